@@ -1,0 +1,157 @@
+"""Validated, frozen settings that survive a round trip through JSON.
+
+Every setting of kerazoo (a family, a data source, an optimizer, a recipe) is a
+class decorated with `settings`. In JSON each is an object that names its class
+under "class", so a run can be opened without executing anything of the run's
+author: only classes of kerazoo itself (or of a module the user names) are
+imported, and only those made by `settings` are accepted.
+"""
+
+import dataclasses
+import difflib
+import importlib
+import json
+from pathlib import Path
+from typing import Any, dataclass_transform
+
+import pydantic
+import pydantic.dataclasses
+
+from kerazoo.errors import UserError
+
+_CONFIG = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def settings(cls: type) -> type:
+    """Make `cls` a frozen, keyword-only dataclass whose fields are validated.
+
+    A wrong value raises `pydantic.ValidationError`, which `told` turns into the
+    line a user reads.
+    """
+    made = pydantic.dataclasses.dataclass(cls, frozen=True, kw_only=True, config=_CONFIG)
+    made.__kerazoo_settings__ = True
+    return made
+
+
+def told(error: pydantic.ValidationError, where: str = "") -> UserError:
+    """Return the one-line `UserError` for a validation error, with the nearest valid name.
+
+    Args:
+        error: what pydantic raised.
+        where: prefix of the offending key, such as "family".
+    """
+    parts = []
+    for item in error.errors():
+        key = ".".join([where, *(str(part) for part in item["loc"])]).strip(".")
+        parts.append(f"{key}: {item['msg'][:1].lower()}{item['msg'][1:]}, got {item['input']!r}")
+    return UserError("; ".join(parts), "correct the value")
+
+
+def nearest(name: str, valid: list[str]) -> str:
+    """Return the remedy that names the closest of `valid`, or all of them."""
+    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"choose one of: {', '.join(valid)}"
+
+
+def names(value: Any) -> list[str]:
+    """Return the field names of a settings instance or class."""
+    return [field.name for field in dataclasses.fields(value)]
+
+
+def replace(value: Any, changes: dict[str, Any], where: str = "") -> Any:
+    """Return `value` with dotted fields replaced: `{"family.filters": [8, 16]}`.
+
+    Raises:
+        UserError: an unknown key (the nearest valid one is named) or a wrong type.
+    """
+    nested: dict[str, dict[str, Any]] = {}
+    direct: dict[str, Any] = {}
+    for key, new in changes.items():
+        head, _, rest = key.partition(".")
+        if head not in names(value):
+            raise UserError(
+                f"unknown setting {'.'.join(filter(None, [where, head]))!r}", nearest(head, names(value))
+            )
+        if rest and not is_settings(getattr(value, head)):
+            raise UserError(f"setting {where or head!r} has no part {rest!r}", f"set {head} itself")
+        if rest:
+            nested.setdefault(head, {})[rest] = new
+        else:
+            direct[head] = new
+    for head, inner in nested.items():
+        path = ".".join(filter(None, [where, head]))
+        direct[head] = replace(direct.get(head, getattr(value, head)), inner, path)
+    return build(type(value), {**fields(value), **direct}, where)
+
+
+def build(cls: type, values: dict[str, Any], where: str = "") -> Any:
+    """Construct settings, telling a validation error as a `UserError`."""
+    try:
+        return cls(**values)
+    except pydantic.ValidationError as error:
+        raise told(error, where) from None
+
+
+def fields(value: Any) -> dict[str, Any]:
+    """Return `{field name: value}`, one level deep."""
+    return {name: getattr(value, name) for name in names(value)}
+
+
+def is_settings(value: Any) -> bool:
+    """Whether `value` is an instance (or class) made by `settings`."""
+    return getattr(value, "__kerazoo_settings__", False)
+
+
+def to_plain(value: Any) -> Any:
+    """Return `value` as JSON-ready data; settings become objects that name their class."""
+    if is_settings(value):
+        name = f"{type(value).__module__}:{type(value).__qualname__}"
+        return {"class": name} | {key: to_plain(item) for key, item in fields(value).items()}
+    if isinstance(value, dict):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def from_plain(value: Any, modules: tuple[str, ...] = ("kerazoo",)) -> Any:
+    """Return the settings that `to_plain` described.
+
+    Args:
+        value: decoded JSON.
+        modules: top-level modules whose settings may be imported.
+
+    Raises:
+        UserError: a class outside `modules`, an unknown class, or wrong values.
+    """
+    if isinstance(value, list):
+        return tuple(from_plain(item, modules) for item in value)
+    if not isinstance(value, dict):
+        return value
+    plain = {key: from_plain(item, modules) for key, item in value.items() if key != "class"}
+    return build(_find(value["class"], modules), plain) if "class" in value else plain
+
+
+def _find(name: str, modules: tuple[str, ...]) -> type:
+    module, _, attribute = str(name).partition(":")
+    if module.split(".")[0] not in modules:
+        raise UserError(
+            f"settings name the class {name!r} from outside kerazoo",
+            f"if you trust it, name its module: --module {module.split('.')[0]}",
+        )
+    try:
+        found = getattr(importlib.import_module(module), attribute, None)
+    except ImportError:
+        found = None
+    if not isinstance(found, type) or not is_settings(found):
+        raise UserError(f"settings name an unknown class {name!r}", "was the run made by a newer kerazoo?")
+    return found
+
+
+def parse(text: str) -> Any:
+    """Return the value of `--set KEY=text`: JSON where it is JSON, else the text."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return {"True": True, "False": False, "None": None}.get(text, text)

@@ -1,0 +1,91 @@
+"""The contract between a problem, its networks and the verbs."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from kerazoo.placement import Placement
+from kerazoo.settings import settings
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Sample(NamedTuple):
+    """One photograph with what is known about it.
+
+    Attributes:
+        image: uint8 `(H, W, 3)`, RGB.
+        truth: the task's own type; moves with the image through `truth.moved(warp)`.
+        name: what messages and pictures call it, usually a file name.
+    """
+
+    image: np.ndarray
+    truth: Any
+    name: str
+
+
+@settings
+class Task(ABC):
+    """A problem together with a network that solves it.
+
+    A family is a frozen dataclass below a task. Its fields are the settings; graph,
+    targets, objective and decoding read the same fields, so they cannot disagree.
+    Up to `encode` and from `decode` on everything is NumPy; between, `keras.ops`.
+    """
+
+    @abstractmethod
+    def build(self) -> "keras.Model":
+        """Return the functional network: float32 `(N, H, W, C)` in, a dict of named logits out."""
+
+    @abstractmethod
+    def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Placement]:
+        """Return the network's input for one photograph, and where it was put.
+
+        Args:
+            image: uint8 `(H, W, 3)`.
+            whole: the image is a whole photograph, so what the network sees beyond its
+                border is mirrored. False for a training window, which brings its own context.
+        """
+
+    @abstractmethod
+    def encode(self, truth: Any, placement: Placement) -> dict[str, np.ndarray]:
+        """Return the targets of one sample."""
+
+    @abstractmethod
+    def objective(self, network: "keras.Model") -> "keras.Model":
+        """Return the trainable model: `network` with its loss terms (`kerazoo.objective.SumOfTerms`)."""
+
+    def deploy(self, network: "keras.Model") -> "keras.Model":
+        """Return the part of the trained network that prediction and export run."""
+        return network
+
+    @abstractmethod
+    def decode(self, outputs: dict[str, np.ndarray], placement: Placement) -> Any:
+        """Return the result for one photograph, in its own pixels.
+
+        Args:
+            outputs: the network's outputs for that photograph, without the batch axis.
+        """
+
+    @abstractmethod
+    def evaluate(self, pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+        """Return the scores of (truth, result) pairs."""
+
+    @abstractmethod
+    def draw(self, image: np.ndarray, result: Any) -> np.ndarray:
+        """Return the photograph with the result drawn on it, uint8 `(H, W, 3)`."""
+
+    @abstractmethod
+    def serving(self, network: "keras.Model") -> "keras.Model":
+        """Return the model that is exported.
+
+        Its input is the dict `{"image": float32 (N, H, W, C), 0..255, RGB}` with unknown N, H
+        and W, its output a dict of named probabilities in the photograph's own pixels.
+        """
+
+    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return `{variable path: array}` for a published checkpoint's `{key: array}`."""
+        raise NotImplementedError(f"{type(self).__name__} has no importer")
