@@ -1,0 +1,77 @@
+"""The command line: one file per command, imported when the command is used.
+
+A file `cli/NAME.py` holds a Click command called `command`, of at most ten lines
+that call the library; its line of help stands here so that `kerazoo --help` imports none.
+"""
+
+import importlib
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+import kerazoo
+from kerazoo.backend import BACKENDS, set_backend
+from kerazoo.errors import UserError
+
+COMMANDS = {
+    "list": "List the recipes.",
+    "show": "Show a recipe with all its settings.",
+    "doctor": "Report versions, devices and what works on this machine.",
+    "data": "Check a data set before training on it.",
+    "train": "Train a recipe; writes a run folder.",
+    "evaluate": "Score a run on a split of its data.",
+    "predict": "Run a trained network on images and folders.",
+    "export": "Write a run as SavedModel, ONNX, LiteRT or .keras.",
+    "convert": "Turn published weights into a run.",
+}
+
+
+class _Told(click.ClickException):
+    """Shown as "Error: <one line>" on standard error."""
+
+    exit_code = 2
+
+
+class _Commands(click.Group):
+    """The group: commands are imported on use, and errors of the user told in one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return importlib.import_module(f"kerazoo.cli.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            raise _Told(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(kerazoo.__version__, prog_name="kerazoo")
+def main() -> None:
+    """Vision networks in Keras 3, from a folder of images to a served model."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up banner
+
+
+def backend_option(command: Callable) -> Callable:
+    """Give a command `--backend`; decided, also by default, before the body can import keras."""
+    return click.option(
+        "--backend",
+        type=click.Choice(BACKENDS),
+        callback=lambda _ctx, _param, value: set_backend(value),
+        expose_value=False,
+        help="Run on this backend [default: KERAS_BACKEND, else the first installed].",
+    )(command)

@@ -1,0 +1,83 @@
+"""Questions about the backend below Keras: which are installed, which one runs, on what.
+
+The only module (with `kerazoo.export`) that may name TensorFlow, PyTorch or JAX.
+"""
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+from kerazoo.errors import UserError
+
+BACKENDS = ("tensorflow", "torch", "jax")
+
+
+def installed() -> list[str]:
+    """Return the installed backends, without importing any."""
+    return [name for name in BACKENDS if importlib.util.find_spec(name)]
+
+
+def versions() -> dict[str, str]:
+    """Return `{backend: version}` of the installed ones, without importing any."""
+    return {name: importlib.metadata.version(name) for name in installed()}
+
+
+def set_backend(choice: str | None = None) -> str:
+    """Decide the backend of this process; to be called before keras is imported.
+
+    Args:
+        choice: a name from `BACKENDS`. None keeps what the user set for Keras, the
+            variable KERAS_BACKEND before `~/.keras/keras.json`; Keras writes that file
+            by itself, so a backend there that is not installed is passed over for the
+            first installed of `BACKENDS`.
+
+    Returns:
+        The backend's name.
+
+    Raises:
+        UserError: not a backend, not installed, or keras already runs on another.
+    """
+    if "keras" in sys.modules and choice in (None, name()):
+        return name()
+    chosen = choice or os.environ.get("KERAS_BACKEND") or _configured() or _first_installed()
+    if chosen not in BACKENDS:
+        raise UserError(f"unknown backend {chosen!r}", f"choose one of: {', '.join(BACKENDS)}")
+    if chosen not in installed():
+        raise UserError(f"the backend {chosen} is not installed", f"pip install 'kerazoo[{chosen}]'")
+    if "keras" in sys.modules:
+        raise UserError(f"keras already runs on {name()}", f"start Python with KERAS_BACKEND={chosen}")
+    os.environ["KERAS_BACKEND"] = chosen
+    return chosen
+
+
+def name() -> str:
+    """Return the name of the backend that keras runs on."""
+    import keras
+
+    return keras.config.backend()
+
+
+def devices() -> list[str]:
+    """Return the accelerators the backend sees, or else the CPU: `["gpu:0"]`."""
+    import keras
+
+    return [device.lower() for device in keras.distribution.list_devices()]
+
+
+def _configured() -> str | None:
+    """Return the backend of Keras' own configuration file, if it is installed."""
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    try:
+        backend = json.loads((home / "keras.json").read_text()).get("backend")
+    except (OSError, ValueError):
+        return None
+    return backend if backend in installed() else None
+
+
+def _first_installed() -> str:
+    if found := installed():
+        return found[0]
+    raise UserError("no backend is installed", "pip install 'kerazoo[tensorflow]', or [torch], or [jax]")

@@ -1,0 +1,9 @@
+"""Names the packages; everything else is in pyproject.toml.
+
+`cli/` and `recipes/` are top-level folders installed as `kerazoo.cli` and `kerazoo.recipes`
+(see `package-dir` in pyproject.toml), which setuptools' search for packages cannot find.
+"""
+
+from setuptools import find_packages, setup
+
+setup(packages=[*find_packages(include=["kerazoo", "kerazoo.*"]), "kerazoo.cli", "kerazoo.recipes"])
