@@ -5,7 +5,6 @@ that call the library; its line of help stands here so that `kerazoo --help` imp
 """
 
 import importlib
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ import click
 
 import kerazoo
 from kerazoo.backend import BACKENDS, set_backend
+from kerazoo.cli.quiet import hush_tensorflow
 from kerazoo.errors import UserError
 
 COMMANDS = {
@@ -63,7 +63,7 @@ class _Commands(click.Group):
 @click.version_option(kerazoo.__version__, prog_name="kerazoo")
 def main() -> None:
     """Vision networks in Keras 3, from a folder of images to a served model."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up banner
+    hush_tensorflow()
 
 
 def backend_option(command: Callable) -> Callable:

@@ -8,9 +8,15 @@ import importlib.util
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kerazoo.errors import UserError
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
 
 BACKENDS = ("tensorflow", "torch", "jax")
 
@@ -64,7 +70,18 @@ def devices() -> list[str]:
     """Return the accelerators the backend sees, or else the CPU: `["gpu:0"]`."""
     import keras
 
+    if name() == "torch":  # Keras lists none for it
+        return _torch_devices()
     return [device.lower() for device in keras.distribution.list_devices()]
+
+
+def _torch_devices() -> list[str]:
+    import torch
+
+    if not torch.accelerator.is_available():
+        return ["cpu:0"]
+    kind = torch.accelerator.current_accelerator().type.replace("cuda", "gpu")
+    return [f"{kind}:{index}" for index in range(torch.accelerator.device_count())]
 
 
 def _configured() -> str | None:
@@ -81,3 +98,30 @@ def _first_installed() -> str:
     if found := installed():
         return found[0]
     raise UserError("no backend is installed", "pip install 'kerazoo[tensorflow]', or [torch], or [jax]")
+
+
+def forward(network: "keras.Model") -> Callable[["np.ndarray"], dict[str, "np.ndarray"]]:
+    """Return the network as a function of NumPy arrays, inference mode, dict of outputs.
+
+    Compiled by XLA on JAX only: on the others each new image size would cost a compilation.
+    """
+    network.compile(jit_compile=name() == "jax")
+
+    def run(x):
+        return network.predict_on_batch(x)
+
+    return run
+
+
+def sync(model: "keras.Model") -> None:
+    """Bring a model's variables up to date inside `fit`; only JAX keeps them elsewhere."""
+    if name() == "jax":
+        model.jax_state_sync()
+
+
+def jit_training() -> bool:
+    """Whether a train step is compiled by XLA: always on JAX, never on the others.
+
+    TensorFlow's XLA is no faster for convolutions on a CPU and compiles for minutes.
+    """
+    return name() == "jax"

@@ -1,0 +1,45 @@
+"""kerazoo doctor."""
+
+import json
+
+import click
+
+from kerazoo.backend import BACKENDS
+
+
+@click.command()
+@click.option("--backend", type=click.Choice(BACKENDS), help="Look at this backend.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def command(ctx: click.Context, backend: str | None, as_json: bool) -> None:
+    """Report versions, devices and what works on this machine.
+
+    Ends with exit code 2, and says what to do, if something needed does not work.
+    """
+    from kerazoo.doctor import diagnose
+
+    report = diagnose(backend)
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+    else:
+        _print(report)
+    for problem in report["problems"]:
+        click.echo(f"Error: {problem}", err=True)
+    ctx.exit(2 if report["problems"] else 0)
+
+
+def _print(report: dict) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "", show_header=False, box=None)
+    for key, value in report.items():
+        if key != "problems":
+            table.add_row(key, _text(value))
+    Console(markup=False).print(table)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return "\n".join(f"{name} {item}" for name, item in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)

@@ -1,0 +1,57 @@
+"""What every test stands on: a known seed, a clean Keras, no network, the data where it is."""
+
+import os
+import socket
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import keras
+import pytest
+
+from kerazoo import backend as backends
+
+SHARED = Path(os.environ.get("KERAZOO_SHARED", Path(__file__).parents[2] / "shared"))
+
+
+@pytest.fixture(autouse=True)
+def _clean_keras():
+    """Give every test the same seed, Keras' own settings and fresh layer names."""
+    keras.config.set_dtype_policy("float32")
+    keras.config.set_image_data_format("channels_last")
+    keras.utils.clear_session(free_memory=False)
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch):
+    """Refuse connections that would leave this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1"):
+            raise AssertionError(f"a test reached for the network: {address}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _gpu_only(request):
+    if request.node.get_closest_marker("gpu") and not backends.devices()[0].startswith("gpu"):
+        pytest.skip("needs a GPU that the backend sees")
+
+
+@pytest.fixture
+def backend() -> str:
+    """The name of the backend the tests run on."""
+    return backends.name()
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of real data and golden outputs, from KERAZOO_SHARED or beside the repository."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no shared data at {SHARED}; set KERAZOO_SHARED")
+    return SHARED
