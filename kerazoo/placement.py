@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 
 class Placement(NamedTuple):
     """The window of the photograph that the network's output stands for.
@@ -16,3 +18,27 @@ class Placement(NamedTuple):
     left: int
     height: int
     width: int
+
+
+def mirrored_window(image: np.ndarray, placement: Placement) -> np.ndarray:
+    """Return a window of `image` that may reach beyond it; what lies there is mirrored.
+
+    The edge itself is not repeated, and where the window is larger than the image the
+    reflection goes on bouncing, as in `np.pad(mode="reflect")`.
+
+    Args:
+        image: `(H, W, ...)`.
+        placement: the window; `top` and `left` may be negative.
+    """
+    top, left, height, width = placement
+    if 0 <= top and 0 <= left and top + height <= image.shape[0] and left + width <= image.shape[1]:
+        return image[top : top + height, left : left + width]
+    rows = _mirrored(np.arange(top, top + height), image.shape[0])
+    columns = _mirrored(np.arange(left, left + width), image.shape[1])
+    return image[rows[:, None], columns]
+
+
+def _mirrored(index: np.ndarray, size: int) -> np.ndarray:
+    period = max(2 * (size - 1), 1)
+    index = index % period
+    return np.minimum(index, period - index) if size > 1 else index * 0

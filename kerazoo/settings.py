@@ -11,6 +11,7 @@ import dataclasses
 import difflib
 import importlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, dataclass_transform
 
@@ -69,10 +70,7 @@ def replace(value: Any, changes: dict[str, Any], where: str = "") -> Any:
     direct: dict[str, Any] = {}
     for key, new in changes.items():
         head, _, rest = key.partition(".")
-        if head not in names(value):
-            raise UserError(
-                f"unknown setting {'.'.join(filter(None, [where, head]))!r}", nearest(head, names(value))
-            )
+        check_names(value, [head], where)
         if rest and not is_settings(getattr(value, head)):
             raise UserError(f"setting {where or head!r} has no part {rest!r}", f"set {head} itself")
         if rest:
@@ -83,6 +81,14 @@ def replace(value: Any, changes: dict[str, Any], where: str = "") -> Any:
         path = ".".join(filter(None, [where, head]))
         direct[head] = replace(direct.get(head, getattr(value, head)), inner, path)
     return build(type(value), {**fields(value), **direct}, where)
+
+
+def check_names(value: Any, keys: Iterable[str], where: str = "") -> None:
+    """Raise a `UserError` that names the nearest valid field for a key `value` does not have."""
+    for key in keys:
+        if key not in names(value):
+            full = ".".join(filter(None, [where, key]))
+            raise UserError(f"unknown setting {full!r}", nearest(key, names(value)))
 
 
 def build(cls: type, values: dict[str, Any], where: str = "") -> Any:
@@ -113,6 +119,17 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [to_plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value
+
+
+def flat(plain: dict[str, Any], where: str = "") -> dict[str, Any]:
+    """Return `to_plain`'s data as `{dotted key: value}`, without the classes."""
+    found: dict[str, Any] = {}
+    for key, value in plain.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{where}{key}.")
+        elif key != "class":
+            found[f"{where}{key}"] = value
+    return found
 
 
 def from_plain(value: Any, modules: tuple[str, ...] = ("kerazoo",)) -> Any:

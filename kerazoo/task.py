@@ -1,11 +1,13 @@
 """The contract between a problem, its networks and the verbs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from kerazoo.errors import UserError
 from kerazoo.placement import Placement
 from kerazoo.settings import settings
 
@@ -40,6 +42,10 @@ class Task(ABC):
     def build(self) -> "keras.Model":
         """Return the functional network: float32 `(N, H, W, C)` in, a dict of named logits out."""
 
+    def context(self) -> int:
+        """Return how many pixels a training window needs on every side beyond what is labelled."""
+        return 0
+
     @abstractmethod
     def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Placement]:
         """Return the network's input for one photograph, and where it was put.
@@ -70,13 +76,51 @@ class Task(ABC):
             outputs: the network's outputs for that photograph, without the batch axis.
         """
 
+    def infer(
+        self,
+        forward: Callable[[np.ndarray], dict[str, np.ndarray]],
+        image: np.ndarray,
+        *,
+        tile: int | None = None,
+        tta: bool = False,
+    ) -> Any:
+        """Return the result for one photograph: `prepare`, the network, `decode`.
+
+        Args:
+            forward: the network on a batch, NumPy in and out.
+            image: uint8 `(H, W, 3)`.
+            tile: predict in windows of this side, with bounded memory.
+            tta: average over flips and turns.
+        """
+        if tile or tta:
+            raise UserError(f"{type(self).__name__} has no tiles and no test-time averaging", "leave them out")
+        x, placement = self.prepare(image)
+        outputs = forward(x[None])
+        return self.decode({name: value[0] for name, value in outputs.items()}, placement)
+
     @abstractmethod
     def evaluate(self, pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
         """Return the scores of (truth, result) pairs."""
 
     @abstractmethod
     def draw(self, image: np.ndarray, result: Any) -> np.ndarray:
-        """Return the photograph with the result drawn on it, uint8 `(H, W, 3)`."""
+        """Return the photograph with a result (or a truth) drawn on it, uint8 `(H, W, 3)`."""
+
+    @abstractmethod
+    def class_names(self) -> tuple[str, ...]:
+        """Return a name for every class, in label order."""
+
+    @abstractmethod
+    def for_classes(self, names: Sequence[str]) -> "Task":
+        """Return this family for data with these classes."""
+
+    @abstractmethod
+    def describe(self, result: Any) -> dict[str, Any]:
+        """Return what a program wants to know of a result, JSON-ready."""
+
+    @abstractmethod
+    def save(self, result: Any, stem: Path) -> list[Path]:
+        """Write a result's own files, named from `stem` (no suffix), and return their paths."""
 
     @abstractmethod
     def serving(self, network: "keras.Model") -> "keras.Model":

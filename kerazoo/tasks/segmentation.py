@@ -1,18 +1,28 @@
 """Semantic segmentation: a class for every pixel."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
+
+from kerazoo.errors import UserError
+from kerazoo.placement import Placement, mirrored_window
+from kerazoo.settings import settings
+from kerazoo.task import Task
 
 if TYPE_CHECKING:
+    import keras
+
     from kerazoo.data.warp import Warp
 
 VOID = 255
 """The label of pixels that count for nothing, neither in the loss nor in the scores."""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Mask:
     """The truth of segmentation.
 
@@ -28,3 +38,195 @@ class Mask:
         """Return the mask after a geometric change, by nearest neighbour."""
         weights = None if self.weights is None else warp.labels(self.weights)
         return Mask(warp.labels(self.labels), weights)
+
+
+@dataclasses.dataclass(frozen=True)
+class Segmented:
+    """The result of segmentation.
+
+    Attributes:
+        labels: uint8 `(H, W)`, the class of every pixel of the photograph.
+    """
+
+    labels: np.ndarray
+
+
+@settings
+class Losses:
+    """How much each loss weighs; those at 0 are not computed."""
+
+    cross_entropy: Annotated[float, Field(ge=0)] = 1.0
+    dice: Annotated[float, Field(ge=0)] = 0.0
+    focal: Annotated[float, Field(ge=0)] = 0.0
+
+    def active(self) -> dict[str, float]:
+        """Return `{name: weight}` of the losses in use."""
+        return {name: weight for name, weight in dataclasses.asdict(self).items() if weight}
+
+
+@settings
+class Segmentation(Task):
+    """What every segmentation family shares.
+
+    Attributes:
+        channels: 3 for RGB, 1 for grey; photographs are converted.
+        classes: number of logits. 1: one sigmoid, labels 0 and 1; otherwise a softmax.
+        names: class names in label order, background included; may be empty.
+        mean, deviation: per-channel normalisation in units of 0..255; one value serves all.
+        order: channel order of a 3-channel network's input.
+        losses: weights of cross entropy, soft Dice and focal loss; averaged over the heads.
+        class_weights: factor on the pixels of each class, in label order, or None.
+    """
+
+    channels: Literal[1, 3] = 3
+    classes: Annotated[int, Field(ge=1, lt=VOID)] = 1
+    names: tuple[str, ...] = ()
+    mean: tuple[float, ...] = (127.5,)
+    deviation: tuple[float, ...] = (63.75,)
+    order: Literal["RGB", "BGR"] = "RGB"
+    losses: Losses = Losses(cross_entropy=1.0, dice=1.0)
+    class_weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        labels = max(self.classes, 2)
+        if self.names and len(self.names) != labels:
+            raise ValueError(f"{len(self.names)} names for {labels} classes")
+        if self.class_weights is not None and len(self.class_weights) != labels:
+            raise ValueError(f"class_weights has {len(self.class_weights)} values for {labels} classes")
+        if not self.losses.active():
+            raise ValueError("all losses are 0")
+
+    def for_classes(self, names: Sequence[str]) -> "Segmentation":
+        """Return this family for data with these classes; two classes keep a sigmoid or softmax of two."""
+        classes = self.classes if len(names) == 2 and self.classes <= 2 else len(names)
+        classes = 1 if len(names) == 2 and self.classes > 2 else classes
+        weights = self.class_weights if len(names) == max(self.classes, 2) else None
+        return dataclasses.replace(self, classes=classes, names=tuple(names), class_weights=weights)
+
+    def class_names(self) -> tuple[str, ...]:
+        """Return a name for every label."""
+        return self.names or tuple(f"class {label}" for label in range(max(self.classes, 2)))
+
+    # --- from the photograph to the network ---------------------------------------------
+
+    def admissible(self, size: int) -> int:
+        """Return the smallest length of an image side >= size that the network takes."""
+        return size
+
+    def stride(self) -> int:
+        """Return the pixels of the input per pixel of the network's coarsest map."""
+        return 1
+
+    def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Placement]:
+        height, width = image.shape[:2]
+        context = self.context()
+        if not whole:
+            self._check_window(height, width)
+            inner = Placement(context, context, height - 2 * context, width - 2 * context)
+            return self._normalised(image), inner
+        size = (self.admissible(n + 2 * context) for n in (height, width))
+        window = mirrored_window(image, Placement(-context, -context, *size))
+        return self._normalised(window), Placement(0, 0, height, width)
+
+    def _check_window(self, height: int, width: int) -> None:
+        fitting = self.admissible(height), self.admissible(width)
+        if fitting != (height, width):
+            crop = tuple(side - 2 * self.context() for side in fitting)
+            raise UserError(
+                f"this network takes no training window of {height - 2 * self.context()} x "
+                f"{width - 2 * self.context()} labelled pixels",
+                f"set augmentation.crop to {list(crop)}",
+            )
+
+    def _normalised(self, image: np.ndarray) -> np.ndarray:
+        if self.channels == 1:
+            image = grey(image)
+        elif self.order == "BGR":
+            image = image[..., ::-1]
+        scale = 1.0 / np.asarray(self.deviation, "float32")
+        return image.astype("float32") * scale - np.asarray(self.mean, "float32") * scale
+
+    def encode(self, truth: Mask, placement: Placement) -> dict[str, np.ndarray]:
+        top, left, height, width = placement
+        window = np.s_[top : top + height, left : left + width]
+        weights = truth.labels[window] != VOID
+        if truth.weights is not None:
+            weights = weights * truth.weights[window]
+        return {"labels": truth.labels[window], "weights": weights.astype("float32")}
+
+    # --- from the network to the result -------------------------------------------------
+
+    def objective(self, network: "keras.Model") -> "keras.Model":
+        from kerazoo.tasks.segmentation_objective import SegmentationObjective
+
+        return SegmentationObjective(network, self.losses.active(), self.class_weights)
+
+    def probabilities(self, outputs: dict[str, np.ndarray], placement: Placement) -> np.ndarray:
+        """Return the class probabilities, averaged over the heads: float32 `(H, W, classes)`."""
+        heads = [_activated(logits) for logits in outputs.values()]
+        mean = heads[0] if len(heads) == 1 else np.mean(heads, axis=0)
+        return mean[: placement.height, : placement.width]
+
+    def decode(self, outputs: dict[str, np.ndarray], placement: Placement) -> Segmented:
+        return self.label(self.probabilities(outputs, placement))
+
+    def label(self, probabilities: np.ndarray) -> Segmented:
+        """Return the most probable class of every pixel (above one half for a sigmoid)."""
+        if self.classes == 1:
+            return Segmented((probabilities[..., 0] > 0.5).astype("uint8"))
+        return Segmented(probabilities.argmax(axis=-1).astype("uint8"))
+
+    def infer(
+        self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
+    ) -> Segmented:
+        from kerazoo.tasks.tiling import whole_or_tiled
+
+        return whole_or_tiled(self, forward, image, tile=tile, tta=tta)
+
+    def evaluate(self, pairs: Iterable[tuple[Mask, Segmented]]) -> dict[str, Any]:
+        from kerazoo.tasks.confusion import confusion, scores
+
+        size = max(self.classes, 2)
+        total, images = np.zeros((size, size), "int64"), 0
+        for truth, result in pairs:
+            total += confusion(truth.labels, result.labels, size)
+            images += 1
+        return {"images": images} | scores(total, self.class_names())
+
+    def draw(self, image: np.ndarray, result: Segmented) -> np.ndarray:
+        from kerazoo.draw import overlay
+
+        return overlay(image, result.labels)
+
+    def describe(self, result: Segmented) -> dict[str, Any]:
+        """Return the pixels of every class and their share of the image."""
+        names = self.class_names()
+        pixels = np.bincount(result.labels.ravel(), minlength=len(names)).tolist()
+        share = [round(count / result.labels.size, 6) for count in pixels]
+        return {"pixels": dict(zip(names, pixels, strict=True)), "share": dict(zip(names, share, strict=True))}
+
+    def save(self, result: Segmented, stem: Path) -> list[Path]:
+        """Write the labels as an 8-bit PNG, one grey level per class."""
+        from kerazoo.image import write_image
+
+        path = stem.with_name(f"{stem.name}_mask.png")
+        write_image(path, result.labels)
+        return [path]
+
+    def serving(self, network: "keras.Model") -> "keras.Model":
+        from kerazoo.tasks.segmentation_objective import serving_model
+
+        return serving_model(self, network)
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    """Return the luma of an RGB image by ITU-R BT.601: `(H, W, 3)` -> float32 `(H, W, 1)`."""
+    return (image @ np.asarray((0.299, 0.587, 0.114), "float32"))[..., None]
+
+
+def _activated(logits: np.ndarray) -> np.ndarray:
+    logits = logits.astype("float32")
+    if logits.shape[-1] == 1:
+        return 1.0 / (1.0 + np.exp(-np.clip(logits, -80.0, 80.0)))
+    exponent = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponent / exponent.sum(axis=-1, keepdims=True)

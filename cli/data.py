@@ -1,0 +1,27 @@
+"""`kerazoo data`: look at a data set before training on it."""
+
+import json
+
+import click
+
+
+@click.group("data")
+def command() -> None:
+    """Check a data set before training on it."""
+
+
+@command.command("check")
+@click.argument("recipe")
+@click.option("--data", "folder", metavar="DIR", help="The data set; the recipe's own by default.")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Replace a setting, such as data.void."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(recipe: str, folder: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
+    """Read every file that RECIPE would train on; exit code 2 where something is wrong."""
+    from kerazoo.data.check import check as check_source
+    from kerazoo.recipe import load_recipe, source
+
+    report = check_source(source(load_recipe(recipe), assignments, folder))
+    click.echo(json.dumps(report.plain(), indent=2) if as_json else "\n".join(report.lines()))
+    raise SystemExit(2 if report.problems else 0)

@@ -1,0 +1,27 @@
+"""`kerazoo evaluate`: a run against the truth."""
+
+import json
+
+import click
+
+from kerazoo.cli import backend_option
+
+
+@click.command("evaluate")
+@click.argument("run")
+@click.option("--data", metavar="DIR", help="Folder to evaluate on; the run's own data by default.")
+@click.option("--split", type=click.Choice(["train", "val", "test"]), default="val", show_default=True)
+@click.option("--tile", type=click.IntRange(min=1), metavar="N", help="Predict in windows of N pixels.")
+@click.option("--tta", is_flag=True, help="Average over flips and quarter turns.")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Replace a setting of the run."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@backend_option
+def command(run, data, split, tile, tta, assignments, as_json) -> None:
+    """Score RUN (a run folder, or a recipe's newest run) on a split of its data."""
+    from kerazoo.evaluate import evaluate, table
+    from kerazoo.run import find_run, with_settings
+
+    scores = evaluate(with_settings(find_run(run), assignments, data), split, tile=tile, tta=tta)
+    click.echo(json.dumps(scores, indent=2) if as_json else table(scores))

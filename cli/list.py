@@ -1,0 +1,18 @@
+"""`kerazoo list`: the recipes."""
+
+import json
+
+import click
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(as_json: bool) -> None:
+    """List the recipes that come with kerazoo."""
+    from kerazoo.recipe import recipe_names
+
+    names = recipe_names()
+    width = max(map(len, names))
+    click.echo(
+        json.dumps(names, indent=2) if as_json else "\n".join(f"{n:{width}}  {t}" for n, t in names.items())
+    )

@@ -1,0 +1,54 @@
+"""`kerazoo predict`: photographs in, masks and pictures out."""
+
+import json
+from pathlib import Path
+
+import click
+
+from kerazoo.cli import backend_option
+
+
+@click.command("predict")
+@click.argument("run")
+@click.argument("paths", nargs=-1, required=True)
+@click.option(
+    "--output", type=Path, default=Path("predictions"), show_default=True, help="Folder for the files."
+)
+@click.option(
+    "--json",
+    "json_file",
+    type=Path,
+    metavar="FILE",
+    help="Rows as JSON lines [default: OUTPUT/predictions.jsonl].",
+)
+@click.option(
+    "--tile",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Predict in windows of N pixels, in bounded memory.",
+)
+@click.option("--tta", is_flag=True, help="Average over flips and quarter turns.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Replace a setting, such as family.mode=fast.",
+)
+@backend_option
+def command(run, paths, output, json_file, tile, tta, assignments) -> None:
+    """Run RUN (a run folder, or a recipe's newest run) on image files, folders and globs."""
+    from kerazoo.image import find_images
+    from kerazoo.predict import predict, write_rows
+    from kerazoo.run import find_run, with_settings
+
+    chosen, found = with_settings(find_run(run), assignments), find_images(paths)
+    rows = predict(chosen, found, output, tile=tile, tta=tta)
+    failed = 0
+    for row in write_rows(rows, json_file or output / "predictions.jsonl"):
+        failed += "error" in row
+        click.echo(
+            f"Error: {row['error']}" if "error" in row else f"{row['image']} -> {row['files'][-1]}",
+            err="error" in row,
+        )
+    raise SystemExit(2 if failed else 0)

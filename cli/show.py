@@ -1,0 +1,21 @@
+"""`kerazoo show`: one recipe, whole."""
+
+import json
+
+import click
+
+
+@click.command("show")
+@click.argument("recipe")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Show it with a setting replaced."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(recipe: str, assignments: tuple[str, ...], as_json: bool) -> None:
+    """Show a RECIPE with all its settings; each line is a KEY=VALUE that --set takes."""
+    from kerazoo import recipe as recipes
+    from kerazoo import settings
+
+    plain = settings.to_plain(recipes.overridden(recipes.load_recipe(recipe), assignments))
+    lines = [f"{key}={json.dumps(value)}" for key, value in settings.flat(plain).items()]
+    click.echo(json.dumps(plain, indent=2) if as_json else "\n".join([recipes.summary(recipe), "", *lines]))

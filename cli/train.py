@@ -1,0 +1,27 @@
+"""`kerazoo train`: from a recipe to a run folder."""
+
+import click
+
+from kerazoo.cli import backend_option
+
+
+@click.command("train")
+@click.argument("recipe", required=False)
+@click.option("--data", metavar="DIR", help="Folder of images and masks; the recipe's own data by default.")
+@click.option("--output", metavar="RUN", help="Run folder to make [default: runs/RECIPE-DATE-TIME].")
+@click.option(
+    "--epochs", type=click.IntRange(min=1), help="Passes over the data; with --resume, to train longer."
+)
+@click.option("--batch-size", type=click.IntRange(min=1), help="Samples per step.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of weights, order and augmentation.")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Replace any setting of 'kerazoo show'."
+)
+@click.option("--init", metavar="RUN", help="Start from the weights of a run; its classes may differ.")
+@click.option("--resume", metavar="RUN", help="Continue a run that was interrupted.")
+@backend_option
+def command(**options) -> None:
+    """Train a RECIPE: a name from 'kerazoo list', or a .py file."""
+    from kerazoo.cli import training
+
+    training.run(**options)

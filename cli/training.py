@@ -1,0 +1,77 @@
+"""What `kerazoo train` does with its options, and what it prints at the end."""
+
+import dataclasses
+import signal
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kerazoo.errors import UserError
+
+
+def run(recipe: str | None, resume: str | None, **options: Any) -> None:
+    """Train or resume, and print where everything is and the next commands."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folder = Path(resume) if resume else _output(recipe, options["output"])
+    try:
+        done = _resumed(folder, **options) if resume else _started(recipe, folder, **options)
+    except KeyboardInterrupt:
+        if (folder / "recipe.json").exists():
+            click.echo(f"Stopped. Continue with: kerazoo train --resume {folder}", err=True)
+        raise
+    scores = done.read_json("metrics.json")
+    click.echo(summary(folder, scores, done.recipe.monitor))
+
+
+def _output(recipe: str | None, output: str | None) -> Path:
+    from kerazoo.run import new_folder
+
+    if recipe is None:
+        raise UserError("nothing to train", "name a recipe (see 'kerazoo list') or --resume RUN")
+    return Path(output) if output else new_folder(recipe)
+
+
+def _started(recipe: str, folder: Path, init: str | None, **options: Any):
+    from kerazoo.data.check import check
+    from kerazoo.recipe import load_recipe, overridden
+    from kerazoo.run import find_run
+    from kerazoo.train import train
+
+    chosen = overridden(load_recipe(recipe), options["assignments"], options["data"])
+    direct = {"epochs": options["epochs"], "batch": options["batch_size"], "seed": options["seed"]}
+    chosen = dataclasses.replace(chosen, **{key: value for key, value in direct.items() if value is not None})
+    problems = check(chosen.data).problems
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise UserError(f"{problems[0]}{more}", "list all with 'kerazoo data check', mend them, train again")
+    return train(chosen, folder, init=find_run(init) if init else None)
+
+
+def _resumed(folder: Path, epochs: int | None, **options: Any):
+    from kerazoo.train import resume_training
+
+    given = [
+        name for name in ("data", "output", "batch_size", "seed", "init") if options.get(name) is not None
+    ]
+    if given or options["assignments"]:
+        raise UserError(
+            "--resume continues a run by its own recipe",
+            "give only --epochs with it, or start anew with --init",
+        )
+    return resume_training(folder, epochs=epochs)
+
+
+def summary(folder: Path, scores: dict, monitor: str) -> str:
+    """Return the lines printed when a training has ended."""
+    lines = [
+        f"{monitor} {scores['best']:.4f} in epoch {scores['best_epoch']}"
+        + (f" (stopped: {scores['stopped']})" if scores["stopped"] else ""),
+        f"run      {folder}",
+        f"pictures {folder / 'samples.png'}  {folder / 'curves.png'}",
+        "next:",
+        f"  kerazoo predict {folder} IMAGE_OR_FOLDER",
+        f"  kerazoo evaluate {folder}",
+        f"  kerazoo export {folder} --format savedmodel",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,27 @@
+"""The verb convert: a published checkpoint becomes a run."""
+
+from pathlib import Path
+
+import keras
+
+from kerazoo import checkpoints
+from kerazoo.recipe import Recipe
+from kerazoo.run import Run, create_run
+
+
+def convert(recipe: Recipe, checkpoint: Path, folder: Path) -> Run:
+    """Read a checkpoint into the recipe's network, strictly, and write it as a run.
+
+    Args:
+        recipe: its family must be what the checkpoint holds.
+        checkpoint: `.safetensors`, `.pth` (read without unpickling) or `.npz`.
+        folder: the run folder to make.
+
+    Raises:
+        UserError: an unreadable file, or missing, unexpected or misshapen keys; no run is made.
+    """
+    arrays = checkpoints.read(checkpoint)
+    keras.config.set_dtype_policy("float32")
+    network = recipe.family.build()
+    checkpoints.assign(network, recipe.family.convert(arrays))
+    return create_run(recipe, folder, network)

@@ -1,0 +1,77 @@
+"""From samples to batches: Grain, random access, the batch of step s is `stream[s]`."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import grain
+import numpy as np
+
+from kerazoo.data.augment import Augmentation, augment
+from kerazoo.task import Sample, Task
+
+
+class Remembered(Sequence):
+    """Samples that are kept in memory once read, as many as fit.
+
+    Args:
+        samples: the samples as they are on disk.
+        megabytes: of images and truths to keep; later samples are read every time.
+    """
+
+    def __init__(self, samples: Sequence[Sample], megabytes: int = 1024):
+        self.samples, self.left = samples, megabytes * 2**20
+        self.kept: dict[int, Sample] = {}
+        self.lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Sample:
+        if index in self.kept:
+            return self.kept[index]
+        sample = self.samples[index]
+        size = sample.image.nbytes * 2
+        with self.lock:
+            if size <= self.left and index not in self.kept:
+                self.kept[index] = sample
+                self.left -= size
+        return sample
+
+
+def stream(
+    samples: Sequence[Sample], task: Task, augmentation: Augmentation, *, batch: int, seed: int
+) -> grain.MapDataset:
+    """Return the endless sequence of batches: `(x, y)` of NumPy arrays, the same for the same seed.
+
+    Every epoch is shuffled anew and every sample augmented anew; the batch at an index depends
+    on the index alone, so a training resumes exactly and hosts can share the work.
+    """
+    context = task.context()
+
+    def example(sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
+        moved = augment(sample, augmentation, rng, context=context)
+        x, placement = task.prepare(moved.image, whole=False)
+        return x, task.encode(moved.truth, placement)
+
+    shuffled = grain.MapDataset.source(samples).seed(seed).shuffle().repeat()
+    return shuffled.random_map(example).batch(batch, drop_remainder=True)
+
+
+class Feed:
+    """The batches `[start, stop)` of a stream, ready for `fit`, read ahead by threads.
+
+    `error` holds what a reader raised: TensorFlow would replace it by one of its own.
+    """
+
+    def __init__(self, batches: grain.MapDataset, start: int, stop: int):
+        self.batches, self.start, self.stop = batches, start, stop
+        self.error: Exception | None = None
+
+    def __call__(self) -> Iterator[tuple]:
+        options = grain.ReadOptions(num_threads=4, prefetch_buffer_size=8)
+        try:
+            yield from self.batches[self.start : self.stop].to_iter_dataset(options)
+        except Exception as error:
+            self.error = error
+            raise

@@ -1,0 +1,107 @@
+"""Pictures that a person can look at: overlays, contours, sheets, curves."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+PALETTE = np.array(
+    [
+        (0, 0, 0), (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178),
+        (213, 94, 0), (204, 121, 167), (150, 75, 0), (120, 200, 60), (140, 90, 220), (255, 130, 130),
+        (60, 200, 200), (180, 180, 180), (255, 200, 120), (90, 110, 160),
+    ],
+    "uint8",
+)  # fmt: skip
+"""Label colours: black background, then Okabe and Ito's, told apart by the colour-blind."""
+
+_TABLE = np.concatenate([PALETTE[:1], PALETTE[1 + np.arange(254) % (len(PALETTE) - 1)], [(255, 255, 255)]])
+_TABLE = _TABLE.astype("uint8")
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def colours(labels: np.ndarray) -> np.ndarray:
+    """Return a colour per label, `VOID` (255) in white: uint8 `(H, W)` -> `(H, W, 3)`."""
+    return _TABLE[labels]
+
+
+def overlay(image: np.ndarray, labels: np.ndarray, opacity: float = 0.4) -> np.ndarray:
+    """Return the photograph with classes above 0 tinted and every border between classes drawn.
+
+    Args:
+        image: uint8 `(H, W, 3)`.
+        labels: uint8 `(H, W)`.
+        opacity: of the tint, 0..1.
+    """
+    tint = colours(labels)
+    mixed = cv2.addWeighted(image, 1.0 - opacity, tint, opacity, 0.0)
+    shown = np.where((labels > 0)[..., None], mixed, image)
+    edge = borders(labels)
+    shown[edge] = tint[edge]
+    return shown
+
+
+def borders(labels: np.ndarray) -> np.ndarray:
+    """Return where a pixel's right or lower neighbour has another label: bool `(H, W)`.
+
+    The pixel of the higher class is marked, so that the line has the object's colour.
+    """
+    edge = np.zeros(labels.shape, bool)
+    for axis in (0, 1):
+        first = np.moveaxis(labels, axis, 0)[:-1]
+        second = np.moveaxis(labels, axis, 0)[1:]
+        marks = np.moveaxis(edge, axis, 0)
+        marks[:-1] |= first > second
+        marks[1:] |= second > first
+    return edge
+
+
+def sheet(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], legend: Sequence[str] = ()) -> np.ndarray:
+    """Return pictures side by side, a row per sample, with column titles and a legend of classes.
+
+    Args:
+        rows: uint8 `(H, W, 3)` pictures; each is fitted into a common cell.
+        titles: of the columns.
+        legend: class names in label order.
+    """
+    height, width = (min(max(r[0].shape[axis] for r in rows), 384) for axis in (0, 1))
+    height, width = max(height, 128), max(width, 128)
+    columns = len(titles) * (width + 8) + 8
+    parts = [_titles(titles, width, columns)]
+    for row in rows:
+        cells = [_fitted(picture, height, width) for picture in row]
+        parts.append(np.concatenate(cells + [np.full((height + 8, 8, 3), 255, "uint8")], axis=1))
+    if legend:
+        parts.append(_legend(legend, columns))
+    return np.concatenate(parts, axis=0)
+
+
+def _fitted(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    scale = min(height / picture.shape[0], width / picture.shape[1])
+    size = max(round(picture.shape[1] * scale), 1), max(round(picture.shape[0] * scale), 1)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
+    cell = np.full((height + 8, width + 8, 3), 255, "uint8")
+    cell[8 : 8 + size[1], 8 : 8 + size[0]] = cv2.resize(picture, size, interpolation=method)
+    return cell
+
+
+def _titles(titles: Sequence[str], width: int, columns: int) -> np.ndarray:
+    strip = np.full((24, columns, 3), 255, "uint8")
+    for index, title in enumerate(titles):
+        cv2.putText(strip, title, (8 + index * (width + 8), 18), _FONT, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+    return strip
+
+
+def _legend(names: Sequence[str], columns: int) -> np.ndarray:
+    lines, x = [np.full((24, columns, 3), 255, "uint8")], 8
+    for label, name in enumerate(names):
+        needed = 26 + cv2.getTextSize(name, _FONT, 0.45, 1)[0][0]
+        if x + needed > columns and x > 8:
+            lines.append(np.full((24, columns, 3), 255, "uint8"))
+            x = 8
+        colour = colours(np.array([[label]], "uint8"))[0, 0].tolist()
+        cv2.rectangle(lines[-1], (x, 6), (x + 12, 18), colour, -1)
+        cv2.rectangle(lines[-1], (x, 6), (x + 12, 18), (90, 90, 90), 1)
+        cv2.putText(lines[-1], name, (x + 17, 17), _FONT, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+        x += needed
+    return np.concatenate(lines, axis=0)

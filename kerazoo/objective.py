@@ -1,0 +1,111 @@
+"""Objectives: named loss terms, summed, and the losses that several families use.
+
+One mechanism serves every task. Keras' own loss containers divide by the number of
+pixels, whereas void pixels and pixel weights ask for the sum of the weights, and
+they want the target once per head; a term sees all outputs and one target.
+"""
+
+from collections.abc import Sequence
+
+import keras
+from keras import ops
+
+
+class SumOfTerms(keras.Model):
+    """A network whose loss is the sum of named terms, each in the log under its name.
+
+    A subclass states `terms`. Forward pass, gradients and update are Keras' own. A step
+    with non-finite gradients leaves no trace: the weights are guarded by the optimizer
+    (`kerazoo.optimizer`), the running statistics and the log here.
+
+    Args:
+        network: functional model, a dict of named outputs.
+        names: names of the terms, in the order of the log.
+    """
+
+    def __init__(self, network: keras.Model, names: Sequence[str]):
+        super().__init__(name="objective")
+        self.network = network
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+
+    def call(self, x, training=None):
+        return self.network(x, training=training)
+
+    def terms(self, x, y: dict, outputs: dict, training: bool) -> dict:
+        """Return `{name: scalar}` for one batch; float32."""
+        raise NotImplementedError
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        terms = self.terms(x, y, y_pred, training)
+        loss = sum(terms.values())
+        finite = ops.isfinite(loss)
+        for name, value in terms.items():
+            weight = ops.cast(finite, "float32")
+            self.trackers[name].update_state(ops.where(finite, value, 0.0), sample_weight=weight)
+        return loss
+
+    def train_step(self, *args):
+        # One override for three backends: JAX hands in (state, data) and takes the state
+        # back, the others keep it in the variables.
+        *state, data = args
+        if state:
+            logs, new = super().train_step(*state, data)
+            kept = [_finite_or(old, value) for old, value in zip(state[0][1], new[1], strict=True)]
+            return logs, (new[0], kept, *new[2:])
+        statistics = [v for v in self.non_trainable_variables if "float" in str(v.dtype)]
+        before = [ops.copy(v.value) for v in statistics]
+        logs = super().train_step(data)
+        for variable, old in zip(statistics, before, strict=True):
+            variable.assign(_finite_or(old, variable.value))
+        return logs
+
+
+def _finite_or(old, new):
+    if "float" not in keras.backend.standardize_dtype(new.dtype):
+        return new
+    return ops.where(ops.all(ops.isfinite(new)), new, old)
+
+
+def weighted_mean(values, weights):
+    """Return `sum(values * weights) / sum(weights)`, 0 where all weights are 0.
+
+    Shape: two tensors of one shape -> scalar.
+    """
+    return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1e-12)
+
+
+def cross_entropy(targets, logits):
+    """Return the cross entropy of every pixel, softmax or (for one logit) sigmoid.
+
+    Shape: targets `(..., K)`, 0..1; logits `(..., K)` -> `(...)`.
+    """
+    if logits.shape[-1] == 1:
+        return ops.squeeze(ops.softplus(logits) - targets * logits, -1)
+    return ops.logsumexp(logits, axis=-1) - ops.sum(targets * logits, axis=-1)
+
+
+def focal(targets, logits, gamma: float = 2.0):
+    """Return the focal loss `(1 - p_t)^gamma * -log(p_t)` of every pixel (Lin et al. 2017, eq. 4).
+
+    Shape: as `cross_entropy`.
+    """
+    loss = cross_entropy(targets, logits)
+    return ops.power(-ops.expm1(-loss), gamma) * loss
+
+
+def dice(targets, logits, weights):
+    """Return 1 - Dice, averaged over the classes that occur in the batch.
+
+    Sums run over the whole batch: per image, a class missing from a small crop would
+    swing the loss between 0 and 1. Void pixels count through a weight of 0.
+
+    Shape: targets, logits `(N, H, W, K)`; weights `(N, H, W)`, 0 or 1 -> scalar.
+    """
+    binary = logits.shape[-1] == 1
+    probability = ops.sigmoid(logits) if binary else ops.softmax(logits, axis=-1)
+    valid = ops.expand_dims(weights, -1)
+    hit = ops.sum(targets * probability * valid, axis=(0, 1, 2))
+    truth = ops.sum(targets * valid, axis=(0, 1, 2))
+    size = truth + ops.sum(probability * valid, axis=(0, 1, 2))
+    present = ops.cast(truth > 0, "float32")
+    return weighted_mean(1.0 - 2.0 * hit / ops.maximum(size, 1e-6), present)

@@ -1,0 +1,153 @@
+"""Recipes: everything that a training needs to know, and how to name, load and change one."""
+
+import ast
+import dataclasses
+import runpy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from kerazoo import settings as plain
+from kerazoo.data.augment import Augmentation
+from kerazoo.data.folders import Folder
+from kerazoo.data.source import Source
+from kerazoo.errors import UserError
+from kerazoo.optimizer import Optimizer, Schedule
+from kerazoo.settings import settings
+from kerazoo.task import Task
+
+Count = Annotated[int, Field(ge=1)]
+
+
+@settings
+class Recipe:
+    """A complete description of a training.
+
+    Attributes:
+        family: the network and its task.
+        data: where the samples come from.
+        augmentation: what is done to them.
+        optimizer, schedule: how the weights move.
+        epochs: passes over the training samples.
+        batch: samples per step.
+        seed: of weights, order and augmentation.
+        precision: Keras' dtype policy while training; weights stay float32.
+        validate_every: epochs between validations; the last epoch is always validated.
+        patience: validations without a better score before the training stops, or None.
+        save_every: steps between resume points inside an epoch; every epoch ends with one.
+        tile: window for validation and prediction of large photographs, or None.
+        monitor: the score that decides which weights are kept; larger is better.
+    """
+
+    family: Task
+    data: Source
+    augmentation: Augmentation = Augmentation()
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    epochs: Count = 20
+    batch: Count = 8
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    validate_every: Count = 1
+    patience: Count | None = None
+    save_every: Count = 1000
+    tile: Count | None = None
+    monitor: str = "mean_iou"
+
+
+def folder() -> Path:
+    """Return the folder of the recipes that come with kerazoo."""
+    from importlib import util
+
+    return Path(util.find_spec("kerazoo.recipes").submodule_search_locations[0])
+
+
+def recipe_names() -> dict[str, str]:
+    """Return `{name: first line of the docstring}` of the recipes that come with kerazoo."""
+    found = {}
+    for path in sorted(folder().glob("[!_]*.py")):
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        found[path.stem.replace("_", "-")] = text.partition("\n")[0]
+    return found
+
+
+def recipe_path(name: str) -> Path:
+    """Return the file of a recipe: a name of `recipe_names`, or a path ending in `.py`.
+
+    Raises:
+        UserError: no such recipe; names the nearest.
+    """
+    if name.endswith(".py"):
+        if not Path(name).is_file():
+            raise UserError(f"{name}: no such recipe file", "give a name from 'kerazoo list' or an existing .py file")
+        return Path(name)
+    known = recipe_names()
+    if name.replace("_", "-") not in known:
+        raise UserError(f"unknown recipe {name!r}", plain.nearest(name, list(known)))
+    return folder() / f"{name.replace('-', '_')}.py"
+
+
+def load_recipe(name: str) -> Recipe:
+    """Return a recipe by name or by path; a user's own `.py` file is executed.
+
+    Raises:
+        UserError: no such recipe, or the file does not end in `recipe = Recipe(...)`.
+    """
+    path = recipe_path(name)
+    try:
+        found = runpy.run_path(str(path)).get("recipe")
+    except UserError:
+        raise
+    except Exception as error:  # the user's own file may fail in any way
+        raise UserError(f"{path}: {type(error).__name__}: {error}", "mend the recipe file") from error
+    if not isinstance(found, Recipe):
+        raise UserError(f"{path}: defines no recipe", "end the file with 'recipe = Recipe(...)'")
+    return found
+
+
+def summary(name: str) -> str:
+    """Return a recipe's docstring: the command, the minutes, the number that came out."""
+    return ast.get_docstring(ast.parse(recipe_path(name).read_text(encoding="utf-8"))) or ""
+
+
+def source(recipe: Recipe, assignments: Sequence[str], data: str | None = None) -> Source:
+    """Return the recipe's data after `--data` and `--set data.KEY=VALUE`; no file is read."""
+    changes = {key[5:]: value for key, value in parsed(assignments).items() if key.startswith("data.")}
+    if data is not None:
+        plain.check_names(Folder, changes, "data")
+        return plain.build(Folder, {"path": data} | changes, "data")
+    return plain.replace(recipe.data, changes, "data") if changes else recipe.data
+
+
+def parsed(assignments: Sequence[str]) -> dict[str, Any]:
+    """Return `{key: value}` of `KEY=VALUE` texts.
+
+    Raises:
+        UserError: one has no "=".
+    """
+    changes = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise UserError(f"--set {assignment!r} has no '='", "write --set KEY=VALUE")
+        changes[key.strip()] = plain.parse(value.strip())
+    return changes
+
+
+def overridden(recipe: Recipe, assignments: Sequence[str], data: str | None = None) -> Recipe:
+    """Return the recipe after `--data` and `--set KEY=VALUE`.
+
+    What the user sets about the data comes first, since it decides the family's classes;
+    what they set about the family afterwards has the last word.
+
+    Raises:
+        UserError: a malformed assignment, an unknown key or a wrong value, unusable data.
+    """
+    changed = source(recipe, assignments, data)
+    if changed is not recipe.data:
+        family = recipe.family.for_classes(changed.class_names())
+        recipe = dataclasses.replace(recipe, data=changed, family=family)
+    others = {key: value for key, value in parsed(assignments).items() if not key.startswith("data.")}
+    return plain.replace(recipe, others) if others else recipe

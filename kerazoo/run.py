@@ -1,0 +1,205 @@
+"""Run folders: a training's recipe, weights, log, scores and pictures.
+
+Nothing of a run is executed on opening: its recipe is JSON that can only name classes of
+kerazoo (or of a module the user names), its weights are HDF5 arrays.
+"""
+
+import dataclasses
+import datetime
+import functools
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo import settings as plain
+from kerazoo.errors import UserError
+from kerazoo.files import atomic_text
+from kerazoo.recipe import Recipe, parsed, source
+
+if TYPE_CHECKING:
+    import keras
+
+WEIGHTS = "model.weights.h5"
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """An opened run folder.
+
+    Attributes:
+        folder: where it is.
+        recipe: what it was trained by; `with_settings` changes it for this process only.
+    """
+
+    folder: Path
+    recipe: Recipe
+
+    @functools.cached_property
+    def network(self) -> "keras.Model":
+        """The network with the run's best weights.
+
+        Raises:
+            UserError: the weights are missing, broken or of another network.
+        """
+        network = self.recipe.family.build()
+        load_weights(network, self.folder / WEIGHTS)
+        return network
+
+    @functools.cached_property
+    def deployed(self) -> "keras.Model":
+        """The part of the network that prediction and export run."""
+        return self.recipe.family.deploy(self.network)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a JSON file of the run, atomically."""
+        atomic_text(self.folder / name, json.dumps(value, indent=2) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        """Return a JSON file of the run, None where it does not exist."""
+        path = self.folder / name
+        return read_json(path) if path.exists() else None
+
+
+def create_run(recipe: Recipe, folder: Path, network: "keras.Model") -> Run:
+    """Write a new run with the network's present weights; it appears whole or not at all.
+
+    Raises:
+        UserError: the folder exists, or cannot be written.
+    """
+    if folder.exists():
+        raise UserError(f"{folder} exists already", "choose another --output, or continue it with --resume")
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    try:
+        partial.mkdir(parents=True)
+        run = Run(partial, recipe)
+        run.write_json("recipe.json", plain.to_plain(recipe))
+        run.write_json("environment.json", environment(recipe))
+        save_weights(network, partial / WEIGHTS)
+        partial.rename(folder)
+    except OSError as error:
+        raise UserError(f"cannot write the run {folder}: {error.strerror}", "choose another --output") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return Run(folder, recipe)
+
+
+def open_run(path: str | Path, modules: tuple[str, ...] = ()) -> Run:
+    """Return the run in a folder, without loading its weights yet.
+
+    Args:
+        path: the run folder.
+        modules: modules besides kerazoo whose settings the recipe may name.
+
+    Raises:
+        UserError: no run there, or a broken one.
+    """
+    folder = Path(path)
+    if not (folder / "recipe.json").is_file():
+        raise UserError(f"{folder} is not a run folder (it has no recipe.json)", "give the folder 'kerazoo train' wrote")
+    data = read_json(folder / "recipe.json")
+    try:
+        recipe = plain.from_plain(data, ("kerazoo", *modules))
+    except UserError as error:
+        raise UserError(f"{folder / 'recipe.json'}: {error.message}", error.remedy) from None
+    if not isinstance(recipe, Recipe):
+        raise UserError(f"{folder / 'recipe.json'} holds no recipe", "was it edited by hand?")
+    return Run(folder, recipe)
+
+
+def find_run(name: str, modules: tuple[str, ...] = (), runs: Path = Path("runs")) -> Run:
+    """Return the run a user means: a run folder, or the newest run of a recipe under `runs/`."""
+    if Path(name).exists():
+        return open_run(name, modules)
+    stem = Path(name).stem.replace("_", "-")
+    found = [p.parent for p in runs.glob(f"{stem}-[0-9]*/recipe.json")]
+    if not found:
+        raise UserError(f"{name}: no such run folder, and no run of a recipe {stem!r} under {runs}/",
+                        f"train one first: kerazoo train {stem}")  # fmt: skip
+    return open_run(max(found, key=lambda folder: folder.stat().st_mtime), modules)
+
+
+def with_settings(run: Run, assignments: Sequence[str], data: str | None = None) -> Run:
+    """Return the run after `--data` and `--set KEY=VALUE`, for this process only.
+
+    The family's classes stay what was trained, whatever the data hold.
+    """
+    changes = {key: value for key, value in parsed(assignments).items() if not key.startswith("data.")}
+    recipe = dataclasses.replace(run.recipe, data=source(run.recipe, assignments, data))
+    return Run(run.folder, plain.replace(recipe, changes) if changes else recipe)
+
+
+def new_folder(recipe_name: str, runs: Path = Path("runs")) -> Path:
+    """Return `runs/NAME-YYYYMMDD-HHMMSS`, a folder that does not exist yet."""
+    while True:
+        stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+        folder = runs / f"{Path(recipe_name).stem.replace('_', '-')}-{stamp}"
+        if not folder.exists():
+            return folder
+        time.sleep(0.2)
+
+
+def read_json(path: Path) -> Any:
+    """Return a JSON file's content, or tell in one line why not."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}", "restore the file from a copy") from None
+
+
+def save_weights(network: "keras.Model", path: Path) -> None:
+    """Write a network's weights; the file appears whole or not at all.
+
+    Keras opens its target for writing at once, so a kill would destroy the previous file.
+    """
+    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        network.save_weights(str(partial))
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}", "free some space or choose another --output") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_weights(network: "keras.Model", path: Path) -> None:
+    """Read a network's weights.
+
+    Raises:
+        UserError: missing, broken, or of another network.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is missing", "restore it from a copy, or train again")
+    try:
+        network.load_weights(str(path))
+    except Exception as error:  # HDF5 and Keras raise a dozen kinds for a broken file
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} does not hold this network's weights ({reason})",
+                        "restore it from a copy, or train again") from None  # fmt: skip
+
+
+def environment(recipe: Recipe) -> dict[str, Any]:
+    """Return what a reader needs to repeat the run: versions, backend, devices, command."""
+    import keras
+
+    from kerazoo import __version__, backend
+
+    return {
+        "kerazoo": __version__,
+        "keras": keras.__version__,
+        "backend": backend.name(),
+        "backend_version": backend.versions().get(backend.name()),
+        "devices": backend.devices(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "seed": recipe.seed,
+        "command": sys.argv,
+        "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,100 @@
+"""What segmentation does inside Keras: the loss terms and the exported graph."""
+
+from typing import TYPE_CHECKING
+
+import keras
+from keras import layers, ops
+
+from kerazoo.layers import CropLike, MirrorPad
+from kerazoo.objective import SumOfTerms, cross_entropy, dice, focal, weighted_mean
+
+if TYPE_CHECKING:
+    from kerazoo.tasks.segmentation import Segmentation
+
+
+class SegmentationObjective(SumOfTerms):
+    """Cross entropy, focal and Dice loss, each averaged over the heads (UNet++, section 3.2).
+
+    Args:
+        network: outputs `{name: logits (N, H, W, K)}`.
+        losses: `{"cross_entropy" | "focal" | "dice": factor}`.
+        class_weights: factor of each label's pixels in cross entropy and focal loss, or None.
+    """
+
+    def __init__(self, network, losses: dict[str, float], class_weights: tuple[float, ...] | None):
+        super().__init__(network, list(losses))
+        self.losses_in_use = losses
+        self.class_weights = class_weights
+
+    def terms(self, x, y, outputs, training):
+        labels, weights = ops.cast(y["labels"], "int32"), ops.cast(y["weights"], "float32")
+        valid = ops.cast(weights > 0, "float32")
+        heads = [ops.cast(logits, "float32") for logits in outputs.values()]
+        targets = _targets(ops.where(valid > 0, labels, 0), heads[0].shape[-1])
+        if self.class_weights is not None:
+            per_label = ops.convert_to_tensor(self.class_weights, "float32")
+            weights = weights * ops.take(per_label, ops.where(valid > 0, labels, 0))
+        formulas = {
+            "cross_entropy": lambda logits: weighted_mean(cross_entropy(targets, logits), weights),
+            "focal": lambda logits: weighted_mean(focal(targets, logits), weights),
+            "dice": lambda logits: dice(targets, logits, valid),
+        }
+        return {
+            name: factor * sum(formulas[name](logits) for logits in heads) / len(heads)
+            for name, factor in self.losses_in_use.items()
+        }
+
+
+def _targets(labels, logits: int):
+    """Return float32 `(N, H, W, logits)`: the label itself for one logit, else one-hot."""
+    if logits == 1:
+        return ops.expand_dims(ops.cast(labels, "float32"), -1)
+    return ops.one_hot(labels, logits)
+
+
+def serving_model(task: "Segmentation", network: keras.Model) -> keras.Model:
+    """Return `{"image"}` -> `{"probabilities"}` of unknown batch, height and width.
+
+    The graph normalises, mirrors borders, averages the heads and crops as `prepare` and
+    `probabilities` do, so that a server needs to know nothing about the network.
+
+    Shape: image float32 `(N, H, W, C)`, 0..255 (RGB, or grey for one channel) ->
+        probabilities float32 `(N, H, W, classes)`.
+    """
+    image = keras.Input((None, None, task.channels), name="image", dtype="float32")
+    x = Normalisation(task.mean, task.deviation, task.order == "BGR", name="normalised")(image)
+    context = task.context()
+    if context:
+        multiple = task.stride()
+        x = MirrorPad(multiple, margin=context, remainder=task.admissible(1) % multiple, name="bordered")(x)
+    activation = layers.Activation("sigmoid" if task.classes == 1 else "softmax", dtype="float32")
+    heads = [activation(logits) for logits in network(x).values()]
+    mean = layers.Average(name="heads", dtype="float32")(heads) if len(heads) > 1 else heads[0]
+    if context:
+        mean = CropLike(name="cropped")([mean, image])
+    return keras.Model({"image": image}, {"probabilities": mean}, name="serving")
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class Normalisation(layers.Layer):
+    """`(x - mean) / deviation` per channel, in the channel order the network wants.
+
+    Shape: `(N, H, W, C)`, 0..255 -> the same.
+    """
+
+    def __init__(self, mean, deviation, reverse: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.mean, self.deviation, self.reverse = tuple(mean), tuple(deviation), reverse
+
+    def call(self, x):
+        if self.reverse:
+            x = ops.flip(x, axis=-1)
+        scale = 1.0 / ops.convert_to_tensor(self.deviation, x.dtype)
+        return x * scale - ops.convert_to_tensor(self.mean, x.dtype) * scale
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        own = {"mean": self.mean, "deviation": self.deviation, "reverse": self.reverse}
+        return super().get_config() | own

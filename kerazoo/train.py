@@ -1,0 +1,316 @@
+"""The verb train: from a recipe to a run folder, killable at any instant."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo import backend, resume
+from kerazoo.data.loader import Feed, Remembered, stream
+from kerazoo.errors import UserError
+from kerazoo.files import atomic_text
+from kerazoo.optimizer import learning_rate
+from kerazoo.progress import Progress
+from kerazoo.recipe import Recipe
+from kerazoo.report import curves, json_line, sample_sheet
+from kerazoo.resume import State
+from kerazoo.run import WEIGHTS, Run, create_run, open_run, save_weights
+from kerazoo.task import Sample
+
+if TYPE_CHECKING:
+    import grain
+    import keras
+
+SKIPPED_IN_A_ROW = 25
+"""Steps with non-finite gradients, one after the other, that end a training."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """A training under way: the run, what moves, and what it moves through."""
+
+    run: Run
+    network: "keras.Model"
+    objective: "keras.Model"
+    forward: Callable
+    batches: "grain.MapDataset"
+    validation: Sequence[Sample]
+    state: State
+    progress: Progress
+    epoch_steps: int
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.run.recipe
+
+    @property
+    def total_steps(self) -> int:
+        return self.epoch_steps * self.recipe.epochs
+
+    def variables(self) -> dict[str, list]:
+        """Return all that a resume point holds."""
+        return {"network": self.network.variables, "optimizer": self.objective.optimizer.variables}
+
+
+def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Progress | None = None) -> Run:
+    """Train a recipe from the beginning.
+
+    Args:
+        recipe: what to train, on what and how.
+        folder: the run folder to make.
+        init: a run whose weights to start from; its head may have other classes.
+        progress: where to report; by default lines on standard error.
+
+    Raises:
+        UserError: unusable data or settings, an existing folder, or too many steps with
+            non-finite gradients in a row.
+    """
+    import keras
+
+    _check_classes(recipe)
+    keras.utils.set_random_seed(recipe.seed)
+    keras.config.set_dtype_policy(recipe.precision)
+    try:
+        network = recipe.family.build()
+        progress = progress or Progress()
+        if init is not None:
+            progress.say(initialise(network, init))
+        run = create_run(recipe, folder, network)
+        return _finish(_started(run, network, progress))
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def resume_training(folder: Path, *, epochs: int | None = None, progress: Progress | None = None) -> Run:
+    """Continue a training from its last resume point, as if it had never stopped.
+
+    Args:
+        folder: the run folder.
+        epochs: train up to this many epochs instead of what the recipe says; the learning
+            rate then follows the longer schedule from here on.
+        progress: as for `train`.
+
+    Raises:
+        UserError: as for `train`, or the training has already ended.
+    """
+    import keras
+
+    run = open_run(folder)
+    if epochs is not None:
+        run = _longer(run, epochs)
+    elif run.read_json("metrics.json") is not None:
+        raise UserError(f"{folder} has finished its {run.recipe.epochs} epochs",
+                        "to train longer add --epochs N with a larger N")  # fmt: skip
+    keras.utils.set_random_seed(run.recipe.seed)
+    keras.config.set_dtype_policy(run.recipe.precision)
+    try:
+        return _finish(_started(run, run.recipe.family.build(), progress or Progress()))
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def initialise(network: "keras.Model", init: Run) -> str:
+    """Copy a run's weights wherever name and shape agree; return a line that says what was left.
+
+    Raises:
+        UserError: less than half of the network's values would come from the run.
+    """
+    import keras
+
+    given = {v.path: v for v in init.network.weights}
+    fitting = [v for v in network.weights if v.path in given and given[v.path].shape == v.shape]
+    share = sum(math.prod(v.shape) for v in fitting) / sum(math.prod(v.shape) for v in network.weights)
+    if share < 0.5:
+        raise UserError(f"only {share:.0%} of this network's weights fit those of {init.folder}",
+                        "start from a run of the same family and filters")  # fmt: skip
+    for variable in fitting:
+        variable.assign(keras.ops.convert_to_numpy(given[variable.path]))
+    fresh = sorted({v.path.split("/")[-2] for v in network.weights} - {v.path.split("/")[-2] for v in fitting})
+    return f"weights from {init.folder}" + (f", new: {', '.join(fresh)}" if fresh else "")
+
+
+def _check_classes(recipe: Recipe) -> None:
+    names = recipe.data.class_names()
+    if len(names) != len(recipe.family.class_names()):
+        raise UserError(
+            f"the data have {len(names)} classes ({', '.join(names)}), the family {recipe.family.classes}",
+            "leave family.classes out: it is taken from the data",
+        )
+
+
+def _longer(run: Run, epochs: int) -> Run:
+    if epochs <= run.recipe.epochs:
+        raise UserError(f"{run.folder} is to be trained for {run.recipe.epochs} epochs already", "give a larger --epochs")
+    from kerazoo import settings
+
+    longer = Run(run.folder, dataclasses.replace(run.recipe, epochs=epochs))
+    longer.write_json("recipe.json", settings.to_plain(longer.recipe))
+    (run.folder / "metrics.json").unlink(missing_ok=True)
+    return longer
+
+
+def _started(run: Run, network: "keras.Model", progress: Progress) -> Training:
+    """Return the training at its last resume point, or at its beginning."""
+    recipe = run.recipe
+    samples = Remembered(recipe.data.samples("train"))
+    batches = stream(samples, recipe.family, recipe.augmentation, batch=recipe.batch, seed=recipe.seed)
+    objective = recipe.family.objective(network)
+    steps = math.ceil(len(samples) / recipe.batch)
+    mixed = recipe.precision == "mixed_float16"
+    optimizer = recipe.optimizer.build(_rates(recipe, steps), mixed=mixed)
+    objective.compile(optimizer=optimizer, jit_compile=backend.jit_training())
+    optimizer.build(objective.trainable_variables)
+    variables = {"network": network.variables, "optimizer": optimizer.variables}
+    state = resume.restore(run.folder / "resume", variables)
+    if state.factor != 1.0:
+        optimizer.inner_optimizer.learning_rate = _rates(recipe, steps, state.factor)
+    forward = backend.forward(recipe.family.deploy(network))
+    validation = Remembered(recipe.data.samples("val"))
+    return Training(run, network, objective, forward, batches, validation, state, progress, steps)
+
+
+def _rates(recipe: Recipe, epoch_steps: int, factor: float = 1.0) -> "keras.optimizers.schedules.LearningRateSchedule":
+    """Return the learning rate of the whole training, after plateaus that multiplied it by `factor`."""
+    accumulate = recipe.optimizer.accumulate
+    updates = epoch_steps * recipe.epochs // accumulate
+    warmup = round(epoch_steps * recipe.schedule.warmup) // accumulate
+    return learning_rate(recipe.optimizer.rate * factor, recipe.schedule, updates, warmup)
+
+
+def _finish(training: Training) -> Run:
+    """Train to the end, write the scores of the best weights, and return the run."""
+    state, recipe = training.state, training.recipe
+    with training.progress.bar(training.total_steps, state.step, recipe.batch):
+        while state.step < training.total_steps and not state.stopped:
+            _advance(training)
+            if state.step % training.epoch_steps == 0:
+                _close_epoch(training)
+            resume.save(training.run.folder / "resume", state, training.variables())
+    scores = {"best": state.best, "best_epoch": state.best_epoch, "stopped": state.stopped, "last": state.rows[-1]}
+    training.run.write_json("metrics.json", scores)
+    return Run(training.run.folder, recipe)
+
+
+def _advance(training: Training) -> None:
+    """Run `fit` up to the end of the epoch, or up to the next resume point inside it."""
+    state, every = training.state, training.recipe.save_every
+    within = state.step % training.epoch_steps
+    steps = min(training.epoch_steps - within, every - within % every)
+    inner = training.objective.optimizer.inner_optimizer
+    before, began = int(inner._iterations), time.perf_counter()
+    feed = Feed(training.batches, state.step, state.step + steps)
+    guard = _guard(training)
+    try:
+        logs = training.objective.fit(feed(), steps_per_epoch=steps, verbose=0, callbacks=[guard]).history
+    except Exception:
+        if isinstance(feed.error, UserError):
+            raise feed.error from None
+        raise
+    if training.objective.stop_training:
+        _stop_for_non_finite(training)
+    skipped = steps - (int(inner._iterations) - before)
+    gained = {name: logs[name][0] * (steps - skipped) for name in training.objective.trackers}
+    gained |= {"steps": steps, "skipped": skipped, "seconds": time.perf_counter() - began}
+    state.sums = {name: state.sums.get(name, 0.0) + value for name, value in gained.items()}
+    state.step += steps
+
+
+def _guard(training: Training) -> "keras.callbacks.Callback":
+    """Return the callback that moves the bar and notices when no step reaches the weights."""
+    import keras
+
+    inner = training.objective.optimizer.inner_optimizer
+
+    class Guard(keras.callbacks.Callback):
+        applied = int(inner._iterations)
+
+        def on_train_batch_end(self, batch, logs=None):
+            training.progress.step()
+            if (batch + 1) % SKIPPED_IN_A_ROW:
+                return
+            backend.sync(self.model)
+            before, self.applied = self.applied, int(inner._iterations)
+            self.model.stop_training = self.applied == before
+
+    return Guard()
+
+
+def _stop_for_non_finite(training: Training) -> None:
+    raise UserError(
+        f"{SKIPPED_IN_A_ROW} steps in a row had non-finite gradients; "
+        f"the last good weights are in {training.run.folder / WEIGHTS}",
+        "lower optimizer.rate, or train with precision=float32",
+    )
+
+
+def _close_epoch(training: Training) -> None:
+    """Log the epoch; validate, keep the best weights, draw, and decide how to go on."""
+    state, recipe = training.state, training.recipe
+    row = _row(training)
+    state.sums = {}
+    epoch = row["epoch"]
+    if epoch % recipe.validate_every == 0 or epoch == recipe.epochs:
+        began = time.perf_counter()
+        row["validation"], pictures = validate(training)
+        row["validation_seconds"] = round(time.perf_counter() - began, 3)
+        _judge(training, row["validation"][recipe.monitor], epoch)
+        sample_sheet(training.run.folder / "samples.png", recipe.family, pictures)
+    state.rows.append(row)
+    atomic_text(training.run.folder / "log.jsonl", "".join(json_line(r) for r in state.rows))
+    curves(training.run.folder / "curves.png", state.rows, recipe.monitor)
+    training.progress.epoch(row, recipe.epochs, recipe.monitor)
+
+
+def _row(training: Training) -> dict[str, Any]:
+    import keras
+
+    sums, state = dict(training.state.sums), training.state
+    steps, skipped, seconds = (sums.pop(name) for name in ("steps", "skipped", "seconds"))
+    terms = {name: value / max(steps - skipped, 1) for name, value in sums.items()}
+    rate = training.objective.optimizer.inner_optimizer.learning_rate
+    return {
+        "epoch": state.step // training.epoch_steps,
+        "step": state.step,
+        "loss": sum(terms.values()),
+        **terms,
+        "rate": float(keras.ops.convert_to_numpy(rate)),
+        "skipped": int(skipped),
+        "seconds": round(seconds, 3),
+        "images_per_second": round(steps * training.recipe.batch / seconds, 2),
+    }
+
+
+def validate(training: Training, pictures: int = 4) -> tuple[dict[str, Any], list[tuple]]:
+    """Return the scores on the validation samples, and the first few (sample, result) pairs."""
+    family, tile = training.recipe.family, training.recipe.tile
+    shown: list[tuple] = []
+
+    def pairs():
+        for sample in training.validation:
+            result = family.infer(training.forward, sample.image, tile=tile)
+            if len(shown) < pictures:
+                shown.append((sample, result))
+            yield sample.truth, result
+
+    return family.evaluate(pairs()), shown
+
+
+def _judge(training: Training, score: float | None, epoch: int) -> None:
+    """Keep the weights if they are the best so far; cut the rate or stop if they have long not been."""
+    state, recipe = training.state, training.recipe
+    score = -math.inf if score is None else score
+    if state.best is None or score > state.best:
+        save_weights(training.network, training.run.folder / WEIGHTS)
+        state.best, state.best_epoch, state.stale, state.plateau = score, epoch, 0, 0
+        return
+    state.stale += 1
+    state.plateau += 1
+    if recipe.schedule.kind == "plateau" and state.plateau >= recipe.schedule.patience:
+        state.factor, state.plateau = state.factor * recipe.schedule.factor, 0
+        inner = training.objective.optimizer.inner_optimizer
+        inner.learning_rate = _rates(recipe, training.epoch_steps, state.factor)
+        training.objective.make_train_function(force=True)  # rare, so a new trace is no matter
+    if recipe.patience is not None and state.stale >= recipe.patience:
+        state.stopped = f"{recipe.monitor} has not risen for {state.stale} validations, best in epoch {state.best_epoch}"

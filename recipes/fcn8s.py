@@ -1,0 +1,23 @@
+"""FCN-8s on a VGG16 of a quarter of the width; on built-in cells, or on your folder.
+
+    kerazoo train fcn8s
+    kerazoo train fcn8s --data DIR
+
+The paper's network is family.width=1.
+"""
+
+from kerazoo.data.augment import Augmentation
+from kerazoo.data.generated import Cells
+from kerazoo.families.fcn import FCN
+from kerazoo.optimizer import Optimizer, Schedule
+from kerazoo.recipe import Recipe
+
+recipe = Recipe(
+    family=FCN(classes=3, names=("background", "cell", "membrane"), width=0.25, dropout=0.2),
+    data=Cells(),
+    augmentation=Augmentation(crop=(128, 128), flip=True, flip_vertical=True, quarter_turns=True, scale=(0.8, 1.25)),
+    optimizer=Optimizer(name="adam", rate=5e-4, clip_norm=5.0),
+    schedule=Schedule(kind="poly", warmup=0.5),
+    epochs=6,
+    batch=8,
+)

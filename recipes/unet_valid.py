@@ -1,0 +1,32 @@
+"""U-Net as in the paper: valid convolutions, overlap tiles, elastic deformation, border weights.
+
+    kerazoo train unet-valid
+    kerazoo train unet-valid --data DIR
+
+The labelled window is 16 k + 4 pixels wide; the network sees 92 more on every side.
+The paper's sizes are family.filters=[64,128,256,512,1024] and augmentation.crop=[388,388].
+"""
+
+from kerazoo.data.augment import Augmentation
+from kerazoo.data.generated import Cells
+from kerazoo.families.unet import UNet
+from kerazoo.optimizer import Optimizer, Schedule
+from kerazoo.recipe import Recipe
+from kerazoo.tasks.segmentation import Losses
+
+recipe = Recipe(
+    family=UNet(
+        classes=3,
+        names=("background", "cell", "membrane"),
+        filters=(16, 32, 64, 128, 256),
+        padding="valid",
+        dropout=0.1,
+        losses=Losses(cross_entropy=1.0),
+    ),
+    data=Cells(),
+    augmentation=Augmentation(crop=(116, 116), flip=True, quarter_turns=True, elastic=5.0),
+    optimizer=Optimizer(name="adam", rate=5e-4),
+    schedule=Schedule(kind="cosine", warmup=0.5),
+    epochs=6,
+    batch=4,
+)

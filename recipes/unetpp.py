@@ -1,0 +1,30 @@
+"""UNet++ with deep supervision; on built-in cells, or on your folder of images and masks.
+
+    kerazoo train unetpp
+    kerazoo train unetpp --data DIR
+"""
+
+from kerazoo.data.augment import Augmentation
+from kerazoo.data.generated import Cells
+from kerazoo.families.unetpp import UNetPlusPlus
+from kerazoo.optimizer import Optimizer, Schedule
+from kerazoo.recipe import Recipe
+from kerazoo.tasks.segmentation import Losses
+
+recipe = Recipe(
+    family=UNetPlusPlus(
+        classes=3,
+        names=("background", "cell", "membrane"),
+        filters=(16, 32, 64, 128, 256),
+        norm=True,
+        losses=Losses(cross_entropy=1.0, dice=1.0),
+    ),
+    data=Cells(),
+    augmentation=Augmentation(
+        crop=(128, 128), flip=True, flip_vertical=True, quarter_turns=True, scale=(0.8, 1.25), brightness=0.1, contrast=0.1
+    ),
+    optimizer=Optimizer(name="adam", rate=2e-3),
+    schedule=Schedule(kind="cosine", warmup=0.5),
+    epochs=6,
+    batch=8,
+)

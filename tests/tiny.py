@@ -1,0 +1,12 @@
+"""One small instance per family; every test of the contract asks all of them."""
+
+from kerazoo.families.fcn import FCN
+from kerazoo.families.unet import UNet
+from kerazoo.families.unetpp import UNetPlusPlus
+
+TINY = {
+    "unet": UNet(classes=2, filters=(4, 8, 12), norm=True, up="bilinear", dropout=0.1),
+    "unet-valid": UNet(classes=3, filters=(4, 8, 12), padding="valid", dropout=0.0),
+    "unetpp": UNetPlusPlus(classes=1, filters=(4, 8, 12), norm=True),
+    "fcn": FCN(classes=3, width=0.03125, upsampling="learned", dropout=0.0),
+}
