@@ -96,7 +96,7 @@ def _read_back() -> str:
             Image.new("RGB", (8, 4), (255, 0, 0)).save(path, exif=exif)
             image = read_image(path)
             if image.shape != (8, 4, 3) or abs(image.mean((0, 1)) - [255, 0, 0]).max() > 4:
-                raise UserError(f"a small {path.suffix} image is not read as it was written", "reinstall pillow")
+                raise UserError(f"a small {path.suffix} image is read wrongly", "reinstall pillow")
     return "PNG and JPEG are read as written"
 
 

@@ -1,0 +1,71 @@
+"""Which backend runs, decided before keras is imported."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from kerazoo import backend as backends
+from kerazoo.errors import UserError
+
+CHOOSE = "from kerazoo import backend; print(backend.set_backend({}))"
+
+
+def chosen(tmp_path, argument="", configured=None, **variables):
+    """Return what a fresh interpreter chooses, with this keras.json and these variables."""
+    if configured:
+        (tmp_path / "keras.json").write_text(json.dumps({"backend": configured}))
+    environment = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
+    environment |= {"KERAS_HOME": str(tmp_path)} | variables
+    command = [sys.executable, "-c", CHOOSE.format(argument)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_order_of_wishes(tmp_path):
+    first, last = backends.installed()[0], backends.installed()[-1]
+    assert chosen(tmp_path) == first
+    assert chosen(tmp_path, configured=last) == last
+    assert chosen(tmp_path, configured="not_installed") == first
+    assert chosen(tmp_path, configured="not_installed", KERAS_BACKEND=last) == last
+    assert chosen(tmp_path, argument=repr(first), KERAS_BACKEND=last) == first
+
+
+def test_the_running_backend_stays(backend):
+    assert backends.set_backend() == backends.set_backend(backend) == backend
+
+
+def test_another_backend_is_refused_once_keras_runs(backend, monkeypatch):
+    monkeypatch.setattr(backends, "installed", lambda: backends.BACKENDS)
+    other = next(name for name in backends.BACKENDS if name != backend)
+    with pytest.raises(UserError, match=f"already runs on {backend}"):
+        backends.set_backend(other)
+
+
+@pytest.mark.parametrize(
+    ("choice", "installed", "line"),
+    [
+        ("theano", ["jax"], "unknown backend 'theano'; choose one of: tensorflow, torch, jax"),
+        ("torch", ["jax"], "the backend torch is not installed; pip install 'kerazoo\\[torch\\]'"),
+        (None, [], "no backend is installed; pip install"),
+    ],
+)
+def test_what_cannot_run_is_told(monkeypatch, choice, installed, line):
+    monkeypatch.setattr(backends, "installed", lambda: installed)
+    monkeypatch.delitem(sys.modules, "keras")
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    with pytest.raises(UserError, match=line):
+        backends.set_backend(choice)
+
+
+def test_devices_and_versions(backend):
+    assert all(":" in device for device in backends.devices())
+    assert backend in backends.versions()
+
+
+@pytest.mark.gpu
+def test_a_gpu_is_used():
+    import keras
+
+    assert "gpu" in str(getattr(keras.ops.ones(1), "device", "")).lower().replace("cuda", "gpu")

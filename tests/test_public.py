@@ -1,0 +1,64 @@
+"""What `import kerazoo` shows, and what it costs."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kerazoo
+from kerazoo import errors
+
+VERBS = ["convert", "evaluate", "export", "predict", "train"]
+
+
+def loaded_by(code: str) -> set[str]:
+    """Return the top-level modules a fresh interpreter has loaded after `code`."""
+    code += "; import sys; print(*{name.split('.')[0] for name in sys.modules})"
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.split()
+    )
+
+
+def test_all_is_what_the_package_shows():
+    tree = ast.parse(Path(kerazoo.__file__).read_text())
+    typed = {
+        alias.name
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for statement in block.body
+        for alias in statement.names
+    }
+    assert sorted(typed) == kerazoo.__all__ == sorted(kerazoo.__all__)
+    assert dir(kerazoo) == sorted([*kerazoo.__all__, "__version__"])
+
+
+@pytest.mark.parametrize("name", kerazoo.__all__)
+def test_every_public_name_resolves(name):
+    assert getattr(kerazoo, name).__doc__
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_stays_a_function_when_its_module_is_imported(verb):
+    module = importlib.import_module(f"kerazoo.{verb}")
+    assert getattr(kerazoo, verb) is getattr(module, verb)
+    assert callable(getattr(kerazoo, verb))
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        kerazoo.nothing  # noqa: B018
+
+
+def test_user_error_is_public():
+    assert kerazoo.UserError is errors.UserError
+
+
+@pytest.mark.parametrize("code", ["import kerazoo", "import kerazoo.recipe", "import kerazoo.cli"])
+def test_light_modules_load_nothing_heavy(code):
+    heavy = {"keras", "tensorflow", "torch", "jax", "cv2", "grain", "matplotlib"}
+    assert not loaded_by(code) & heavy
