@@ -7,7 +7,7 @@ from typing import Any
 
 from kerazoo import backend
 from kerazoo.errors import UserError
-from kerazoo.files import fresh_folder
+from kerazoo.files import unwritable
 from kerazoo.image import read_image, write_image
 from kerazoo.run import Run
 
@@ -35,7 +35,10 @@ def predict(
     """
     family, tile = run.recipe.family, tile or run.recipe.tile
     forward = backend.forward(run.deployed)
-    fresh_folder(output)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(output, error) from None
     for path, stem in zip(paths, _stems(paths), strict=True):
         try:
             image = read_image(path)
@@ -63,7 +66,7 @@ def write_rows(rows: Iterable[dict[str, Any]], path: Path) -> Iterator[dict[str,
                 file.flush()
                 yield row
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}", "choose another --json or --output") from None
+        raise unwritable(path, error) from None
 
 
 def _stems(paths: Sequence[Path]) -> list[str]:

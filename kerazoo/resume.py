@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerazoo.errors import UserError
-from kerazoo.files import atomic_text, sync_folder
+from kerazoo.files import atomic_text, whole_folder
 
 if TYPE_CHECKING:
     import keras
@@ -55,23 +55,14 @@ def save(folder: Path, state: State, variables: dict[str, list["keras.Variable"]
         variables: groups of variables, such as network and optimizer; written as NumPy arrays.
     """
     point = folder / f"step-{state.step:08d}"
-    partial = folder / f".{point.name}.{os.getpid()}.partial"
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+    shutil.rmtree(point, ignore_errors=True)  # left by a training that was killed after this step
+    with whole_folder(point) as partial:
         with open(partial / "arrays.npz", "wb") as file:
             np.savez(file, **_arrays(variables))
             file.flush()
             os.fsync(file.fileno())
         atomic_text(partial / "state.json", json.dumps(dataclasses.asdict(state)))
-        shutil.rmtree(point, ignore_errors=True)
-        partial.rename(point)
-        sync_folder(folder)
-        atomic_text(folder / "LATEST", point.name + "\n")
-    except OSError as error:
-        raise UserError(f"cannot write the resume point {point}: {error.strerror}", "free some space, then --resume") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    atomic_text(folder / "LATEST", point.name + "\n")
     for old in sorted(folder.glob("step-*"))[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
 

@@ -8,9 +8,7 @@ import dataclasses
 import datetime
 import functools
 import json
-import os
 import platform
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -19,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo import settings as plain
 from kerazoo.errors import UserError
-from kerazoo.files import atomic_text
+from kerazoo.files import atomic_text, whole_file, whole_folder
 from kerazoo.recipe import Recipe, parsed, source
 
 if TYPE_CHECKING:
@@ -74,18 +72,11 @@ def create_run(recipe: Recipe, folder: Path, network: "keras.Model") -> Run:
     """
     if folder.exists():
         raise UserError(f"{folder} exists already", "choose another --output, or continue it with --resume")
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    try:
-        partial.mkdir(parents=True)
+    with whole_folder(folder) as partial:
         run = Run(partial, recipe)
         run.write_json("recipe.json", plain.to_plain(recipe))
         run.write_json("environment.json", environment(recipe))
         save_weights(network, partial / WEIGHTS)
-        partial.rename(folder)
-    except OSError as error:
-        raise UserError(f"cannot write the run {folder}: {error.strerror}", "choose another --output") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return Run(folder, recipe)
 
 
@@ -157,16 +148,8 @@ def save_weights(network: "keras.Model", path: Path) -> None:
 
     Keras opens its target for writing at once, so a kill would destroy the previous file.
     """
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    try:
+    with whole_file(path) as partial:
         network.save_weights(str(partial))
-        with open(partial, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}", "free some space or choose another --output") from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load_weights(network: "keras.Model", path: Path) -> None:

@@ -1,0 +1,130 @@
+"""The one way an image is read and written.
+
+Decoders disagree about EXIF, alpha, 16 bits and truncated files (OpenCV returns the
+first 90 % of a JPEG as if it were whole), so everything is read here, by Pillow.
+"""
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from kerazoo.errors import UserError
+from kerazoo.files import atomic_bytes, natural
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageFile
+
+MAX_PIXELS = 2**28
+"""The largest image that is decoded; the environment variable KERAZOO_MAX_PIXELS overrides it."""
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif"})
+"""What counts as an image when a folder is searched; what a file is its first bytes say."""
+
+_NOT_AN_IMAGE = "convert it to PNG, JPEG, TIFF, BMP, WebP or GIF"
+
+
+def read_image(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
+    """Return the image as uint8 `(H, W, 3)`, RGB, upright.
+
+    EXIF orientation is applied. Grey becomes three equal channels, a palette its colours,
+    CMYK is converted to RGB without a colour profile. Alpha is dropped and the colour below
+    it kept. Of 16 bits the upper eight are kept (value // 256), so microscope images with 12
+    significant bits come out dark: stretch them before. Of an animation the first frame is read.
+
+    Args:
+        path: PNG, JPEG, TIFF, BMP, WebP or GIF, told by its first bytes, not by its name.
+        max_pixels: refuse larger images before decoding; None for `MAX_PIXELS`.
+
+    Raises:
+        UserError: missing, a folder, empty, no image, too large, truncated or damaged.
+    """
+    from PIL import ImageOps
+
+    def decode(image: "Image.Image") -> np.ndarray:
+        image = _eight_bits(ImageOps.exif_transpose(image))
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+
+    return _read(Path(path), decode, max_pixels)
+
+
+def read_codes(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
+    """Return what a mask file stores, value for value.
+
+    Returns:
+        uint8 or uint16 `(H, W)` grey values or palette indices, or uint8 `(H, W, 3)` colours.
+        1-, 2- and 4-bit grey gives 0..1, 0..3 and 0..15. Alpha is dropped; EXIF is ignored.
+
+    Raises:
+        UserError: as `read_image`.
+    """
+
+    def decode(image: "Image.Image") -> np.ndarray:
+        # Pillow stretches the few grey levels of 2- and 4-bit files over 0..255.
+        stretch = {"L;2": 85, "L;4": 17}.get(_raw_mode(image), 1)
+        if image.mode in ("L", "P", "1") or image.mode.startswith("I;16"):
+            codes = np.array(image)
+            return codes.astype(codes.dtype.newbyteorder("=") if codes.dtype.itemsize > 1 else "uint8") // stretch
+        if image.mode in ("LA", "PA"):
+            return np.array(image)[..., 0]
+        return np.array(_eight_bits(image).convert("RGB"))
+
+    return _read(Path(path), decode, max_pixels)
+
+
+def write_image(path: str | Path, array: np.ndarray) -> None:
+    """Write a PNG, atomically.
+
+    Args:
+        array: uint8 `(H, W, 3)` RGB, or uint8 or uint16 `(H, W)` grey.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    pixels = array[..., ::-1] if array.ndim == 3 else array
+    _, data = cv2.imencode(".png", np.ascontiguousarray(pixels))
+    atomic_bytes(path, data.tobytes())
+
+
+def find_images(paths: Sequence[str | Path]) -> list[Path]:
+    """Return the images that files, folders (searched recursively) and globs name.
+
+    Folders and globs are listed in natural order, hidden files left out; a file named
+    outright is taken whatever it is called. Nothing is listed twice.
+
+    Raises:
+        UserError: a path that does not exist, or one that holds no image.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        images = _images_of(str(path))
+        if not images:
+            raise UserError(f"no images in {path}", f"looked for {', '.join(sorted(SUFFIXES))}")
+        found.update(dict.fromkeys(images))
+    return list(found)
+
+
+def images_below(folder: Path) -> list[Path]:
+    """Return all image files of a folder and its sub-folders, hidden ones left out, in natural order."""
+    inside = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted((p for p in inside if not _hidden(p.relative_to(folder))), key=natural)
+
+
+def _images_of(path: str) -> list[Path]:
+    if os.path.isdir(path):
+        return images_below(Path(path))
+    if os.path.exists(path):
+        return [Path(path)]
+    if not glob.has_magic(path):
+        raise UserError(f"{path} does not exist", "check the path")
+    matches = [Path(match) for match in sorted(glob.glob(path, recursive=True), key=natural)]
+    return [image for match in matches for image in (images_below(match) if match.is_dir() else [match])
+            if match.is_dir() or image.suffix.lower() in SUFFIXES]  # fmt: skip
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)

@@ -1,0 +1,75 @@
+"""Tiles against the whole image, with convolutions of known reach standing in for networks."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+
+from kerazoo.errors import UserError
+from kerazoo.families.unet import UNet
+from kerazoo.families.unetpp import UNetPlusPlus
+from kerazoo.placement import Placement, mirrored_window
+from kerazoo.tasks.tiling import whole_or_tiled
+
+SAME = UNetPlusPlus(classes=1, filters=(4, 8, 16))
+VALID = UNet(classes=1, filters=(4, 8, 16), padding="valid")
+
+
+def blurred(x, reach):
+    """A network of logits that depend on `reach` pixels around, and on nothing else."""
+    size = 2 * reach + 1
+    return cv2.blur(x[0].mean(axis=-1), (size, size), borderType=cv2.BORDER_REFLECT_101)[None, ..., None]
+
+
+def same_network(x):
+    return {"logits": blurred(x, 5)}
+
+
+def valid_network(x):
+    context = VALID.context()
+    return {"logits": blurred(x, 5)[:, context:-context, context:-context]}
+
+
+@pytest.fixture
+def photograph():
+    return np.random.default_rng(0).integers(0, 256, (150, 210, 3)).astype("uint8")
+
+
+@pytest.mark.parametrize(("task", "network"), [(SAME, same_network), (VALID, valid_network)])
+@pytest.mark.parametrize("tta", [False, True])
+@pytest.mark.parametrize("tile", [96, 128])
+def test_tiles_equal_the_whole_image(task, network, tta, tile, photograph):
+    whole = whole_or_tiled(task, network, photograph, tile=None, tta=tta)
+    tiled = whole_or_tiled(task, network, photograph, tile=tile, tta=tta)
+    assert 0.2 < whole.labels.mean() < 0.8
+    assert (whole.labels == tiled.labels).all()
+
+
+def test_test_time_averaging_makes_the_answer_turn_with_the_image(photograph):
+    def leaning(x):
+        logits = x[..., :1] + 0.5 * np.roll(x[..., :1], 1, axis=2)
+        return {"logits": logits}
+
+    straight = whole_or_tiled(SAME, leaning, photograph, tile=None, tta=True)
+    turned = whole_or_tiled(SAME, leaning, np.rot90(photograph), tile=None, tta=True)
+    agreement = (np.rot90(straight.labels) == turned.labels).mean()
+    assert agreement > 0.999
+    plain = whole_or_tiled(SAME, leaning, np.rot90(photograph), tile=None, tta=False)
+    other = whole_or_tiled(SAME, leaning, photograph, tile=None, tta=False)
+    assert (np.rot90(other.labels) != plain.labels).mean() > 0.01
+
+
+def test_tile_without_room_for_a_core_is_refused(photograph):
+    with pytest.raises(UserError, match="--tile at least"):
+        whole_or_tiled(dataclasses.replace(VALID, filters=(4, 8, 16, 32, 64)), valid_network, photograph, tile=96, tta=False)
+
+
+def test_mirrored_window_equals_numpy_reflection():
+    image = np.arange(5 * 7).reshape(5, 7)
+    window = mirrored_window(image, Placement(-6, -3, 20, 30))
+    assert (window == np.pad(image, ((6, 9), (3, 20)), mode="reflect")).all()
+
+
+def test_mirrored_window_of_a_single_pixel():
+    assert (mirrored_window(np.array([[3]]), Placement(-2, -2, 5, 5)) == 3).all()

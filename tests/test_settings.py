@@ -1,0 +1,62 @@
+"""Settings: validation, overrides, and the round trip through JSON."""
+
+import json
+
+import pytest
+
+from kerazoo import settings
+from kerazoo.errors import UserError
+from kerazoo.recipe import load_recipe, overridden, recipe_names
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_recipes_survive_json(name):
+    recipe = load_recipe(name)
+    assert settings.from_plain(json.loads(json.dumps(settings.to_plain(recipe)))) == recipe
+
+
+def test_override_reaches_nested_settings():
+    recipe = overridden(load_recipe("unetpp"), ["family.filters=[8,16]", "optimizer.rate=0.5", "family.losses.dice=0"])
+    assert recipe.family.filters == (8, 16)
+    assert recipe.optimizer.rate == 0.5
+    assert recipe.family.losses.dice == 0
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("epoch=3", "unknown setting 'epoch'; did you mean 'epochs'"),
+        ("family.filter=[1]", "unknown setting 'family.filter'; did you mean 'family.filters'"),
+        ("data.siez=3", "unknown setting 'data.siez'; did you mean 'data.size'"),
+        ("epochs=ten", "epochs: input should be a valid integer"),
+        ("epochs=0", "epochs: input should be greater than or equal to 1"),
+        ("family.filters=[8,-1]", "family.filters.1: input should be greater than"),
+        ("family.mode=quick", "family.mode: input should be 'accurate' or 'fast'"),
+        ("epochs.x=1", "has no part 'x'"),
+        ("epochs", "has no '='"),
+        ("optimizer.rate=Infinity", "optimizer.rate: input should be a finite number"),
+    ],
+)
+def test_wrong_overrides_are_told_in_one_line(assignment, message):
+    with pytest.raises(UserError) as caught:
+        overridden(load_recipe("unetpp"), [assignment])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_recipe_names_the_nearest():
+    with pytest.raises(UserError, match="did you mean 'unetpp'"):
+        load_recipe("unetp")
+
+
+def test_settings_from_json_import_nothing_foreign(tmp_path, monkeypatch):
+    (tmp_path / "evil.py").write_text("raise SystemExit('executed')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match="outside kerazoo"):
+        settings.from_plain({"class": "evil:Recipe"})
+
+
+@pytest.mark.parametrize("name", ["kerazoo.run:Run", "kerazoo.train:train", "kerazoo.nowhere:Thing", "kerazoo.task:Sample"])
+def test_settings_from_json_accept_only_settings(name):
+    with pytest.raises(UserError, match="unknown class"):
+        settings.from_plain({"class": name})
