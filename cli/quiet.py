@@ -7,8 +7,8 @@ closed to it while it is imported. Setting that variable oneself brings them bac
 import importlib.abc
 import os
 import sys
-from collections.abc import Callable, Sequence
-from importlib.machinery import ModuleSpec, PathFinder
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
@@ -25,20 +25,18 @@ class _Finder(importlib.abc.MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         spec = PathFinder.find_spec(fullname, path) if fullname == "tensorflow" else None
-        if spec and spec.loader:
-            spec.loader.exec_module = _silent(spec.loader.exec_module)  # type: ignore[method-assign]
+        if spec and spec.origin:
+            spec.loader = _Silent(fullname, spec.origin)
         return spec
 
 
-def _silent(execute: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
-    def run(module: ModuleType) -> None:
+class _Silent(SourceFileLoader):
+    def exec_module(self, module: ModuleType) -> None:
         kept = os.dup(2)
         with Path(os.devnull).open("w") as nowhere:
             os.dup2(nowhere.fileno(), 2)
         try:
-            execute(module)
+            super().exec_module(module)
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-
-    return run

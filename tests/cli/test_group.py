@@ -1,5 +1,6 @@
 """The command group: lazy, quick, and honest about whose mistake it was."""
 
+import os
 import subprocess
 import sys
 import time
@@ -72,3 +73,17 @@ def test_help_comes_at_once():
         seconds.append(time.perf_counter() - start)
     assert all(name in shown for name in cli.COMMANDS)
     assert min(seconds) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("variables", "heard"), [({}, "after"), ({"TF_CPP_MIN_LOG_LEVEL": "0"}, "banner after")]
+)
+def test_tensorflow_starts_quietly_unless_asked(tmp_path, variables, heard):
+    (tmp_path / "tensorflow.py").write_text("import os; os.write(2, b'banner ')")
+    code = "from kerazoo.cli.quiet import hush_tensorflow as hush; hush(); import os, tensorflow; os.write(2, b'after')"
+    environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
+    environment |= {"PYTHONPATH": str(tmp_path)} | variables
+    assert (
+        subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True).stderr.decode()
+        == heard
+    )
