@@ -80,7 +80,7 @@ def test_help_comes_at_once():
 )
 def test_tensorflow_starts_quietly_unless_asked(tmp_path, variables, heard):
     (tmp_path / "tensorflow.py").write_text("import os; os.write(2, b'banner ')")
-    code = "from kerazoo.cli.quiet import hush_tensorflow as hush; hush(); import os, tensorflow; os.write(2, b'after')"
+    code = "from kerazoo.cli import quiet; quiet.hush_tensorflow(); import os, tensorflow; os.write(2, b'after')"
     environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
     environment |= {"PYTHONPATH": str(tmp_path)} | variables
     assert (
