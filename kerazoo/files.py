@@ -35,11 +35,11 @@ def atomic_bytes(path: str | Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name[:80]}.{uuid.uuid4().hex}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "xb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
         raise unwritable(path, error) from None
@@ -65,9 +65,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with open(temporary, "rb") as file:
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
         raise unwritable(path, error) from None
@@ -86,7 +86,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     try:
         temporary.mkdir(parents=True)
         yield temporary
-        os.rename(temporary, path)
+        temporary.rename(path)
         sync_folder(path.parent)
     except OSError as error:
         raise unwritable(path, error) from None
@@ -114,7 +114,8 @@ def unwritable(path: str | Path, error: OSError) -> UserError:
 def natural(path: str | Path) -> list[tuple[int, str]]:
     """Return a sorting key by which `slice2` comes before `slice10`."""
     parts = re.split(r"([0-9]+)", str(path))
-    return [(int(part), "") if index % 2 else (-1, part) for index, part in enumerate(parts)] + [(-1, str(path))]
+    key = [(int(part), "") if index % 2 else (-1, part) for index, part in enumerate(parts)]
+    return [*key, (-1, str(path))]
 
 
 def _discard(temporary: Path) -> None:

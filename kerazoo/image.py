@@ -5,8 +5,9 @@ first 90 % of a JPEG as if it were whole), so everything is read here, by Pillow
 """
 
 import glob
+import importlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,17 @@ MAX_PIXELS = 2**28
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif"})
 """What counts as an image when a folder is searched; what a file is its first bytes say."""
 
-_NOT_AN_IMAGE = "convert it to PNG, JPEG, TIFF, BMP, WebP or GIF"
+_SIGNATURES = {
+    b"\x89PNG\r\n\x1a\n": "Png",
+    b"\xff\xd8\xff": "Jpeg",
+    b"II*\0": "Tiff",
+    b"MM\0*": "Tiff",
+    b"II+\0": "Tiff",
+    b"MM\0+": "Tiff",
+    b"BM": "Bmp",
+    b"GIF8": "Gif",
+    b"RIFFWEBP": "WebP",
+}
 
 
 def read_image(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
@@ -68,7 +79,7 @@ def read_codes(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
         stretch = {"L;2": 85, "L;4": 17}.get(_raw_mode(image), 1)
         if image.mode in ("L", "P", "1") or image.mode.startswith("I;16"):
             codes = np.array(image)
-            return codes.astype(codes.dtype.newbyteorder("=") if codes.dtype.itemsize > 1 else "uint8") // stretch
+            return codes.astype("uint16" if codes.itemsize == 2 else "uint8") // np.uint8(stretch)
         if image.mode in ("LA", "PA"):
             return np.array(image)[..., 0]
         return np.array(_eight_bits(image).convert("RGB"))
@@ -115,16 +126,84 @@ def images_below(folder: Path) -> list[Path]:
 
 
 def _images_of(path: str) -> list[Path]:
-    if os.path.isdir(path):
+    if Path(path).is_dir():
         return images_below(Path(path))
-    if os.path.exists(path):
+    if Path(path).exists():
         return [Path(path)]
     if not glob.has_magic(path):
         raise UserError(f"{path} does not exist", "check the path")
-    matches = [Path(match) for match in sorted(glob.glob(path, recursive=True), key=natural)]
-    return [image for match in matches for image in (images_below(match) if match.is_dir() else [match])
-            if match.is_dir() or image.suffix.lower() in SUFFIXES]  # fmt: skip
+    # Path.glob knows no absolute patterns.
+    matches = [Path(match) for match in sorted(glob.glob(path, recursive=True), key=natural)]  # noqa: PTH207
+    nested = (images_below(m) if m.is_dir() else [m] for m in matches)
+    return [image for images in nested for image in images if image.suffix.lower() in SUFFIXES]
 
 
 def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
+
+
+def _read(path: Path, decode: Callable[["Image.Image"], np.ndarray], max_pixels: int | None) -> np.ndarray:
+    limit = _limit() if max_pixels is None else max_pixels
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise UserError(f"cannot open {path}: {error.strerror}", "check the path") from None
+    with file:
+        plugin = _plugin(path, file.read(16))
+        file.seek(0)
+        try:
+            image = plugin(file)
+            _check_header(path, image, limit)
+            return decode(image)
+        except UserError:
+            raise
+        except Exception as error:  # on damaged files Pillow's decoders raise almost anything
+            remedy = "the file is truncated or damaged: copy or export it again"
+            raise UserError(f"{path} cannot be read: {error}", remedy) from None
+
+
+def _plugin(path: Path, start: bytes) -> type["ImageFile.ImageFile"]:
+    """Return Pillow's reader of the format that the file's first bytes tell.
+
+    `Image.open` would refuse what is above Pillow's own, lower limit of pixels, and can
+    only be told otherwise for the whole process.
+    """
+    if not start:
+        raise UserError(f"{path} is empty (0 bytes)", "copy or export it again")
+    start = start[:4] + start[8:] if start.startswith(b"RIFF") else start
+    name = next((name for signature, name in _SIGNATURES.items() if start.startswith(signature)), None)
+    if name is None:
+        remedy = "convert it to PNG, JPEG, TIFF, BMP, WebP or GIF"
+        raise UserError(f"{path} is not an image of a known format", remedy)
+    return getattr(importlib.import_module(f"PIL.{name}ImagePlugin"), f"{name}ImageFile")
+
+
+def _check_header(path: Path, image: "Image.Image", limit: int) -> None:
+    width, height = image.size
+    if width * height > limit:
+        raise UserError(
+            f"{path} has {width} x {height} pixels, more than the {limit} that are read",
+            f"cut it into pieces, or set KERAZOO_MAX_PIXELS={width * height}",
+        )
+    if image.mode in ("I", "F"):
+        raise UserError(f"{path} holds 32-bit numbers", "save it with 8 or 16 bits")
+
+
+def _limit() -> int:
+    text = os.environ.get("KERAZOO_MAX_PIXELS", "") or str(MAX_PIXELS)
+    if not text.isdecimal():
+        raise UserError(f"KERAZOO_MAX_PIXELS is {text!r}", "set it to a whole number of pixels")
+    return int(text)
+
+
+def _eight_bits(image: "Image.Image") -> "Image.Image":
+    from PIL import Image
+
+    if not image.mode.startswith("I;16"):
+        return image  # of 16-bit colours Pillow itself keeps the upper eight
+    return Image.fromarray((np.array(image) >> 8).astype("uint8"))
+
+
+def _raw_mode(image: "Image.Image") -> str:
+    arguments = image.tile[0].args if image.tile else ""
+    return arguments if isinstance(arguments, str) else str((arguments or [""])[0])
