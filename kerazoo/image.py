@@ -133,7 +133,7 @@ def _images_of(path: str) -> list[Path]:
     if not glob.has_magic(path):
         raise UserError(f"{path} does not exist", "check the path")
     # Path.glob knows no absolute patterns.
-    matches = [Path(match) for match in sorted(glob.glob(path, recursive=True), key=natural)]  # noqa: PTH207
+    matches = [Path(match) for match in sorted(glob.glob(path, recursive=True), key=natural)]
     nested = (images_below(m) if m.is_dir() else [m] for m in matches)
     return [image for images in nested for image in images if image.suffix.lower() in SUFFIXES]
 
