@@ -1,0 +1,173 @@
+"""Augmentation: sizes, ranges, determinism, exactness, image and truth together."""
+
+import numpy as np
+import pydantic
+import pytest
+
+from kerazoo.data.augment import Augmentation, augment, draw_warp
+from kerazoo.data.light import colour_matrix, curve, relit
+from kerazoo.task import Sample
+from kerazoo.tasks.segmentation import Mask
+
+EVERYTHING = Augmentation(
+    crop=(64, 48), flip=True, flip_vertical=True, quarter_turns=True, rotation=30, scale=(0.5, 2), shear=10,
+    elastic=6, brightness=0.1, contrast=0.2, gamma=0.2, saturation=0.3, hue=20, noise=0.05, blur=1.5,
+)  # fmt: skip
+GEOMETRY = EVERYTHING.__class__(
+    crop=(64, 48), flip=True, flip_vertical=True, quarter_turns=True, rotation=30, scale=(0.5, 2), shear=10, elastic=6
+)  # fmt: skip
+
+
+def numbered(height=100, width=120):
+    """An image whose red and green tell where a pixel came from."""
+    y, x = np.mgrid[:height, :width]
+    image = np.dstack([x, y, (x + y) % 256]).astype("uint8")
+    return Sample(
+        image, Mask((image[..., 2] > 100).astype("uint8"), x.astype("float32") * 256 + y), "numbered"
+    )
+
+
+def same(a, b):
+    return (
+        np.array_equal(a.image, b.image)
+        and np.array_equal(a.truth.labels, b.truth.labels)
+        and np.array_equal(a.truth.weights, b.truth.weights)
+    )
+
+
+def test_by_default_nothing_happens():
+    sample = numbered()
+    assert same(augment(sample, Augmentation(), np.random.default_rng(0)), sample)
+
+
+def test_the_generator_decides_everything():
+    sample = numbered()
+    results = [augment(sample, EVERYTHING, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    assert same(results[0], results[1])
+    assert not same(results[0], results[2])
+    assert results[0].image.shape == (64, 48, 3)
+    assert results[0].image.dtype == results[0].truth.labels.dtype == np.uint8
+    assert results[0].truth.weights.shape == results[0].truth.labels.shape == (64, 48)
+    assert results[0].name == "numbered"
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_without_slant_and_zoom_pixels_are_copied(seed):
+    """Flips, quarter turns and crops only rearrange; image and truth by the same rearrangement."""
+    settings = Augmentation(crop=(30, 44), flip=True, flip_vertical=True, quarter_turns=True)
+    moved = augment(numbered(), settings, np.random.default_rng(seed))
+    x, y = moved.image[..., 0].astype(int), moved.image[..., 1].astype(int)
+    np.testing.assert_array_equal(moved.truth.weights, x * 256 + y)
+    np.testing.assert_array_equal(moved.truth.labels, (x + y) % 256 > 100)
+    steps = (
+        {abs(int(v)) for v in np.unique(np.diff(x, axis=1))},
+        {abs(int(v)) for v in np.unique(np.diff(x, axis=0))},
+    )
+    assert steps in (({1}, {0}), ({0}, {1}))
+
+
+def test_all_eight_orientations_occur():
+    settings = Augmentation(flip=True, flip_vertical=True, quarter_turns=True)
+    sample = numbered(20, 20)
+    rng = np.random.default_rng(0)
+    seen = {augment(sample, settings, rng).image.tobytes() for _ in range(100)}
+    assert len(seen) == 8
+    wide = {augment(numbered(20, 24), settings, rng).image.shape for _ in range(20)}
+    assert wide == {(20, 24, 3)}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_truth_follows_the_image(seed):
+    moved = augment(numbered(), GEOMETRY, np.random.default_rng(seed))
+    x, y = np.divmod(moved.truth.weights, 256)
+    for channel, axis in ((0, x), (1, y)):
+        error = moved.image[..., channel] - axis
+        assert np.abs(error).max() <= 2  # nearest against averaged, where the zoom is one half
+        assert abs(error.mean()) < 0.1
+
+
+def test_crops_are_uniform_over_the_image():
+    rng, settings = np.random.default_rng(0), Augmentation(crop=(91, 111))
+    corners = [tuple(augment(numbered(), settings, rng).image[0, 0, :2]) for _ in range(800)]
+    assert set(corners) == {(x, y) for x in range(10) for y in range(10)}
+
+
+@pytest.mark.parametrize("crop", [None, (40, 52)])
+def test_context_surrounds_the_same_window(crop):
+    settings = Augmentation(crop=crop, flip=True, rotation=20, scale=(0.8, 1.2))
+    plain, wide = (augment(numbered(), settings, np.random.default_rng(3), context=c) for c in (0, 17))
+    assert wide.image.shape[:2] == wide.truth.labels.shape == tuple(n + 34 for n in plain.image.shape[:2])
+    assert same(Sample(wide.image[17:-17, 17:-17], Mask(*(a[17:-17, 17:-17] for a in (
+        wide.truth.labels, wide.truth.weights))), ""), plain)  # fmt: skip
+
+
+def test_small_images_are_mirrored_and_lie_whole_in_the_window():
+    sample, rng = numbered(20, 30), np.random.default_rng(0)
+    for _ in range(20):
+        image = augment(sample, Augmentation(crop=(50, 70)), rng).image
+        assert image.shape == (50, 70, 3)
+        assert set(np.unique(image[..., 0])) == set(range(30))
+        assert set(np.unique(image[..., 1])) == set(range(20))
+    one = Sample(np.full((1, 1, 3), 7, "uint8"), Mask(np.ones((1, 1), "uint8")), "one pixel")
+    assert (augment(one, EVERYTHING.__class__(crop=(9, 9), scale=(0.3, 3)), rng).image == 7).all()
+
+
+def test_zoom_and_turn_stay_in_their_ranges():
+    settings = Augmentation(crop=(10, 10), scale=(0.5, 2.0), rotation=15)
+    rng = np.random.default_rng(0)
+    matrices = np.array([draw_warp((100, 100), settings, rng).matrix[:2, :2] for _ in range(500)])
+    zooms = 1 / np.sqrt(np.linalg.det(matrices))
+    assert 0.5 <= zooms.min() < 0.52
+    assert 1.95 < zooms.max() <= 2.0
+    assert abs(np.log(zooms).mean()) < 0.06  # as often enlarged as shrunk
+    angles = np.degrees(np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0]))
+    assert 14 < np.abs(angles).max() <= 15
+
+
+def test_elastic_displacements_have_their_standard_deviation():
+    rng = np.random.default_rng(0)
+    fields = [draw_warp((65, 65), Augmentation(elastic=10.0), rng).displacement for _ in range(300)]
+    nodes = np.array([field[::32, ::32] for field in fields])
+    assert nodes.shape == (300, 3, 3, 2)
+    assert abs(nodes.std() - 10) < 0.3
+    assert abs(nodes.mean()) < 0.3
+
+
+def test_light_changes_are_what_they_say():
+    np.testing.assert_array_equal(curve(0, 0, 0), np.arange(256))
+    np.testing.assert_array_equal(curve(0.2, 0, 0)[:204], np.arange(256)[:204] + 51)
+    assert curve(0, np.log(2), 0, middle=100)[110] == 120
+    assert curve(0, 0, np.log(2))[128] == round((128 / 255) ** 2 * 255)
+    grey = np.full(3, 80.0)
+    np.testing.assert_allclose(colour_matrix(1.7, 2.0) @ grey, grey)
+    np.testing.assert_allclose(colour_matrix(1, np.radians(120)) @ [255, 0, 0], [0, 255, 0], atol=1e-9)
+    np.testing.assert_allclose(colour_matrix(0, 0) @ [255, 0, 0], [76.245] * 3)
+
+
+def test_noise_and_blur_do_what_they_say():
+    flat, rng = np.full((200, 200, 3), 128, "uint8"), np.random.default_rng(0)
+    deviations = [relit(flat, Augmentation(noise=0.1), rng).std() for _ in range(40)]
+    assert 20 < max(deviations) < 27
+    assert min(deviations) < 5
+    grain = relit(flat, Augmentation(noise=0.1), rng)
+    assert (grain[..., 0] == grain[..., 2]).all()  # a grey image stays grey
+    assert relit(grain, Augmentation(blur=3.0), rng).std() < grain.std() / 2
+
+
+def test_light_leaves_the_truth_alone_and_wrong_strengths_are_refused():
+    sample = numbered()
+    lit = augment(
+        sample, Augmentation(brightness=0.3, contrast=0.5, hue=90, saturation=1), np.random.default_rng(0)
+    )
+    assert not np.array_equal(lit.image, sample.image)
+    assert lit.truth.labels.tobytes() == sample.truth.labels.tobytes()
+    for wrong in (
+        {"scale": (2, 1)},
+        {"scale": (0, 1)},
+        {"noise": -1},
+        {"crop": (0, 5)},
+        {"hue": 400},
+        {"flop": True},
+    ):
+        with pytest.raises(pydantic.ValidationError):
+            Augmentation(**wrong)

@@ -1,0 +1,131 @@
+"""The contract, asked of every family."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from kerazoo import backend as backends
+from kerazoo import settings
+from kerazoo.data.augment import Augmentation
+from kerazoo.data.generated import Cells
+from kerazoo.data.loader import Feed, stream
+from kerazoo.optimizer import Optimizer, Schedule, learning_rate
+from kerazoo.run import load_weights, save_weights
+from tests.tiny import TINY
+
+SIDE = 52  # what the valid U-Net of three levels labels: 4 k, with context 18 admissible
+
+
+@pytest.fixture(params=TINY)
+def family(request):
+    return TINY[request.param]
+
+
+def batches(family, batch=4, seed=0):
+    names = ("background", "cell", "membrane")[: len(family.class_names())]
+    samples = [s._replace(truth=type(s.truth)(np.minimum(s.truth.labels, len(names) - 1))) for s in Cells(
+        train=8, validation=1, test=1, size=(64, 64)).samples("train")]  # fmt: skip
+    return stream(samples, family, Augmentation(crop=(SIDE, SIDE)), batch=batch, seed=seed)
+
+
+def compiled(family, rate=3e-3):
+    network = family.build()
+    model = family.objective(network)
+    rates = learning_rate(rate, Schedule(kind="constant"), updates=100, warmup=0)
+    model.compile(optimizer=Optimizer().build(rates, mixed=False), jit_compile=backends.jit_training())
+    return network, model
+
+
+def fit(model, stream, start, stop):
+    return model.fit(Feed(stream, start, stop)(), steps_per_epoch=stop - start, verbose=0).history
+
+
+def test_outputs_are_named_logits_of_the_labelled_window(family):
+    (x, y) = batches(family)[0]
+    outputs = family.build().predict_on_batch(x)
+    for name, logits in outputs.items():
+        assert isinstance(name, str)
+        assert logits.shape == (*y["labels"].shape, family.classes)
+        assert logits.dtype == "float32"
+        assert logits.min() < 0 or logits.max() > 1 or not logits.any()  # no probabilities
+
+
+def test_height_width_and_batch_are_unknown(family):
+    network = family.build()
+    assert tuple(network.inputs[0].shape) == (None, None, None, family.channels)
+
+
+def test_photographs_of_any_size_come_back_in_their_own_size(family):
+    forward = backends.forward(family.build())
+    for size in ((61, 47), (33, 96)):
+        image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype("uint8")
+        assert family.infer(forward, image).labels.shape == size
+
+
+def test_fit_lowers_the_loss_and_moves_every_weight(family):
+    network, model = compiled(family)
+    data = batches(family)
+    before = [keras.ops.convert_to_numpy(v).copy() for v in network.trainable_variables]
+    first = fit(model, data, 0, 1)
+    for _ in range(6):
+        last = fit(model, data, 0, 1)
+    assert sum(last[name][0] for name in model.trackers) < 0.95 * sum(first[name][0] for name in model.trackers)
+    still = [
+        v.path
+        for v, old in zip(network.trainable_variables, before, strict=True)
+        if np.array_equal(keras.ops.convert_to_numpy(v), old)
+    ]
+    assert still == []
+
+
+def test_settings_survive_json(family):
+    assert settings.from_plain(json.loads(json.dumps(settings.to_plain(family)))) == family
+
+
+def test_weights_survive_a_file(family, tmp_path):
+    (x, _) = batches(family)[0]
+    network = family.build()
+    save_weights(network, tmp_path / "a.weights.h5")
+    other = family.build()
+    for variable in other.weights:
+        variable.assign(keras.ops.zeros_like(variable))
+    load_weights(other, tmp_path / "a.weights.h5")
+    for name, logits in network.predict_on_batch(x).items():
+        np.testing.assert_array_equal(other.predict_on_batch(x)[name], logits)
+
+
+def test_decode_of_encoded_truth_is_the_truth(family):
+    sample = Cells(train=2, validation=1, test=1, size=(61, 47)).samples("train")[0]
+    truth = np.minimum(sample.truth.labels, len(family.class_names()) - 1)
+    _, placement = family.prepare(sample.image)
+    y = family.encode(type(sample.truth)(truth), placement)
+    hot = np.eye(len(family.class_names()), dtype="float32")[y["labels"]] if family.classes > 1 else y["labels"][..., None]
+    result = family.decode({"logits": 20.0 * hot - 10.0}, placement)
+    np.testing.assert_array_equal(result.labels, truth)
+
+
+def test_non_finite_steps_leave_no_trace(family):
+    network, model = compiled(family)
+    data = batches(family)
+    fit(model, data, 0, 1)
+    before = [keras.ops.convert_to_numpy(v).copy() for v in network.variables]
+    applied = int(model.optimizer.inner_optimizer.iterations)
+
+    x, y = data[1]
+    broken = np.full_like(x, np.nan)
+    logs = model.fit(iter([(broken, y)]), steps_per_epoch=1, verbose=0).history
+    assert int(model.optimizer.inner_optimizer.iterations) == applied
+    assert all(np.isfinite(logs[name][0]) for name in model.trackers)
+    for variable, old in zip(network.variables, before, strict=True):
+        if "float" in str(variable.dtype):
+            np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), old, err_msg=variable.path)
+
+
+def test_mixed_precision_trains(family):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    network, model = compiled(family)
+    logs = fit(model, batches(family), 0, 2)
+    assert all(np.isfinite(logs[name][0]) for name in model.trackers)
+    assert all("float32" in str(v.dtype) for v in network.trainable_variables)
