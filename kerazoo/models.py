@@ -1,0 +1,24 @@
+"""Every network by name, for those who want only that: `kerazoo.models.unetpp(classes=3)`.
+
+The names are loaded on first use, so importing this module imports no backend.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kerazoo.families.fcn.model import fcn
+    from kerazoo.families.unet.model import unet
+    from kerazoo.families.unetpp.model import unetpp
+
+__all__ = ["fcn", "unet", "unetpp"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"kerazoo.families.{name}.model"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
