@@ -56,9 +56,8 @@ def read_image(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
     """
     from PIL import ImageOps
 
-    def decode(image: "Image.Image") -> np.ndarray:
-        image = _eight_bits(ImageOps.exif_transpose(image))
-        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+    def decode(image: "ImageFile.ImageFile") -> np.ndarray:
+        return np.array(_eight_bits(ImageOps.exif_transpose(image)).convert("RGB"))
 
     return _read(Path(path), decode, max_pixels)
 
@@ -74,7 +73,7 @@ def read_codes(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
         UserError: as `read_image`.
     """
 
-    def decode(image: "Image.Image") -> np.ndarray:
+    def decode(image: "ImageFile.ImageFile") -> np.ndarray:
         # Pillow stretches the few grey levels of 2- and 4-bit files over 0..255.
         stretch = {"L;2": 85, "L;4": 17}.get(_raw_mode(image), 1)
         if image.mode in ("L", "P", "1") or image.mode.startswith("I;16"):
@@ -142,7 +141,9 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _read(path: Path, decode: Callable[["Image.Image"], np.ndarray], max_pixels: int | None) -> np.ndarray:
+def _read(
+    path: Path, decode: Callable[["ImageFile.ImageFile"], np.ndarray], max_pixels: int | None
+) -> np.ndarray:
     limit = _limit() if max_pixels is None else max_pixels
     try:
         file = path.open("rb")
@@ -204,6 +205,6 @@ def _eight_bits(image: "Image.Image") -> "Image.Image":
     return Image.fromarray((np.array(image) >> 8).astype("uint8"))
 
 
-def _raw_mode(image: "Image.Image") -> str:
+def _raw_mode(image: "ImageFile.ImageFile") -> str:
     arguments = image.tile[0].args if image.tile else ""
     return arguments if isinstance(arguments, str) else str((arguments or [""])[0])

@@ -6,6 +6,7 @@ reaches from -0.5 to w - 0.5 and has its centre at (w - 1) / 2.
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -21,7 +22,7 @@ class Warp:
     Attributes:
         matrix: float64 `(3, 3)`, output pixel (x, y, 1) -> input pixel (x, y, 1).
         size: height and width of the output.
-        displacement: float32 `(height, width, 2)`, (x, y) in output pixels, added to the output
+        displacement: float32 `(2, height, width)`, x and y in output pixels, added to the output
             pixel before `matrix` is applied; or None.
     """
 
@@ -37,15 +38,14 @@ class Warp:
         """
         shrink = math.sqrt(abs(np.linalg.det(self.matrix[:2, :2])))
         if shrink <= 1.25:
-            return self._sampled(array, self._sources, cv2.INTER_LINEAR)
-        height, width = array.shape[:2]
-        smaller = max(round(width / shrink), 1), max(round(height / shrink), 1)
-        ratio = np.array(smaller, "float32") / np.array([width, height], "float32")
-        array = cv2.resize(array, smaller, interpolation=cv2.INTER_AREA)
+            return _sampled(array, self._sources, cv2.INTER_LINEAR)
+        lengths = array.shape[1], array.shape[0]
+        smaller = tuple(max(round(length / shrink), 1) for length in lengths)
         # Mirrored here, in the pixels of the whole image, where the labels are mirrored too.
-        last = np.maximum(np.array([width, height], "float32") - 1, 1)
-        inside = last - np.abs(self._sources % (2 * last) - last)
-        return self._sampled(array, (inside + 0.5) * ratio - 0.5, cv2.INTER_LINEAR)
+        inside = (_folded(*pair) for pair in zip(self._sources, lengths, strict=True))
+        ratios = (np.float32(new / old) for new, old in zip(smaller, lengths, strict=True))
+        sources = [(x + 0.5) * ratio - 0.5 for x, ratio in zip(inside, ratios, strict=True)]
+        return _sampled(cv2.resize(array, smaller, interpolation=cv2.INTER_AREA), sources, cv2.INTER_LINEAR)
 
     def labels(self, array: np.ndarray) -> np.ndarray:
         """Return labels or weights of the same pixels, by nearest neighbour.
@@ -53,23 +53,31 @@ class Warp:
         Args:
             array: `(H, W)`, uint8 or float32.
         """
-        return self._sampled(array, self._sources, cv2.INTER_NEAREST)
+        return _sampled(array, self._sources, cv2.INTER_NEAREST)
 
     @functools.cached_property
-    def _sources(self) -> np.ndarray:
-        """The input pixel of every output pixel: float32 `(height, width, 2)`."""
+    def _sources(self) -> list[np.ndarray]:
+        """The input pixel of every output pixel: its x and its y, float32 `(height, width)` each."""
         height, width = self.size
-        (a, b, x0), (c, d, y0) = self.matrix[:2]
-        x, y = np.arange(width, dtype="float64"), np.arange(height, dtype="float64")[:, None]
-        sources = np.empty((height, width, 2), "float32")
-        sources[..., 0] = a * x + (b * y + x0)
-        sources[..., 1] = c * x + (d * y + y0)
+        x, y = np.arange(width), np.arange(height)[:, None]
+        sources = [
+            np.add((a * x).astype("float32"), (b * y + shift).astype("float32"))
+            for a, b, shift in self.matrix[:2]
+        ]
         if self.displacement is not None:
-            sources += cv2.transform(self.displacement, self.matrix[:2, :2])
+            for source, (a, b, _) in zip(sources, self.matrix[:2].astype("float32"), strict=True):
+                source += a * self.displacement[0] + b * self.displacement[1]
         return sources
 
-    def _sampled(self, array: np.ndarray, sources: np.ndarray, interpolation: int) -> np.ndarray:
-        return cv2.remap(array, sources, None, interpolation, borderMode=cv2.BORDER_REFLECT_101)
+
+def _sampled(array: np.ndarray, sources: Sequence[np.ndarray], interpolation: int) -> np.ndarray:
+    return cv2.remap(array, sources[0], sources[1], interpolation, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def _folded(x: np.ndarray, length: int) -> np.ndarray:
+    """Return the coordinates within 0..length - 1 that mirroring at both ends leads to."""
+    last = np.float32(max(length - 1, 1))
+    return x if x.min() >= 0 and x.max() <= last else last - np.abs(x % (2 * last) - last)
 
 
 def shifted(x: float, y: float) -> np.ndarray:
@@ -88,8 +96,8 @@ def quarter_turn(turns: int) -> np.ndarray:
     return linear(cosine, -sine, sine, cosine)
 
 
-def about(matrix: np.ndarray, size: tuple[int, int], centre: tuple[float, float]) -> np.ndarray:
-    """Return `matrix` with the centre of an output of `size` coming from input pixel `centre` (x, y)."""
+def about(matrix: np.ndarray, size: tuple[int, int], centre: Sequence[float]) -> np.ndarray:
+    """Return `matrix` with the centre of an output of `size` coming from input pixel `centre`, (x, y)."""
     height, width = size
     return shifted(*centre) @ matrix @ shifted((1 - width) / 2, (1 - height) / 2)
 
@@ -103,17 +111,15 @@ def elastic(nodes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         size: height and width of the field.
 
     Returns:
-        float32 `(height, width, 2)`.
+        float32 `(2, height, width)`.
     """
     rows, columns = (_cubic(length, len(nodes)) for length in size)
-    return np.ascontiguousarray(
-        np.einsum("yi,ijc,xj->yxc", rows, nodes.astype("float32"), columns, optimize=True)
-    )
+    return np.stack([rows @ axis @ columns.T for axis in np.moveaxis(nodes, -1, 0).astype("float32")])
 
 
 @functools.lru_cache(64)
 def _cubic(length: int, nodes: int) -> np.ndarray:
-    """Return how much every node weighs at every pixel: Keys' cubic convolution, float32 `(length, nodes)`."""
+    """Return every node's weight at every pixel by Keys' cubic convolution: float32 `(length, nodes)`."""
     position = np.linspace(0.0, nodes - 1.0, length)[:, None]
     t = np.abs(position - np.arange(-1, nodes + 1))
     near = (1.5 * t - 2.5) * t * t + 1.0

@@ -1,0 +1,125 @@
+"""Samples into samples: one random warp for image and truth, then random light for the image."""
+
+import math
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import Field
+
+from kerazoo.settings import settings
+from kerazoo.task import Sample
+
+if TYPE_CHECKING:
+    from kerazoo.data.warp import Warp
+
+Strength = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Side = Annotated[int, Field(ge=1)]
+Factor = Annotated[float, Field(gt=0)]
+
+
+@settings
+class Augmentation:
+    """What is done to training samples; by default nothing.
+
+    Attributes:
+        crop: height and width in pixels of a window cut anywhere from the image (smaller images
+            are mirrored); None keeps the image's size.
+        flip, flip_vertical: mirror left-right, upside-down, in half of the cases each.
+        quarter_turns: turn by 0, 90, 180 or 270 degrees (0 or 180 where there is no crop and the
+            image is not square).
+        rotation: turn by up to so many degrees either way.
+        scale: enlarge by a factor from this range, uniform in its logarithm.
+        shear: slant by up to so many degrees either way.
+        elastic: standard deviation in pixels of U-Net's random displacements on a 3 x 3 grid
+            over the window (the paper: 10).
+        brightness: add up to this share of 255, either way.
+        contrast: multiply the distance to the mean grey by up to e^contrast, or divide.
+        gamma: raise to a power of up to e^gamma, or its inverse.
+        saturation: multiply the distance to grey by 1 - saturation to 1 + saturation.
+        hue: turn the colours by up to so many degrees either way (180 is every hue).
+        noise: add grey noise with a standard deviation of up to this share of 255.
+        blur: smooth by a Gaussian of up to so many pixels.
+    """
+
+    crop: tuple[Side, Side] | None = None
+    flip: bool = False
+    flip_vertical: bool = False
+    quarter_turns: bool = False
+    rotation: Strength = 0.0
+    scale: tuple[Factor, Factor] = (1.0, 1.0)
+    shear: Annotated[float, Field(ge=0, lt=80)] = 0.0
+    elastic: Strength = 0.0
+    brightness: Share = 0.0
+    contrast: Strength = 0.0
+    gamma: Strength = 0.0
+    saturation: Share = 0.0
+    hue: Annotated[float, Field(ge=0, le=180)] = 0.0
+    noise: Share = 0.0
+    blur: Strength = 0.0
+
+    def __post_init__(self) -> None:
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"scale goes from {self.scale[0]} down to {self.scale[1]}")
+
+
+def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, context: int = 0) -> Sample:
+    """Return the sample under a random warp and random light.
+
+    Args:
+        sample: its truth needs `moved(warp)`.
+        settings: what may happen, and how much of it.
+        rng: the same generator state gives the same result.
+        context: pixels returned beyond the window on every side, in image and truth, for
+            networks that label less than they see.
+
+    Returns:
+        A sample of crop + 2 context pixels (the image's size + 2 context without a crop).
+    """
+    from kerazoo.data.light import relit
+
+    warp = draw_warp(sample.image.shape[:2], settings, rng, context)
+    return Sample(relit(warp.image(sample.image), settings, rng), sample.truth.moved(warp), sample.name)
+
+
+def draw_warp(
+    image: tuple[int, int], settings: Augmentation, rng: np.random.Generator, context: int = 0
+) -> "Warp":
+    """Return a random warp for an image of height and width `image`; see `augment`."""
+    from kerazoo.data.warp import Warp, about, elastic
+
+    window = settings.crop or image
+    turns = _turns(settings, window, rng)
+    zoom = math.exp(rng.uniform(*np.log(settings.scale)))
+    covered = window[:: -1 if turns % 2 else 1]
+    centre = [_centre(n, part / zoom, rng) for n, part in zip(image[::-1], covered[::-1], strict=True)]
+    size = window[0] + 2 * context, window[1] + 2 * context
+    field = elastic(rng.normal(0, settings.elastic, (3, 3, 2)), size) if settings.elastic else None
+    return Warp(about(_matrix(settings, turns, zoom, rng), size, centre), size, field)
+
+
+def _turns(settings: Augmentation, window: tuple[int, int], rng: np.random.Generator) -> int:
+    square = settings.crop is not None or window[0] == window[1]
+    return int(rng.integers(4)) * (1 if square else 2) if settings.quarter_turns else 0
+
+
+def _centre(length: int, covered: float, rng: np.random.Generator) -> float:
+    """Return the middle of a stretch `covered` long that lies in the image, or holds all of it.
+
+    It starts at a whole pixel, so that a mere crop copies pixels.
+    """
+    spare = length - covered
+    start = math.copysign(rng.integers(int(abs(spare)) + 1), spare)
+    return start + (covered - 1) / 2
+
+
+def _matrix(settings: Augmentation, turns: int, zoom: float, rng: np.random.Generator) -> np.ndarray:
+    from kerazoo.data.warp import linear, quarter_turn
+
+    mirrored = rng.random(2) < 0.5
+    x = -1 if settings.flip and mirrored[0] else 1
+    y = -1 if settings.flip_vertical and mirrored[1] else 1
+    angle, slant = np.radians(rng.uniform(-1, 1, 2) * (settings.rotation, settings.shear))
+    rotation = linear(math.cos(angle), -math.sin(angle), math.sin(angle), math.cos(angle))
+    slanted = linear(1 / zoom, math.tan(slant) / zoom, 0, 1 / zoom)
+    return rotation @ slanted @ quarter_turn(turns) @ linear(x, 0, 0, y)
