@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from kerazoo.layers import CropLike, MirrorPad
@@ -62,7 +63,9 @@ def serving_model(task: "Segmentation", network: keras.Model) -> keras.Model:
         probabilities float32 `(N, H, W, classes)`.
     """
     image = keras.Input((None, None, task.channels), name="image", dtype="float32")
-    x = Normalisation(task.mean, task.deviation, task.order == "BGR", name="normalised")(image)
+    x = ops.flip(image, axis=-1) if task.order == "BGR" else image
+    scale = 1.0 / np.asarray(task.deviation)
+    x = layers.Rescaling(scale.tolist(), (-scale * task.mean).tolist(), name="normalised")(x)
     context = task.context()
     if context:
         multiple = task.stride()
@@ -73,28 +76,3 @@ def serving_model(task: "Segmentation", network: keras.Model) -> keras.Model:
     if context:
         mean = CropLike(name="cropped")([mean, image])
     return keras.Model({"image": image}, {"probabilities": mean}, name="serving")
-
-
-@keras.saving.register_keras_serializable(package="kerazoo")
-class Normalisation(layers.Layer):
-    """`(x - mean) / deviation` per channel, in the channel order the network wants.
-
-    Shape: `(N, H, W, C)`, 0..255 -> the same.
-    """
-
-    def __init__(self, mean, deviation, reverse: bool = False, **kwargs):
-        super().__init__(**kwargs)
-        self.mean, self.deviation, self.reverse = tuple(mean), tuple(deviation), reverse
-
-    def call(self, x):
-        if self.reverse:
-            x = ops.flip(x, axis=-1)
-        scale = 1.0 / ops.convert_to_tensor(self.deviation, x.dtype)
-        return x * scale - ops.convert_to_tensor(self.mean, x.dtype) * scale
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        own = {"mean": self.mean, "deviation": self.deviation, "reverse": self.reverse}
-        return super().get_config() | own

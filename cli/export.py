@@ -1,0 +1,39 @@
+"""`kerazoo export`: a run becomes an artefact for a server or a device."""
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command("export")
+@click.argument("run")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["savedmodel", "onnx", "litert", "keras"]),
+    default="savedmodel",
+    show_default=True,
+    help="savedmodel is for TensorFlow Serving, onnx for ONNX Runtime, litert for phones, keras for Python.",
+)
+@click.option("--output", type=Path, metavar="DIR", help="Folder to write to [default: RUN/export].")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Replace a setting, such as family.mode=fast.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what export.json says of it.")
+def command(run: str, kind, output: Path | None, assignments: tuple[str, ...], as_json: bool) -> None:
+    """Write RUN (a run folder, or a recipe's newest run) for other programs, and verify it.
+
+    The artefact takes images of any size, 0..255, and gives probabilities. It is kept only
+    if it equals the Keras model at two sizes and two batch sizes. Needs TensorFlow; the run
+    may be trained on any backend.
+    """
+    from kerazoo.export import export, report, summary
+    from kerazoo.run import find_run, with_settings
+
+    path = export(with_settings(find_run(run), assignments), kind, output)
+    click.echo(json.dumps({"path": str(path)} | report(path), indent=2) if as_json else summary(path))

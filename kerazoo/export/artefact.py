@@ -1,0 +1,108 @@
+"""One artefact: built, written beside, verified, renamed and recorded. Runs on TensorFlow."""
+
+import contextlib
+import datetime
+import hashlib
+import importlib
+import importlib.metadata
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import kerazoo
+from kerazoo import settings
+from kerazoo.export import NEEDS, RECORD
+from kerazoo.export.verify import TOLERANCE, verified
+from kerazoo.files import atomic_text, whole_file, whole_folder
+from kerazoo.run import Run, read_json
+
+MODULES = {"savedmodel": "savedmodel", "onnx": "onnx", "litert": "litert", "keras": "keras_archive"}
+"""Each has `write(model, path, names)` and `forward(path)`, the artefact as a NumPy function."""
+
+SUFFIXES = {"onnx": ".onnx", "litert": ".tflite", "keras": ".keras"}
+
+
+def write(run: Run, format: str, output: Path) -> Path:  # noqa: A002
+    """Export a run in this process, which runs TensorFlow; see `kerazoo.export.export`."""
+    module = importlib.import_module(f"kerazoo.export.{MODULES[format]}")
+    model = serving_model(run)
+    path = _target(output, run.folder.resolve().name, format)
+    with (whole_file if format in SUFFIXES else whole_folder)(path) as partial:
+        module.write(model, partial, run.recipe.family.class_names())
+        cases = verified(model, module.forward(partial), f"the {format} export of {run.folder}")
+        files = _files(partial, path.name)
+    _record(output, path, _described(run, format, model) | {"files": files} | _told(cases))
+    return path
+
+
+def serving_model(run: Run) -> keras.Model:
+    """Return the model that a run exports, in float32 whatever it was trained in."""
+    with _float32():
+        return run.recipe.family.serving(Run(run.folder, run.recipe).deployed)
+
+
+@contextlib.contextmanager
+def _float32() -> Iterator[None]:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _target(output: Path, name: str, format: str) -> Path:  # noqa: A002
+    if format in SUFFIXES:
+        return output / f"{name}{SUFFIXES[format]}"
+    versions = [int(path.name) for path in (output / name).glob("[0-9]*") if path.name.isdecimal()]
+    return output / name / str(max(versions, default=0) + 1)
+
+
+def _described(run: Run, format: str, model: keras.Model) -> dict[str, Any]:  # noqa: A002
+    used = dict.fromkeys(("keras", *NEEDS[format]))
+    return {
+        "format": format,
+        "run": run.folder.resolve().name,
+        "family": settings.to_plain(run.recipe.family),
+        "classes": list(run.recipe.family.class_names()),
+        "inputs": {name: list(x.shape) for name, x in model.input.items()},
+        "outputs": {name: list(x.shape) for name, x in model.output.items()},
+        "dtype": "float32",
+        "values": "images 0..255; the graph itself normalises them; null stands for any size",
+        "versions": {"kerazoo": kerazoo.__version__}
+        | {name: importlib.metadata.version(name) for name in used},
+        "made": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+
+
+def _told(cases: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "largest_difference": max(case["difference"] for case in cases),
+        "tolerance": TOLERANCE,
+        "sizes": list(dict.fromkeys(f"{case['height']}x{case['width']}" for case in cases)),
+        "differences": cases,
+    }
+
+
+def _files(path: Path, name: str) -> dict[str, dict[str, Any]]:
+    """Return size and checksum of a file, or of every file of a folder."""
+    found = {p.relative_to(path).as_posix(): p for p in sorted(path.rglob("*")) if p.is_file()} or {
+        name: path
+    }
+    return {key: {"bytes": file.stat().st_size, "sha256": _sha256(file)} for key, file in found.items()}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _record(output: Path, path: Path, entry: dict[str, Any]) -> None:
+    """Add an artefact to the folder's `export.json`."""
+    file = output / RECORD
+    entries = read_json(file) if file.exists() else {}
+    entries[path.relative_to(output).as_posix()] = entry
+    atomic_text(file, json.dumps(entries, indent=2) + "\n")

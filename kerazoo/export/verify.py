@@ -1,0 +1,62 @@
+"""Every artefact is run again and compared with the Keras model: converters fail silently."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerazoo.errors import UserError
+
+CASES = ((1, 97, 131), (2, 97, 131), (1, 256, 256), (2, 256, 256))
+"""Batch, height, width. The first size is odd and divides by nothing a network likes."""
+
+TOLERANCE = 1e-5
+"""On probabilities; float32 sums in another order differ by about 1e-6."""
+
+Forward = Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+def verified(model: keras.Model, forward: Forward, what: str) -> list[dict[str, Any]]:
+    """Return, for each of `CASES`, the largest absolute difference of any output.
+
+    Args:
+        model: `{"image": float32 (N, H, W, C)}` -> `{name: float32}`, the truth.
+        forward: the artefact.
+        what: what an error calls it.
+
+    Raises:
+        UserError: an output is missing or misshapen, not a number, or off by more than `TOLERANCE`.
+    """
+    channels = model.input["image"].shape[-1]
+    cases = []
+    for case in CASES:
+        images = pictures(*case, channels)
+        expected = {
+            k: keras.ops.convert_to_numpy(v) for k, v in model({"image": images}, training=False).items()
+        }
+        difference = _largest_difference(expected, forward(images))
+        if not difference <= TOLERANCE:
+            batch, height, width = case
+            raise UserError(
+                f"{what} differs from the Keras model by {difference:.1e} on {batch} x {height} x {width} images",
+                f"it was not kept, since more than {TOLERANCE:.0e} is no rounding; try another format",
+            )
+        cases.append(dict(zip(("batch", "height", "width"), case, strict=True)) | {"difference": difference})
+    return cases
+
+
+def pictures(batch: int, height: int, width: int, channels: int) -> np.ndarray:
+    """Return made-up photographs: patches of 16 pixels with grain, whole numbers 0..255 as float32."""
+    random = np.random.default_rng(0)
+    patches = random.uniform(0, 255, (batch, height // 16 + 1, width // 16 + 1, channels))
+    smooth = patches.repeat(16, axis=1).repeat(16, axis=2)[:, :height, :width]
+    return np.clip(smooth + random.normal(0, 20, smooth.shape), 0, 255).round().astype("float32")
+
+
+def _largest_difference(expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> float:
+    """Return infinity where names or shapes differ: NumPy would broadcast some of them."""
+    shapes = [{name: value.shape for name, value in outputs.items()} for outputs in (expected, found)]
+    if shapes[0] != shapes[1]:
+        return float("inf")
+    return float(max(np.abs(found[name] - value).max() for name, value in expected.items()))

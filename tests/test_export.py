@@ -1,0 +1,256 @@
+"""Artefacts: from any backend, of any family, equal to what prediction computes."""
+
+import dataclasses
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from kerazoo import backend as backends
+from kerazoo.cli import main
+from kerazoo.data.generated import Cells
+from kerazoo.errors import UserError
+from kerazoo.export import NEEDS, export, report, summary
+from kerazoo.recipe import Recipe
+from kerazoo.run import Run, create_run, open_run
+from tests.tiny import TINY
+
+FAMILIES = TINY | {
+    "unetpp-fast": dataclasses.replace(TINY["unetpp"], mode="fast", level=1),
+    "unetpp-bilinear": dataclasses.replace(TINY["unetpp"], up="bilinear_align_corners", classes=4),
+    "unet-grey": dataclasses.replace(TINY["unet"], channels=1, mean=(100.0,)),
+    "fcn-fixed-bgr": dataclasses.replace(
+        TINY["fcn"], upsampling="fixed", order="BGR", mean=(104.0, 117.0, 123.0), deviation=(1.0,)
+    ),
+}
+
+missing = {name for names in NEEDS.values() for name in names if not importlib.util.find_spec(name)}
+needs_packages = pytest.mark.skipif(bool(missing), reason=f"export needs {', '.join(sorted(missing))}")
+
+
+def on_tensorflow(test):
+    """Skip a test where the export would be a process of its own, or cannot be done at all."""
+    elsewhere = pytest.mark.skipif(backends.name() != "tensorflow", reason="exports in the test's process")
+    return needs_packages(elsewhere(test))
+
+
+def made_run(family, folder) -> Run:
+    """Return a run with random weights: fresh ones would score zero in FCN, normalise by 1 in batch norm."""
+    network = family.build()
+    random = np.random.default_rng(1)
+    for variable in network.weights:
+        spread = 1.5 / np.sqrt(max(np.prod(variable.shape[:-1]), 1))
+        value = random.normal(0, spread, variable.shape)
+        positive = "variance" in variable.path or "gamma" in variable.path
+        variable.assign(random.uniform(0.5, 1.5, variable.shape) if positive else value)
+    return create_run(Recipe(family=family, data=Cells()), folder, network)
+
+
+@pytest.fixture
+def run(tmp_path) -> Run:
+    return made_run(TINY["unetpp"], tmp_path / "cells-20260101-000000")
+
+
+def predicted(run: Run, image: np.ndarray) -> np.ndarray:
+    """Return the probabilities that `kerazoo predict` computes for one photograph."""
+    family = run.recipe.family
+    x, placement = family.prepare(image)
+    outputs = backends.forward(run.deployed)(x[None])
+    return family.probabilities({name: value[0] for name, value in outputs.items()}, placement)
+
+
+def served(run: Run, image: np.ndarray) -> np.ndarray:
+    """Return the same, from the model that is exported."""
+    channels = run.recipe.family.channels
+    x = image if channels == 3 else (image @ np.float32([0.299, 0.587, 0.114]))[..., None]
+    model = run.recipe.family.serving(run.deployed)
+    return keras.ops.convert_to_numpy(model({"image": x[None].astype("float32")})["probabilities"])[0]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_served_model_is_what_prediction_computes(name, tmp_path):
+    run = made_run(FAMILIES[name], tmp_path / "run")
+    image = np.random.default_rng(2).integers(0, 256, (45, 70, 3), "uint8")
+    expected = predicted(run, image)
+    assert expected.std() > 1e-3  # or the comparison would prove nothing
+    np.testing.assert_allclose(served(run, image), expected, rtol=0, atol=2e-6)
+
+
+@on_tensorflow
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("kind", ["savedmodel", "onnx", "litert", "keras"])
+def test_every_family_in_every_format(name, kind, tmp_path):
+    run = made_run(FAMILIES[name], tmp_path / "run")
+    path = export(run, kind)
+    told = report(path)
+    assert path.exists()
+    assert told["format"] == kind
+    assert told["largest_difference"] <= 1e-5
+    assert told["sizes"] == ["97x131", "256x256"]
+    assert [case["batch"] for case in told["differences"]] == [1, 2, 1, 2]
+    assert told["classes"] == list(run.recipe.family.class_names())
+    assert told["outputs"] == {"probabilities": [None, None, None, run.recipe.family.classes]}
+    assert sorted(p.name for p in path.parent.iterdir() if p.name.startswith(".")) == []
+
+
+@on_tensorflow
+def test_savedmodel_is_laid_out_for_serving(run):
+    import tensorflow as tf
+
+    first, second = export(run, "savedmodel"), export(run, "savedmodel")
+    assert first == run.folder / "export" / run.folder.name / "1"
+    assert second == first.with_name("2")
+    loaded = tf.saved_model.load(str(first))
+    assert list(loaded.signatures) == ["serving_default"]
+    signature = loaded.signatures["serving_default"]
+    (_, inputs) = signature.structured_input_signature
+    assert inputs["image"].shape.as_list() == [None, None, None, 3]
+    assert {k: v.shape.as_list() for k, v in signature.structured_outputs.items()} == {
+        "probabilities": [None, None, None, 1]
+    }
+    assert "docker run" in summary(first)
+    assert report(first)["files"].keys() == report(second)["files"].keys() > {"saved_model.pb"}
+
+
+@on_tensorflow
+def test_onnx_names_its_inputs_and_outputs(run, tmp_path):
+    import onnxruntime
+
+    path = export(run, "onnx", tmp_path / "out")
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (image,) = session.get_inputs()
+    assert (image.name, image.shape) == ("image", ["batch", "height", "width", 3])
+    assert [output.name for output in session.get_outputs()] == ["probabilities"]
+    told = session.get_modelmeta().custom_metadata_map
+    assert json.loads(told["class_names"]) == list(run.recipe.family.class_names())
+    assert session.get_provider_options()  # it ran on what was asked for
+
+
+@on_tensorflow
+@pytest.mark.slow  # a fresh interpreter
+def test_keras_archive_opens_with_the_layers_alone(run):
+    path = export(run, "keras")
+    code = f"""import kerazoo.layers, keras, numpy
+model = keras.saving.load_model({str(path)!r}, compile=False)
+print(model.predict({{"image": numpy.zeros((1, 33, 40, 3), "float32")}}, verbose=0)["probabilities"].shape)"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.splitlines()[-1] == "(1, 33, 40, 1)"
+
+
+@on_tensorflow
+def test_a_file_replaces_the_previous_one(run):
+    accurate = export(run, "onnx")
+    before = report(accurate)["files"][accurate.name]
+    recipe = dataclasses.replace(run.recipe, family=FAMILIES["unetpp-fast"])
+    assert export(Run(run.folder, recipe), "onnx") == accurate
+    after = report(accurate)["files"][accurate.name]
+    assert after["bytes"] < before["bytes"]
+    assert accurate.stat().st_size == after["bytes"]
+    assert report(accurate)["family"]["mode"] == "fast"
+
+
+@on_tensorflow
+def test_mixed_precision_stays_in_training(run):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    told = report(export(run, "onnx"))
+    assert told["largest_difference"] <= 1e-5
+    assert keras.config.dtype_policy().name == "mixed_bfloat16"
+
+
+@on_tensorflow
+@pytest.mark.parametrize("kind", ["savedmodel", "onnx"])
+@pytest.mark.parametrize("fault", ["off", "shape", "name", "nan"])
+def test_a_wrong_artefact_is_not_kept(run, monkeypatch, kind, fault):
+    from kerazoo.export import onnx, savedmodel
+
+    module = {"savedmodel": savedmodel, "onnx": onnx}[kind]
+    good = module.forward
+    faults = {
+        "off": lambda y: {"probabilities": y + np.float32(2e-5)},
+        "shape": lambda y: {"probabilities": y[:, :1]},
+        "name": lambda y: {"output_0": y},
+        "nan": lambda y: {"probabilities": np.where(y == y.max(), np.nan, y)},
+    }
+
+    def wrong(path):
+        forward = good(path)
+        return lambda images: faults[fault](forward(images)["probabilities"])
+
+    monkeypatch.setattr(module, "forward", wrong)
+    with pytest.raises(UserError, match="differs from the Keras model"):
+        export(run, kind)
+    assert [p for p in (run.folder / "export").rglob("*") if p.is_file()] == []
+    assert not list(run.folder.rglob("saved_model.pb"))
+
+
+def test_unknown_format(run):
+    with pytest.raises(UserError, match="unknown format 'tensorrt'; choose one of: savedmodel, onnx"):
+        export(run, "tensorrt")
+
+
+def test_missing_packages_are_named_with_their_remedy(run, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else find(name))
+    with pytest.raises(UserError, match=r"onnx needs .*tf2onnx.*; pip install 'kerazoo\[export\]'"):
+        export(run, "onnx")
+
+
+@on_tensorflow
+def test_a_folder_that_cannot_be_written(run, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="cannot write"):
+        export(run, "onnx", tmp_path / "file")
+
+
+# --- in a process of its own ------------------------------------------------------------
+
+
+@needs_packages
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["savedmodel", "onnx", "litert", "keras"])
+@pytest.mark.parametrize("trained_on", ["torch", "jax"])
+def test_a_run_of_another_backend(trained_on, kind, tmp_path):
+    if trained_on not in backends.installed():
+        pytest.skip(f"{trained_on} is not installed")
+    code = f"""
+from pathlib import Path
+from kerazoo.export import export
+from tests.test_export import FAMILIES, made_run
+print(export(made_run(FAMILIES["unet-valid"], Path({str(tmp_path)!r}) / "cells-1"), {kind!r}))"""
+    env = {"KERAS_BACKEND": trained_on, "PATH": "", "HOME": str(tmp_path), "PYTHONPATH": ":".join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    (name,) = json.loads((tmp_path / "cells-1/export/export.json").read_text())
+    assert report(tmp_path / "cells-1/export" / name)["largest_difference"] <= 1e-5
+    assert open_run(tmp_path / "cells-1").read_json("environment.json")["backend"] == trained_on
+
+
+@needs_packages
+@pytest.mark.slow
+def test_the_command(run, monkeypatch):
+    monkeypatch.setattr(backends, "devices", lambda: ["gpu:0"])  # never in this process
+    arguments = ["export", str(run.folder), "--set", "family.mode=fast", "--set", "family.level=2"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    path = run.folder / "export" / run.folder.name / "1"
+    assert f"savedmodel {path}\nlargest difference from Keras" in result.output
+    assert "tensorflow/serving" in result.output
+    assert report(path)["family"] | {"mode": "fast", "level": 2} == report(path)["family"]
+
+    told = CliRunner().invoke(main, [*arguments, "--format", "onnx", "--json"])
+    assert json.loads(told.output)["path"] == str(run.folder / "export" / f"{run.folder.name}.onnx")
+
+
+@needs_packages
+@pytest.mark.slow
+def test_errors_of_the_other_process_are_told_in_one_line(run, monkeypatch):
+    monkeypatch.setattr(backends, "devices", lambda: ["gpu:0"])
+    weights = run.folder / "model.weights.h5"
+    shutil.copy(run.folder / "recipe.json", weights)
+    with pytest.raises(UserError, match="model.weights.h5 does not hold this network's weights"):
+        export(run, "savedmodel")
