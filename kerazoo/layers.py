@@ -159,7 +159,7 @@ def _times(size: int | None, factor: int) -> int | None:
 
 
 def _repeated(x, axis: int, factor: int):
-    """Repeat every row (axis 1) or column (axis 2); stack and reshape run in plain LiteRT, repeat does not."""
+    """Repeat every row (axis 1) or column (axis 2). Plain LiteRT knows stack and reshape, but not repeat."""
     shape = list(ops.shape(x))
     shape[axis] = shape[axis] * factor
     return ops.reshape(ops.stack([x] * factor, axis + 1), shape)
@@ -230,12 +230,14 @@ class MirrorPad(layers.Layer):
         if isinstance(size, int) and length == size:
             return x
         period = ops.maximum(2 * (size - 1), 1)
-        index = (ops.arange(length, dtype="int32") - self.margin) % period
+        # Reflection is even; and tf2onnx turns `%` into C's, which differs below zero.
+        index = ops.abs(ops.arange(length, dtype="int32") - self.margin) % period
         return ops.take(x, ops.minimum(index, period - index), axis)
 
     def _length(self, size):
         least = size + 2 * self.margin
-        return least + (self.remainder - least) % self.multiple
+        beyond = (least + self.multiple - self.remainder) % self.multiple
+        return least + (self.multiple - beyond) % self.multiple
 
     def compute_output_shape(self, input_shape):
         batch, *sides, channels = input_shape

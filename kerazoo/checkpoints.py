@@ -1,0 +1,218 @@
+"""Published weights: files into named arrays, and those strictly into a network.
+
+Nothing is unpickled and nothing executed. Every variable is written exactly once and every
+key of the checkpoint is used or named as ignored; else one error tells all that is wrong
+and nothing is written.
+"""
+
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kerazoo.errors import UserError
+
+if TYPE_CHECKING:
+    import keras
+
+Arrays = dict[str, np.ndarray]
+Table = dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]]
+"""`{variable path: (checkpoint key, what to do with its array)}`."""
+
+CONTAINERS = ("state_dict", "model_state_dict", "model", "network", "net", "params", "weights")
+PREFIXES = ("module.", "model.")
+NAMED = 4  # keys an error names of each kind, so that it stays one line
+
+
+# --- files ---------------------------------------------------------------------------
+
+
+def read(path: str | Path) -> Arrays:
+    """Return the arrays of a checkpoint file; what it is, its content says.
+
+    Args:
+        path: `.safetensors`; `.pth` or `.pt` (needs PyTorch, read as weights only; the mapping
+            may lie under "state_dict", "model" and the like); or `.npz`.
+
+    Returns:
+        `{key: array}` as stored; floating-point arrays as float32.
+
+    Raises:
+        UserError: no such file, damaged, an unknown format, or more than weights in it.
+    """
+    path = Path(path)
+    try:
+        return {key: _single(array) for key, array in _reader(path)(path).items()}
+    except UserError:
+        raise
+    except FileNotFoundError:
+        raise UserError(f"there is no checkpoint {path}", "check the path") from None
+    except (PermissionError, IsADirectoryError) as error:
+        raise UserError(f"cannot read {path}: {error.strerror}", "give a readable file") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # the parsers of foreign files raise whatever they stumble over
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise UserError(f"{path} is truncated or damaged: {reason}", "get the file again") from None
+
+
+def _reader(path: Path) -> Callable[[Path], Mapping[str, np.ndarray]]:
+    with path.open("rb") as file:
+        start = file.read(9)
+    if start[:2] == b"PK":
+        with zipfile.ZipFile(path) as archive:
+            arrays = any(name.endswith(".npy") for name in archive.namelist())
+        return _read_npz if arrays else _read_torch
+    if start[:1] == b"\x80":  # a pickle, as PyTorch wrote them until 1.6
+        return _read_torch
+    if start[8:] == b"{":
+        return _read_safetensors
+    raise UserError(f"{path} is no checkpoint kerazoo can read", "give .safetensors, .pth or .npz")
+
+
+def _read_safetensors(path: Path) -> Mapping[str, np.ndarray]:
+    from safetensors.numpy import load_file
+
+    return load_file(path)
+
+
+def _read_npz(path: Path) -> Mapping[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def _read_torch(path: Path) -> Mapping[str, np.ndarray]:
+    try:
+        import torch
+    except ImportError:
+        remedy = "pip install 'kerazoo[torch]', or save it as .safetensors where PyTorch is"
+        raise UserError(f"{path} is a PyTorch file and PyTorch is not installed", remedy) from None
+    import pickle
+
+    try:
+        with path.open("rb") as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        message = f"{path} is damaged or holds Python objects besides weights; none was loaded or executed"
+        raise UserError(message, "save model.state_dict() where you trust the file") from None
+    weights = _unwrapped(content)
+    tensors = {key: value for key, value in weights.items() if isinstance(value, torch.Tensor)}
+    if not tensors:
+        raise UserError(f"{path} holds no weights by name", "save model.state_dict()")
+    return {key: _numpy(tensor, torch) for key, tensor in tensors.items()}
+
+
+def _unwrapped(content: Any) -> Mapping[str, Any]:
+    """Return the mapping of weights inside training checkpoints."""
+    while isinstance(content, Mapping):
+        inner = [content[name] for name in CONTAINERS if isinstance(content.get(name), Mapping)]
+        if not inner:
+            return content
+        content = inner[0]
+    return {}
+
+
+def _numpy(tensor: Any, torch: Any) -> np.ndarray:
+    tensor = tensor.detach()
+    return (tensor.to(torch.float32) if tensor.is_floating_point() else tensor).numpy()
+
+
+def _single(array: np.ndarray) -> np.ndarray:
+    # "V" is bfloat16, which NumPy does not know by itself.
+    return array.astype("float32", copy=False) if array.dtype.kind in "fV" else array
+
+
+# --- from a checkpoint's names to a network's -----------------------------------------------
+
+
+def conv(source: str, target: str, *, bias: bool = True) -> Table:
+    """Map a PyTorch convolution, plain or transposed, to the Keras layer `target`."""
+    table: Table = {f"{target}/kernel": (f"{source}.weight", _kernel)}
+    return table | ({f"{target}/bias": (f"{source}.bias", _same)} if bias else {})
+
+
+def batch_norm(source: str, target: str) -> Table:
+    """Map a PyTorch batch normalisation to the Keras layer `target`."""
+    pairs = {
+        "gamma": "weight",
+        "beta": "bias",
+        "moving_mean": "running_mean",
+        "moving_variance": "running_var",
+    }
+    return {f"{target}/{ours}": (f"{source}.{theirs}", _same) for ours, theirs in pairs.items()}
+
+
+def _same(array: np.ndarray) -> np.ndarray:
+    return array
+
+
+def _kernel(array: np.ndarray) -> np.ndarray:
+    """(out, in, h, w) -> (h, w, in, out); transposed: (in, out, h, w) -> (h, w, out, in)."""
+    return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array  # `assign` refuses other shapes
+
+
+def without_prefix(arrays: Arrays) -> Arrays:
+    """Return `arrays` without a "module." or "model." that every key begins with."""
+    for prefix in PREFIXES:
+        if arrays and all(key.startswith(prefix) for key in arrays):
+            return without_prefix({key.removeprefix(prefix): array for key, array in arrays.items()})
+    return arrays
+
+
+def translate(arrays: Arrays, table: Table, ignored: Iterable[str] = (".num_batches_tracked",)) -> Arrays:
+    """Return `{variable path: array}` for a checkpoint's arrays.
+
+    Args:
+        arrays: `{checkpoint key: array}`.
+        table: what every variable is made of.
+        ignored: endings of the keys that stand for nothing in the network.
+
+    Raises:
+        UserError: keys of the table that are missing, and keys that nothing uses.
+    """
+    wanted = {key for key, _ in table.values()}
+    ignorable = {key for key in arrays if key.endswith(tuple(ignored))}
+    _refuse(missing=wanted - arrays.keys(), unexpected=arrays.keys() - wanted - ignorable)
+    return {path: change(arrays[key]) for path, (key, change) in table.items()}
+
+
+def assign(model: "keras.Model", arrays: Arrays) -> None:
+    """Write every variable of a network, or, if anything does not fit, none.
+
+    Args:
+        model: its variables are written, running statistics included.
+        arrays: `{variable path: array}`, exactly the paths and shapes of `model.weights`.
+
+    Raises:
+        UserError: missing, unexpected and misshapen variables, all in one line.
+    """
+    variables = {variable.path: variable for variable in model.weights}
+    if len(variables) != len(model.weights):
+        raise ValueError(f"two variables of {model.name} share a path")
+    shapes = {
+        path: (tuple(variables[path].shape), arrays[path].shape) for path in variables if path in arrays
+    }
+    misshapen = {f"{path} {old} not {new}" for path, (old, new) in shapes.items() if old != new}
+    _refuse(variables.keys() - arrays.keys(), arrays.keys() - variables.keys(), misshapen)
+    for path, variable in variables.items():
+        variable.assign(arrays[path])
+
+
+def _refuse(missing: Iterable[str], unexpected: Iterable[str], misshapen: Iterable[str] = ()) -> None:
+    wrong = {
+        "missing": sorted(missing),
+        "unexpected": sorted(unexpected),
+        "of another shape": sorted(misshapen),
+    }
+    told = [f"{len(names)} {kind} ({_listed(names)})" for kind, names in wrong.items() if names]
+    if told:
+        raise UserError(
+            f"the checkpoint does not fit: {'; '.join(told)}", "set the family to what it was made for"
+        )
+
+
+def _listed(names: list[str]) -> str:
+    rest = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")

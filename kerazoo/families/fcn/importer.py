@@ -1,0 +1,78 @@
+"""Published weights of FCN."""
+
+from typing import Any, Literal
+
+import numpy as np
+
+from kerazoo.checkpoints import Arrays, Table, conv, translate, without_prefix
+from kerazoo.errors import UserError
+from kerazoo.families.fcn.model import SKIPS, VGG16
+from kerazoo.layers import bilinear_kernel
+
+
+def convert(arrays: Arrays, upsampling: Literal["fixed", "learned"] = "fixed") -> Arrays:
+    """Return `{variable path: array}` for a checkpoint of wkentaro/pytorch-fcn: FCN-32s, 16s or 8s.
+
+    It fits `fcn(stride=..., upsampling=upsampling)`. The "at once" variant of 8s has the same keys
+    as 8s but scales its skips, so what is made of it is not what it was.
+
+    Args:
+        arrays: the state dict.
+        upsampling: of the network; with "fixed" the transposed kernels must be the bilinear ones.
+
+    Raises:
+        UserError: keys that are missing or unexpected, or a kernel that is not bilinear.
+    """
+    arrays = without_prefix(arrays)
+    upscores = _upscores(_stride(arrays))
+    table: Table = {}
+    for name in _convolutions(_stride(arrays)):
+        table |= conv(name, name)
+    if upsampling == "learned":
+        for theirs, ours in upscores.items():
+            table |= conv(theirs, ours, bias=False)
+        return translate(arrays, table)
+    learned = [key for key in upscores if not _is_bilinear(arrays.get(f"{key}.weight"))]
+    if learned:
+        message = f"the checkpoint's {', '.join(learned)} are not bilinear interpolation"
+        raise UserError(message, "set upsampling to learned")
+    return translate(arrays, table, ignored=[f"{key}.weight" for key in upscores])
+
+
+def settings_for(arrays: Arrays) -> dict[str, Any]:
+    """Return the arguments of `fcn` that such a checkpoint was made with; raises as `convert`."""
+    arrays = without_prefix(arrays)
+    convert(arrays, "learned")
+    stride = _stride(arrays)
+    fixed = all(_is_bilinear(arrays[f"{key}.weight"]) for key in _upscores(stride))
+    return {
+        "channels": arrays["conv1_1.weight"].shape[1],
+        "classes": arrays["score_fr.weight"].shape[0],
+        "stride": stride,
+        "width": arrays["conv1_1.weight"].shape[0] / VGG16[0][0],
+        "upsampling": "fixed" if fixed else "learned",
+    }
+
+
+def _stride(arrays: Arrays) -> int:
+    return next((stride for stride in (8, 16) if f"upscore{stride}.weight" in arrays), 32)
+
+
+def _convolutions(stride: int) -> list[str]:
+    body = [
+        f"conv{level}_{step}" for level, (_, count) in enumerate(VGG16, 1) for step in range(1, count + 1)
+    ]
+    return [*body, "fc6", "fc7", "score_fr", *(f"score_{pool}" for at, _, pool, _ in SKIPS if stride <= at)]
+
+
+def _upscores(stride: int) -> dict[str, str]:
+    """Return the transposed convolutions, `{name in the checkpoint: name of our layer}`."""
+    inner = {upscore: upscore for at, upscore, _, _ in SKIPS if stride <= at}
+    return inner | {"upscore" if stride == 32 else f"upscore{stride}": f"upscore{stride}"}
+
+
+def _is_bilinear(kernel: np.ndarray | None) -> bool:
+    if kernel is None:
+        return True  # not stored: nothing that could differ
+    expected = bilinear_kernel(kernel.shape[-1], kernel.shape[0]).transpose(2, 3, 0, 1)
+    return kernel.shape == expected.shape and np.allclose(kernel, expected, rtol=0, atol=1e-6)

@@ -1,0 +1,117 @@
+"""Every parity fixture: how its network is built, how its state is loaded, how its outputs are called.
+
+`check(manifest_path, arrays_path)` compares any fixture whose manifest is like one of these,
+whatever its seed.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from kerazoo import models
+from kerazoo.checkpoints import assign
+from kerazoo.families.fcn import importer as fcn
+from kerazoo.families.unetpp import importer as unetpp
+from tests.parity import weights
+
+TOLERANCE = 1e-4
+
+
+class Case(NamedTuple):
+    """A fixture's network.
+
+    Attributes:
+        build: () -> model.
+        load: (model, {checkpoint key: array}) -> None.
+        outputs: (model, NCHW array) -> {the fixture's output name: NCHW array}.
+    """
+
+    build: Callable
+    load: Callable
+    outputs: Callable
+
+
+def case(build, convert, names=None):
+    """Return the case of a network with maps as outputs; `names`: {our output: the fixture's}."""
+
+    def outputs(model, x):
+        maps = model.predict_on_batch(x.transpose(0, 2, 3, 1))
+        return {(names or {}).get(name, name): y.transpose(0, 3, 1, 2) for name, y in maps.items()}
+
+    return Case(build, lambda model, state: assign(model, convert(state)), outputs)
+
+
+def nested(**settings):
+    return models.unetpp(norm=True, up="bilinear_align_corners", skips_first=True, **settings)
+
+
+def fcn_case(stride, upsampling):
+    return case(
+        lambda: models.fcn(stride=stride, upsampling=upsampling),
+        lambda state: fcn.convert(state, upsampling),
+        {"logits": "scores"},
+    )
+
+
+CASES = {
+    "unetpp_nested": case(nested, unetpp.convert),
+    "unetpp_nested_single": case(
+        lambda: nested(classes=3, deep_supervision=False), unetpp.convert, {"head4": "logits"}
+    ),
+    "fcn32s": fcn_case(32, "learned"),
+    "fcn16s": fcn_case(16, "learned"),
+    "fcn8s": fcn_case(8, "learned"),
+    "fcn8s_bilinear": fcn_case(8, "fixed"),
+}
+
+
+def check(manifest_path, arrays_path):
+    """Compare our network with a fixture.
+
+    Args:
+        manifest_path: its `.json`.
+        arrays_path: its `.npz` of expected outputs.
+
+    Returns:
+        `{"case.output": max|y - reference| / max|reference|}`.
+
+    Raises:
+        AssertionError: one of them exceeds `TOLERANCE`, or the trainable values are not as many.
+    """
+    manifest = json.loads(Path(manifest_path).read_text())
+    found, model = CASES[manifest["name"]], CASES[manifest["name"]].build()
+    assert trainable(model) == manifest["params"] - fixed(manifest)
+    found.load(model, weights.state(manifest))
+    deviations = errors(model, found, manifest, arrays_path)
+    assert max(deviations.values()) <= TOLERANCE, deviations
+    return deviations
+
+
+def errors(model, found, manifest, arrays_path):
+    """Return `{"case.output": relative error}` of a model whose weights are loaded."""
+    listed = {"main": manifest, **manifest.get("extra_cases", {})}
+    deviations = {}
+    with np.load(arrays_path) as arrays:
+        for name, entry in listed.items():
+            ours = found.outputs(model, weights.image(**entry["input"]))
+            for output in (entry["name"] for entry in entry["outputs"]):
+                reference = arrays[output if name == "main" else f"{name}.{output}"]
+                assert ours[output].shape == reference.shape
+                deviations[f"{name}.{output}"] = float(
+                    np.abs(ours[output] - reference).max() / np.abs(reference).max()
+                )
+    return deviations
+
+
+def trainable(model: keras.Model) -> int:
+    """Return the number of trainable values."""
+    return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+
+
+def fixed(manifest) -> int:
+    """Return the values of the fixture that our network computes and does not store."""
+    return sum(int(np.prod(e["shape"])) for e in manifest["keys"].values() if e["kind"] == "bilinear")
