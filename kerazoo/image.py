@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from kerazoo.errors import UserError
@@ -95,6 +94,8 @@ def write_image(path: str | Path, array: np.ndarray) -> None:
     Raises:
         UserError: the file cannot be written.
     """
+    import cv2
+
     pixels = array[..., ::-1] if array.ndim == 3 else array
     _, data = cv2.imencode(".png", np.ascontiguousarray(pixels))
     atomic_bytes(path, data.tobytes())

@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
+from kerazoo.errors import UserError
 from kerazoo.settings import settings
 from kerazoo.task import Sample
 
@@ -21,6 +22,13 @@ class Source(ABC):
         Raises:
             UserError: the data cannot be used; names the file and the remedy.
         """
+
+    def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
+        """Return whatever can be read of all splits, and all that is known to be wrong with the rest.
+
+        Where there are problems, `samples` raises the first of them; `kerazoo data check` tells all.
+        """
+        return {split: self.samples(split) for split in get_args(Split)}, []
 
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:

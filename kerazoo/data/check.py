@@ -1,0 +1,143 @@
+"""Reading all of a data set before anything trains on it."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kerazoo.data.source import Source, Split
+from kerazoo.errors import UserError
+from kerazoo.task import Sample
+from kerazoo.tasks.segmentation import VOID, Mask
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a data set holds.
+
+    Attributes:
+        splits: number of readable samples of each split.
+        sizes: "smallest", "largest" (by area) and "most common" height and width.
+        grey: share of the images whose channels are equal.
+        classes: name -> share of the labelled pixels.
+        void: share of all pixels that are unlabelled.
+        problems: a line each, naming the file; nothing should be trained on before they are mended.
+    """
+
+    splits: dict[str, int]
+    sizes: dict[str, tuple[int, int]]
+    grey: float
+    classes: dict[str, float]
+    void: float
+    problems: tuple[str, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """Return the report as JSON-ready data."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """Return the report as a person reads it."""
+        samples = ", ".join(f"{count} {split}" for split, count in self.splits.items()) or "none"
+        rows = [("samples", samples)]
+        rows += [
+            (name, f"{height} x {width} (height x width)") for name, (height, width) in self.sizes.items()
+        ]
+        rows += [("grey images", f"{self.grey:.0%}")] if self.sizes else []
+        classes = enumerate(self.classes.items())
+        rows += [(f"{label:>3} {name}", f"{share:7.2%} of the pixels") for label, (name, share) in classes]
+        rows += [("void", f"{self.void:7.2%} of the pixels")] if self.void else []
+        width = max(len(name) for name, _ in rows)
+        told = [f"{name:<{width}}  {text}" for name, text in rows]
+        return [
+            *told,
+            *self.problems,
+            f"{len(self.problems) or 'no'} problem{'s' * (len(self.problems) != 1)}",
+        ]
+
+
+class _Seen(NamedTuple):
+    """What is kept of a sample once it was read."""
+
+    split: Split
+    name: str
+    size: tuple[int, int]
+    grey: bool
+    labels: np.ndarray
+    digest: bytes
+
+
+def check(source: Source, progress: Callable[[int, int], None] | None = None) -> Report:
+    """Read every sample of every split; a bad file is reported and the rest is read on.
+
+    Args:
+        source: where the samples come from.
+        progress: called with the number of samples read so far and of all.
+    """
+    try:
+        splits, errors = source.survey()
+        names = source.class_names()
+    except UserError as error:
+        return _report([], (), [str(error)])
+    places = [(split, samples, i) for split, samples in splits.items() for i in range(len(samples))]
+    seen: list[_Seen] = []
+    problems = [str(error) for error in errors]
+    with ThreadPoolExecutor() as pool:
+        for count, found in enumerate(pool.map(_look, places), 1):
+            if isinstance(found, _Seen):
+                seen.append(found)
+            elif str(found) not in problems:
+                problems.append(str(found))
+            if progress:
+                progress(count, len(places))
+    return _report(seen, names, problems + _twins(seen))
+
+
+def _look(place: tuple[Split, Sequence[Sample], int]) -> _Seen | UserError:
+    split, samples, index = place
+    try:
+        image, truth, name = samples[index]
+    except UserError as error:
+        return error
+    height, width = image.shape[:2]
+    grey = bool((image == image[..., :1]).all())
+    labels = (
+        np.bincount(truth.labels.ravel(), minlength=VOID + 1)
+        if isinstance(truth, Mask)
+        else np.zeros(VOID + 1, int)
+    )
+    digest = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
+    return _Seen(split, name, (height, width), grey, labels, digest)
+
+
+def _twins(seen: Sequence[_Seen]) -> list[str]:
+    """Return a line for every image that is in two splits: its score would be too good."""
+    first: dict[bytes, _Seen] = {}
+    lines = []
+    for one in seen:
+        other = first.setdefault(one.digest, one)
+        if other.split != one.split:
+            lines.append(
+                f"{other.name} ({other.split}) and {one.name} ({one.split}) are the same image; keep one"
+            )
+    return lines
+
+
+def _report(seen: Sequence[_Seen], names: Sequence[str], problems: Sequence[str]) -> Report:
+    sizes = Counter(one.size for one in seen)
+    by_area = sorted(sizes, key=lambda size: (size[0] * size[1], size))
+    pixels = np.sum([one.labels for one in seen], axis=0) if seen else np.zeros(VOID + 1, int)
+    labelled = max(int(pixels[: len(names)].sum()), 1)
+    return Report(
+        splits=dict(Counter(one.split for one in seen)),
+        sizes={"smallest": by_area[0], "largest": by_area[-1], "most common": sizes.most_common(1)[0][0]}
+        if seen
+        else {},
+        grey=sum(one.grey for one in seen) / max(len(seen), 1),
+        classes={name: float(pixels[label] / labelled) for label, name in enumerate(names)},
+        void=float(pixels[VOID] / max(int(pixels.sum()), 1)),
+        problems=tuple(problems),
+    )

@@ -1,0 +1,90 @@
+"""What `check` counts, and that it tells every problem rather than the first."""
+
+import json
+
+import numpy as np
+import pytest
+
+from kerazoo.data.check import check
+from kerazoo.data.folders import Folder
+from kerazoo.image import write_image
+
+
+def write(folder, name, shape=(8, 10), grey=False, value=1, seed=None):
+    rng = np.random.default_rng(seed if seed is not None else abs(hash((str(folder), name))))
+    image = rng.integers(0, 256, (*shape, 3), "uint8")
+    write_image(folder / "images" / name, np.dstack([image[..., 0]] * 3) if grey else image)
+    mask = np.zeros(shape, "uint8")
+    mask[: shape[0] // 2] = value
+    write_image(folder / "masks" / name, mask)
+
+
+@pytest.fixture
+def good(tmp_path):
+    for index in range(4):
+        write(tmp_path / "train", f"{index}.png", grey=index == 0)
+    write(tmp_path / "val", "0.png", shape=(6, 6))
+    write(tmp_path / "test", "0.png", shape=(20, 5))
+    return tmp_path
+
+
+def test_a_good_data_set(good):
+    report = check(Folder(path=str(good), classes=("ground", "tree")))
+    assert report.splits == {"train": 4, "val": 1, "test": 1}
+    assert report.sizes == {"smallest": (6, 6), "largest": (20, 5), "most common": (8, 10)}
+    assert report.grey == pytest.approx(1 / 6)
+    assert report.classes == {"ground": 0.5, "tree": 0.5}
+    assert report.void == 0
+    assert report.problems == ()
+    text = "\n".join(report.lines())
+    for told in ("4 train, 1 val, 1 test", "8 x 10", "tree", "50.00%", "17%", "no problems"):
+        assert told in text
+    assert json.loads(json.dumps(report.plain()))["classes"]["tree"] == 0.5
+
+
+def test_void_is_counted_apart(good):
+    for index in range(3):
+        write(good / "train", f"{index}.png", value=255)
+    report = check(Folder(path=str(good), void=255))
+    assert report.void == pytest.approx(120 / 456)
+    assert sum(report.classes.values()) == pytest.approx(1)
+
+
+def test_every_problem_is_told_and_the_rest_is_counted(good):
+    train = good / "train"
+    write(train, "lonely.png")
+    (train / "masks" / "lonely.png").unlink()
+    write(train, "orphan.png")
+    (train / "images" / "orphan.png").unlink()
+    (train / "images" / "1.png").write_bytes((train / "images" / "1.png").read_bytes()[:60])
+    write_image(train / "masks" / "2.png", np.ones((3, 3), "uint8"))
+    write_image(good / "val" / "masks" / "0.png", np.full((6, 6), 9, "uint8"))
+    (good / "test" / "masks" / "0.png").write_text("no image")
+    report = check(Folder(path=str(good), classes=("a", "b", "c")))
+    assert report.splits == {"train": 2}
+    for told in ("lonely.png has no mask", "orphan.png has no image", "1.png cannot be read", "2.png has 3 x 3 pixels",
+                 "0.png holds the value 9", "test/masks/0.png is not an image"):  # fmt: skip
+        assert len([line for line in report.problems if told in line]) == 1, told
+    assert len(report.problems) == 6
+    assert report.lines()[-1] == "6 problems"
+
+
+def test_one_image_in_two_splits_is_a_problem(good):
+    write(good / "train", "same.png", seed=5)
+    write(good / "train", "again.png", seed=5)
+    write(good / "val", "other.png", seed=5)
+    (problem,) = check(Folder(path=str(good))).problems
+    assert "again.png (train) and val/other.png (val) are the same image" in problem
+
+
+def test_what_cannot_be_used_at_all_is_one_problem(tmp_path):
+    report = check(Folder(path=str(tmp_path / "missing")))
+    assert len(report.problems) == 1
+    assert "does not exist" in report.problems[0]
+    assert report.lines()[0].endswith("none")
+
+
+def test_progress_is_reported(good):
+    calls = []
+    check(Folder(path=str(good)), progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(count, 6) for count in range(1, 7)]
