@@ -94,6 +94,18 @@ def whole_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder with its parents, unless it exists.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
 def sync_folder(folder: str | Path) -> None:
     """Flush a folder's names to the disk, so that a rename in it survives a power loss."""
     if os.name == "nt":  # Windows cannot open folders

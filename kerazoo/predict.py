@@ -7,7 +7,7 @@ from typing import Any
 
 from kerazoo import backend
 from kerazoo.errors import UserError
-from kerazoo.files import unwritable
+from kerazoo.files import make_folder, unwritable
 from kerazoo.image import read_image, write_image
 from kerazoo.run import Run
 
@@ -35,10 +35,7 @@ def predict(
     """
     family, tile = run.recipe.family, tile or run.recipe.tile
     forward = backend.forward(run.deployed)
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(output, error) from None
+    make_folder(output)
     for path, stem in zip(paths, _stems(paths), strict=True):
         try:
             image = read_image(path)
@@ -59,6 +56,7 @@ def write_rows(rows: Iterable[dict[str, Any]], path: Path) -> Iterator[dict[str,
     Raises:
         UserError: the file cannot be written.
     """
+    make_folder(path.parent)
     try:
         with open(path, "w", encoding="utf-8") as file:
             for row in rows:

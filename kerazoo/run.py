@@ -71,13 +71,18 @@ def create_run(recipe: Recipe, folder: Path, network: "keras.Model") -> Run:
         UserError: the folder exists, or cannot be written.
     """
     if folder.exists():
-        raise UserError(f"{folder} exists already", "choose another --output, or continue it with --resume")
+        raise taken(folder)
     with whole_folder(folder) as partial:
         run = Run(partial, recipe)
         run.write_json("recipe.json", plain.to_plain(recipe))
         run.write_json("environment.json", environment(recipe))
         save_weights(network, partial / WEIGHTS)
     return Run(folder, recipe)
+
+
+def taken(folder: Path) -> UserError:
+    """Return the error for a run folder that is there already."""
+    return UserError(f"{folder} exists already", "choose another --output, or continue it with --resume")
 
 
 def open_run(path: str | Path, modules: tuple[str, ...] = ()) -> Run:

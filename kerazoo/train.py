@@ -16,7 +16,7 @@ from kerazoo.progress import Progress
 from kerazoo.recipe import Recipe
 from kerazoo.report import curves, json_line, sample_sheet
 from kerazoo.resume import State
-from kerazoo.run import WEIGHTS, Run, create_run, open_run, save_weights
+from kerazoo.run import WEIGHTS, Run, create_run, open_run, save_weights, taken
 from kerazoo.task import Sample
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
     """
     import keras
 
+    if folder.exists():
+        raise taken(folder)
     _check_classes(recipe)
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(recipe.precision)
@@ -203,7 +205,7 @@ def _advance(training: Training) -> None:
     feed = Feed(training.batches, state.step, state.step + steps)
     guard = _guard(training)
     try:
-        logs = training.objective.fit(feed(), steps_per_epoch=steps, verbose=0, callbacks=[guard]).history
+        logs = training.objective.fit(feed(), steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[guard]).history
     except Exception:
         if isinstance(feed.error, UserError):
             raise feed.error from None

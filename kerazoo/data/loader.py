@@ -27,7 +27,9 @@ class Remembered(Sequence):
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
         if index in self.kept:
             return self.kept[index]
         sample = self.samples[index]
