@@ -65,10 +65,10 @@ def _reader(path: Path) -> Callable[[Path], Mapping[str, np.ndarray]]:
         with zipfile.ZipFile(path) as archive:
             arrays = any(name.endswith(".npy") for name in archive.namelist())
         return _read_npz if arrays else _read_torch
-    if start[:1] == b"\x80":  # a pickle, as PyTorch wrote them until 1.6
-        return _read_torch
     if start[8:] == b"{":
         return _read_safetensors
+    if start[:1] == b"\x80":  # a pickle, as PyTorch wrote them until 1.6
+        return _read_torch
     raise UserError(f"{path} is no checkpoint kerazoo can read", "give .safetensors, .pth or .npz")
 
 

@@ -4,11 +4,14 @@ Every layer gives the same numbers on the three backends and, on TensorFlow, exp
 unknown height and width.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from keras import layers, ops
+
+Tensor = Any
+"""Of the running backend."""
 
 registered = keras.saving.register_keras_serializable(package="kerazoo")
 
@@ -103,8 +106,8 @@ class Upsample(layers.Layer):
         factor: int = 2,
         interpolation: Literal["bilinear", "nearest"] = "bilinear",
         align_corners: bool = False,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.factor, self.interpolation, self.align_corners = factor, interpolation, align_corners
 
@@ -137,7 +140,7 @@ class ResizeLike(layers.Layer):
         align_corners: see `Upsample`.
     """
 
-    def __init__(self, align_corners: bool = False, **kwargs):
+    def __init__(self, align_corners: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.align_corners = align_corners
 
@@ -158,14 +161,14 @@ def _times(size: int | None, factor: int) -> int | None:
     return None if size is None else size * factor
 
 
-def _repeated(x, axis: int, factor: int):
+def _repeated(x: Tensor, axis: int, factor: int) -> Tensor:
     """Repeat every row (axis 1) or column (axis 2). Plain LiteRT knows stack and reshape, but not repeat."""
     shape = list(ops.shape(x))
     shape[axis] = shape[axis] * factor
     return ops.reshape(ops.stack([x] * factor, axis + 1), shape)
 
 
-def _bilinear(x, height, width, align_corners: bool):
+def _bilinear(x: Tensor, height: Any, width: Any, align_corners: bool) -> Tensor:
     """Resize a map; `height` and `width` are ints, or scalar tensors while TensorFlow traces."""
     _, old_height, old_width, channels = ops.shape(x)
     known = all(isinstance(size, int) for size in (height, width))
@@ -179,7 +182,7 @@ def _bilinear(x, height, width, align_corners: bool):
     return ops.matmul(columns, ops.reshape(x, (-1, height, old_width, channels)))
 
 
-def _weights(old, new, align_corners: bool, dtype):
+def _weights(old: Any, new: Any, align_corners: bool, dtype: Any) -> Tensor:
     """Return the `(new, old)` matrix that interpolates linearly along one axis.
 
     Positions are counted in whole numbers of 1 / unit pixels, so they are exact at any size.
@@ -217,7 +220,7 @@ class MirrorPad(layers.Layer):
         remainder: of the sides after division by `multiple`.
     """
 
-    def __init__(self, multiple: int, margin: int = 0, remainder: int = 0, **kwargs):
+    def __init__(self, multiple: int, margin: int = 0, remainder: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.multiple, self.margin, self.remainder = multiple, margin, remainder
 
@@ -258,7 +261,7 @@ class CropLike(layers.Layer):
         offset: rows and columns left out at the top and left.
     """
 
-    def __init__(self, offset: int = 0, **kwargs):
+    def __init__(self, offset: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.offset = offset
 
@@ -309,7 +312,7 @@ class BilinearConv2DTranspose(layers.Layer):
         factor: the stride; the kernel has twice its size.
     """
 
-    def __init__(self, factor: int, **kwargs):
+    def __init__(self, factor: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.factor = factor
 

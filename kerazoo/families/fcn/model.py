@@ -59,7 +59,7 @@ def fcn(
     return keras.Model(image, {"logits": logits}, name=f"fcn{stride}s")
 
 
-def _vgg16(x, width: float) -> dict:
+def _vgg16(x: keras.KerasTensor, width: float) -> dict[str, keras.KerasTensor]:
     """Return the five pooled maps of VGG16's convolutions."""
     pools = {}
     for level, (filters, convolutions) in enumerate(VGG16, 1):
@@ -73,7 +73,9 @@ def _vgg16(x, width: float) -> dict:
     return pools
 
 
-def _conv(x, filters: float, kernel: int, name: str, padding: str = "same"):
+def _conv(
+    x: keras.KerasTensor, filters: float, kernel: int, name: str, padding: str = "same"
+) -> keras.KerasTensor:
     return layers.Conv2D(
         max(1, round(filters)),
         kernel,
@@ -84,12 +86,14 @@ def _conv(x, filters: float, kernel: int, name: str, padding: str = "same"):
     )(x)
 
 
-def _score(x, classes: int, name: str):
+def _score(x: keras.KerasTensor, classes: int, name: str) -> keras.KerasTensor:
     """Class scores that start at zero (section 4.2); in float32, since they are summed."""
     return layers.Conv2D(classes, 1, kernel_initializer="zeros", dtype="float32", name=name)(x)
 
 
-def _upscore(x, classes: int, factor: int, upsampling: str, name: str):
+def _upscore(
+    x: keras.KerasTensor, classes: int, factor: int, upsampling: str, name: str
+) -> keras.KerasTensor:
     if upsampling == "fixed":
         return BilinearConv2DTranspose(factor, dtype="float32", name=name)(x)
     return layers.Conv2DTranspose(
@@ -103,7 +107,9 @@ def _upscore(x, classes: int, factor: int, upsampling: str, name: str):
     )(x)
 
 
-def _fuse(score, skip, classes: int, fusion: str, name: str):
+def _fuse(
+    score: keras.KerasTensor, skip: keras.KerasTensor, classes: int, fusion: str, name: str
+) -> keras.KerasTensor:
     if fusion == "add":
         return layers.Add(dtype="float32", name=name)([score, skip])
     both = layers.Concatenate(dtype="float32", name=f"{name}_concat")([score, skip])

@@ -68,7 +68,7 @@ def unet(
     return keras.Model(image, {"logits": logits}, name="unet")
 
 
-def _pair(x, filters: int, padding: str, norm: bool, name: str):
+def _pair(x: keras.KerasTensor, filters: int, padding: str, norm: bool, name: str) -> keras.KerasTensor:
     """Two 3x3 convolutions."""
     for step in (1, 2):
         x = layers.Conv2D(
@@ -85,7 +85,7 @@ def _pair(x, filters: int, padding: str, norm: bool, name: str):
     return x
 
 
-def _up(x, filters: int, up: str, name: str):
+def _up(x: keras.KerasTensor, filters: int, up: str, name: str) -> keras.KerasTensor:
     """Double height and width, and bring the channels to `filters`."""
     options = {"activation": "relu", "kernel_initializer": "he_normal", "name": f"{name}_conv"}
     if up == "transposed":

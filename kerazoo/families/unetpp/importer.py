@@ -20,7 +20,7 @@ def convert(arrays: Arrays) -> Arrays:
     arrays = without_prefix(arrays)
     depth = _depth(arrays)
     table: Table = {}
-    for i, j in ((i, j) for i in range(depth) for j in range(depth - i)):
+    for i, j in [(row, column) for row in range(depth) for column in range(depth - row)]:
         for step in (1, 2):
             ours, theirs = f"x_{i}_{j}_conv{step}", f"conv{i}_{j}"
             table |= conv(f"{theirs}.conv{step}", ours) | batch_norm(f"{theirs}.bn{step}", f"{ours}_bn")

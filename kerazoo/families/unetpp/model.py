@@ -79,7 +79,7 @@ def prune(model: keras.Model, level: int) -> keras.Model:
     return keras.Model(model.input, {head: model.output[head]}, name=f"{model.name}_l{level}")
 
 
-def _pair(x, filters: int, norm: bool, dropout: float, name: str):
+def _pair(x: keras.KerasTensor, filters: int, norm: bool, dropout: float, name: str) -> keras.KerasTensor:
     """Two 3x3 convolutions."""
     for step in (1, 2):
         x = conv_norm_act(x, filters, norm=norm, bias=True, name=f"{name}_conv{step}")
@@ -88,13 +88,13 @@ def _pair(x, filters: int, norm: bool, dropout: float, name: str):
     return x
 
 
-def _up(x, filters: int, up: str, name: str):
+def _up(x: keras.KerasTensor, filters: int, up: str, name: str) -> keras.KerasTensor:
     """Double height and width."""
     if up == "transposed":
         return layers.Conv2DTranspose(filters, 2, strides=2, kernel_initializer="he_normal", name=name)(x)
     return Upsample(2, align_corners=up == "bilinear_align_corners", name=name)(x)
 
 
-def _head(x, image, classes: int, name: str):
+def _head(x: keras.KerasTensor, image: keras.KerasTensor, classes: int, name: str) -> keras.KerasTensor:
     logits = layers.Conv2D(classes, 1, dtype="float32", name=name)(x)
     return CropLike(dtype="float32", name=f"{name}_crop")([logits, image])
