@@ -1,0 +1,64 @@
+"""The tiny recipes, from the command line to pictures; and what `list` and `show` print."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from kerazoo.cli import main
+from kerazoo.recipe import recipe_names
+
+TINY = [name for name in recipe_names() if name.endswith("-tiny")]
+
+
+def kerazoo(*arguments):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.stdout
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_tiny_recipes_train_evaluate_and_predict(name, tmp_path):
+    run = tmp_path / "run"
+    printed = kerazoo("train", name, "--epochs", 2, "--output", run)
+    for needed in (str(run), "kerazoo predict", "kerazoo evaluate", "kerazoo export"):
+        assert needed in printed
+    for file in ("recipe.json", "model.weights.h5", "log.jsonl", "metrics.json", "curves.png", "samples.png"):
+        assert (run / file).stat().st_size > 0
+    rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert rows[1]["loss"] < rows[0]["loss"]
+    scores = json.loads(kerazoo("evaluate", run, "--json"))
+    assert scores["mean_iou"] == pytest.approx(json.loads((run / "metrics.json").read_text())["best"], abs=1e-6)
+    kerazoo("predict", run, run / "samples.png", "--output", tmp_path / "p", "--tile", 96)
+    assert (tmp_path / "p" / "samples_overlay.png").exists()
+
+
+def test_every_recipe_has_a_tiny_twin():
+    names = set(recipe_names())
+    assert {name for name in names if f"{name}-tiny" not in names and not name.endswith("-tiny")} == set()
+
+
+def test_list_and_show():
+    assert "unetpp-tiny" in json.loads(kerazoo("list", "--json"))
+    assert "UNet++" in kerazoo("list")
+    assert "family.filters=[3, 5]" in kerazoo("show", "unetpp", "--set", "family.filters=[3,5]").splitlines()
+    assert json.loads(kerazoo("show", "unetpp", "--json"))["epochs"] > 1
+
+
+def test_fine_tuning_with_other_classes(tmp_path):
+    kerazoo("train", "unetpp-tiny", "--epochs", 1, "--output", tmp_path / "a")
+    printed = kerazoo(
+        "train", "unetpp-tiny", "--epochs", 1, "--init", tmp_path / "a", "--output", tmp_path / "b",
+        "--set", "family.names=[]",
+    )  # fmt: skip
+    assert str(tmp_path / "b") in printed
+
+
+def test_training_longer_is_not_resuming(tmp_path):
+    run = tmp_path / "run"
+    kerazoo("train", "unetpp-tiny", "--epochs", 1, "--output", run)
+    result = CliRunner().invoke(main, ["train", "--resume", str(run)])
+    assert result.exit_code == 2
+    assert "--epochs" in result.stderr
+    kerazoo("train", "--resume", run, "--epochs", 2)
+    assert len((run / "log.jsonl").read_text().splitlines()) == 2
