@@ -69,7 +69,7 @@ def test_all_classes_are_common_and_checked():
 
 
 def test_a_threshold_is_not_enough():
-    """Neither two grey levels for all images, nor three clusters per image; the truth tells which is which."""
+    """Neither two grey levels for all images nor three clusters per image; the truth tells which is which."""
     samples = list(Cells(validation=15).samples("val"))
     truth = np.stack([sample.truth.labels for sample in samples])
     grey = np.stack([cv2.cvtColor(sample.image, cv2.COLOR_RGB2GRAY) for sample in samples])
