@@ -10,7 +10,11 @@ class Pair(nn.Sequential):
     def __init__(self, inputs: int, outputs: int):
         parts = []
         for channels in (inputs, outputs):
-            parts += [nn.Conv2d(channels, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+            parts += [
+                nn.Conv2d(channels, outputs, 3, padding=1, bias=False),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(),
+            ]
         super().__init__(*parts)
 
 

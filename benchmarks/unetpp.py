@@ -112,7 +112,9 @@ def measure(size: int, count: int, rounds: int) -> dict[str, dict[str, float]]:
             child.stdin.write("go\n")
             child.stdin.flush()
             found = json.loads(child.stdout.readline())
-            best[name] = {piece: max(speed, best.get(name, {}).get(piece, 0)) for piece, speed in found.items()}
+            best[name] = {
+                piece: max(speed, best.get(name, {}).get(piece, 0)) for piece, speed in found.items()
+            }
     for child in children.values():
         child.stdin.close()
         child.wait()
@@ -136,16 +138,23 @@ def main() -> None:
     parser.add_argument("--contestant", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.contestant:
-        return contestant(options.contestant, options.size, options.batch)
+        contestant(options.contestant, options.size, options.batch)
+        return
     best = measure(options.size, options.batch, options.rounds)
     base = best["plain-torch"]
     print(f"UNet++ {FILTERS}, {options.size} x {options.size}, batch {options.batch}; ratio to plain PyTorch")
     for name, speeds in best.items():
-        ratios = {piece: f"{speeds[piece]:7.1f} images/s ({speeds[piece] / base[piece]:.2f})" for piece in base}
+        ratios = {
+            piece: f"{speeds[piece]:7.1f} images/s ({speeds[piece] / base[piece]:.2f})" for piece in base
+        }
         print(f"{name:12} " + "  ".join(f"{piece} {text}" for piece, text in ratios.items()))
     whole = best["tensorflow"]["predict"]
-    pruned = {piece: speed / whole for piece, speed in best["tensorflow"].items() if piece.startswith("predict L")}
-    print("pruned, tensorflow, ratio to all heads: " + ", ".join(f"{p[8:]} {r:.2f}" for p, r in pruned.items()))
+    pruned = {
+        piece: speed / whole for piece, speed in best["tensorflow"].items() if piece.startswith("predict L")
+    }
+    print(
+        "pruned, tensorflow, ratio to all heads: " + ", ".join(f"{p[8:]} {r:.2f}" for p, r in pruned.items())
+    )
     if options.output:
         with open(options.output, "w", encoding="utf-8") as file:
             json.dump({"images_per_second": best, "pruned_ratio": pruned}, file, indent=2)

@@ -1,6 +1,7 @@
 """`kerazoo evaluate`: a run against the truth."""
 
 import json
+from typing import Any
 
 import click
 
@@ -18,7 +19,9 @@ from kerazoo.cli import backend_option
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @backend_option
-def command(run, data, split, tile, tta, assignments, as_json) -> None:
+def command(
+    run: str, data: str, split: Any, tile: int, tta: bool, assignments: tuple[str, ...], as_json: bool
+) -> None:
     """Score RUN (a run folder, or a recipe's newest run) on a split of its data."""
     from kerazoo.evaluate import evaluate, table
     from kerazoo.run import find_run, with_settings

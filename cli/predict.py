@@ -1,6 +1,5 @@
 """`kerazoo predict`: photographs in, masks and pictures out."""
 
-import json
 from pathlib import Path
 
 import click
@@ -36,7 +35,15 @@ from kerazoo.cli import backend_option
     help="Replace a setting, such as family.mode=fast.",
 )
 @backend_option
-def command(run, paths, output, json_file, tile, tta, assignments) -> None:
+def command(
+    run: str,
+    paths: tuple[str, ...],
+    output: Path,
+    json_file: Path,
+    tile: int,
+    tta: bool,
+    assignments: tuple[str, ...],
+) -> None:
     """Run RUN (a run folder, or a recipe's newest run) on image files, folders and globs."""
     from kerazoo.image import find_images
     from kerazoo.predict import predict, write_rows

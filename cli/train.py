@@ -1,5 +1,7 @@
 """`kerazoo train`: from a recipe to a run folder."""
 
+from typing import Any
+
 import click
 
 from kerazoo.cli import backend_option
@@ -20,7 +22,7 @@ from kerazoo.cli import backend_option
 @click.option("--init", metavar="RUN", help="Start from the weights of a run; its classes may differ.")
 @click.option("--resume", metavar="RUN", help="Continue a run that was interrupted.")
 @backend_option
-def command(**options) -> None:
+def command(**options: Any) -> None:
     """Train a RECIPE: a name from 'kerazoo list', or a .py file."""
     from kerazoo.cli import training
 

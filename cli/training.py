@@ -3,11 +3,14 @@
 import dataclasses
 import signal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kerazoo.errors import UserError
+
+if TYPE_CHECKING:
+    from kerazoo.run import Run
 
 
 def run(recipe: str | None, resume: str | None, **options: Any) -> None:
@@ -15,7 +18,7 @@ def run(recipe: str | None, resume: str | None, **options: Any) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(resume) if resume else _output(recipe, options["output"])
     try:
-        done = _resumed(folder, **options) if resume else _started(recipe, folder, **options)
+        done = _resumed(folder, **options) if resume else _started(recipe or "", folder, **options)
     except KeyboardInterrupt:
         if (folder / "recipe.json").exists():
             click.echo(f"Stopped. Continue with: kerazoo train --resume {folder}", err=True)
@@ -32,7 +35,7 @@ def _output(recipe: str | None, output: str | None) -> Path:
     return Path(output) if output else new_folder(recipe)
 
 
-def _started(recipe: str, folder: Path, init: str | None, **options: Any):
+def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Run":
     from kerazoo.data.check import check
     from kerazoo.recipe import load_recipe, overridden
     from kerazoo.run import find_run
@@ -48,7 +51,7 @@ def _started(recipe: str, folder: Path, init: str | None, **options: Any):
     return train(chosen, folder, init=find_run(init) if init else None)
 
 
-def _resumed(folder: Path, epochs: int | None, **options: Any):
+def _resumed(folder: Path, epochs: int | None, **options: Any) -> "Run":
     from kerazoo.train import resume_training
 
     given = [

@@ -56,7 +56,9 @@ def borders(labels: np.ndarray) -> np.ndarray:
     return edge
 
 
-def sheet(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], legend: Sequence[str] = ()) -> np.ndarray:
+def sheet(
+    rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], legend: Sequence[str] = ()
+) -> np.ndarray:
     """Return pictures side by side, a row per sample, with column titles and a legend of classes.
 
     Args:
@@ -70,7 +72,7 @@ def sheet(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], legend: S
     parts = [_titles(titles, width, columns)]
     for row in rows:
         cells = [_fitted(picture, height, width) for picture in row]
-        parts.append(np.concatenate(cells + [np.full((height + 8, 8, 3), 255, "uint8")], axis=1))
+        parts.append(np.concatenate([*cells, np.full((height + 8, 8, 3), 255, "uint8")], axis=1))
     if legend:
         parts.append(_legend(legend, columns))
     return np.concatenate(parts, axis=0)

@@ -32,8 +32,11 @@ def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bo
     if len(samples) == 0:
         raise UserError(f"the data have no {split} samples", "choose another --split")
     if len(data.class_names()) != len(family.class_names()):
-        raise UserError(f"the data have the classes {', '.join(data.class_names())}, "
-                        f"the run {', '.join(family.class_names())}", "evaluate on data of the same classes")  # fmt: skip
+        raise UserError(
+            f"the data have the classes {', '.join(data.class_names())}, "
+            f"the run {', '.join(family.class_names())}",
+            "evaluate on data of the same classes",
+        )
     forward = backend.forward(run.deployed)
     shown: list[tuple] = []
 
@@ -52,11 +55,15 @@ def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bo
 
 def table(scores: dict[str, Any]) -> str:
     """Return the scores as a person reads them: single numbers, then a line per class."""
-    single = [f"{name:18} {_shown(value)}" for name, value in scores.items() if not isinstance(value, (dict, list))]
+    single = [
+        f"{name:18} {_shown(value)}" for name, value in scores.items() if not isinstance(value, (dict, list))
+    ]
     columns = {name: value for name, value in scores.items() if isinstance(value, dict)}
     keys = next(iter(columns.values()), {})
     head = [f"{'class':18} " + " ".join(f"{name:>8}" for name in columns)]
-    return "\n".join(single + head + [f"{k:18} " + " ".join(f"{_shown(c[k]):>8}" for c in columns.values()) for k in keys])
+    return "\n".join(
+        single + head + [f"{k:18} " + " ".join(f"{_shown(c[k]):>8}" for c in columns.values()) for k in keys]
+    )
 
 
 def _shown(value: Any) -> str:

@@ -6,9 +6,13 @@ they want the target once per head; a term sees all outputs and one target.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
+
+Tensor = Any
+"""A tensor of whichever backend runs."""
 
 
 class SumOfTerms(keras.Model):
@@ -28,14 +32,21 @@ class SumOfTerms(keras.Model):
         self.network = network
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
 
-    def call(self, x, training=None):
+    def call(self, x: Tensor, training: bool | None = None) -> dict[str, Tensor]:
         return self.network(x, training=training)
 
-    def terms(self, x, y: dict, outputs: dict, training: bool) -> dict:
+    def terms(self, x: Tensor, y: dict, outputs: dict, training: bool) -> dict[str, Tensor]:
         """Return `{name: scalar}` for one batch; float32."""
         raise NotImplementedError
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
         terms = self.terms(x, y, y_pred, training)
         loss = sum(terms.values())
         finite = ops.isfinite(loss)
@@ -44,7 +55,7 @@ class SumOfTerms(keras.Model):
             self.trackers[name].update_state(ops.where(finite, value, 0.0), sample_weight=weight)
         return loss
 
-    def train_step(self, *args):
+    def train_step(self, *args: Any) -> Any:
         # One override for three backends: JAX hands in (state, data) and takes the state
         # back, the others keep it in the variables.
         *state, data = args
@@ -60,13 +71,13 @@ class SumOfTerms(keras.Model):
         return logs
 
 
-def _finite_or(old, new):
+def _finite_or(old: Tensor, new: Tensor) -> Tensor:
     if "float" not in keras.backend.standardize_dtype(new.dtype):
         return new
     return ops.where(ops.all(ops.isfinite(new)), new, old)
 
 
-def weighted_mean(values, weights):
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     """Return `sum(values * weights) / sum(weights)`, 0 where all weights are 0.
 
     Shape: two tensors of one shape -> scalar.
@@ -74,7 +85,7 @@ def weighted_mean(values, weights):
     return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1e-12)
 
 
-def cross_entropy(targets, logits):
+def cross_entropy(targets: Tensor, logits: Tensor) -> Tensor:
     """Return the cross entropy of every pixel, softmax or (for one logit) sigmoid.
 
     Shape: targets `(..., K)`, 0..1; logits `(..., K)` -> `(...)`.
@@ -84,7 +95,7 @@ def cross_entropy(targets, logits):
     return ops.logsumexp(logits, axis=-1) - ops.sum(targets * logits, axis=-1)
 
 
-def focal(targets, logits, gamma: float = 2.0):
+def focal(targets: Tensor, logits: Tensor, gamma: float = 2.0) -> Tensor:
     """Return the focal loss `(1 - p_t)^gamma * -log(p_t)` of every pixel (Lin et al. 2017, eq. 4).
 
     Shape: as `cross_entropy`.
@@ -93,7 +104,7 @@ def focal(targets, logits, gamma: float = 2.0):
     return ops.power(-ops.expm1(-loss), gamma) * loss
 
 
-def dice(targets, logits, weights):
+def dice(targets: Tensor, logits: Tensor, weights: Tensor) -> Tensor:
     """Return 1 - Dice, averaged over the classes that occur in the batch.
 
     Sums run over the whole batch: per image, a class missing from a small crop would

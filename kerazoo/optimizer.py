@@ -76,7 +76,9 @@ class Optimizer:
     clip_norm: Rate | None = None
     accumulate: Annotated[int, Field(ge=1)] = 1
 
-    def build(self, rates: "keras.optimizers.schedules.LearningRateSchedule", *, mixed: bool) -> "LossScaleOptimizer":
+    def build(
+        self, rates: "keras.optimizers.schedules.LearningRateSchedule", *, mixed: bool
+    ) -> "LossScaleOptimizer":
         """Return the Keras optimizer, guarded against non-finite gradients.
 
         `LossScaleOptimizer` passes a step with non-finite gradients over on all backends;

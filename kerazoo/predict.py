@@ -72,7 +72,11 @@ def _stems(paths: Sequence[Path]) -> list[str]:
     stems: list[str] = []
     taken: set[str] = set()
     for path in paths:
-        candidates = [path.stem, f"{path.parent.name}-{path.stem}", *(f"{path.stem}-{n}" for n in range(2, 10**6))]
+        candidates = [
+            path.stem,
+            f"{path.parent.name}-{path.stem}",
+            *(f"{path.stem}-{n}" for n in range(2, 10**6)),
+        ]
         stems.append(next(name for name in candidates if name not in taken))
         taken.add(stems[-1])
     return stems

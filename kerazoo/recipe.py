@@ -59,9 +59,9 @@ class Recipe:
 
 def folder() -> Path:
     """Return the folder of the recipes that come with kerazoo."""
-    from importlib import util
+    import kerazoo.recipes
 
-    return Path(util.find_spec("kerazoo.recipes").submodule_search_locations[0])
+    return Path(kerazoo.recipes.__path__[0])
 
 
 def recipe_names() -> dict[str, str]:
@@ -81,7 +81,9 @@ def recipe_path(name: str) -> Path:
     """
     if name.endswith(".py"):
         if not Path(name).is_file():
-            raise UserError(f"{name}: no such recipe file", "give a name from 'kerazoo list' or an existing .py file")
+            raise UserError(
+                f"{name}: no such recipe file", "give a name from 'kerazoo list' or an existing .py file"
+            )
         return Path(name)
     known = recipe_names()
     if name.replace("_", "-") not in known:

@@ -58,7 +58,7 @@ def save(folder: Path, state: State, variables: dict[str, list["keras.Variable"]
     shutil.rmtree(point, ignore_errors=True)  # left by a training that was killed after this step
     with whole_folder(point) as partial:
         with open(partial / "arrays.npz", "wb") as file:
-            np.savez(file, **_arrays(variables))
+            np.savez(file, allow_pickle=False, **_arrays(variables))
             file.flush()
             os.fsync(file.fileno())
         atomic_text(partial / "state.json", json.dumps(dataclasses.asdict(state)))
@@ -102,11 +102,15 @@ def _arrays(variables: dict[str, list["keras.Variable"]]) -> dict[str, np.ndarra
 
 
 def _assign(arrays: dict[str, np.ndarray], variables: dict[str, list["keras.Variable"]], point: Path) -> None:
-    targets = {f"{g}/{i:05d}": variable for g, members in variables.items() for i, variable in enumerate(members)}
+    targets = {
+        f"{g}/{i:05d}": variable for g, members in variables.items() for i, variable in enumerate(members)
+    }
     fitting = arrays.keys() == targets.keys() and all(
         arrays[key].shape == tuple(variable.shape) for key, variable in targets.items()
     )
     if not fitting:
-        raise UserError(f"the resume point {point} belongs to another network or optimizer", "start again with --init RUN")
+        raise UserError(
+            f"the resume point {point} belongs to another network or optimizer", "start again with --init RUN"
+        )
     for key, variable in targets.items():
         variable.assign(arrays[key])

@@ -97,7 +97,9 @@ def open_run(path: str | Path, modules: tuple[str, ...] = ()) -> Run:
     """
     folder = Path(path)
     if not (folder / "recipe.json").is_file():
-        raise UserError(f"{folder} is not a run folder (it has no recipe.json)", "give the folder 'kerazoo train' wrote")
+        raise UserError(
+            f"{folder} is not a run folder (it has no recipe.json)", "give the folder 'kerazoo train' wrote"
+        )
     data = read_json(folder / "recipe.json")
     try:
         recipe = plain.from_plain(data, ("kerazoo", *modules))

@@ -20,6 +20,7 @@ import pydantic.dataclasses
 
 from kerazoo.errors import UserError
 
+_MARK = "__kerazoo_settings__"
 _CONFIG = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
 
 
@@ -31,7 +32,7 @@ def settings(cls: type) -> type:
     line a user reads.
     """
     made = pydantic.dataclasses.dataclass(cls, frozen=True, kw_only=True, config=_CONFIG)
-    made.__kerazoo_settings__ = True
+    setattr(made, _MARK, True)
     return made
 
 
@@ -87,8 +88,9 @@ def check_names(value: Any, keys: Iterable[str], where: str = "") -> None:
     """Raise a `UserError` that names the nearest valid field for a key `value` does not have."""
     for key in keys:
         if key not in names(value):
-            full = ".".join(filter(None, [where, key]))
-            raise UserError(f"unknown setting {full!r}", nearest(key, names(value)))
+            prefix = f"{where}." if where else ""
+            valid = [prefix + name for name in names(value)]
+            raise UserError(f"unknown setting {prefix + key!r}", nearest(prefix + key, valid))
 
 
 def build(cls: type, values: dict[str, Any], where: str = "") -> Any:
@@ -106,7 +108,7 @@ def fields(value: Any) -> dict[str, Any]:
 
 def is_settings(value: Any) -> bool:
     """Whether `value` is an instance (or class) made by `settings`."""
-    return getattr(value, "__kerazoo_settings__", False)
+    return getattr(value, _MARK, False)
 
 
 def to_plain(value: Any) -> Any:

@@ -93,7 +93,9 @@ class Task(ABC):
             tta: average over flips and turns.
         """
         if tile or tta:
-            raise UserError(f"{type(self).__name__} has no tiles and no test-time averaging", "leave them out")
+            raise UserError(
+                f"{type(self).__name__} has no tiles and no test-time averaging", "leave them out"
+            )
         x, placement = self.prepare(image)
         outputs = forward(x[None])
         return self.decode({name: value[0] for name, value in outputs.items()}, placement)

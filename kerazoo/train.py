@@ -129,7 +129,9 @@ def initialise(network: "keras.Model", init: Run) -> str:
                         "start from a run of the same family and filters")  # fmt: skip
     for variable in fitting:
         variable.assign(keras.ops.convert_to_numpy(given[variable.path]))
-    fresh = sorted({v.path.split("/")[-2] for v in network.weights} - {v.path.split("/")[-2] for v in fitting})
+    fresh = sorted(
+        {v.path.split("/")[-2] for v in network.weights} - {v.path.split("/")[-2] for v in fitting}
+    )
     return f"weights from {init.folder}" + (f", new: {', '.join(fresh)}" if fresh else "")
 
 
@@ -137,14 +139,17 @@ def _check_classes(recipe: Recipe) -> None:
     names = recipe.data.class_names()
     if len(names) != len(recipe.family.class_names()):
         raise UserError(
-            f"the data have {len(names)} classes ({', '.join(names)}), the family {recipe.family.classes}",
+            f"the data have {len(names)} classes ({', '.join(names)}), "
+            f"the family {len(recipe.family.class_names())}",
             "leave family.classes out: it is taken from the data",
         )
 
 
 def _longer(run: Run, epochs: int) -> Run:
     if epochs <= run.recipe.epochs:
-        raise UserError(f"{run.folder} is to be trained for {run.recipe.epochs} epochs already", "give a larger --epochs")
+        raise UserError(
+            f"{run.folder} is to be trained for {run.recipe.epochs} epochs already", "give a larger --epochs"
+        )
     from kerazoo import settings
 
     longer = Run(run.folder, dataclasses.replace(run.recipe, epochs=epochs))
@@ -173,7 +178,9 @@ def _started(run: Run, network: "keras.Model", progress: Progress) -> Training:
     return Training(run, network, objective, forward, batches, validation, state, progress, steps)
 
 
-def _rates(recipe: Recipe, epoch_steps: int, factor: float = 1.0) -> "keras.optimizers.schedules.LearningRateSchedule":
+def _rates(
+    recipe: Recipe, epoch_steps: int, factor: float = 1.0
+) -> "keras.optimizers.schedules.LearningRateSchedule":
     """Return the learning rate of the whole training, after plateaus that multiplied it by `factor`."""
     accumulate = recipe.optimizer.accumulate
     updates = epoch_steps * recipe.epochs // accumulate
@@ -190,7 +197,12 @@ def _finish(training: Training) -> Run:
             if state.step % training.epoch_steps == 0:
                 _close_epoch(training)
             resume.save(training.run.folder / "resume", state, training.variables())
-    scores = {"best": state.best, "best_epoch": state.best_epoch, "stopped": state.stopped, "last": state.rows[-1]}
+    scores = {
+        "best": state.best,
+        "best_epoch": state.best_epoch,
+        "stopped": state.stopped,
+        "last": state.rows[-1],
+    }
     training.run.write_json("metrics.json", scores)
     return Run(training.run.folder, recipe)
 
@@ -205,7 +217,9 @@ def _advance(training: Training) -> None:
     feed = Feed(training.batches, state.step, state.step + steps)
     guard = _guard(training)
     try:
-        logs = training.objective.fit(feed(), steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[guard]).history
+        logs = training.objective.fit(
+            feed(), steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[guard]
+        ).history
     except Exception:
         if isinstance(feed.error, UserError):
             raise feed.error from None
@@ -315,4 +329,6 @@ def _judge(training: Training, score: float | None, epoch: int) -> None:
         inner.learning_rate = _rates(recipe, training.epoch_steps, state.factor)
         training.objective.make_train_function(force=True)  # rare, so a new trace is no matter
     if recipe.patience is not None and state.stale >= recipe.patience:
-        state.stopped = f"{recipe.monitor} has not risen for {state.stale} validations, best in epoch {state.best_epoch}"
+        state.stopped = (
+            f"{recipe.monitor} has not risen for {state.stale} validations, best in epoch {state.best_epoch}"
+        )

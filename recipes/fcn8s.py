@@ -15,7 +15,9 @@ from kerazoo.recipe import Recipe
 recipe = Recipe(
     family=FCN(classes=3, names=("background", "cell", "membrane"), width=0.25, dropout=0.2),
     data=Cells(),
-    augmentation=Augmentation(crop=(128, 128), flip=True, flip_vertical=True, quarter_turns=True, scale=(0.8, 1.25)),
+    augmentation=Augmentation(
+        crop=(128, 128), flip=True, flip_vertical=True, quarter_turns=True, scale=(0.8, 1.25)
+    ),
     optimizer=Optimizer(name="adam", rate=5e-4, clip_norm=5.0),
     schedule=Schedule(kind="poly", warmup=0.5),
     epochs=6,

@@ -1,6 +1,6 @@
 """FCN-8s small enough to train within a minute on a CPU; for trying things and for tests.
 
-    kerazoo train fcn8s-tiny
+kerazoo train fcn8s-tiny
 """
 
 from kerazoo.data.augment import Augmentation

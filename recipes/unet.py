@@ -1,7 +1,7 @@
 """U-Net as it is commonly used (same padding, batch norm); on built-in cells, or on your folder.
 
-    kerazoo train unet
-    kerazoo train unet --data DIR
+kerazoo train unet
+kerazoo train unet --data DIR
 """
 
 from kerazoo.data.augment import Augmentation
@@ -12,11 +12,21 @@ from kerazoo.recipe import Recipe
 
 recipe = Recipe(
     family=UNet(
-        classes=3, names=("background", "cell", "membrane"), filters=(16, 32, 64, 128, 256), norm=True, dropout=0.0
+        classes=3,
+        names=("background", "cell", "membrane"),
+        filters=(16, 32, 64, 128, 256),
+        norm=True,
+        dropout=0.0,
     ),
     data=Cells(),
     augmentation=Augmentation(
-        crop=(128, 128), flip=True, flip_vertical=True, quarter_turns=True, scale=(0.8, 1.25), brightness=0.1, contrast=0.1
+        crop=(128, 128),
+        flip=True,
+        flip_vertical=True,
+        quarter_turns=True,
+        scale=(0.8, 1.25),
+        brightness=0.1,
+        contrast=0.1,
     ),
     optimizer=Optimizer(name="adam", rate=2e-3),
     schedule=Schedule(kind="cosine", warmup=0.5),

@@ -1,6 +1,6 @@
 """U-Net small enough to train within a minute on a CPU; for trying things and for tests.
 
-    kerazoo train unet-tiny
+kerazoo train unet-tiny
 """
 
 from kerazoo.data.augment import Augmentation
@@ -11,7 +11,12 @@ from kerazoo.recipe import Recipe
 
 recipe = Recipe(
     family=UNet(
-        classes=3, names=("background", "cell", "membrane"), filters=(8, 16, 32), norm=True, up="bilinear", dropout=0.1
+        classes=3,
+        names=("background", "cell", "membrane"),
+        filters=(8, 16, 32),
+        norm=True,
+        up="bilinear",
+        dropout=0.1,
     ),
     data=Cells(train=32, validation=8, test=8, size=(64, 64)),
     augmentation=Augmentation(crop=(64, 64), flip=True, quarter_turns=True),

@@ -1,6 +1,6 @@
 """The paper's U-Net, small enough to train within a minute on a CPU.
 
-    kerazoo train unet-valid-tiny
+kerazoo train unet-valid-tiny
 """
 
 from kerazoo.data.augment import Augmentation

@@ -1,7 +1,7 @@
 """UNet++ with deep supervision; on built-in cells, or on your folder of images and masks.
 
-    kerazoo train unetpp
-    kerazoo train unetpp --data DIR
+kerazoo train unetpp
+kerazoo train unetpp --data DIR
 """
 
 from kerazoo.data.augment import Augmentation
@@ -21,7 +21,13 @@ recipe = Recipe(
     ),
     data=Cells(),
     augmentation=Augmentation(
-        crop=(128, 128), flip=True, flip_vertical=True, quarter_turns=True, scale=(0.8, 1.25), brightness=0.1, contrast=0.1
+        crop=(128, 128),
+        flip=True,
+        flip_vertical=True,
+        quarter_turns=True,
+        scale=(0.8, 1.25),
+        brightness=0.1,
+        contrast=0.1,
     ),
     optimizer=Optimizer(name="adam", rate=2e-3),
     schedule=Schedule(kind="cosine", warmup=0.5),

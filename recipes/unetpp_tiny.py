@@ -1,6 +1,6 @@
 """UNet++ small enough to train within a minute on a CPU; for trying things and for tests.
 
-    kerazoo train unetpp-tiny
+kerazoo train unetpp-tiny
 """
 
 from kerazoo.data.augment import Augmentation

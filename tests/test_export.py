@@ -17,6 +17,7 @@ from kerazoo.cli import main
 from kerazoo.data.generated import Cells
 from kerazoo.errors import UserError
 from kerazoo.export import NEEDS, export, report, summary
+from kerazoo.export.verify import tolerance
 from kerazoo.recipe import Recipe
 from kerazoo.run import Run, create_run, open_run
 from tests.tiny import TINY
@@ -82,9 +83,19 @@ def test_the_served_model_is_what_prediction_computes(name, tmp_path):
     np.testing.assert_allclose(served(run, image), expected, rtol=0, atol=2e-6)
 
 
+KINDS = ["savedmodel", "onnx", "litert", "keras"]
+QUICK = [("unetpp", kind) for kind in KINDS] + [(name, "onnx") for name in TINY if name != "unetpp"]
+
+
 @on_tensorflow
-@pytest.mark.parametrize("name", FAMILIES)
-@pytest.mark.parametrize("kind", ["savedmodel", "onnx", "litert", "keras"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        pytest.param(name, kind, marks=[] if (name, kind) in QUICK else pytest.mark.slow)
+        for name in FAMILIES
+        for kind in KINDS
+    ],
+)
 def test_every_family_in_every_format(name, kind, tmp_path):
     run = made_run(FAMILIES[name], tmp_path / "run")
     path = export(run, kind)
@@ -163,30 +174,37 @@ def test_mixed_precision_stays_in_training(run):
     assert keras.config.dtype_policy().name == "mixed_bfloat16"
 
 
-@on_tensorflow
-@pytest.mark.parametrize("kind", ["savedmodel", "onnx"])
-@pytest.mark.parametrize("fault", ["off", "shape", "name", "nan"])
-def test_a_wrong_artefact_is_not_kept(run, monkeypatch, kind, fault):
-    from kerazoo.export import onnx, savedmodel
+FAULTS = {
+    "off": lambda y: {"probabilities": y + np.float32(1e-3)},
+    "shape": lambda y: {"probabilities": y[:, :1]},
+    "name": lambda y: {"output_0": y},
+    "nan": lambda y: {"probabilities": np.where(y == y.max(), np.nan, y)},
+}
 
-    module = {"savedmodel": savedmodel, "onnx": onnx}[kind]
+
+@on_tensorflow
+@pytest.mark.parametrize(("kind", "fault"), [("savedmodel", "off"), *(("keras", fault) for fault in FAULTS)])
+def test_a_wrong_artefact_is_not_kept(run, monkeypatch, kind, fault):
+    from kerazoo.export import keras_archive, savedmodel
+
+    module = {"savedmodel": savedmodel, "keras": keras_archive}[kind]
     good = module.forward
-    faults = {
-        "off": lambda y: {"probabilities": y + np.float32(2e-5)},
-        "shape": lambda y: {"probabilities": y[:, :1]},
-        "name": lambda y: {"output_0": y},
-        "nan": lambda y: {"probabilities": np.where(y == y.max(), np.nan, y)},
-    }
 
     def wrong(path):
         forward = good(path)
-        return lambda images: faults[fault](forward(images)["probabilities"])
+        return lambda images: FAULTS[fault](forward(images)["probabilities"])
 
     monkeypatch.setattr(module, "forward", wrong)
     with pytest.raises(UserError, match="differs from the Keras model"):
         export(run, kind)
-    assert [p for p in (run.folder / "export").rglob("*") if p.is_file()] == []
-    assert not list(run.folder.rglob("saved_model.pb"))
+    assert [path for path in (run.folder / "export").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(("factor", "allowed"), [(1e-3, 1e-5), (1e3, 16 * 2**-23 * 1e3)])
+def test_tolerance_grows_with_the_logits(factor, allowed):
+    image = keras.Input((None, None, 3))
+    network = keras.Model(image, {"logits": keras.ops.clip(image * 1e6, -factor, factor)})
+    assert tolerance(TINY["unet"], network) == pytest.approx(allowed)
 
 
 def test_unknown_format(run):
@@ -213,7 +231,7 @@ def test_a_folder_that_cannot_be_written(run, tmp_path):
 
 @needs_packages
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["savedmodel", "onnx", "litert", "keras"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("trained_on", ["torch", "jax"])
 def test_a_run_of_another_backend(trained_on, kind, tmp_path):
     if trained_on not in backends.installed():

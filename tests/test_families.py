@@ -71,7 +71,9 @@ def test_fit_lowers_the_loss_and_moves_every_weight(family):
     first = fit(model, data, 0, 1)
     for _ in range(6):
         last = fit(model, data, 0, 1)
-    assert sum(last[name][0] for name in model.trackers) < 0.95 * sum(first[name][0] for name in model.trackers)
+    assert sum(last[name][0] for name in model.trackers) < 0.95 * sum(
+        first[name][0] for name in model.trackers
+    )
     still = [
         v.path
         for v, old in zip(network.trainable_variables, before, strict=True)
@@ -101,7 +103,11 @@ def test_decode_of_encoded_truth_is_the_truth(family):
     truth = np.minimum(sample.truth.labels, len(family.class_names()) - 1)
     _, placement = family.prepare(sample.image)
     y = family.encode(type(sample.truth)(truth), placement)
-    hot = np.eye(len(family.class_names()), dtype="float32")[y["labels"]] if family.classes > 1 else y["labels"][..., None]
+    hot = (
+        np.eye(len(family.class_names()), dtype="float32")[y["labels"]]
+        if family.classes > 1
+        else y["labels"][..., None]
+    )
     result = family.decode({"logits": 20.0 * hot - 10.0}, placement)
     np.testing.assert_array_equal(result.labels, truth)
 

@@ -17,7 +17,6 @@ from kerazoo.layers import (
     pad_conv,
 )
 
-
 ROUNDED = 2e-5
 """The backends' own resize counts positions in float32: where the factor is no power of two they are
 off by 1e-7 of the side, and values by that times their slope. Elsewhere it is exact."""

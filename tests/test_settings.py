@@ -16,7 +16,9 @@ def test_recipes_survive_json(name):
 
 
 def test_override_reaches_nested_settings():
-    recipe = overridden(load_recipe("unetpp"), ["family.filters=[8,16]", "optimizer.rate=0.5", "family.losses.dice=0"])
+    recipe = overridden(
+        load_recipe("unetpp"), ["family.filters=[8,16]", "optimizer.rate=0.5", "family.losses.dice=0"]
+    )
     assert recipe.family.filters == (8, 16)
     assert recipe.optimizer.rate == 0.5
     assert recipe.family.losses.dice == 0
@@ -56,7 +58,9 @@ def test_settings_from_json_import_nothing_foreign(tmp_path, monkeypatch):
         settings.from_plain({"class": "evil:Recipe"})
 
 
-@pytest.mark.parametrize("name", ["kerazoo.run:Run", "kerazoo.train:train", "kerazoo.nowhere:Thing", "kerazoo.task:Sample"])
+@pytest.mark.parametrize(
+    "name", ["kerazoo.run:Run", "kerazoo.train:train", "kerazoo.nowhere:Thing", "kerazoo.task:Sample"]
+)
 def test_settings_from_json_accept_only_settings(name):
     with pytest.raises(UserError, match="unknown class"):
         settings.from_plain({"class": name})

@@ -1,7 +1,7 @@
 """From samples to batches: Grain, random access, the batch of step s is `stream[s]`."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import grain

@@ -203,7 +203,10 @@ class Segmentation(Task):
         names = self.class_names()
         pixels = np.bincount(result.labels.ravel(), minlength=len(names)).tolist()
         share = [round(count / result.labels.size, 6) for count in pixels]
-        return {"pixels": dict(zip(names, pixels, strict=True)), "share": dict(zip(names, share, strict=True))}
+        return {
+            "pixels": dict(zip(names, pixels, strict=True)),
+            "share": dict(zip(names, share, strict=True)),
+        }
 
     def save(self, result: Segmented, stem: Path) -> list[Path]:
         """Write the labels as an 8-bit PNG, one grey level per class."""

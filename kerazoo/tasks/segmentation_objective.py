@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers, ops
 
 from kerazoo.layers import CropLike, MirrorPad
-from kerazoo.objective import SumOfTerms, cross_entropy, dice, focal, weighted_mean
+from kerazoo.objective import SumOfTerms, Tensor, cross_entropy, dice, focal, weighted_mean
 
 if TYPE_CHECKING:
     from kerazoo.tasks.segmentation import Segmentation
@@ -22,12 +22,14 @@ class SegmentationObjective(SumOfTerms):
         class_weights: factor of each label's pixels in cross entropy and focal loss, or None.
     """
 
-    def __init__(self, network, losses: dict[str, float], class_weights: tuple[float, ...] | None):
+    def __init__(
+        self, network: keras.Model, losses: dict[str, float], class_weights: tuple[float, ...] | None
+    ):
         super().__init__(network, list(losses))
         self.losses_in_use = losses
         self.class_weights = class_weights
 
-    def terms(self, x, y, outputs, training):
+    def terms(self, x: Tensor, y: dict, outputs: dict, training: bool) -> dict[str, Tensor]:
         labels, weights = ops.cast(y["labels"], "int32"), ops.cast(y["weights"], "float32")
         valid = ops.cast(weights > 0, "float32")
         heads = [ops.cast(logits, "float32") for logits in outputs.values()]
@@ -46,7 +48,7 @@ class SegmentationObjective(SumOfTerms):
         }
 
 
-def _targets(labels, logits: int):
+def _targets(labels: Tensor, logits: int) -> Tensor:
     """Return float32 `(N, H, W, logits)`: the label itself for one logit, else one-hot."""
     if logits == 1:
         return ops.expand_dims(ops.cast(labels, "float32"), -1)

@@ -66,13 +66,13 @@ def _averaged(
     """Return probabilities `(H, W, classes)`, with `tta` the mean over the square's eight symmetries."""
     if not tta:
         return _probabilities(task, forward, image, whole)
-    total = 0.0
+    seen = []
     for flip in (False, True):
         for turns in range(4):
             turned = np.rot90(image[:, ::-1] if flip else image, turns)
             back = np.rot90(_probabilities(task, forward, turned, whole), -turns)
-            total = total + (back[:, ::-1] if flip else back)
-    return total / 8.0
+            seen.append(back[:, ::-1] if flip else back)
+    return np.mean(seen, axis=0)
 
 
 def _probabilities(task: Segmentation, forward: Forward, image: np.ndarray, whole: bool) -> np.ndarray:

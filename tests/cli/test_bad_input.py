@@ -14,9 +14,8 @@ from click.testing import CliRunner
 
 from kerazoo.cli import main
 
-SMALL = [
-    "--epochs", "1", "--set", "augmentation.crop=[32,32]", "--set", "family.filters=[2,4]", "--batch-size", "2",
-]  # fmt: skip
+SMALL = ["--epochs", "1", "--batch-size", "2"]
+SMALL += ["--set", "augmentation.crop=[32,32]", "--set", "family.filters=[2,4]"]
 
 
 @pytest.fixture
@@ -89,7 +88,9 @@ def test_mask_of_another_size(data, tmp_path):
 
 
 def test_mask_with_an_unknown_class(data, tmp_path):
-    (data / "classes.json").write_text(json.dumps([{"name": "no", "value": 0}, {"name": "yes", "value": 255}]))
+    (data / "classes.json").write_text(
+        json.dumps([{"name": "no", "value": 0}, {"name": "yes", "value": 255}])
+    )
     cv2.imwrite(str(data / "masks" / "2.png"), np.full((40, 48), 7, "uint8"))
     line = refused(data, tmp_path)
     assert "masks/2.png" in line
@@ -136,12 +137,17 @@ def test_unknown_recipe(tmp_path):
 
 
 def test_window_a_valid_network_does_not_take(tmp_path):
-    line = kerazoo("train", "unet-valid-tiny", "--set", "augmentation.crop=[63,63]", "--output", tmp_path / "run")
+    line = kerazoo(
+        "train", "unet-valid-tiny", "--set", "augmentation.crop=[63,63]", "--output", tmp_path / "run"
+    )
     assert "augmentation.crop" in line
 
 
 def test_checkpoint_of_another_architecture(tmp_path):
-    np.savez(tmp_path / "other.npz", **{"conv0_0.conv1.weight": np.zeros((4, 3, 3, 3), "float32"), "stem": np.zeros(3)})
+    np.savez(
+        tmp_path / "other.npz",
+        **{"conv0_0.conv1.weight": np.zeros((4, 3, 3, 3), "float32"), "stem": np.zeros(3)},
+    )
     line = kerazoo("convert", "unetpp-tiny", tmp_path / "other.npz", "--output", tmp_path / "run")
     assert "stem" in line or "conv0_0" in line
     assert not (tmp_path / "run").exists()
@@ -204,7 +210,9 @@ def test_full_and_read_only_disks(options, data, tmp_path):
     if mounted.returncode:
         pytest.skip("this machine mounts no tmpfs")
     try:
-        line = kerazoo("train", "unetpp-tiny", "--data", data, "--output", disk / "run", *SMALL[:4], "--batch-size", "2")
+        line = kerazoo(
+            "train", "unetpp-tiny", "--data", data, "--output", disk / "run", *SMALL[:4], "--batch-size", "2"
+        )
         assert str(disk) in line
         assert [path for path in disk.rglob("*") if path.is_file() and path.name.startswith(".")] == []
     finally:

@@ -28,7 +28,9 @@ def test_tiny_recipes_train_evaluate_and_predict(name, tmp_path):
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert rows[1]["loss"] < rows[0]["loss"]
     scores = json.loads(kerazoo("evaluate", run, "--json"))
-    assert scores["mean_iou"] == pytest.approx(json.loads((run / "metrics.json").read_text())["best"], abs=1e-6)
+    assert scores["mean_iou"] == pytest.approx(
+        json.loads((run / "metrics.json").read_text())["best"], abs=1e-6
+    )
     kerazoo("predict", run, run / "samples.png", "--output", tmp_path / "p", "--tile", 96)
     assert (tmp_path / "p" / "samples_overlay.png").exists()
 

@@ -34,7 +34,9 @@ def train(folder: Path) -> subprocess.Popen:
 
 
 def resume(folder: Path) -> None:
-    done = subprocess.run(command("train", "--resume", str(folder)), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command("train", "--resume", str(folder)), capture_output=True, text=True, check=False
+    )
     if done.returncode and "has finished its" not in done.stderr:
         raise AssertionError(f"resume failed:\n{done.stderr}")
 
@@ -45,7 +47,9 @@ def outcome(folder: Path) -> tuple[dict[str, np.ndarray], list[dict], dict]:
 
     arrays: dict[str, np.ndarray] = {}
     with h5py.File(folder / "model.weights.h5") as file:
-        file.visititems(lambda name, item: arrays.update({name: item[()]}) if hasattr(item, "shape") else None)
+        file.visititems(
+            lambda name, item: arrays.update({name: item[()]}) if hasattr(item, "shape") else None
+        )
     rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     rows = [{key: value for key, value in row.items() if key not in CLOCKED} for row in rows]
     scores = json.loads((folder / "metrics.json").read_text())
@@ -96,7 +100,10 @@ def main(times: int, seed: int) -> None:
             folder = Path(scratch) / f"killed-{index}"
             found = killed_once(folder, moment)
             compare(outcome(folder), expected)
-            print(f"{index + 1}/{times}: killed after {moment:.2f} s {found}: same weights, log and scores", flush=True)
+            print(
+                f"{index + 1}/{times}: killed after {moment:.2f} s {found}: same weights, log and scores",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -60,7 +60,9 @@ def test_terms_average_the_heads_and_skip_void_pixels():
     found = objective.terms(None, {"labels": labels, "weights": weights}, heads, True)
     expected = [reference(h, np.where(weights > 0, labels, 0), weights) for h in heads.values()]
     for name, factor in {"cross_entropy": 2.0, "dice": 1.0, "focal": 0.5}.items():
-        assert float(found[name]) == pytest.approx(factor * np.mean([e[name] for e in expected]), rel=1e-5), name
+        assert float(found[name]) == pytest.approx(factor * np.mean([e[name] for e in expected]), rel=1e-5), (
+            name
+        )
 
 
 def test_class_weights_multiply_their_pixels():

@@ -62,7 +62,13 @@ def test_test_time_averaging_makes_the_answer_turn_with_the_image(photograph):
 
 def test_tile_without_room_for_a_core_is_refused(photograph):
     with pytest.raises(UserError, match="--tile at least"):
-        whole_or_tiled(dataclasses.replace(VALID, filters=(4, 8, 16, 32, 64)), valid_network, photograph, tile=96, tta=False)
+        whole_or_tiled(
+            dataclasses.replace(VALID, filters=(4, 8, 16, 32, 64)),
+            valid_network,
+            photograph,
+            tile=96,
+            tta=False,
+        )
 
 
 def test_mirrored_window_equals_numpy_reflection():

@@ -24,7 +24,13 @@ class UNet(Segmentation):
         dropout: at the end of the contracting path.
     """
 
-    filters: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=2)] = (64, 128, 256, 512, 1024)
+    filters: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=2)] = (
+        64,
+        128,
+        256,
+        512,
+        1024,
+    )
     padding: Literal["same", "valid"] = "same"
     norm: bool = False
     up: Literal["transposed", "bilinear"] = "transposed"
