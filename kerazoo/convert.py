@@ -4,7 +4,7 @@ from pathlib import Path
 
 import keras
 
-from kerazoo import checkpoints
+from kerazoo.checkpoints import assign, read
 from kerazoo.recipe import Recipe
 from kerazoo.run import Run, create_run
 
@@ -20,8 +20,8 @@ def convert(recipe: Recipe, checkpoint: Path, folder: Path) -> Run:
     Raises:
         UserError: an unreadable file, or missing, unexpected or misshapen keys; no run is made.
     """
-    arrays = checkpoints.read(checkpoint)
+    arrays = read(checkpoint)
     keras.config.set_dtype_policy("float32")
     network = recipe.family.build()
-    checkpoints.assign(network, recipe.family.convert(arrays))
+    assign(network, recipe.family.convert(arrays))
     return create_run(recipe, folder, network)

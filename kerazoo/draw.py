@@ -67,7 +67,7 @@ def sheet(
         legend: class names in label order.
     """
     height, width = (min(max(r[0].shape[axis] for r in rows), 384) for axis in (0, 1))
-    height, width = max(height, 128), max(width, 128)
+    height, width = max(height, 200), max(width, 200)
     columns = len(titles) * (width + 8) + 8
     parts = [_titles(titles, width, columns)]
     for row in rows:

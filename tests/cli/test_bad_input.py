@@ -210,9 +210,7 @@ def test_full_and_read_only_disks(options, data, tmp_path):
     if mounted.returncode:
         pytest.skip("this machine mounts no tmpfs")
     try:
-        line = kerazoo(
-            "train", "unetpp-tiny", "--data", data, "--output", disk / "run", *SMALL[:4], "--batch-size", "2"
-        )
+        line = kerazoo("train", "unetpp-tiny", "--data", data, "--output", disk / "run", *SMALL[:4])
         assert str(disk) in line
         assert [path for path in disk.rglob("*") if path.is_file() and path.name.startswith(".")] == []
     finally:
