@@ -74,7 +74,7 @@ def kerazoo_network(size: int, count: int):
     x, y = batch(size, count)
 
     def train():
-        model.fit(iter([(x, y)] * 3), steps_per_epoch=3, verbose=0, shuffle=False)
+        model.fit((pair for pair in [(x, y)] * 3), steps_per_epoch=3, verbose=0, shuffle=False)
 
     forwards = {"predict": backend.forward(network)}
     if backend.name() == "tensorflow":

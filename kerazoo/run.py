@@ -6,6 +6,7 @@ kerazoo (or of a module the user names), its weights are HDF5 arrays.
 
 import dataclasses
 import datetime
+import errno
 import functools
 import json
 import platform
@@ -156,7 +157,12 @@ def save_weights(network: "keras.Model", path: Path) -> None:
     Keras opens its target for writing at once, so a kill would destroy the previous file.
     """
     with whole_file(path) as partial:
-        network.save_weights(str(partial))
+        try:
+            network.save_weights(str(partial))
+        except RuntimeError as error:  # what HDF5 raises on a full disk
+            if "No space left" not in str(error):
+                raise
+            raise OSError(errno.ENOSPC, "No space left on device") from None
 
 
 def load_weights(network: "keras.Model", path: Path) -> None:

@@ -46,7 +46,9 @@ def told(error: pydantic.ValidationError, where: str = "") -> UserError:
     parts = []
     for item in error.errors():
         key = ".".join([where, *(str(part) for part in item["loc"])]).strip(".")
-        parts.append(f"{key}: {item['msg'][:1].lower()}{item['msg'][1:]}, got {item['input']!r}")
+        message = item["msg"].removeprefix("Value error, ")
+        got = "" if item["type"] == "value_error" else f", got {item['input']!r}"
+        parts.append(f"{key}: {message[:1].lower()}{message[1:]}{got}")
     return UserError("; ".join(parts), "correct the value")
 
 

@@ -31,8 +31,9 @@ def export(run: Run, format: Format = "savedmodel", output: Path | None = None) 
 
     The artefact takes images float32 `(N, H, W, C)`, 0..255, any N, H and W, under the name
     "image" and gives the task's named probabilities. It is run again at two sizes and two
-    batch sizes and appears only if it equals the Keras model to 1e-5. What came out is
-    written into `export.json` of the same folder, see `report`.
+    batch sizes and appears only if it equals the Keras model to 1e-5 (more where logits are
+    large, see `verify.tolerance`). What came out is written into `export.json` of the folder
+    (see `report`).
 
     Args:
         run: an opened run.
@@ -83,8 +84,11 @@ def summary(artefact: Path) -> str:
     ]
     if known["format"] == "savedmodel":
         base = artefact.resolve().parent
-        lines += ["serve it:", f"  docker run -p 8501:8501 -v {json.dumps(str(base))}:/models/{base.name} "
-                  f"-e MODEL_NAME={base.name} tensorflow/serving"]  # fmt: skip
+        mount = json.dumps(f"{base}:/models/{base.name}")
+        lines += [
+            "serve it:",
+            f"  docker run -p 8501:8501 -v {mount} -e MODEL_NAME={base.name} tensorflow/serving",
+        ]
     return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ import keras
 import kerazoo
 from kerazoo import settings
 from kerazoo.export import NEEDS, RECORD
-from kerazoo.export.verify import TOLERANCE, verified
+from kerazoo.export.verify import tolerance, verified
 from kerazoo.files import atomic_text, whole_file, whole_folder
 from kerazoo.run import Run, read_json
 
@@ -28,20 +28,17 @@ SUFFIXES = {"onnx": ".onnx", "litert": ".tflite", "keras": ".keras"}
 def write(run: Run, format: str, output: Path) -> Path:  # noqa: A002
     """Export a run in this process, which runs TensorFlow; see `kerazoo.export.export`."""
     module = importlib.import_module(f"kerazoo.export.{MODULES[format]}")
-    model = serving_model(run)
+    family = run.recipe.family
+    with _float32():  # whatever it was trained in
+        network = Run(run.folder, run.recipe).deployed
+        model, allowed = family.serving(network), tolerance(family, network)
     path = _target(output, run.folder.resolve().name, format)
     with (whole_file if format in SUFFIXES else whole_folder)(path) as partial:
-        module.write(model, partial, run.recipe.family.class_names())
-        cases = verified(model, module.forward(partial), f"the {format} export of {run.folder}")
+        module.write(model, partial, family.class_names())
+        cases = verified(model, module.forward(partial), allowed, f"the {format} export of {run.folder}")
         files = _files(partial, path.name)
-    _record(output, path, _described(run, format, model) | {"files": files} | _told(cases))
+    _record(output, path, _described(run, format, model) | {"files": files} | _told(cases, allowed))
     return path
-
-
-def serving_model(run: Run) -> keras.Model:
-    """Return the model that a run exports, in float32 whatever it was trained in."""
-    with _float32():
-        return run.recipe.family.serving(Run(run.folder, run.recipe).deployed)
 
 
 @contextlib.contextmanager
@@ -78,10 +75,10 @@ def _described(run: Run, format: str, model: keras.Model) -> dict[str, Any]:  # 
     }
 
 
-def _told(cases: list[dict[str, Any]]) -> dict[str, Any]:
+def _told(cases: list[dict[str, Any]], allowed: float) -> dict[str, Any]:
     return {
         "largest_difference": max(case["difference"] for case in cases),
-        "tolerance": TOLERANCE,
+        "tolerance": allowed,
         "sizes": list(dict.fromkeys(f"{case['height']}x{case['width']}" for case in cases)),
         "differences": cases,
     }

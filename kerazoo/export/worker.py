@@ -22,18 +22,31 @@ def write_in_subprocess(run: Run, format: str, output: Path) -> Path:  # noqa: A
         UserError: what the child raised, or the child was killed.
         RuntimeError: the child failed otherwise; holds its standard error.
     """
-    order = {"folder": str(run.folder), "recipe": settings.to_plain(run.recipe), "format": format,
-             "output": str(output)}  # fmt: skip
+    order = {
+        "folder": str(run.folder),
+        "recipe": settings.to_plain(run.recipe),
+        "format": format,
+        "output": str(output),
+    }
     here = {
         "KERAS_BACKEND": "tensorflow",
         "CUDA_VISIBLE_DEVICES": "-1",
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
-    child = subprocess.run([sys.executable, "-m", "kerazoo.export.worker"], input=json.dumps(order), text=True,
-                           capture_output=True, errors="replace", env=os.environ | here, check=False)  # fmt: skip
+    child = subprocess.run(
+        [sys.executable, "-m", "kerazoo.export.worker"],
+        input=json.dumps(order),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=os.environ | here,
+        check=False,
+    )
     if child.returncode < 0:
-        raise UserError(f"the export of {run.folder} was killed by signal {-child.returncode}",
-                        "free some memory and try again")  # fmt: skip
+        raise UserError(
+            f"the export of {run.folder} was killed by signal {-child.returncode}",
+            "free some memory and try again",
+        )
     if child.returncode:
         raise RuntimeError(f"the export failed in its own process:\n{child.stderr}")
     answer = json.loads(child.stdout.splitlines()[-1])

@@ -121,10 +121,10 @@ def test_truncated_jpeg(data, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--set", "family.filterz=[1]"], "did you mean 'filters'"),
+        (["--set", "family.filterz=[1]"], "did you mean 'family.filters'"),
         (["--set", "optimiser.rate=1"], "did you mean 'optimizer'"),
         (["--set", "epochs=many"], "epochs: input should be a valid integer"),
-        (["--set", "family.classes=5"], "leave family.classes out"),
+        (["--set", "family.classes=5"], "family: 2 names for 5 classes"),
         (["--set", "augmentation.crop=[32]"], "augmentation.crop"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from kerazoo.layers import Bilinear, BilinearConv2DTranspose, CropLike
+from kerazoo.layers import Bilinear, BilinearConv2DTranspose, CropLike, HeNormal
 
 VGG16 = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels and convolutions per level
 SKIPS = ((16, "upscore2", "pool4", 5), (8, "upscore_pool4", "pool3", 9))  # stride, upscore, skip, offset
@@ -81,7 +81,7 @@ def _conv(
         kernel,
         padding=padding,
         activation="relu",
-        kernel_initializer="he_normal",
+        kernel_initializer=HeNormal(),
         name=name,
     )(x)
 
@@ -113,4 +113,4 @@ def _fuse(
     if fusion == "add":
         return layers.Add(dtype="float32", name=name)([score, skip])
     both = layers.Concatenate(dtype="float32", name=f"{name}_concat")([score, skip])
-    return layers.Conv2D(classes, 1, dtype="float32", name=name)(both)
+    return layers.Conv2D(classes, 1, kernel_initializer=HeNormal(), dtype="float32", name=name)(both)

@@ -7,7 +7,7 @@ import keras
 from keras import layers
 
 from kerazoo.families.unet.geometry import valid_margin
-from kerazoo.layers import CropLike, MirrorPad, Upsample, norm_act
+from kerazoo.layers import CropLike, HeNormal, MirrorPad, Upsample, norm_act
 
 
 def unet(
@@ -62,7 +62,7 @@ def unet(
         x = layers.Concatenate(name=f"concat{level + 1}")([x, skip])
         x = _pair(x, filters[level], padding, norm, name=f"merge{level + 1}")
 
-    logits = layers.Conv2D(classes, 1, dtype="float32", name="head")(x)
+    logits = layers.Conv2D(classes, 1, kernel_initializer=HeNormal(), dtype="float32", name="head")(x)
     if padding == "same":
         logits = CropLike(dtype="float32", name="logits")([logits, image])
     return keras.Model(image, {"logits": logits}, name="unet")
@@ -77,7 +77,7 @@ def _pair(x: keras.KerasTensor, filters: int, padding: str, norm: bool, name: st
             padding=padding,
             use_bias=not norm,
             activation=None if norm else "relu",
-            kernel_initializer="he_normal",
+            kernel_initializer=HeNormal(),
             name=f"{name}_conv{step}",
         )(x)
         if norm:
@@ -87,7 +87,7 @@ def _pair(x: keras.KerasTensor, filters: int, padding: str, norm: bool, name: st
 
 def _up(x: keras.KerasTensor, filters: int, up: str, name: str) -> keras.KerasTensor:
     """Double height and width, and bring the channels to `filters`."""
-    options = {"activation": "relu", "kernel_initializer": "he_normal", "name": f"{name}_conv"}
+    options = {"activation": "relu", "kernel_initializer": HeNormal(), "name": f"{name}_conv"}
     if up == "transposed":
         return layers.Conv2DTranspose(filters, 2, strides=2, **options)(x)
     return layers.Conv2D(filters, 1, **options)(Upsample(2, name=name)(x))

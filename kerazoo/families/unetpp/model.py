@@ -10,7 +10,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from kerazoo.layers import CropLike, MirrorPad, Upsample, conv_norm_act
+from kerazoo.layers import CropLike, HeNormal, MirrorPad, Upsample, conv_norm_act
 
 
 def unetpp(
@@ -91,10 +91,10 @@ def _pair(x: keras.KerasTensor, filters: int, norm: bool, dropout: float, name: 
 def _up(x: keras.KerasTensor, filters: int, up: str, name: str) -> keras.KerasTensor:
     """Double height and width."""
     if up == "transposed":
-        return layers.Conv2DTranspose(filters, 2, strides=2, kernel_initializer="he_normal", name=name)(x)
+        return layers.Conv2DTranspose(filters, 2, strides=2, kernel_initializer=HeNormal(), name=name)(x)
     return Upsample(2, align_corners=up == "bilinear_align_corners", name=name)(x)
 
 
 def _head(x: keras.KerasTensor, image: keras.KerasTensor, classes: int, name: str) -> keras.KerasTensor:
-    logits = layers.Conv2D(classes, 1, dtype="float32", name=name)(x)
+    logits = layers.Conv2D(classes, 1, kernel_initializer=HeNormal(), dtype="float32", name=name)(x)
     return CropLike(dtype="float32", name=f"{name}_crop")([logits, image])
