@@ -140,7 +140,6 @@ def test_onnx_names_its_inputs_and_outputs(run, tmp_path):
     assert [output.name for output in session.get_outputs()] == ["probabilities"]
     told = session.get_modelmeta().custom_metadata_map
     assert json.loads(told["class_names"]) == list(run.recipe.family.class_names())
-    assert session.get_provider_options()  # it ran on what was asked for
 
 
 @on_tensorflow
@@ -231,8 +230,9 @@ def test_a_folder_that_cannot_be_written(run, tmp_path):
 
 @needs_packages
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("trained_on", ["torch", "jax"])
+@pytest.mark.parametrize(
+    ("trained_on", "kind"), [("torch", "savedmodel"), ("torch", "onnx"), ("torch", "litert"), ("jax", "onnx")]
+)
 def test_a_run_of_another_backend(trained_on, kind, tmp_path):
     if trained_on not in backends.installed():
         pytest.skip(f"{trained_on} is not installed")
