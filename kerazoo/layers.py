@@ -199,8 +199,9 @@ def _bilinear(x: Tensor, height: Any, width: Any, align_corners: bool) -> Tensor
     known = all(isinstance(size, int) for size in (height, width))
     if known and not align_corners:
         return ops.image.resize(x, (height, width), interpolation="bilinear", data_format="channels_last")
-    # Keras' own resize knows neither align_corners nor unknown sizes. Two matrix products train two to
-    # three times faster than gathering two neighbours, at the sizes images have (docs/architecture.md).
+    # Keras' own resize knows neither align_corners nor unknown sizes. Two matrix products train faster than
+    # gathering two neighbours: 24 against 74 ms on TensorFlow, 50 against 87 on PyTorch, 92 against 124 on
+    # JAX (8x64x64x64 doubled, forward and backward, 2 cores); at 256x256 still, except on JAX.
     rows = _weights(old_height, height, align_corners, x.dtype)
     columns = _weights(old_width, width, align_corners, x.dtype)
     x = ops.matmul(rows, ops.reshape(x, (-1, old_height, old_width * channels)))

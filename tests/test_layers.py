@@ -9,6 +9,7 @@ from kerazoo.layers import (
     Bilinear,
     BilinearConv2DTranspose,
     CropLike,
+    HeNormal,
     MirrorPad,
     ResizeLike,
     Upsample,
@@ -143,6 +144,22 @@ def test_block_normalises_between_convolution_and_activation():
     assert [v.path.split("/")[0] for v in normed.weights] == ["b", *["b_bn"] * 4]
     assert normed.get_layer("b_bn").epsilon == 1e-5
     assert normed.predict_on_batch(image(2, 4, 4, 2)).min() == 0
+
+
+def test_same_seed_same_weights_on_every_backend():
+    """A number stands for the other backends: each runs this test."""
+    keras.utils.set_random_seed(3)
+    first, second = (keras.layers.Conv2D(4, 3, kernel_initializer=HeNormal()) for _ in range(2))
+    for layer in (first, second):
+        layer.build((None, None, None, 2))
+    kernel = ops.convert_to_numpy(first.kernel)
+    assert not np.array_equal(kernel, ops.convert_to_numpy(second.kernel))
+    np.testing.assert_allclose(kernel[0, 0, 0], [-0.3259345, -0.0996637, 0.1990172, 0.2379446], rtol=1e-6)
+
+
+def test_deviation_follows_the_fan_in():
+    kernel = ops.convert_to_numpy(HeNormal(seed=0)((3, 3, 32, 64)))
+    assert kernel.std() == pytest.approx((2 / (9 * 32)) ** 0.5, rel=0.02)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])

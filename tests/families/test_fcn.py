@@ -51,12 +51,11 @@ def test_parameters(upsampling, stride, count):
 
 
 @pytest.mark.parametrize("stride", [8, 16, 32])
-@pytest.mark.parametrize("fusion", ["add", "concat"])
-@pytest.mark.parametrize("upsampling", ["fixed", "learned"])
+@pytest.mark.parametrize(("fusion", "upsampling"), [("add", "fixed"), ("concat", "learned")])
 def test_any_size(stride, fusion, upsampling):
     model = fcn(**SMALL, stride=stride, fusion=fusion, upsampling=upsampling)
-    for size in ((97, 61), (1, 1)):
-        assert tuple(model(image(1, *size, 3))["logits"].shape) == (1, *size, 3)
+    for size in ((33, 47), (1, 1)):
+        assert model.predict_on_batch(image(1, *size, 3))["logits"].shape == (1, *size, 3)
 
 
 def test_scores_start_at_zero():
@@ -112,5 +111,5 @@ def test_wrong_keys_are_told():
 
 def test_logits_stay_float32_in_mixed_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
-    logits = fcn(**SMALL, fusion="concat")(image(1, 9, 9, 3))["logits"]
-    assert keras.backend.standardize_dtype(logits.dtype) == "float32"
+    logits = fcn(**SMALL, fusion="concat").predict_on_batch(image(1, 9, 9, 3))["logits"]
+    assert logits.dtype == "float32"

@@ -30,15 +30,15 @@ def test_normalised_convolutions_have_no_bias():
 @pytest.mark.parametrize("up", ["transposed", "bilinear"])
 @pytest.mark.parametrize("norm", [True, False])
 def test_any_size(up, norm):
-    model = unet(**SMALL, classes=2, up=up, norm=norm)
+    model = unet(filters=(2, 3, 4), channels=1, classes=2, up=up, norm=norm)
     for size in ((97, 131), (5, 7), (32, 48), (1, 1)):
-        assert tuple(model(image(1, *size, 1))["logits"].shape) == (1, *size, 2)
+        assert model.predict_on_batch(image(1, *size, 1))["logits"].shape == (1, *size, 2)
 
 
 @pytest.mark.parametrize(("size", "labelled"), [((572, 572), (388, 388)), ((188, 204), (4, 20))])
 def test_valid_sizes_of_the_paper(size, labelled):
     model = unet(**SMALL, padding="valid")
-    assert tuple(model(image(1, *size, 1))["logits"].shape) == (1, *labelled, 1)
+    assert model.predict_on_batch(image(1, *size, 1))["logits"].shape == (1, *labelled, 1)
 
 
 @pytest.mark.parametrize("up", ["transposed", "bilinear"])
@@ -48,7 +48,7 @@ def test_valid_geometry_at_every_depth(depth, up):
     least = valid_size(1, depth)
     for size in (least, valid_size(least + 1, depth)):
         assert valid_size(size, depth) == size
-        assert model(image(1, size, size, 3))["logits"].shape[1] == size - 2 * margin > 0
+        assert model.predict_on_batch(image(1, size, size, 3))["logits"].shape[1] == size - 2 * margin > 0
 
 
 def test_valid_numbers():
@@ -76,5 +76,5 @@ def test_dropout_ends_the_contracting_path():
 def test_logits_stay_float32_in_mixed_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
     for padding, side in (("same", 9), ("valid", 188)):
-        logits = unet(**SMALL, padding=padding)(image(1, side, side, 1))["logits"]
-        assert keras.backend.standardize_dtype(logits.dtype) == "float32"
+        logits = unet(**SMALL, padding=padding).predict_on_batch(image(1, side, side, 1))["logits"]
+        assert logits.dtype == "float32"
