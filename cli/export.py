@@ -2,8 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from kerazoo.export import Format
 
 
 @click.command("export")
@@ -25,7 +29,9 @@ import click
     help="Replace a setting, such as family.mode=fast.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what export.json says of it.")
-def command(run: str, kind, output: Path | None, assignments: tuple[str, ...], as_json: bool) -> None:
+def command(
+    run: str, kind: "Format", output: Path | None, assignments: tuple[str, ...], as_json: bool
+) -> None:
     """Write RUN (a run folder, or a recipe's newest run) for other programs, and verify it.
 
     The artefact takes images of any size, 0..255, and gives probabilities. It is kept only

@@ -1,5 +1,6 @@
 """The verb convert: a published checkpoint becomes a run."""
 
+import dataclasses
 from pathlib import Path
 
 import keras
@@ -13,7 +14,8 @@ def convert(recipe: Recipe, checkpoint: Path, folder: Path) -> Run:
     """Read a checkpoint into the recipe's network, strictly, and write it as a run.
 
     Args:
-        recipe: its family must be what the checkpoint holds.
+        recipe: its family must be what the checkpoint holds; sizes, layout and normalisation
+            are taken from the checkpoint.
         checkpoint: `.safetensors`, `.pth` (read without unpickling) or `.npz`.
         folder: the run folder to make.
 
@@ -22,6 +24,7 @@ def convert(recipe: Recipe, checkpoint: Path, folder: Path) -> Run:
     """
     arrays = read(checkpoint)
     keras.config.set_dtype_policy("float32")
-    network = recipe.family.build()
-    assign(network, recipe.family.convert(arrays))
-    return create_run(recipe, folder, network)
+    family = recipe.family.for_checkpoint(arrays)
+    network = family.build()
+    assign(network, family.convert(arrays))
+    return create_run(dataclasses.replace(recipe, family=family), folder, network)

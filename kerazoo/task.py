@@ -132,6 +132,10 @@ class Task(ABC):
         and W, its output a dict of named probabilities in the photograph's own pixels.
         """
 
+    def for_checkpoint(self, arrays: dict[str, np.ndarray]) -> "Task":
+        """Return this family with the settings that a published checkpoint was made with."""
+        return self
+
     def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return `{variable path: array}` for a published checkpoint's `{key: array}`."""
         raise NotImplementedError(f"{type(self).__name__} has no importer")

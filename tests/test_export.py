@@ -37,7 +37,9 @@ needs_packages = pytest.mark.skipif(bool(missing), reason=f"export needs {', '.j
 
 def on_tensorflow(test):
     """Skip a test where the export would be a process of its own, or cannot be done at all."""
-    elsewhere = pytest.mark.skipif(backends.name() != "tensorflow", reason="exports in the test's process")
+    elsewhere = pytest.mark.skipif(
+        backends.name() != "tensorflow", reason="needs TensorFlow to be the backend"
+    )
     return needs_packages(elsewhere(test))
 
 

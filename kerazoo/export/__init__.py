@@ -4,7 +4,7 @@ Whatever backend trained it, the network is rebuilt on TensorFlow in float32, on
 """
 
 import importlib.util
-import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -84,10 +84,10 @@ def summary(artefact: Path) -> str:
     ]
     if known["format"] == "savedmodel":
         base = artefact.resolve().parent
-        mount = json.dumps(f"{base}:/models/{base.name}")
+        mount = ["-v", f"{base}:/models/{base.name}", "-e", f"MODEL_NAME={base.name}"]
         lines += [
             "serve it:",
-            f"  docker run -p 8501:8501 -v {mount} -e MODEL_NAME={base.name} tensorflow/serving",
+            f"  docker run -p 8501:8501 {shlex.join(mount)} tensorflow/serving",
         ]
     return "\n".join(lines)
 

@@ -103,6 +103,13 @@ class Segmentation(Task):
         weights = self.class_weights if len(names) == max(self.classes, 2) else None
         return dataclasses.replace(self, classes=classes, names=tuple(names), class_weights=weights)
 
+    def adopting(self, found: dict[str, Any]) -> "Segmentation":
+        """Return this family with settings found in a checkpoint; names stay where they still fit."""
+        labels = max(found["classes"], 2)
+        names = self.names if len(self.names) == labels else ()
+        weights = self.class_weights if len(self.class_weights or ()) == labels else None
+        return dataclasses.replace(self, **found, names=names, class_weights=weights)
+
     def class_names(self) -> tuple[str, ...]:
         """Return a name for every label."""
         return self.names or tuple(f"class {label}" for label in range(max(self.classes, 2)))

@@ -64,3 +64,33 @@ def test_training_longer_is_not_resuming(tmp_path):
     assert "--epochs" in result.stderr
     kerazoo("train", "--resume", run, "--epochs", 2)
     assert len((run / "log.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_published_checkpoint_becomes_a_run_that_predicts(tmp_path):
+    import numpy as np
+
+    from kerazoo.run import open_run
+
+    def conv(key, out, into, kernel):
+        rng = np.random.default_rng(len(arrays))
+        arrays[f"{key}.weight"] = rng.normal(0, 0.1, (out, into, kernel, kernel)).astype("float32")
+        arrays[f"{key}.bias"] = np.zeros(out, "float32")
+
+    arrays: dict = {}
+    filters = (4, 8, 16)
+    for i in range(3):
+        for j in range(3 - i):
+            into = (filters[i - 1] if i else 3) if j == 0 else j * filters[i] + filters[i + 1]
+            for step, width in ((1, into), (2, filters[i])):
+                conv(f"conv{i}_{j}.conv{step}", filters[i], width, 3)
+                for part, value in {"weight": 1, "bias": 0, "running_mean": 0, "running_var": 1}.items():
+                    arrays[f"conv{i}_{j}.bn{step}.{part}"] = np.full(filters[i], value, "float32")
+    conv("final1", 1, 4, 1)
+    conv("final2", 1, 4, 1)
+    np.savez(tmp_path / "nested.npz", **arrays)
+    kerazoo("convert", "unetpp-tiny", tmp_path / "nested.npz", "--output", tmp_path / "run")
+    family = open_run(tmp_path / "run").recipe.family
+    assert (family.filters, family.classes, family.up) == (filters, 1, "bilinear_align_corners")
+    kerazoo("train", "unetpp-tiny", "--epochs", 1, "--output", tmp_path / "other")
+    kerazoo("predict", tmp_path / "run", tmp_path / "other" / "samples.png", "--output", tmp_path / "p")
+    assert (tmp_path / "p" / "samples_mask.png").exists()

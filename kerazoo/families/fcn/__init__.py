@@ -11,6 +11,9 @@ from kerazoo.tasks.segmentation import Segmentation
 if TYPE_CHECKING:
     import keras
 
+CAFFE = {"order": "BGR", "mean": (104.00699, 116.66877, 122.67892), "deviation": (1.0,)}
+"""What the published networks, trained in Caffe, take: BGR, 0..255, less VGG's mean."""
+
 
 @settings
 class FCN(Segmentation):
@@ -45,6 +48,12 @@ class FCN(Segmentation):
 
     def stride(self) -> int:
         return 32
+
+    def for_checkpoint(self, arrays: dict[str, np.ndarray]) -> "FCN":
+        from kerazoo.families.fcn.importer import settings_for
+
+        found = settings_for(arrays)
+        return self.adopting(found | {"at_stride": found.pop("stride"), "fusion": "add"} | CAFFE)
 
     def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         from kerazoo.families.fcn.importer import convert

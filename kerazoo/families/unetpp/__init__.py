@@ -67,6 +67,11 @@ class UNetPlusPlus(Segmentation):
     def stride(self) -> int:
         return 2 ** (len(self.filters) - 1)
 
+    def for_checkpoint(self, arrays: dict[str, np.ndarray]) -> "UNetPlusPlus":
+        from kerazoo.families.unetpp.importer import settings_for
+
+        return self.adopting(settings_for(arrays))
+
     def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         from kerazoo.families.unetpp.importer import convert
 
