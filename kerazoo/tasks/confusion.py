@@ -1,6 +1,6 @@
 """Scores of segmentation, all from one confusion matrix."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,35 +20,44 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndar
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
 
-def scores(matrix: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
+def scores(images: Sequence[np.ndarray], names: Sequence[str]) -> dict[str, Any]:
     """Return IoU and Dice per class and on average, and the pixel accuracy.
 
-    A class that neither truth nor prediction holds is None and does not enter the mean
-    (Keras' MeanIoU counts it as 1); one that was only predicted counts as 0.
+    "iou" and "dice" are of all pixels together, so large images count for more; "image_iou" is
+    the mean of each image's own. A class that neither truth nor prediction holds is None and
+    does not enter a mean (Keras' MeanIoU counts it as 1); one that was only predicted is 0.
 
     Args:
-        matrix: as `confusion` gives it, summed over the images.
+        images: a matrix per image, as `confusion` gives it.
         names: class names in label order.
     """
-    hit = np.diag(matrix).astype("float64")
-    truth, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
-    iou = _ratio(hit, truth + predicted - hit)
-    dice = _ratio(2 * hit, truth + predicted)
-    total = matrix.sum()
+    matrix = np.sum(images, axis=0, dtype="int64") if len(images) else np.zeros((len(names),) * 2, "int64")
+    iou, dice, total = _iou(matrix), _dice(matrix), matrix.sum()
+    per_image = zip(*map(_iou, images), strict=True) if len(images) else [[]] * len(names)
     return {
         "mean_iou": _mean(iou),
         "mean_dice": _mean(dice),
-        "pixel_accuracy": float(hit.sum() / total) if total else None,
+        "pixel_accuracy": float(np.trace(matrix) / total) if total else None,
         "iou": dict(zip(names, iou, strict=True)),
         "dice": dict(zip(names, dice, strict=True)),
+        "image_iou": dict(zip(names, map(_mean, per_image), strict=True)),
         "confusion": matrix.tolist(),
     }
+
+
+def _iou(matrix: np.ndarray) -> list[float | None]:
+    hit = np.diag(matrix)
+    return _ratio(hit, matrix.sum(axis=1) + matrix.sum(axis=0) - hit)
+
+
+def _dice(matrix: np.ndarray) -> list[float | None]:
+    return _ratio(2 * np.diag(matrix), matrix.sum(axis=1) + matrix.sum(axis=0))
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> list[float | None]:
     return [float(a / b) if b else None for a, b in zip(part, whole, strict=True)]
 
 
-def _mean(values: list[float | None]) -> float | None:
+def _mean(values: Iterable[float | None]) -> float | None:
     present = [value for value in values if value is not None]
     return sum(present) / len(present) if present else None

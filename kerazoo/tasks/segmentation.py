@@ -194,11 +194,8 @@ class Segmentation(Task):
         from kerazoo.tasks.confusion import confusion, scores
 
         size = max(self.classes, 2)
-        total, images = np.zeros((size, size), "int64"), 0
-        for truth, result in pairs:
-            total += confusion(truth.labels, result.labels, size)
-            images += 1
-        return {"images": images} | scores(total, self.class_names())
+        images = [confusion(truth.labels, result.labels, size) for truth, result in pairs]
+        return {"images": len(images)} | scores(images, self.class_names())
 
     def draw(self, image: np.ndarray, result: Segmented) -> np.ndarray:
         from kerazoo.draw import overlay
