@@ -59,9 +59,9 @@ class Recipe:
 
 def folder() -> Path:
     """Return the folder of the recipes that come with kerazoo."""
-    import kerazoo.recipes
+    from importlib import resources
 
-    return Path(kerazoo.recipes.__path__[0])
+    return Path(str(resources.files("kerazoo.recipes")))
 
 
 def recipe_names() -> dict[str, str]:

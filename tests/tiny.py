@@ -8,5 +8,5 @@ TINY = {
     "unet": UNet(classes=2, filters=(4, 8, 12), norm=True, up="bilinear", dropout=0.1),
     "unet-valid": UNet(classes=3, filters=(4, 8, 12), padding="valid", dropout=0.0),
     "unetpp": UNetPlusPlus(classes=1, filters=(4, 8, 12), norm=True),
-    "fcn": FCN(classes=3, width=0.03125, upsampling="learned", dropout=0.0),
+    "fcn": FCN(classes=3, width=0.0625, upsampling="learned", dropout=0.0),
 }
