@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kerazoo import models  # type: ignore[attr-defined]
+    from kerazoo import models
     from kerazoo.convert import convert
     from kerazoo.errors import UserError
     from kerazoo.evaluate import evaluate

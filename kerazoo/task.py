@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -132,7 +132,7 @@ class Task(ABC):
         and W, its output a dict of named probabilities in the photograph's own pixels.
         """
 
-    def for_checkpoint(self, arrays: dict[str, np.ndarray]) -> "Task":
+    def for_checkpoint(self, arrays: dict[str, np.ndarray]) -> Self:
         """Return this family with the settings that a published checkpoint was made with."""
         return self
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -103,7 +103,7 @@ class Segmentation(Task):
         weights = self.class_weights if len(names) == max(self.classes, 2) else None
         return dataclasses.replace(self, classes=classes, names=tuple(names), class_weights=weights)
 
-    def adopting(self, found: dict[str, Any]) -> "Segmentation":
+    def adopting(self, found: dict[str, Any]) -> Self:
         """Return this family with settings found in a checkpoint; names stay where they still fit."""
         labels = max(found["classes"], 2)
         names = self.names if len(self.names) == labels else ()

@@ -1,6 +1,6 @@
 """FCN-32s, 16s and 8s (Long, Shelhamer and Darrell 2015) on VGG16."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -49,7 +49,7 @@ class FCN(Segmentation):
     def stride(self) -> int:
         return 32
 
-    def for_checkpoint(self, arrays: dict[str, np.ndarray]) -> "FCN":
+    def for_checkpoint(self, arrays: dict[str, np.ndarray]) -> Self:
         from kerazoo.families.fcn.importer import settings_for
 
         found = settings_for(arrays)

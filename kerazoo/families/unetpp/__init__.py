@@ -1,6 +1,6 @@
 """UNet++ (Zhou et al. 2018, 2020): nested dense skips, deep supervision, pruning."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -67,7 +67,7 @@ class UNetPlusPlus(Segmentation):
     def stride(self) -> int:
         return 2 ** (len(self.filters) - 1)
 
-    def for_checkpoint(self, arrays: dict[str, np.ndarray]) -> "UNetPlusPlus":
+    def for_checkpoint(self, arrays: dict[str, np.ndarray]) -> Self:
         from kerazoo.families.unetpp.importer import settings_for
 
         return self.adopting(settings_for(arrays))
