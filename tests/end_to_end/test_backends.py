@@ -1,0 +1,68 @@
+"""The three backends side by side: the same first step, and a run of one scored the same on all."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from kerazoo import backend
+
+FIRST_STEP = """
+import sys, keras
+from kerazoo import backend
+from kerazoo.data.loader import Feed, stream
+from kerazoo.optimizer import Optimizer, Schedule, learning_rate
+from kerazoo.recipe import load_recipe
+recipe = load_recipe(sys.argv[1])
+keras.utils.set_random_seed(recipe.seed)
+network = recipe.family.build()
+model = recipe.family.objective(network)
+rates = learning_rate(1e-3, Schedule(kind="constant"), 10, 0)
+model.compile(optimizer=Optimizer(name="sgd").build(rates, mixed=False), jit_compile=backend.jit_training())
+batches = stream(recipe.data.samples("train"), recipe.family, recipe.augmentation, batch=4, seed=recipe.seed)
+for step in range(3):
+    logs = model.fit(Feed(batches, step, step + 1)(), steps_per_epoch=1, shuffle=False, verbose=0).history
+    print("losses", sum(logs[name][0] for name in model.trackers))
+"""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(len(backend.installed()) < 3, reason="needs TensorFlow, PyTorch and JAX side by side"),
+]
+
+
+def python(code, *arguments, on):
+    """Run Python on a backend and return what it printed."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(
+        command, env={**os.environ, "KERAS_BACKEND": on}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("recipe", ["unetpp-tiny", "unet-valid-tiny", "fcn8s-tiny"])
+def test_three_steps_from_the_same_seed_agree(recipe):
+    losses = {}
+    for name in backend.BACKENDS:
+        printed = python(FIRST_STEP, recipe, on=name)
+        losses[name] = [float(line.split()[1]) for line in printed.splitlines() if line.startswith("losses")]
+    for name in ("torch", "jax"):
+        assert losses[name][0] == pytest.approx(losses["tensorflow"][0], rel=1e-5)
+        assert losses[name] == pytest.approx(losses["tensorflow"], rel=1e-4)
+        assert losses[name][0] != losses[name][1]
+
+
+def test_a_run_trained_on_torch_scores_the_same_everywhere(tmp_path):
+    cli = "from kerazoo.cli import main; main()"
+    python(cli, "train", "unetpp-tiny", "--epochs", 2, "--output", tmp_path / "run", on="torch")
+    scores = {
+        name: json.loads(python(cli, "evaluate", tmp_path / "run", "--split", "test", "--json", on=name))
+        for name in backend.BACKENDS
+    }
+    assert [score["backend"] for score in scores.values()] == list(backend.BACKENDS)
+    for name in ("tensorflow", "jax"):
+        assert scores[name]["mean_iou"] == pytest.approx(scores["torch"]["mean_iou"], abs=1e-4)
+        assert scores[name]["iou"] == pytest.approx(scores["torch"]["iou"], abs=1e-4)
