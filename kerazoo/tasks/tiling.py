@@ -32,7 +32,7 @@ def whole_or_tiled(
     height, width = image.shape[:2]
     if tile is None or (height <= tile and width <= tile):
         return task.label(_averaged(task, forward, image, tta, whole=True))
-    core, margin = _core_and_margin(task, tile)
+    core, margin = core_and_margin(task, tile)
     side, skip = task.admissible(core + 2 * margin), margin - task.context()
     labels = np.empty((height, width), "uint8")
     for top in range(0, height, core):
@@ -44,7 +44,7 @@ def whole_or_tiled(
     return Segmented(labels)
 
 
-def _core_and_margin(task: Segmentation, tile: int) -> tuple[int, int]:
+def core_and_margin(task: Segmentation, tile: int) -> tuple[int, int]:
     """Return the side of what a tile labels and the context around it.
 
     The core is a multiple of the network's stride: tiles then start on the pooling grid
