@@ -32,7 +32,7 @@ def big_image(side: int) -> np.ndarray:
 
 
 def compare(run_folder: str, image: np.ndarray, tile: int) -> str:
-    """Return how the tiled probabilities of `image` differ from the whole image's, by distance to tile borders."""
+    """Return where the tiled labels of `image` differ from the whole image's, by distance to tile borders."""
     from kerazoo import backend
     from kerazoo.run import open_run
     from kerazoo.tasks.tiling import core_and_margin
