@@ -6,11 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
+from kerazoo import backend
 from kerazoo.errors import UserError
 from kerazoo.families.unet import UNet
 from kerazoo.families.unetpp import UNetPlusPlus
 from kerazoo.placement import Placement, mirrored_window
 from kerazoo.tasks.tiling import whole_or_tiled
+from tests.tiny import TINY
 
 SAME = UNetPlusPlus(classes=1, filters=(4, 8, 16))
 VALID = UNet(classes=1, filters=(4, 8, 16), padding="valid")
@@ -79,3 +81,22 @@ def test_mirrored_window_equals_numpy_reflection():
 
 def test_mirrored_window_of_a_single_pixel():
     assert (mirrored_window(np.array([[3]]), Placement(-2, -2, 5, 5)) == 3).all()
+
+
+def test_tiles_of_the_valid_unet_equal_the_whole_image(photograph):
+    task = TINY["unet-valid"]
+    forward = backend.forward(task.build())
+    whole = whole_or_tiled(task, forward, photograph, tile=None, tta=False).labels
+    assert len(np.unique(whole)) > 1
+    tiled = whole_or_tiled(task, forward, photograph, tile=100, tta=False).labels
+    assert (whole != tiled).mean() < 1e-4  # a tie may fall the other way by rounding
+
+
+def test_tiles_of_a_same_padding_network_equal_the_whole_image_away_from_borders(photograph):
+    task = TINY["unetpp"]  # sees 18 pixels around each
+    forward = backend.forward(task.build())
+    whole = whole_or_tiled(task, forward, photograph, tile=None, tta=False).labels
+    tiled = whole_or_tiled(task, forward, photograph, tile=128, tta=False).labels
+    assert 0 < whole.mean() < 1
+    inner = np.s_[24:-24, 24:-24]  # beyond, zeros and mirrored pixels differ
+    assert (whole[inner] != tiled[inner]).mean() < 1e-4
