@@ -94,7 +94,7 @@ def test_weights_survive_a_file(family, tmp_path):
     save_weights(network, tmp_path / "a.weights.h5")
     other = family.build()
     for variable in other.weights:
-        variable.assign(keras.ops.zeros_like(variable))
+        variable.assign(np.zeros(variable.shape, variable.dtype))
     load_weights(other, tmp_path / "a.weights.h5")
     for name, logits in network.predict_on_batch(x).items():
         np.testing.assert_array_equal(other.predict_on_batch(x)[name], logits)

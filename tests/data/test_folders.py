@@ -128,7 +128,7 @@ def test_declared_values_are_numbered_in_the_order_of_the_file(tmp_path):
         ('{"name": "a"}', "no list of objects"),
         (
             '[{"name": "a", "value": 0}, {"name": "b"}]',
-            'classes.json[1]: value error, one of "value" and "color"',
+            'classes.json[1]: one of "value" and "color"',
         ),
         ('[{"name": "a", "value": 0}, {"name": "b", "color": [1, 2, 3]}]', "mixes values and colours"),
         ('[{"name": "a", "value": 0}, {"name": "a", "value": 1}]', "declares a class twice"),
