@@ -16,7 +16,7 @@ from kerazoo.cli import backend_option
     "assignments",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Replace a setting, such as family.classes.",
+    help="Replace a setting, such as family.names.",
 )
 @backend_option
 def command(recipe: str, checkpoint: Path, output: Path, assignments: tuple[str, ...]) -> None:

@@ -1,6 +1,5 @@
 """What `kerazoo train` does with its options, and what it prints at the end."""
 
-import dataclasses
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +35,7 @@ def _output(recipe: str | None, output: str | None) -> Path:
 
 
 def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Run":
+    from kerazoo import settings
     from kerazoo.data.check import check
     from kerazoo.recipe import load_recipe, overridden
     from kerazoo.run import find_run
@@ -43,8 +43,12 @@ def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Ru
 
     chosen = overridden(load_recipe(recipe), options["assignments"], options["data"])
     direct = {"epochs": options["epochs"], "batch": options["batch_size"], "seed": options["seed"]}
-    chosen = dataclasses.replace(chosen, **{key: value for key, value in direct.items() if value is not None})
-    problems = check(chosen.data).problems
+    chosen = settings.replace(chosen, {key: value for key, value in direct.items() if value is not None})
+    click.echo("reading all of the data once, to find what is broken", err=True)
+    report = check(chosen.data)
+    for warning in report.warnings[:5]:
+        click.echo(f"warning: {warning}", err=True)
+    problems = report.problems
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UserError(f"{problems[0]}{more}", "list all with 'kerazoo data check', mend them, train again")

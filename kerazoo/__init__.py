@@ -50,6 +50,7 @@ class _Package(ModuleType):
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'kerazoo' has no attribute {name!r}")
+    importlib.import_module("kerazoo.backend").set_backend()
     home = importlib.import_module(f"kerazoo.{_HOMES.get(name, name)}")
     return home if name == "models" else getattr(home, name)
 

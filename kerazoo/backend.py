@@ -28,7 +28,16 @@ def installed() -> list[str]:
 
 def versions() -> dict[str, str]:
     """Return `{backend: version}` of the installed ones, without importing any."""
-    return {name: importlib.metadata.version(name) for name in installed()}
+    return {name: version(name) for name in installed()}
+
+
+def version(package: str) -> str:
+    """Return a package's version; builds such as tensorflow-cpu carry another name than their module."""
+    names = importlib.metadata.packages_distributions().get(package, [package])
+    try:
+        return importlib.metadata.version(names[0])
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def set_backend(choice: str | None = None) -> str:
@@ -98,6 +107,17 @@ def _first_installed() -> str:
     if found := installed():
         return found[0]
     raise UserError("no backend is installed", "pip install 'kerazoo[tensorflow]', or [torch], or [jax]")
+
+
+def tensorboard(folder: Path, step: int, scalars: dict[str, float]) -> None:
+    """Write scalars for TensorBoard where it is installed and TensorFlow loaded; else do nothing."""
+    if "tensorflow" not in sys.modules or not importlib.util.find_spec("tensorboard"):
+        return
+    import tensorflow as tf
+
+    with tf.summary.create_file_writer(str(folder)).as_default(step=step):
+        for label, value in scalars.items():
+            tf.summary.scalar(label, value)
 
 
 def forward(network: "keras.Model") -> Callable[["np.ndarray"], dict[str, "np.ndarray"]]:

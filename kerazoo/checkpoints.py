@@ -106,7 +106,9 @@ def _read_torch(path: Path) -> Mapping[str, np.ndarray]:
 
 def _unwrapped(content: Any) -> Mapping[str, Any]:
     """Return the mapping of weights inside training checkpoints."""
-    while isinstance(content, Mapping):
+    for _ in range(8):  # a mapping may hold itself
+        if not isinstance(content, Mapping):
+            break
         inner = [content[name] for name in CONTAINERS if isinstance(content.get(name), Mapping)]
         if not inner:
             return content

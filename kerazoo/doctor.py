@@ -12,14 +12,9 @@ from typing import Any
 
 from kerazoo import __version__, backend
 from kerazoo.errors import UserError
+from kerazoo.export import NEEDS
 
 _PACKAGES = ("keras", "numpy", "opencv-python", "pillow", "grain", "pydantic")
-_EXPORTS = {
-    "keras": (),
-    "savedmodel": ("tensorflow",),
-    "litert": ("tensorflow",),
-    "onnx": ("tensorflow", "tf2onnx", "onnxruntime"),
-}
 
 
 def diagnose(choice: str | None = None) -> dict[str, Any]:
@@ -45,7 +40,7 @@ def diagnose(choice: str | None = None) -> dict[str, Any]:
         "backend": _tried(lambda: backend.set_backend(choice), problems),
         "devices": None if problems else _tried(backend.devices, problems),
         "images": _tried(_read_back, problems),
-        "export": {name: _missing(needs) or "ready" for name, needs in _EXPORTS.items()},
+        "export": {name: _missing(needs) or "ready" for name, needs in NEEDS.items()},
         "problems": problems,
     }
 

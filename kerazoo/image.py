@@ -127,6 +127,8 @@ def images_below(folder: Path) -> list[Path]:
 
 def _images_of(path: str) -> list[Path]:
     if Path(path).is_dir():
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise UserError(f"the folder {path} cannot be read", "change its permissions")
         return images_below(Path(path))
     if Path(path).exists():
         return [Path(path)]

@@ -6,6 +6,8 @@ The names are loaded on first use, so importing this module imports no backend.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from kerazoo.backend import set_backend
+
 if TYPE_CHECKING:
     from kerazoo.families.fcn.model import fcn
     from kerazoo.families.unet.model import unet
@@ -17,6 +19,7 @@ __all__ = ["fcn", "unet", "unetpp"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    set_backend()
     return getattr(importlib.import_module(f"kerazoo.families.{name}.model"), name)
 
 

@@ -35,6 +35,8 @@ def predict(
     """
     family, tile = run.recipe.family, tile or run.recipe.tile
     forward = backend.forward(run.deployed)
+    if any(path.resolve().parent == output.resolve() for path in paths):
+        raise UserError(f"{output} holds the photographs themselves", "choose another --output")
     make_folder(output)
     for path, stem in zip(paths, _stems(paths), strict=True):
         try:

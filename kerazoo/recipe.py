@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import os
 import runpy
 from collections.abc import Sequence
 from pathlib import Path
@@ -119,7 +120,9 @@ def source(recipe: Recipe, assignments: Sequence[str], data: str | None = None) 
     changes = {key[5:]: value for key, value in parsed(assignments).items() if key.startswith("data.")}
     if data is not None:
         plain.check_names(Folder, changes, "data")
-        return plain.build(Folder, {"path": data} | changes, "data")
+        before = plain.fields(recipe.data) if isinstance(recipe.data, Folder) else {}
+        meaning = {key: before[key] for key in ("classes", "void") if key in before}  # of the masks' values
+        return plain.build(Folder, meaning | {"path": os.path.abspath(data)} | changes, "data")
     return plain.replace(recipe.data, changes, "data") if changes else recipe.data
 
 

@@ -67,6 +67,11 @@ def save(folder: Path, state: State, variables: dict[str, list["keras.Variable"]
         shutil.rmtree(old, ignore_errors=True)
 
 
+def points(folder: Path) -> list[Path]:
+    """Return the resume points in a run's `resume` folder, newest first."""
+    return sorted(folder.glob("step-*"), reverse=True)
+
+
 def restore(folder: Path, variables: dict[str, list["keras.Variable"]]) -> State:
     """Assign the newest readable resume point to `variables` and return its state.
 
@@ -76,17 +81,17 @@ def restore(folder: Path, variables: dict[str, list["keras.Variable"]]) -> State
     Raises:
         UserError: there are resume points, but none can be read or fits.
     """
-    points = sorted(folder.glob("step-*"), reverse=True)
-    for point in points:
+    found = points(folder)
+    for point in found:
         try:
             state = State(**json.loads((point / "state.json").read_text(encoding="utf-8")))
-            with np.load(point / "arrays.npz", allow_pickle=False) as stored:
+            with open(point / "arrays.npz", "rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {key: stored[key] for key in stored.files}
         except (OSError, ValueError, TypeError, zipfile.BadZipFile):
             continue
         _assign(arrays, variables, point)
         return state
-    if points:
+    if found:
         raise UserError(f"no resume point in {folder} can be read", "start again with --init RUN")
     return State()
 

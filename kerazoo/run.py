@@ -73,9 +73,14 @@ def create_run(recipe: Recipe, folder: Path, network: "keras.Model") -> Run:
     """
     if folder.exists():
         raise taken(folder)
+    if "<run_path>" in (text := json.dumps(plain.to_plain(recipe))):
+        raise UserError(
+            "the recipe file defines settings of its own, which no run could be opened with",
+            "move the class into a module that can be imported",
+        )
     with whole_folder(folder) as partial:
         run = Run(partial, recipe)
-        run.write_json("recipe.json", plain.to_plain(recipe))
+        run.write_json("recipe.json", json.loads(text))
         run.write_json("environment.json", environment(recipe))
         save_weights(network, partial / WEIGHTS)
     return Run(folder, recipe)

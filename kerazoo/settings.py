@@ -10,6 +10,7 @@ imported, and only those made by `settings` are accepted.
 import dataclasses
 import difflib
 import importlib
+import inspect
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -159,13 +160,13 @@ def _find(name: str, modules: tuple[str, ...]) -> type:
     if module.split(".")[0] not in modules:
         raise UserError(
             f"settings name the class {name!r} from outside kerazoo",
-            f"if you trust it, name its module: --module {module.split('.')[0]}",
+            "if you trust it, open it from Python: kerazoo.open_run(path, modules=(...,))",
         )
     try:
         found = getattr(importlib.import_module(module), attribute, None)
     except ImportError:
         found = None
-    if not isinstance(found, type) or not is_settings(found):
+    if not isinstance(found, type) or not is_settings(found) or inspect.isabstract(found):
         raise UserError(f"settings name an unknown class {name!r}", "was the run made by a newer kerazoo?")
     return found
 

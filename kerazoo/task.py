@@ -138,4 +138,4 @@ class Task(ABC):
 
     def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return `{variable path: array}` for a published checkpoint's `{key: array}`."""
-        raise NotImplementedError(f"{type(self).__name__} has no importer")
+        raise UserError(f"{type(self).__name__} has no importer", "see docs/checkpoints.md for what has one")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import backend, resume
+from kerazoo import backend, resume, settings
 from kerazoo.data.loader import Feed, Remembered, stream
 from kerazoo.errors import UserError
 from kerazoo.files import atomic_text
@@ -16,7 +16,7 @@ from kerazoo.progress import Progress
 from kerazoo.recipe import Recipe
 from kerazoo.report import curves, json_line, sample_sheet
 from kerazoo.resume import State
-from kerazoo.run import WEIGHTS, Run, create_run, open_run, save_weights, taken
+from kerazoo.run import WEIGHTS, Run, create_run, load_weights, open_run, save_weights, taken
 from kerazoo.task import Sample
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
 
     if folder.exists():
         raise taken(folder)
-    _check_classes(recipe)
+    _check(recipe)
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(recipe.precision)
     try:
@@ -135,7 +135,16 @@ def initialise(network: "keras.Model", init: Run) -> str:
     return f"weights from {init.folder}" + (f", new: {', '.join(fresh)}" if fresh else "")
 
 
-def _check_classes(recipe: Recipe) -> None:
+def _check(recipe: Recipe) -> None:
+    """Refuse what would fail only after a while."""
+    for split in ("train", "val"):
+        if len(recipe.data.samples(split)) == 0:
+            raise UserError(f"the data have no {split} samples", "train needs both: see data.validation")
+    scores = [
+        name for name, value in recipe.family.evaluate([]).items() if not isinstance(value, dict | list)
+    ]
+    if recipe.monitor not in scores:
+        raise UserError(f"unknown score monitor={recipe.monitor}", settings.nearest(recipe.monitor, scores))
     names = recipe.data.class_names()
     if len(names) != len(recipe.family.class_names()):
         raise UserError(
@@ -150,8 +159,6 @@ def _longer(run: Run, epochs: int) -> Run:
         raise UserError(
             f"{run.folder} is to be trained for {run.recipe.epochs} epochs already", "give a larger --epochs"
         )
-    from kerazoo import settings
-
     longer = Run(run.folder, dataclasses.replace(run.recipe, epochs=epochs))
     longer.write_json("recipe.json", settings.to_plain(longer.recipe))
     (run.folder / "metrics.json").unlink(missing_ok=True)
@@ -170,6 +177,8 @@ def _started(run: Run, network: "keras.Model", progress: Progress) -> Training:
     objective.compile(optimizer=optimizer, jit_compile=backend.jit_training())
     optimizer.build(objective.trainable_variables)
     variables = {"network": network.variables, "optimizer": optimizer.variables}
+    if not resume.points(run.folder / "resume"):
+        load_weights(network, run.folder / WEIGHTS)
     state = resume.restore(run.folder / "resume", variables)
     if state.factor != 1.0:
         optimizer.inner_optimizer.learning_rate = _rates(recipe, steps, state.factor)
@@ -191,6 +200,8 @@ def _rates(
 def _finish(training: Training) -> Run:
     """Train to the end, write the scores of the best weights, and return the run."""
     state, recipe = training.state, training.recipe
+    if state.step == 0:  # before anything changes the weights that the run was made with
+        resume.save(training.run.folder / "resume", state, training.variables())
     with training.progress.bar(training.total_steps, state.step, recipe.batch):
         while state.step < training.total_steps and not state.stopped:
             _advance(training)
@@ -275,8 +286,15 @@ def _close_epoch(training: Training) -> None:
         sample_sheet(training.run.folder / "samples.png", recipe.family, pictures)
     state.rows.append(row)
     atomic_text(training.run.folder / "log.jsonl", "".join(json_line(r) for r in state.rows))
+    scalars = {key: value for key, value in row.items() if isinstance(value, float)}
+    backend.tensorboard(training.run.folder / "tensorboard", state.step, scalars | _score(row, recipe))
     curves(training.run.folder / "curves.png", state.rows, recipe.monitor)
     training.progress.epoch(row, recipe.epochs, recipe.monitor)
+
+
+def _score(row: dict[str, Any], recipe: Recipe) -> dict[str, float]:
+    score = row.get("validation", {}).get(recipe.monitor)
+    return {} if score is None else {f"validation/{recipe.monitor}": score}
 
 
 def _row(training: Training) -> dict[str, Any]:

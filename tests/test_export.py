@@ -274,3 +274,17 @@ def test_errors_of_the_other_process_are_told_in_one_line(run, monkeypatch):
     shutil.copy(run.folder / "recipe.json", weights)
     with pytest.raises(UserError, match="model.weights.h5 does not hold this network's weights"):
         export(run, "savedmodel")
+
+
+def test_nothing_is_imported_from_the_current_folder(tmp_path, monkeypatch):
+    pytest.importorskip("tensorflow")
+    from kerazoo.export.worker import write_in_subprocess
+
+    (tmp_path / "json.py").write_text("raise SystemExit('a stranger was executed')\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="not a run|missing|recipe"):
+        write_in_subprocess(
+            Run(tmp_path / "none", Recipe(family=TINY["unetpp"], data=Cells())),
+            "savedmodel",
+            tmp_path / "out",
+        )

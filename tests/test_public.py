@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import kerazoo
-from kerazoo import errors
+from kerazoo import backend, errors
 
 VERBS = ["convert", "evaluate", "export", "predict", "train"]
 
@@ -62,3 +63,20 @@ def test_user_error_is_public():
 def test_light_modules_load_nothing_heavy(code):
     heavy = {"keras", "tensorflow", "torch", "jax", "cv2", "grain", "matplotlib"}
     assert not loaded_by(code) & heavy
+
+
+def test_the_library_finds_the_installed_backend_by_itself(tmp_path):
+    code = (
+        "import sys, os; os.environ.pop('KERAS_BACKEND', None)\n"
+        "import importlib.util as util; find = util.find_spec\n"
+        "import kerazoo.backend as backend\n"
+        "backend.installed = lambda: [backend_name]\n"
+        "import kerazoo; kerazoo.models.unetpp\n"
+        "import keras; assert keras.config.backend() == backend_name, keras.config.backend()\n"
+    )
+    for name in backend.installed():
+        done = subprocess.run(
+            [sys.executable, "-c", f"backend_name = {name!r}\n{code}"],
+            env=os.environ | {"KERAS_HOME": str(tmp_path)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr

@@ -18,6 +18,10 @@ _REACH = 5.0
 """In units of sigma: a gap wider than this adds less than w0 * exp(-_REACH^2 / 2) = 4e-6 w0."""
 
 
+MOST = 100.0
+"""Where balancing stops: a class of a few pixels would otherwise outweigh its image by thousands."""
+
+
 @settings
 class BorderWeights:
     """The weight map w = w_c + w0 exp(-(d1 + d2)^2 / (2 sigma^2)).
@@ -85,7 +89,7 @@ def cached_border_weights(instances: np.ndarray, settings: BorderWeights) -> np.
     computed anew; a cache that cannot be written is done without.
     """
     options = (settings.w0, settings.sigma, settings.balance)
-    head = repr((1, instances.shape, instances.dtype.str, *options)).encode()
+    head = repr((2, instances.shape, instances.dtype.str, *options)).encode()
     key = hashlib.sha256(head + np.ascontiguousarray(instances).tobytes()).hexdigest()
     folder = Path(os.environ.get("KERAZOO_CACHE") or Path.home() / ".cache" / "kerazoo")
     path = folder / "border" / f"{key}.npy"
@@ -112,7 +116,8 @@ def _class_weights(background: np.ndarray) -> np.ndarray:
     share = background.mean(dtype="float64")
     if share in (0, 1):
         return np.ones(background.shape, "float32")
-    return np.where(background, 0.5 / share, 0.5 / (1 - share)).astype("float32")
+    weights = np.where(background, 0.5 / share, 0.5 / (1 - share))
+    return np.minimum(weights, MOST).astype("float32")
 
 
 def _boxes(instances: np.ndarray) -> list[tuple[int, tuple[int, int, int, int]]]:

@@ -26,6 +26,8 @@ class Report:
         classes: name -> share of the labelled pixels.
         void: share of all pixels that are unlabelled.
         problems: a line each, naming the file; nothing should be trained on before they are mended.
+        warnings: a line each about what only the user can judge, such as an image in two splits
+            (blank tiles are alike, copies make a score too good).
     """
 
     splits: dict[str, int]
@@ -34,6 +36,7 @@ class Report:
     classes: dict[str, float]
     void: float
     problems: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """Return the report as JSON-ready data."""
@@ -54,6 +57,7 @@ class Report:
         told = [f"{name:<{width}}  {text}" for name, text in rows]
         return [
             *told,
+            *(f"warning: {line}" for line in self.warnings),
             *self.problems,
             f"{len(self.problems) or 'no'} problem{'s' * (len(self.problems) != 1)}",
         ]
@@ -81,7 +85,7 @@ def check(source: Source, progress: Callable[[int, int], None] | None = None) ->
         splits, errors = source.survey()
         names = source.class_names()
     except UserError as error:
-        return _report([], (), [str(error)])
+        return _report([], (), [str(error)], [])
     places = [(split, samples, i) for split, samples in splits.items() for i in range(len(samples))]
     seen: list[_Seen] = []
     problems = [str(error) for error in errors]
@@ -93,7 +97,7 @@ def check(source: Source, progress: Callable[[int, int], None] | None = None) ->
                 problems.append(str(found))
             if progress:
                 progress(count, len(places))
-    return _report(seen, names, problems + _twins(seen))
+    return _report(seen, names, problems, _twins(seen))
 
 
 def _look(place: tuple[Split, Sequence[Sample], int]) -> _Seen | UserError:
@@ -126,7 +130,9 @@ def _twins(seen: Sequence[_Seen]) -> list[str]:
     return lines
 
 
-def _report(seen: Sequence[_Seen], names: Sequence[str], problems: Sequence[str]) -> Report:
+def _report(
+    seen: Sequence[_Seen], names: Sequence[str], problems: Sequence[str], warnings: Sequence[str]
+) -> Report:
     sizes = Counter(one.size for one in seen)
     by_area = sorted(sizes, key=lambda size: (size[0] * size[1], size))
     pixels = np.sum([one.labels for one in seen], axis=0) if seen else np.zeros(VOID + 1, int)
@@ -140,4 +146,5 @@ def _report(seen: Sequence[_Seen], names: Sequence[str], problems: Sequence[str]
         classes={name: float(pixels[label] / labelled) for label, name in enumerate(names)},
         void=float(pixels[VOID] / max(int(pixels.sum()), 1)),
         problems=tuple(problems),
+        warnings=tuple(warnings),
     )

@@ -92,6 +92,8 @@ class Classes:
     def _packed(self, codes: np.ndarray, path: Path) -> np.ndarray:
         if not self._coloured:
             return as_numbers(codes, path)
+        if codes.dtype != np.uint8:
+            raise UserError(f"{path} has 16 bits, the classes are told by colours", _REMEDY)
         if codes.ndim == 2:
             codes = np.dstack([codes] * 3)
         return codes.astype("int32") @ np.array([2**16, 2**8, 1], "int32")

@@ -1,5 +1,6 @@
 """Which files of a folder belong together, and to which split."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,8 @@ def split_folders(root: Path) -> dict[Split, Path]:
     named = {
         split: root / name for split, names in _FOLDERS.items() for name in names if (root / name).is_dir()
     }
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise UserError(f"data folder {root} cannot be read", "change its permissions")
     if not any(root.iterdir()):
         raise UserError(f"data folder {root} is empty", _layout(root))
     return (

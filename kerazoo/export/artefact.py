@@ -4,7 +4,6 @@ import contextlib
 import datetime
 import hashlib
 import importlib
-import importlib.metadata
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import keras
 
 import kerazoo
-from kerazoo import settings
+from kerazoo import backend, settings
 from kerazoo.export import NEEDS, RECORD
 from kerazoo.export.verify import tolerance, verified
 from kerazoo.files import atomic_text, whole_file, whole_folder
@@ -69,8 +68,7 @@ def _described(run: Run, format: str, model: keras.Model) -> dict[str, Any]:  # 
         "outputs": {name: list(x.shape) for name, x in model.output.items()},
         "dtype": "float32",
         "values": "images 0..255; the graph itself normalises them; null stands for any size",
-        "versions": {"kerazoo": kerazoo.__version__}
-        | {name: importlib.metadata.version(name) for name in used},
+        "versions": {"kerazoo": kerazoo.__version__} | {name: backend.version(name) for name in used},
         "made": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
     }
 

@@ -73,4 +73,4 @@ def _largest_difference(expected: dict[str, np.ndarray], found: dict[str, np.nda
     shapes = [{name: value.shape for name, value in outputs.items()} for outputs in (expected, found)]
     if shapes[0] != shapes[1]:
         return float("inf")
-    return float(max(np.abs(found[name] - value).max() for name, value in expected.items()))
+    return float(np.max([np.abs(found[name] - value).max() for name, value in expected.items()]))

@@ -31,10 +31,10 @@ def write_in_subprocess(run: Run, format: str, output: Path) -> Path:  # noqa: A
     here = {
         "KERAS_BACKEND": "tensorflow",
         "CUDA_VISIBLE_DEVICES": "-1",
-        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
     }
     child = subprocess.run(
-        [sys.executable, "-m", "kerazoo.export.worker"],
+        [sys.executable, "-P", "-m", "kerazoo.export.worker"],
         input=json.dumps(order),
         capture_output=True,
         text=True,

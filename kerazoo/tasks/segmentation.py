@@ -10,7 +10,7 @@ from pydantic import Field
 
 from kerazoo.errors import UserError
 from kerazoo.placement import Placement, mirrored_window
-from kerazoo.settings import settings
+from kerazoo.settings import replace, settings
 from kerazoo.task import Task
 
 if TYPE_CHECKING:
@@ -101,14 +101,14 @@ class Segmentation(Task):
         classes = self.classes if len(names) == 2 and self.classes <= 2 else len(names)
         classes = 1 if len(names) == 2 and self.classes > 2 else classes
         weights = self.class_weights if len(names) == max(self.classes, 2) else None
-        return dataclasses.replace(self, classes=classes, names=tuple(names), class_weights=weights)
+        return replace(self, {"classes": classes, "names": tuple(names), "class_weights": weights}, "family")
 
     def adopting(self, found: dict[str, Any]) -> Self:
         """Return this family with settings found in a checkpoint; names stay where they still fit."""
         labels = max(found["classes"], 2)
         names = self.names if len(self.names) == labels else ()
         weights = self.class_weights if len(self.class_weights or ()) == labels else None
-        return dataclasses.replace(self, **found, names=names, class_weights=weights)
+        return replace(self, {**found, "names": names, "class_weights": weights}, "family")
 
     def class_names(self) -> tuple[str, ...]:
         """Return a name for every label."""

@@ -126,6 +126,9 @@ def test_truncated_jpeg(data, tmp_path):
         (["--set", "epochs=many"], "epochs: input should be a valid integer"),
         (["--set", "family.classes=5"], "family: 2 names for 5 classes"),
         (["--set", "augmentation.crop=[32]"], "augmentation.crop"),
+        (["--seed", "3000000000"], "seed: input should be less than"),
+        (["--set", "monitor=miou"], "did you mean 'mean_iou'"),
+        (["--set", "data.validation=0"], "no val samples"),
     ],
 )
 def test_settings(arguments, expected, data, tmp_path):
@@ -151,6 +154,32 @@ def test_checkpoint_of_another_architecture(tmp_path):
     line = kerazoo("convert", "unetpp-tiny", tmp_path / "other.npz", "--output", tmp_path / "run")
     assert "stem" in line or "conv0_0" in line
     assert not (tmp_path / "run").exists()
+
+
+def test_family_without_an_importer(tmp_path):
+    np.savez(tmp_path / "some.npz", a=np.zeros(3))
+    assert "no importer" in kerazoo(
+        "convert", "unet-tiny", tmp_path / "some.npz", "--output", tmp_path / "run"
+    )
+
+
+def test_recipe_with_a_family_of_its_own(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import dataclasses\n"
+        "from kerazoo.families.unetpp import UNetPlusPlus\n"
+        "from kerazoo.recipe import load_recipe\n"
+        "from kerazoo.settings import settings\n"
+        "@settings\n"
+        "class Mine(UNetPlusPlus):\n"
+        "    pass\n"
+        "recipe = dataclasses.replace(load_recipe('unetpp-tiny'), family=Mine(classes=3, filters=(2, 4)))\n"
+    )
+    line = kerazoo("train", tmp_path / "mine.py", "--output", tmp_path / "run")
+    assert "module that can be imported" in line
+
+
+def test_predictions_do_not_land_among_the_photographs(run, data):
+    assert "choose another --output" in kerazoo("predict", run, data / "images", "--output", data / "images")
 
 
 def test_not_a_run(tmp_path, data):

@@ -77,12 +77,15 @@ def test_every_problem_is_told_and_the_rest_is_counted(good):
     assert report.lines()[-1] == "6 problems"
 
 
-def test_one_image_in_two_splits_is_a_problem(good):
+def test_one_image_in_two_splits_is_a_warning(good):
     write(good / "train", "same.png", seed=5)
     write(good / "train", "again.png", seed=5)
     write(good / "val", "other.png", seed=5)
-    (problem,) = check(Folder(path=str(good))).problems
-    assert "again.png (train) and val/other.png (val) are the same image" in problem
+    report = check(Folder(path=str(good)))
+    (warning,) = report.warnings
+    assert "again.png (train) and val/other.png (val) are the same image" in warning
+    assert not report.problems
+    assert f"warning: {warning}" in report.lines()
 
 
 def test_what_cannot_be_used_at_all_is_one_problem(tmp_path):

@@ -87,7 +87,7 @@ def check(manifest_path, arrays_path):
     assert trainable(model) == manifest["params"] - fixed(manifest)
     found.load(model, weights.state(manifest))
     deviations = errors(model, found, manifest, arrays_path)
-    assert max(deviations.values()) <= TOLERANCE, deviations
+    assert np.max(list(deviations.values())) <= TOLERANCE, deviations
     return deviations
 
 
