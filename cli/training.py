@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def run(recipe: str | None, resume: str | None, **options: Any) -> None:
     """Train or resume, and print where everything is and the next commands."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    folder = Path(resume) if resume else _output(recipe, options["output"])
+    folder = _run_folder(resume) if resume else _output(recipe, options["output"])
     try:
         done = _resumed(folder, **options) if resume else _started(recipe or "", folder, **options)
     except KeyboardInterrupt:
@@ -24,6 +24,12 @@ def run(recipe: str | None, resume: str | None, **options: Any) -> None:
         raise
     scores = done.read_json("metrics.json")
     click.echo(summary(folder, scores, done.recipe.monitor))
+
+
+def _run_folder(name: str) -> Path:
+    from kerazoo.run import find_run
+
+    return find_run(name).folder
 
 
 def _output(recipe: str | None, output: str | None) -> Path:

@@ -94,6 +94,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed left behind in `folder`."""
+    for path in folder.glob(".*"):
+        if re.match(r"\.([0-9a-f]{32}\.|.*\.[0-9a-f]{32}\.tmp$)", path.name):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else _discard(path)
+
+
 def make_folder(path: Path) -> None:
     """Make a folder with its parents, unless it exists.
 

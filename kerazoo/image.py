@@ -133,7 +133,7 @@ def _images_of(path: str) -> list[Path]:
     if Path(path).exists():
         return [Path(path)]
     if not glob.has_magic(path):
-        raise UserError(f"{path} does not exist", "check the path")
+        return [Path(path)]  # missing: told when it is read, so that it stops no other
     # Path.glob knows no absolute patterns.
     matches = [Path(match) for match in sorted(glob.glob(path, recursive=True), key=natural)]
     nested = (images_below(m) if m.is_dir() else [m] for m in matches)

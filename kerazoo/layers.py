@@ -110,6 +110,14 @@ def norm_act(x: keras.KerasTensor, *, name: str, activation: str | None = "relu"
     return layers.Activation(activation, name=f"{name}_act")(x) if activation else x
 
 
+def dropout(x: keras.KerasTensor, rate: float, *, name: str) -> keras.KerasTensor:
+    """Drop elements while training, by a random state of its own.
+
+    Without a seed Keras on torch draws from torch's global generator, which no resume point holds.
+    """
+    return layers.Dropout(rate, seed=random.randrange(2**31), name=name)(x)
+
+
 # --- resizing ------------------------------------------------------------------------
 
 

@@ -100,7 +100,9 @@ class Optimizer:
             "sgd": lambda: keras.optimizers.SGD(momentum=self.momentum, nesterov=self.momentum > 0, **common),
             "rmsprop": lambda: keras.optimizers.RMSprop(momentum=self.momentum, **common),
             "adam": lambda: keras.optimizers.Adam(beta_1=self.beta_1, **common),
-            "adamw": lambda: keras.optimizers.AdamW(beta_1=self.beta_1, **common),
+            "adamw": lambda: keras.optimizers.AdamW(
+                beta_1=self.beta_1, **common | {"weight_decay": self.weight_decay}
+            ),
         }[self.name]()
         scale, growth = (2.0**15, 2000) if mixed else (1.0, 2**30)
         return keras.optimizers.LossScaleOptimizer(inner, initial_scale=scale, dynamic_growth_steps=growth)
@@ -117,8 +119,8 @@ def learning_rate(
     Args:
         rate: after warm-up.
         schedule: its kind and parameters.
-        updates: weight updates of the whole training.
-        warmup: updates of linear warm-up among them.
+        updates: steps of the whole training (Keras counts batches, also those it accumulates).
+        warmup: steps of linear warm-up among them.
     """
     import keras
     import numpy as np

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from kerazoo import backend
 from kerazoo.errors import UserError
 from kerazoo.files import make_folder, unwritable
 from kerazoo.image import read_image, write_image
@@ -34,7 +33,6 @@ def predict(
         UserError: the run cannot predict, or nothing can be written to `output`.
     """
     family, tile = run.recipe.family, tile or run.recipe.tile
-    forward = backend.forward(run.deployed)
     if any(path.resolve().parent == output.resolve() for path in paths):
         raise UserError(f"{output} holds the photographs themselves", "choose another --output")
     make_folder(output)

@@ -117,7 +117,7 @@ def summary(name: str) -> str:
 
 def source(recipe: Recipe, assignments: Sequence[str], data: str | None = None) -> Source:
     """Return the recipe's data after `--data` and `--set data.KEY=VALUE`; no file is read."""
-    changes = {key[5:]: value for key, value in parsed(assignments).items() if key.startswith("data.")}
+    changes = {key.removeprefix("data."): value for key, value in parsed(assignments).items()}
     if data is not None:
         plain.check_names(Folder, changes, "data")
         before = plain.fields(recipe.data) if isinstance(recipe.data, Folder) else {}
@@ -150,7 +150,7 @@ def overridden(recipe: Recipe, assignments: Sequence[str], data: str | None = No
     Raises:
         UserError: a malformed assignment, an unknown key or a wrong value, unusable data.
     """
-    changed = source(recipe, assignments, data)
+    changed = source(recipe, [a for a in assignments if a.startswith("data.")], data)
     if changed is not recipe.data:
         family = recipe.family.for_classes(changed.class_names())
         recipe = dataclasses.replace(recipe, data=changed, family=family)

@@ -33,6 +33,7 @@ class State:
         plateau: validations since the last gain or cut, for the plateau schedule.
         rows: the log.
         stopped: why the training ended before its last epoch.
+        bad: steps with non-finite gradients in a row.
     """
 
     step: int = 0
@@ -44,6 +45,7 @@ class State:
     plateau: int = 0
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     stopped: str | None = None
+    bad: int = 0
 
 
 def save(folder: Path, state: State, variables: dict[str, list["keras.Variable"]]) -> None:

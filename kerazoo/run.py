@@ -125,7 +125,7 @@ def find_run(name: str, modules: tuple[str, ...] = (), runs: Path = Path("runs")
     if not found:
         raise UserError(f"{name}: no such run folder, and no run of a recipe {stem!r} under {runs}/",
                         f"train one first: kerazoo train {stem}")  # fmt: skip
-    return open_run(max(found, key=lambda folder: folder.stat().st_mtime), modules)
+    return open_run(max(found, key=lambda folder: folder.name), modules)
 
 
 def with_settings(run: Run, assignments: Sequence[str], data: str | None = None) -> Run:
@@ -134,7 +134,9 @@ def with_settings(run: Run, assignments: Sequence[str], data: str | None = None)
     The family's classes stay what was trained, whatever the data hold.
     """
     changes = {key: value for key, value in parsed(assignments).items() if not key.startswith("data.")}
-    recipe = dataclasses.replace(run.recipe, data=source(run.recipe, assignments, data))
+    recipe = dataclasses.replace(
+        run.recipe, data=source(run.recipe, [a for a in assignments if a.startswith("data.")], data)
+    )
     return Run(run.folder, plain.replace(recipe, changes) if changes else recipe)
 
 

@@ -83,7 +83,10 @@ def replace(value: Any, changes: dict[str, Any], where: str = "") -> Any:
             direct[head] = new
     for head, inner in nested.items():
         path = ".".join(filter(None, [where, head]))
-        direct[head] = replace(direct.get(head, getattr(value, head)), inner, path)
+        given = direct.pop(head, {})
+        if not isinstance(given, dict):
+            raise UserError(f"{path} is set both whole and in parts", "set one or the other")
+        direct[head] = replace(getattr(value, head), given | inner, path)
     return build(type(value), {**fields(value), **direct}, where)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kerazoo import backend, resume, settings
 from kerazoo.data.loader import Feed, Remembered, stream
 from kerazoo.errors import UserError
-from kerazoo.files import atomic_text
+from kerazoo.files import atomic_text, sweep
 from kerazoo.optimizer import learning_rate
 from kerazoo.progress import Progress
 from kerazoo.recipe import Recipe
@@ -100,6 +100,8 @@ def resume_training(folder: Path, *, epochs: int | None = None, progress: Progre
     import keras
 
     run = open_run(folder)
+    sweep(folder)
+    sweep(folder / "resume")
     if epochs is not None:
         run = _longer(run, epochs)
     elif run.read_json("metrics.json") is not None:
@@ -108,7 +110,10 @@ def resume_training(folder: Path, *, epochs: int | None = None, progress: Progre
     keras.utils.set_random_seed(run.recipe.seed)
     keras.config.set_dtype_policy(run.recipe.precision)
     try:
-        return _finish(_started(run, run.recipe.family.build(), progress or Progress()))
+        training = _started(run, run.recipe.family.build(), progress or Progress())
+        if epochs is not None:  # what ended it counts no more
+            training.state.stopped, training.state.stale = None, 0
+        return _finish(training)
     finally:
         keras.config.set_dtype_policy("float32")
 
@@ -145,6 +150,7 @@ def _check(recipe: Recipe) -> None:
     ]
     if recipe.monitor not in scores:
         raise UserError(f"unknown score monitor={recipe.monitor}", settings.nearest(recipe.monitor, scores))
+    _first_batch(recipe)
     names = recipe.data.class_names()
     if len(names) != len(recipe.family.class_names()):
         raise UserError(
@@ -154,14 +160,29 @@ def _check(recipe: Recipe) -> None:
         )
 
 
+def _first_batch(recipe: Recipe) -> None:
+    """Make one batch: what does not stack or fit the network is told before there is a run."""
+    samples = recipe.data.samples("train")
+    batches = stream(samples, recipe.family, recipe.augmentation, batch=recipe.batch, seed=recipe.seed)
+    try:
+        batches[0]
+    except UserError:
+        raise
+    except ValueError as error:
+        if recipe.augmentation.crop is not None:
+            raise
+        raise UserError(f"the images differ in size ({str(error).partition(chr(10))[0][:100]})",
+                        "set augmentation.crop=[height,width]") from None  # fmt: skip
+
+
 def _longer(run: Run, epochs: int) -> Run:
     if epochs <= run.recipe.epochs:
         raise UserError(
             f"{run.folder} is to be trained for {run.recipe.epochs} epochs already", "give a larger --epochs"
         )
     longer = Run(run.folder, dataclasses.replace(run.recipe, epochs=epochs))
+    (run.folder / "metrics.json").unlink(missing_ok=True)  # first: a kill in between is then harmless
     longer.write_json("recipe.json", settings.to_plain(longer.recipe))
-    (run.folder / "metrics.json").unlink(missing_ok=True)
     return longer
 
 
@@ -191,10 +212,8 @@ def _rates(
     recipe: Recipe, epoch_steps: int, factor: float = 1.0
 ) -> "keras.optimizers.schedules.LearningRateSchedule":
     """Return the learning rate of the whole training, after plateaus that multiplied it by `factor`."""
-    accumulate = recipe.optimizer.accumulate
-    updates = epoch_steps * recipe.epochs // accumulate
-    warmup = round(epoch_steps * recipe.schedule.warmup) // accumulate
-    return learning_rate(recipe.optimizer.rate * factor, recipe.schedule, updates, warmup)
+    steps, warmup = epoch_steps * recipe.epochs, round(epoch_steps * recipe.schedule.warmup)
+    return learning_rate(recipe.optimizer.rate * factor, recipe.schedule, steps, warmup)
 
 
 def _finish(training: Training) -> Run:
@@ -238,6 +257,11 @@ def _advance(training: Training) -> None:
     if training.objective.stop_training:
         _stop_for_non_finite(training)
     skipped = steps - (int(inner._iterations) - before)
+    state.bad = state.bad + steps if skipped == steps else 0
+    if state.bad >= SKIPPED_IN_A_ROW:
+        _stop_for_non_finite(training)
+    if training.recipe.precision != "mixed_float16":  # every step left out halved it
+        training.objective.optimizer.dynamic_scale.assign(1.0)
     gained = {name: logs[name][0] * (steps - skipped) for name in training.objective.trackers}
     gained |= {"steps": steps, "skipped": skipped, "seconds": time.perf_counter() - began}
     state.sums = {name: state.sums.get(name, 0.0) + value for name, value in gained.items()}

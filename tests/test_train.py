@@ -163,3 +163,45 @@ def test_a_kill_before_the_first_step_keeps_the_weights_started_from(tmp_path, m
             train(SMALL, tmp_path / "broken", init=first, progress=QUIET)
     broken = resume_training(tmp_path / "broken", progress=QUIET)
     assert log(broken) == log(whole)
+
+
+def test_accumulation_does_not_hurry_the_schedule(tmp_path):
+    plain = train(dataclasses.replace(SMALL, batch=1), tmp_path / "a", progress=QUIET)
+    accumulating = Optimizer(accumulate=4)
+    slow = train(dataclasses.replace(SMALL, batch=1, optimizer=accumulating), tmp_path / "b", progress=QUIET)
+    assert [row["rate"] for row in log(slow)] == pytest.approx([row["rate"] for row in log(plain)])
+    assert log(plain)[0]["rate"] > log(plain)[1]["rate"] > 0
+
+
+def test_non_finite_gradients_stop_trainings_of_short_epochs_too(tmp_path):
+    recipe = dataclasses.replace(SMALL, epochs=40, optimizer=Optimizer(name="sgd", rate=1e38))
+    with pytest.raises(UserError, match="25 steps in a row"):
+        train(recipe, tmp_path / "run", progress=QUIET)
+
+
+def test_a_run_that_stopped_early_can_be_trained_longer(tmp_path):
+    still = Optimizer(name="sgd", rate=1e-12)
+    run = train(
+        dataclasses.replace(SMALL, epochs=6, patience=1, optimizer=still), tmp_path / "run", progress=QUIET
+    )
+    rows = len(log(run))
+    assert rows < 6
+    resume_training(run.folder, epochs=8, progress=QUIET)
+    assert len(log(run)) > rows
+
+
+def test_images_of_different_sizes_need_a_crop(tmp_path):
+    from kerazoo.data.folders import Folder
+    from kerazoo.image import write_image
+
+    for index, side in enumerate((32, 32, 40, 36)):
+        write_image(tmp_path / "data" / "images" / f"{index}.png", np.zeros((side, side, 3), "uint8"))
+        mask = np.zeros((side, side), "uint8")
+        mask[:4] = 255
+        write_image(tmp_path / "data" / "masks" / f"{index}.png", mask)
+    family = dataclasses.replace(SMALL.family, classes=1)
+    data = Folder(path=str(tmp_path / "data"))
+    recipe = dataclasses.replace(SMALL, data=data, family=family, augmentation=Augmentation(), batch=3)
+    with pytest.raises(UserError, match="augmentation.crop"):
+        train(recipe, tmp_path / "run", progress=QUIET)
+    assert not (tmp_path / "run").exists()

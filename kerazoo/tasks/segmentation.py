@@ -93,6 +93,11 @@ class Segmentation(Task):
             raise ValueError(f"{len(self.names)} names for {labels} classes")
         if self.class_weights is not None and len(self.class_weights) != labels:
             raise ValueError(f"class_weights has {len(self.class_weights)} values for {labels} classes")
+        for name in ("mean", "deviation"):
+            if len(getattr(self, name)) not in (1, self.channels):
+                raise ValueError(f"{name} needs one value or one per channel")
+        if min(self.deviation) <= 0 or min(self.class_weights or (1.0,)) < 0:
+            raise ValueError("deviation must be above 0, class_weights not below")
         if not self.losses.active():
             raise ValueError("all losses are 0")
 

@@ -50,7 +50,8 @@ def core_and_margin(task: Segmentation, tile: int) -> tuple[int, int]:
     The core is a multiple of the network's stride: tiles then start on the pooling grid
     of the whole image, and their centres come out the same.
     """
-    margin = task.context() or int(tile * OVERLAP) // task.stride() * task.stride()
+    stride = task.stride()
+    margin = task.context() or max(int(tile * OVERLAP) // stride, 1) * stride
     core = (tile - 2 * margin) // task.stride() * task.stride()
     if core <= 0:
         raise UserError(

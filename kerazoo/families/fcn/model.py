@@ -10,6 +10,7 @@ import keras
 from keras import layers
 
 from kerazoo.layers import Bilinear, BilinearConv2DTranspose, CropLike, HeNormal
+from kerazoo.layers import dropout as drop
 
 VGG16 = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels and convolutions per level
 SKIPS = ((16, "upscore2", "pool4", 5), (8, "upscore_pool4", "pool3", 9))  # stride, upscore, skip, offset
@@ -43,9 +44,9 @@ def fcn(
     image = keras.Input((None, None, channels), name="image")
     pools = _vgg16(image, width)
     x = _conv(pools["pool5"], 4096 * width, 7, "fc6", padding="valid")
-    x = layers.Dropout(dropout, name="drop6")(x)
+    x = drop(x, dropout, name="drop6")
     x = _conv(x, 4096 * width, 1, "fc7")
-    x = layers.Dropout(dropout, name="drop7")(x)
+    x = drop(x, dropout, name="drop7")
 
     score = _score(x, classes, "score_fr")
     for at, upscore, pool, offset in SKIPS:

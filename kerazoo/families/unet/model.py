@@ -8,6 +8,7 @@ from keras import layers
 
 from kerazoo.families.unet.geometry import valid_margin
 from kerazoo.layers import CropLike, HeNormal, MirrorPad, Upsample, norm_act
+from kerazoo.layers import dropout as drop
 
 
 def unet(
@@ -50,7 +51,7 @@ def unet(
             x = layers.MaxPooling2D(2, name=f"pool{level}")(x)
         x = _pair(x, width, padding, norm, name=f"down{level + 1}")
         if level >= deepest - 1 and dropout:
-            x = layers.Dropout(dropout, name=f"dropout{level + 1}")(x)
+            x = drop(x, dropout, name=f"dropout{level + 1}")
         skips.append(x)
 
     for level in reversed(range(deepest)):

@@ -11,6 +11,7 @@ import keras
 from keras import layers
 
 from kerazoo.layers import CropLike, HeNormal, MirrorPad, Upsample, conv_norm_act
+from kerazoo.layers import dropout as drop
 
 
 def unetpp(
@@ -84,7 +85,7 @@ def _pair(x: keras.KerasTensor, filters: int, norm: bool, dropout: float, name: 
     for step in (1, 2):
         x = conv_norm_act(x, filters, norm=norm, bias=True, name=f"{name}_conv{step}")
         if dropout:
-            x = layers.Dropout(dropout, name=f"{name}_dropout{step}")(x)
+            x = drop(x, dropout, name=f"{name}_dropout{step}")
     return x
 
 
