@@ -1,14 +1,19 @@
 """The verb predict: photographs in, pictures, masks and JSON out; one at a time."""
 
+import functools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from kerazoo import backend
 from kerazoo.errors import UserError
 from kerazoo.files import make_folder, unwritable
 from kerazoo.image import read_image, write_image
 from kerazoo.run import Run
+from kerazoo.task import Task
 
 
 def predict(
@@ -25,29 +30,32 @@ def predict(
         tile: window for large photographs; None as the recipe says.
         tta: average over flips and turns.
 
-    Yields:
-        A JSON-ready row per photograph: "image", then "files" and what the task says of the
+    Returns:
+        An iterator: a JSON-ready row per photograph: "image", then "files" and what the task says of the
         result, or "error".
 
     Raises:
         UserError: the run cannot predict, or nothing can be written to `output`.
     """
-    family, tile = run.recipe.family, tile or run.recipe.tile
     if any(path.resolve().parent == output.resolve() for path in paths):
         raise UserError(f"{output} holds the photographs themselves", "choose another --output")
+    forward, family = backend.forward(run.deployed), run.recipe.family
     make_folder(output)
-    for path, stem in zip(paths, _stems(paths), strict=True):
-        try:
-            image = read_image(path)
-        except UserError as error:
-            yield {"image": str(path), "error": str(error)}
-            continue
-        result = family.infer(forward, image, tile=tile, tta=tta)
-        overlay = output / f"{stem}_overlay.png"
-        files = family.save(result, output / stem)
-        write_image(overlay, family.draw(image, result))
-        row = {"image": str(path), "height": image.shape[0], "width": image.shape[1]}
-        yield row | {"files": [str(file) for file in [*files, overlay]]} | family.describe(result)
+    infer = functools.partial(family.infer, forward, tile=tile or run.recipe.tile, tta=tta)
+    return (_row(family, infer, path, output / stem) for path, stem in zip(paths, _stems(paths), strict=True))
+
+
+def _row(task: Task, infer: Callable[[np.ndarray], Any], path: Path, stem: Path) -> dict[str, Any]:
+    try:
+        image = read_image(path)
+    except UserError as error:
+        return {"image": str(path), "error": str(error)}
+    result = infer(image)
+    overlay = stem.with_name(f"{stem.name}_overlay.png")
+    files = [*task.save(result, stem), overlay]
+    write_image(overlay, task.draw(image, result))
+    row = {"image": str(path), "height": image.shape[0], "width": image.shape[1]}
+    return row | {"files": [str(file) for file in files]} | task.describe(result)
 
 
 def write_rows(rows: Iterable[dict[str, Any]], path: Path) -> Iterator[dict[str, Any]]:

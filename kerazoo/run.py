@@ -134,9 +134,8 @@ def with_settings(run: Run, assignments: Sequence[str], data: str | None = None)
     The family's classes stay what was trained, whatever the data hold.
     """
     changes = {key: value for key, value in parsed(assignments).items() if not key.startswith("data.")}
-    recipe = dataclasses.replace(
-        run.recipe, data=source(run.recipe, [a for a in assignments if a.startswith("data.")], data)
-    )
+    about_data = [text for text in assignments if text.startswith("data.")]
+    recipe = dataclasses.replace(run.recipe, data=source(run.recipe, about_data, data))
     return Run(run.folder, plain.replace(recipe, changes) if changes else recipe)
 
 
