@@ -220,9 +220,15 @@ def test_images_are_found_in_natural_order(tmp_path):
     assert sorted(["a10", "a9b", "b1", "a9"], key=natural) == ["a9", "a9b", "a10", "b1"]
 
 
+def test_a_missing_file_is_left_to_the_reader(tmp_path):
+    (found,) = find_images([str(tmp_path / "missing.png")])
+    with pytest.raises(UserError, match=r"missing\.png"):
+        read_image(found)
+
+
 def test_finding_nothing_is_an_error(tmp_path):
     (tmp_path / "empty").mkdir()
-    for path in (tmp_path / "missing", tmp_path / "empty", tmp_path / "*.png"):
+    for path in (tmp_path / "empty", tmp_path / "*.png"):
         with pytest.raises(UserError, match=path.name.replace("*", r"\*")):
             find_images([path])
 
