@@ -105,8 +105,9 @@ def resume_training(folder: Path, *, epochs: int | None = None, progress: Progre
     if epochs is not None:
         run = _longer(run, epochs)
     elif run.read_json("metrics.json") is not None:
-        raise UserError(f"{folder} has finished its {run.recipe.epochs} epochs",
-                        "to train longer add --epochs N with a larger N")  # fmt: skip
+        raise UserError(
+            f"the training in {folder} has ended", "to train longer add --epochs N with a larger N"
+        )
     keras.utils.set_random_seed(run.recipe.seed)
     keras.config.set_dtype_policy(run.recipe.precision)
     try:
