@@ -75,3 +75,12 @@ def backend_option(command: Callable) -> Callable:
         expose_value=False,
         help="Run on this backend [default: KERAS_BACKEND, else the first installed].",
     )(command)
+
+
+def set_option(example: str) -> Callable[[Callable], Callable]:
+    """Give a command the repeatable `--set KEY=VALUE`, as `assignments`."""
+    told = f"Replace a setting, such as {example}."
+    return click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help=told)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -4,20 +4,14 @@ from pathlib import Path
 
 import click
 
-from kerazoo.cli import backend_option
+from kerazoo.cli import backend_option, set_option
 
 
 @click.command("convert")
 @click.argument("recipe")
 @click.argument("checkpoint", type=Path)
 @click.option("--output", type=Path, required=True, metavar="RUN", help="Run folder to make.")
-@click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Replace a setting, such as family.names.",
-)
+@set_option("family.names=[]")
 @backend_option
 def command(recipe: str, checkpoint: Path, output: Path, assignments: tuple[str, ...]) -> None:
     """Read CHECKPOINT (.safetensors, .pth, .npz) into the network of RECIPE; every key must fit."""

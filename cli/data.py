@@ -4,6 +4,8 @@ import json
 
 import click
 
+from kerazoo.cli import json_option, set_option
+
 
 @click.group("data")
 def command() -> None:
@@ -13,10 +15,8 @@ def command() -> None:
 @command.command("check")
 @click.argument("recipe")
 @click.option("--data", "folder", metavar="DIR", help="The data set; the recipe's own by default.")
-@click.option(
-    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Replace a setting, such as data.void."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@set_option("data.void=11")
+@json_option
 def check(recipe: str, folder: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
     """Read every file that RECIPE would train on; exit code 2 where something is wrong."""
     from kerazoo.data.check import check as check_source

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from kerazoo.cli import backend_option
+from kerazoo.cli import backend_option, json_option, set_option
 
 
 @click.command("evaluate")
@@ -14,10 +14,8 @@ from kerazoo.cli import backend_option
 @click.option("--split", type=click.Choice(["train", "val", "test"]), default="val", show_default=True)
 @click.option("--tile", type=click.IntRange(min=1), metavar="N", help="Predict in windows of N pixels.")
 @click.option("--tta", is_flag=True, help="Average over flips and quarter turns.")
-@click.option(
-    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Replace a setting of the run."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@set_option("family.mode=fast")
+@json_option
 @backend_option
 def command(
     run: str, data: str, split: Any, tile: int, tta: bool, assignments: tuple[str, ...], as_json: bool

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kerazoo.cli import set_option
+
 if TYPE_CHECKING:
     from kerazoo.export import Format
 
@@ -21,13 +23,7 @@ if TYPE_CHECKING:
     help="savedmodel is for TensorFlow Serving, onnx for ONNX Runtime, litert for phones, keras for Python.",
 )
 @click.option("--output", type=Path, metavar="DIR", help="Folder to write to [default: RUN/export].")
-@click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Replace a setting, such as family.mode=fast.",
-)
+@set_option("family.mode=fast")
 @click.option("--json", "as_json", is_flag=True, help="Print what export.json says of it.")
 def command(
     run: str, kind: "Format", output: Path | None, assignments: tuple[str, ...], as_json: bool

@@ -4,9 +4,11 @@ import json
 
 import click
 
+from kerazoo.cli import json_option
+
 
 @click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def command(as_json: bool) -> None:
     """List the recipes that come with kerazoo."""
     from kerazoo.recipe import recipe_names

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from kerazoo.cli import backend_option
+from kerazoo.cli import backend_option, set_option
 
 
 @click.command("predict")
@@ -27,13 +27,7 @@ from kerazoo.cli import backend_option
     help="Predict in windows of N pixels, in bounded memory.",
 )
 @click.option("--tta", is_flag=True, help="Average over flips and quarter turns.")
-@click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Replace a setting, such as family.mode=fast.",
-)
+@set_option("family.mode=fast")
 @backend_option
 def command(
     run: str,

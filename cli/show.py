@@ -4,13 +4,13 @@ import json
 
 import click
 
+from kerazoo.cli import json_option, set_option
+
 
 @click.command("show")
 @click.argument("recipe")
-@click.option(
-    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Show it with a setting replaced."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@set_option("epochs=3")
+@json_option
 def command(recipe: str, assignments: tuple[str, ...], as_json: bool) -> None:
     """Show a RECIPE with all its settings; each line is a KEY=VALUE that --set takes."""
     from kerazoo import recipe as recipes

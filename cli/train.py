@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from kerazoo.cli import backend_option
+from kerazoo.cli import backend_option, set_option
 
 
 @click.command("train")
@@ -16,9 +16,7 @@ from kerazoo.cli import backend_option
 )
 @click.option("--batch-size", type=click.IntRange(min=1), help="Samples per step.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of weights, order and augmentation.")
-@click.option(
-    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Replace any setting of 'kerazoo show'."
-)
+@set_option("optimizer.rate=0.001")
 @click.option("--init", metavar="RUN", help="Start from the weights of a run; its classes may differ.")
 @click.option("--resume", metavar="RUN", help="Continue a run that was interrupted.")
 @backend_option

@@ -17,7 +17,11 @@ def run(recipe: str | None, resume: str | None, **options: Any) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = _run_folder(resume) if resume else _output(recipe, options["output"])
     try:
-        done = _resumed(folder, **options) if resume else _started(recipe or "", folder, **options)
+        done = (
+            _resumed(folder, recipe=recipe, **options)
+            if resume
+            else _started(recipe or "", folder, **options)
+        )
     except KeyboardInterrupt:
         if (folder / "recipe.json").exists():
             click.echo(f"Stopped. Continue with: kerazoo train --resume {folder}", err=True)
@@ -64,9 +68,8 @@ def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Ru
 def _resumed(folder: Path, epochs: int | None, **options: Any) -> "Run":
     from kerazoo.train import resume_training
 
-    given = [
-        name for name in ("data", "output", "batch_size", "seed", "init") if options.get(name) is not None
-    ]
+    kept = ("recipe", "data", "output", "batch_size", "seed", "init")
+    given = [name for name in kept if options.get(name) is not None]
     if given or options["assignments"]:
         raise UserError(
             "--resume continues a run by its own recipe",

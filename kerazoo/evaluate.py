@@ -8,6 +8,7 @@ from kerazoo.data.source import Split
 from kerazoo.errors import UserError
 from kerazoo.report import sample_sheet
 from kerazoo.run import Run
+from kerazoo.settings import to_plain
 
 SHOWN = 6
 """Samples on the sheet."""
@@ -47,7 +48,8 @@ def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bo
                 shown.append((sample, result))
             yield sample.truth, result
 
-    scores = {"split": split, "backend": backend.name()} | family.evaluate(pairs())
+    told = {"split": split, "backend": backend.name(), "tile": tile or run.recipe.tile, "tta": tta}
+    scores = told | family.evaluate(pairs()) | {"data": to_plain(data)}
     run.write_json(f"evaluation-{split}.json", scores)
     sample_sheet(Path(run.folder) / f"evaluation-{split}.png", family, shown)
     return scores
@@ -58,7 +60,7 @@ def table(scores: dict[str, Any]) -> str:
     single = [
         f"{name:18} {_shown(value)}" for name, value in scores.items() if not isinstance(value, (dict, list))
     ]
-    columns = {name: value for name, value in scores.items() if isinstance(value, dict)}
+    columns = {name: value for name, value in scores.items() if isinstance(value, dict) and name != "data"}
     keys = next(iter(columns.values()), {})
     head = [f"{'class':18} " + " ".join(f"{name:>8}" for name in columns)]
     return "\n".join(

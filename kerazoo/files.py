@@ -31,20 +31,8 @@ def atomic_bytes(path: str | Path, data: bytes) -> None:
         UserError: it cannot be written (no permission, read-only, disk full); no
             temporary file stays behind.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name[:80]}.{uuid.uuid4().hex}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise unwritable(path, error) from None
-    finally:
-        _discard(temporary)
+    with whole_file(Path(path)) as temporary:
+        temporary.write_bytes(data)
 
 
 def atomic_text(path: str | Path, text: str) -> None:
@@ -97,7 +85,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 def sweep(folder: Path) -> None:
     """Remove what writers that were killed left behind in `folder`."""
     for path in folder.glob(".*"):
-        if re.match(r"\.([0-9a-f]{32}\.|.*\.[0-9a-f]{32}\.tmp$)", path.name):
+        if re.match(r"\.[0-9a-f]{32}\.", path.name):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else _discard(path)
 
 

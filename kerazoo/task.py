@@ -9,7 +9,7 @@ import numpy as np
 
 from kerazoo.errors import UserError
 from kerazoo.placement import Placement
-from kerazoo.settings import settings
+from kerazoo.settings import fields, settings
 
 if TYPE_CHECKING:
     import keras
@@ -63,6 +63,10 @@ class Task(ABC):
     @abstractmethod
     def objective(self, network: "keras.Model") -> "keras.Model":
         """Return the trainable model: `network` with its loss terms (`kerazoo.objective.SumOfTerms`)."""
+
+    def meaning(self) -> dict[str, Any]:
+        """Return the settings that trained weights go with; what a new head may change is left out."""
+        return fields(self)
 
     def deploy(self, network: "keras.Model") -> "keras.Model":
         """Return the part of the trained network that prediction and export run."""

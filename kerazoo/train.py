@@ -1,6 +1,7 @@
 """The verb train: from a recipe to a run folder, killable at any instant."""
 
 import dataclasses
+import json
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from kerazoo.recipe import Recipe
 from kerazoo.report import curves, json_line, sample_sheet
 from kerazoo.resume import State
 from kerazoo.run import WEIGHTS, Run, create_run, load_weights, open_run, save_weights, taken
-from kerazoo.task import Sample
+from kerazoo.task import Sample, Task
 
 if TYPE_CHECKING:
     import grain
@@ -78,7 +79,7 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
         network = recipe.family.build()
         progress = progress or Progress()
         if init is not None:
-            progress.say(initialise(network, init))
+            progress.say(initialise(network, recipe.family, init))
         run = create_run(recipe, folder, network)
         return _finish(_started(run, network, progress))
     finally:
@@ -119,22 +120,27 @@ def resume_training(folder: Path, *, epochs: int | None = None, progress: Progre
         keras.config.set_dtype_policy("float32")
 
 
-def initialise(network: "keras.Model", init: Run) -> str:
+def initialise(network: "keras.Model", family: Task, init: Run) -> str:
     """Copy a run's weights wherever name and shape agree; return a line that says what was left.
 
     Raises:
-        UserError: less than half of the network's values would come from the run.
+        UserError: the run's weights were trained for other settings, such as another channel order.
     """
     import keras
 
-    given = {v.path: v for v in init.network.weights}
-    fitting = [v for v in network.weights if v.path in given and given[v.path].shape == v.shape]
-    share = sum(math.prod(v.shape) for v in fitting) / sum(math.prod(v.shape) for v in network.weights)
-    if share < 0.5:
-        raise UserError(f"only {share:.0%} of this network's weights fit those of {init.folder}",
-                        "start from a run of the same family and filters")  # fmt: skip
+    given, wanted = init.recipe.family.meaning(), family.meaning()
+    other = [
+        f"family.{name}={json.dumps(given.get(name))}" for name in wanted if given.get(name) != wanted[name]
+    ]
+    if other:
+        raise UserError(
+            f"the weights of {init.folder} were trained with {', '.join(other)}", "--set the same"
+        )
+
+    source = {v.path: v for v in init.network.weights}
+    fitting = [v for v in network.weights if v.path in source and source[v.path].shape == v.shape]
     for variable in fitting:
-        variable.assign(keras.ops.convert_to_numpy(given[variable.path]))
+        variable.assign(keras.ops.convert_to_numpy(source[variable.path]))
     fresh = sorted(
         {v.path.split("/")[-2] for v in network.weights} - {v.path.split("/")[-2] for v in fitting}
     )

@@ -128,8 +128,9 @@ def test_non_finite_gradients_stop_with_the_last_good_weights(tmp_path, monkeypa
 
 def test_start_from_a_run_with_other_classes(tmp_path):
     first = train(dataclasses.replace(SMALL, epochs=1), tmp_path / "run", progress=QUIET)
-    network = dataclasses.replace(SMALL.family, classes=1).build()
-    said = initialise(network, first)
+    family = dataclasses.replace(SMALL.family, classes=1)
+    network = family.build()
+    said = initialise(network, family, first)
     given = {v.path: keras.ops.convert_to_numpy(v) for v in first.network.weights}
     for variable in network.weights:
         if "head" not in variable.path:
@@ -139,8 +140,13 @@ def test_start_from_a_run_with_other_classes(tmp_path):
 
 def test_start_from_a_run_of_another_network_is_refused(tmp_path):
     first = train(dataclasses.replace(SMALL, epochs=1), tmp_path / "run", progress=QUIET)
-    with pytest.raises(UserError, match="fit those of"):
-        initialise(dataclasses.replace(SMALL.family, filters=(5, 9)).build(), first)
+    for change, told in (
+        ({"filters": (5, 9)}, r"family.filters=\[4, 8\]"),
+        ({"order": "BGR"}, 'family.order="RGB"'),
+    ):
+        family = dataclasses.replace(SMALL.family, **change)
+        with pytest.raises(UserError, match=told):
+            initialise(family.build(), family, first)
 
 
 def test_remembered_seed_gives_the_same_training(tmp_path):

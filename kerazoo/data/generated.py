@@ -43,14 +43,11 @@ class Cells(Source):
         return "background", "cell", "membrane"
 
 
-@functools.lru_cache(maxsize=512)
 def _drawn(seed: int, split: Split, size: tuple[int, int], index: int) -> Sample:
-    """Return one sample; remembered, so its arrays are read-only."""
+    """Return one sample."""
     import numpy as np
 
     from kerazoo.data.cells import draw_cells
 
     image, labels, _ = draw_cells(np.random.default_rng([seed, _STREAMS[split], index]), size)
-    image.setflags(write=False)
-    labels.setflags(write=False)
     return Sample(image, Mask(labels), f"{split}-{index:04}.png")

@@ -33,7 +33,9 @@ class Remembered(Sequence):
         if index in self.kept:
             return self.kept[index]
         sample = self.samples[index]
-        size = sample.image.nbytes * 2
+        size = sample.image.nbytes + sum(
+            a.nbytes for a in vars(sample.truth).values() if hasattr(a, "nbytes")
+        )
         with self.lock:
             if size <= self.left and index not in self.kept:
                 self.kept[index] = sample

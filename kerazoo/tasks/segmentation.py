@@ -10,7 +10,7 @@ from pydantic import Field
 
 from kerazoo.errors import UserError
 from kerazoo.placement import Placement, mirrored_window
-from kerazoo.settings import replace, settings
+from kerazoo.settings import fields, replace, settings
 from kerazoo.task import Task
 
 if TYPE_CHECKING:
@@ -114,6 +114,10 @@ class Segmentation(Task):
         names = self.names if len(self.names) == labels else ()
         weights = self.class_weights if len(self.class_weights or ()) == labels else None
         return replace(self, {**found, "names": names, "class_weights": weights}, "family")
+
+    def meaning(self) -> dict[str, Any]:
+        free = {"classes", "names", "losses", "class_weights", "dropout", "mode", "level"}
+        return {name: value for name, value in fields(self).items() if name not in free}
 
     def class_names(self) -> tuple[str, ...]:
         """Return a name for every label."""

@@ -90,15 +90,13 @@ def _clusters(image):
     return found.reshape(image.shape[:2])
 
 
-def test_drawings_are_quick_remembered_and_can_be_augmented():
+def test_drawings_are_quick_and_can_be_augmented():
     draw_cells(np.random.default_rng(0), (128, 128))
     start = time.process_time()
     for seed in range(10):
         draw_cells(np.random.default_rng(seed), (128, 128))
     assert (time.process_time() - start) / 10 < 0.05  # 5 ms on an idle machine
     samples = Cells(size=64).samples("train")
-    assert samples[0] is samples[0]
-    assert not samples[0].image.flags.writeable
     turned = augment(
         samples[0], Augmentation(quarter_turns=True, noise=0.1, blur=1), np.random.default_rng(0)
     )
