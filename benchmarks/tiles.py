@@ -65,7 +65,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         photograph = Path(scratch) / "big.png"
         write_image(photograph, image)
-        predict = ["predict", options.run, str(photograph), "--tile", str(options.tile), "--output", scratch]
+        predict = [
+            "predict",
+            options.run,
+            str(photograph),
+            "--tile",
+            str(options.tile),
+            "--output",
+            f"{scratch}/out",
+        ]
         began = time.perf_counter()
         command = [sys.executable, "-c", "from kerazoo.cli import main; main()", *predict]
         subprocess.run(command, check=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
