@@ -17,7 +17,7 @@ from kerazoo.cli import main
 from kerazoo.data.generated import Cells
 from kerazoo.errors import UserError
 from kerazoo.export import NEEDS, export, report, summary
-from kerazoo.export.verify import tolerance
+from kerazoo.export.verify import TOLERANCE, tolerance
 from kerazoo.recipe import Recipe
 from kerazoo.run import Run, create_run, open_run
 from tests.tiny import TINY
@@ -82,7 +82,11 @@ def test_the_served_model_is_what_prediction_computes(name, tmp_path):
     image = np.random.default_rng(2).integers(0, 256, (45, 70, 3), "uint8")
     expected = predicted(run, image)
     assert expected.std() > 1e-3  # or the comparison would prove nothing
-    np.testing.assert_allclose(served(run, image), expected, rtol=0, atol=2e-6)
+    allowed = tolerance(
+        run.recipe.family, run.network
+    )  # FCN's logits reach hundreds here: they round coarser
+    atol = allowed if allowed > TOLERANCE else 2e-6
+    np.testing.assert_allclose(served(run, image), expected, rtol=0, atol=atol)
 
 
 KINDS = ["savedmodel", "onnx", "litert", "keras"]
