@@ -50,7 +50,9 @@ def log(run):
     return [{key: value for key, value in row.items() if key not in CLOCKED} for row in rows]
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    "variant", ["accumulated", *(pytest.param(name, marks=pytest.mark.slow) for name in ("plain", "plateau"))]
+)
 def test_interrupted_training_ends_like_an_undisturbed_one(variant, tmp_path, monkeypatch):
     recipe = VARIANTS[variant]
     whole = train(recipe, tmp_path / "whole", progress=QUIET)
@@ -101,6 +103,7 @@ def test_damaged_resume_point_gives_way_to_the_one_before(tmp_path):
         np.testing.assert_array_equal(found, before)
 
 
+@pytest.mark.slow
 def test_patience_stops_and_says_so(tmp_path):
     recipe = dataclasses.replace(SMALL, epochs=20, patience=2, optimizer=Optimizer(name="sgd", rate=1e-9))
     run = train(recipe, tmp_path / "run", progress=QUIET)
@@ -138,6 +141,7 @@ def test_start_from_a_run_with_other_classes(tmp_path):
     assert "head1" in said
 
 
+@pytest.mark.slow
 def test_start_from_a_run_of_another_network_is_refused(tmp_path):
     first = train(dataclasses.replace(SMALL, epochs=1), tmp_path / "run", progress=QUIET)
     for change, told in (
@@ -149,6 +153,7 @@ def test_start_from_a_run_of_another_network_is_refused(tmp_path):
             initialise(family.build(), family, first)
 
 
+@pytest.mark.slow
 def test_remembered_seed_gives_the_same_training(tmp_path):
     first = train(SMALL, tmp_path / "a", progress=QUIET)
     second = train(SMALL, tmp_path / "b", progress=QUIET)
@@ -156,6 +161,7 @@ def test_remembered_seed_gives_the_same_training(tmp_path):
     assert log(first) == log(second) != log(other)
 
 
+@pytest.mark.slow
 def test_a_kill_before_the_first_step_keeps_the_weights_started_from(tmp_path, monkeypatch):
     first = train(dataclasses.replace(SMALL, epochs=1), tmp_path / "first", progress=QUIET)
     whole = train(SMALL, tmp_path / "whole", init=first, progress=QUIET)
@@ -171,6 +177,7 @@ def test_a_kill_before_the_first_step_keeps_the_weights_started_from(tmp_path, m
     assert log(broken) == log(whole)
 
 
+@pytest.mark.slow
 def test_accumulation_does_not_hurry_the_schedule(tmp_path):
     plain = train(dataclasses.replace(SMALL, batch=1), tmp_path / "a", progress=QUIET)
     accumulating = Optimizer(accumulate=4)
@@ -179,12 +186,14 @@ def test_accumulation_does_not_hurry_the_schedule(tmp_path):
     assert log(plain)[0]["rate"] > log(plain)[1]["rate"] > 0
 
 
+@pytest.mark.slow
 def test_non_finite_gradients_stop_trainings_of_short_epochs_too(tmp_path):
     recipe = dataclasses.replace(SMALL, epochs=40, optimizer=Optimizer(name="sgd", rate=1e38))
     with pytest.raises(UserError, match="25 steps in a row"):
         train(recipe, tmp_path / "run", progress=QUIET)
 
 
+@pytest.mark.slow
 def test_a_run_that_stopped_early_can_be_trained_longer(tmp_path):
     still = Optimizer(name="sgd", rate=1e-12)
     run = train(
