@@ -46,9 +46,11 @@ def compare(run_folder: str, image: np.ndarray, tile: int) -> str:
     distance = np.minimum(place, core - 1 - place)
     distance = np.minimum(distance[:, None], distance[None, :])
     differs = whole != tiled
+    inner = np.zeros(differs.shape, bool)
+    inner[core:-core, core:-core] = True  # at the image's border whole images meet zeros, tiles a mirror
     lines = [f"tile {tile}: core {core}, context {margin}; labels that differ: {differs.mean():.2e}"]
     for low in range(0, core // 2, 16):
-        ring = (distance >= low) & (distance < low + 16)
+        ring = inner & (distance >= low) & (distance < low + 16)
         lines.append(f"  {low:3}..{low + 15:3} px from the core's border: {differs[ring].mean():.2e}")
     return "\n".join(lines)
 
