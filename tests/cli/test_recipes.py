@@ -32,7 +32,7 @@ def test_tiny_recipes_train_evaluate_and_predict(name, tmp_path):
     assert rows[1]["loss"] < rows[0]["loss"]
     scores = json.loads(kerazoo("evaluate", run, "--json"))
     assert scores["mean_iou"] == pytest.approx(
-        json.loads((run / "metrics.json").read_text())["best"], abs=1e-6
+        json.loads((run / "metrics.json").read_text())["best"], abs=1e-4
     )
     kerazoo("predict", run, run / "samples.png", "--output", tmp_path / "p", "--tile", 96)
     assert (tmp_path / "p" / "samples_overlay.png").exists()
