@@ -142,6 +142,6 @@ def sync(model: "keras.Model") -> None:
 def jit_training() -> bool:
     """Whether a train step is compiled by XLA: always on JAX, never on the others.
 
-    TensorFlow's XLA is no faster for convolutions on a CPU and compiles for minutes.
+    On TensorFlow and a CPU it was slower: 2.8 s against 0.8 s for a step of UNet++ (16..256, 8 x 128 x 128).
     """
     return name() == "jax"

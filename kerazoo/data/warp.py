@@ -73,8 +73,8 @@ class Warp:
 def _sampled(array: np.ndarray, sources: Sequence[np.ndarray], interpolation: int) -> np.ndarray:
     # remap takes no side of 2^15 and more: only what the window reaches for is handed to it.
     x, y = sources
-    top, left = max(int(y.min()) - 2, 0), max(int(x.min()) - 2, 0)
     if max(array.shape[:2]) >= 2**15 and y.min() >= 0 and x.min() >= 0:
+        top, left = max(int(y.min()) - 2, 0), max(int(x.min()) - 2, 0)
         array = array[top : int(y.max()) + 3, left : int(x.max()) + 3]
         sources = [x - np.float32(left), y - np.float32(top)]
     return cv2.remap(array, sources[0], sources[1], interpolation, borderMode=cv2.BORDER_REFLECT_101)

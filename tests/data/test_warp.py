@@ -122,3 +122,9 @@ def test_elastic_bends_straight_lines_by_the_displacement():
     moved = Warp(np.eye(3), (101, 101), field).image(ramp)[20:-20, 20:-20]
     np.testing.assert_allclose(moved[..., 0] / 2, (x + field[0])[20:-20, 20:-20], atol=0.6)
     np.testing.assert_allclose(moved[..., 1] / 2, (y + field[1])[20:-20, 20:-20], atol=0.6)
+
+
+def test_images_beyond_opencvs_limit_are_warped():
+    wide = np.tile(np.arange(40_000) % 251, (8, 1)).astype("uint8")
+    window = Warp(shifted(39_000.0, 2.0), (4, 100))
+    np.testing.assert_array_equal(window.labels(wide), wide[2:6, 39_000:39_100])
