@@ -65,7 +65,7 @@ def pad_conv(
 
     Shape: `(N, H, W, C)` -> `(N, ceil(H / stride), ceil(W / stride), filters)`, kernel odd.
     """
-    if stride > 1:
+    if stride > 1 and kernel > 1:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
     return layers.Conv2D(
         filters,
@@ -89,6 +89,7 @@ def conv_norm_act(
     norm: bool = True,
     bias: bool = False,
     activation: str | None = "relu",
+    epsilon: float = BATCH_NORM_EPSILON,
 ) -> keras.KerasTensor:
     """Convolve, normalise (layer `{name}_bn`) and activate (layer `{name}_act`).
 
@@ -99,14 +100,18 @@ def conv_norm_act(
     if not norm:
         return pad_conv(x, filters, kernel, name=name, stride=stride, activation=activation)
     x = pad_conv(x, filters, kernel, name=name, stride=stride, bias=bias)
-    return norm_act(x, name=name, activation=activation)
+    return norm_act(x, name=name, activation=activation, epsilon=epsilon)
 
 
-def norm_act(x: keras.KerasTensor, *, name: str, activation: str | None = "relu") -> keras.KerasTensor:
+def norm_act(
+    x: keras.KerasTensor,
+    *,
+    name: str,
+    activation: str | None = "relu",
+    epsilon: float = BATCH_NORM_EPSILON,
+) -> keras.KerasTensor:
     """Normalise by batch (layer `{name}_bn`) and activate (layer `{name}_act`)."""
-    x = layers.BatchNormalization(
-        epsilon=BATCH_NORM_EPSILON, momentum=BATCH_NORM_MOMENTUM, name=f"{name}_bn"
-    )(x)
+    x = layers.BatchNormalization(epsilon=epsilon, momentum=BATCH_NORM_MOMENTUM, name=f"{name}_bn")(x)
     return layers.Activation(activation, name=f"{name}_act")(x) if activation else x
 
 

@@ -16,7 +16,7 @@ LAYERS = [
     {"convert", "doctor", "evaluate", "export", "models", "predict", "train"}
     | {"optimizer", "progress", "recipe", "report", "resume", "run"},
     {"families"},
-    {"checkpoints", "data", "draw", "layers", "objective", "tasks"},
+    {"checkpoints", "data", "draw", "layers", "objective", "residual", "tasks"},
     {"backend", "boxes", "errors", "files", "image", "placement", "settings", "task"},
 ]
 BACKENDS = {"jax", "tensorflow", "torch"}

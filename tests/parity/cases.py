@@ -13,9 +13,10 @@ import keras
 import numpy as np
 
 from kerazoo import models
-from kerazoo.checkpoints import assign
+from kerazoo.checkpoints import assign, batch_norm, conv, translate
 from kerazoo.families.fcn import importer as fcn
 from kerazoo.families.unetpp import importer as unetpp
+from kerazoo.residual import ORDERINGS, residual_unit
 from tests.parity import weights
 
 TOLERANCE = 1e-4
@@ -57,6 +58,29 @@ def fcn_case(stride, upsampling):
     )
 
 
+def unit_case(ordering):
+    """Return the case of a projecting and an identity unit."""
+
+    def build():
+        x = image = keras.Input((None, None, 16))
+        for unit, stride in enumerate((2, 1)):
+            x = residual_unit(x, 32, name=f"unit{unit}", stride=stride, ordering=ordering)
+        return keras.Model(image, {"output": x})
+
+    def convert(state):
+        table = {}
+        for unit, step in ((0, 1), (0, 2), (1, 1), (1, 2)):
+            ours = f"unit{unit}_conv{step}"
+            table |= conv(f"{unit}.conv{step}", ours, bias=False)
+            table |= batch_norm(f"{unit}.bn{step}", f"{ours}_bn")
+        table |= conv("0.downsample.0", "unit0_shortcut", bias=False)
+        if "0.downsample.1.weight" in state:
+            table |= batch_norm("0.downsample.1", "unit0_shortcut_bn")
+        return translate(state, table)
+
+    return case(build, convert)
+
+
 CASES = {
     "unetpp_nested": case(nested, unetpp.convert),
     "unetpp_nested_single": case(
@@ -66,6 +90,7 @@ CASES = {
     "fcn16s": fcn_case(16, "learned"),
     "fcn8s": fcn_case(8, "learned"),
     "fcn8s_bilinear": fcn_case(8, "fixed"),
+    **{f"resunit_{ordering}": unit_case(ordering) for ordering in ORDERINGS},
 }
 
 
