@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerazoo.errors import UserError
+from kerazoo.settings import nearest
 
 if TYPE_CHECKING:
     import keras
@@ -161,6 +162,45 @@ def without_prefix(arrays: Arrays) -> Arrays:
         if arrays and all(key.startswith(prefix) for key in arrays):
             return without_prefix({key.removeprefix(prefix): array for key, array in arrays.items()})
     return arrays
+
+
+def recognise(
+    candidates: Mapping[str, Callable[[Arrays], dict[str, Any] | None]],
+    arrays: Arrays,
+    layout: str | None = None,
+) -> tuple[str, dict[str, Any]]:
+    """Return the layout that a checkpoint's keys are in, with the settings of its network.
+
+    Args:
+        candidates: `{layout: what returns the family's settings, or None where the keys are not
+            of that layout}`; one that stumbles over a key or an axis that is not there does not fit.
+        arrays: `{checkpoint key: array}`.
+        layout: the only one to try; None tries all.
+
+    Raises:
+        UserError: an unknown `layout`, none that fits, or several.
+    """
+    if layout is not None and layout not in candidates:
+        raise UserError(f"unknown layout {layout!r}", nearest(layout, list(candidates)))
+    tried = [layout] if layout is not None else list(candidates)
+    fitting = {name: found for name in tried if (found := _fitted(candidates[name], arrays)) is not None}
+    if len(fitting) == 1:
+        return next(iter(fitting.items()))
+    if fitting:
+        raise UserError(
+            f"the checkpoint may be in any of the layouts {', '.join(fitting)}", "choose one: --layout NAME"
+        )
+    raise UserError(
+        f"the checkpoint is not in the layout {' or '.join(tried)}: its keys are {_listed(list(arrays))}",
+        "convert it with the recipe it was made for",
+    )
+
+
+def _fitted(settings_for: Callable[[Arrays], dict[str, Any] | None], arrays: Arrays) -> dict[str, Any] | None:
+    try:
+        return settings_for(arrays)
+    except LookupError:
+        return None
 
 
 def translate(arrays: Arrays, table: Table, ignored: Iterable[str] = (".num_batches_tracked",)) -> Arrays:

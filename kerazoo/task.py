@@ -136,8 +136,13 @@ class Task(ABC):
         and W, its output a dict of named probabilities in the photograph's own pixels.
         """
 
-    def for_checkpoint(self, arrays: dict[str, np.ndarray]) -> Self:
-        """Return this family with the settings that a published checkpoint was made with."""
+    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
+        """Return this family with the settings that a published checkpoint was made with.
+
+        Args:
+            arrays: `{checkpoint key: array}`.
+            layout: what the keys are; None recognises it (`kerazoo.checkpoints.recognise`).
+        """
         return self
 
     def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

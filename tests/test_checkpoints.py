@@ -187,6 +187,38 @@ def test_prefixes_every_key_has_are_dropped():
     assert checkpoints.without_prefix(mixed) == mixed
 
 
+LAYOUTS = {
+    "square": lambda arrays: {"side": arrays["side"]},
+    "circle": lambda arrays: {"radius": arrays["r"].shape[0]} if "r" in arrays else None,
+}
+
+
+@pytest.mark.parametrize("layout", [None, "circle"])
+def test_the_layout_is_recognised_from_the_keys(layout):
+    assert checkpoints.recognise(LAYOUTS, {"r": np.ones(3)}, layout) == ("circle", {"radius": 3})
+
+
+def test_a_named_layout_decides_between_two():
+    both = {"side": 1, "r": np.ones(3)}
+    with pytest.raises(UserError, match="layouts square, circle; choose one: --layout NAME"):
+        checkpoints.recognise(LAYOUTS, both)
+    assert checkpoints.recognise(LAYOUTS, both, "square") == ("square", {"side": 1})
+
+
+@pytest.mark.parametrize(
+    ("arrays", "layout", "told"),
+    [
+        ({"a": 1, "b": 2}, None, "layout square or circle: its keys are a, b;"),
+        ({"r": np.ones(())}, None, "layout square or circle"),  # an axis that is not there
+        ({"side": 1}, "circle", "not in the layout circle"),
+        ({"side": 1}, "circel", "unknown layout 'circel'; did you mean 'circle'"),
+    ],
+)
+def test_layouts_that_do_not_fit(arrays, layout, told):
+    with pytest.raises(UserError, match=told):
+        checkpoints.recognise(LAYOUTS, arrays, layout)
+
+
 def test_nothing_is_written_when_anything_is_wrong():
     model, arrays = network(), checkpoints.translate(published(), TABLE)
     before = model.get_weights()

@@ -117,5 +117,6 @@ def test_settings_of_a_checkpoint(deep_supervision):
 def test_a_foreign_layout_is_refused():
     with pytest.raises(UserError, match="2 unexpected"):
         convert({"inc.weight": np.ones(1), "outc.weight": np.ones(1)})
+    assert settings_for({}) is None
     with pytest.raises(UserError, match="missing"):
-        settings_for({})
+        settings_for({"conv0_0.conv1.weight": np.ones((1, 1, 3, 3))})

@@ -49,10 +49,11 @@ class FCN(Segmentation):
     def stride(self) -> int:
         return 32
 
-    def for_checkpoint(self, arrays: dict[str, np.ndarray]) -> Self:
-        from kerazoo.families.fcn.importer import settings_for
+    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
+        from kerazoo.checkpoints import recognise
+        from kerazoo.families.fcn.importer import LAYOUTS
 
-        found = settings_for(arrays)
+        _, found = recognise(LAYOUTS, arrays, layout)
         return self.adopting(found | {"at_stride": found.pop("stride"), "fusion": "add"} | CAFFE)
 
     def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

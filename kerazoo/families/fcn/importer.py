@@ -39,9 +39,11 @@ def convert(arrays: Arrays, upsampling: Literal["fixed", "learned"] = "fixed") -
     return translate(arrays, table, ignored=[f"{key}.weight" for key in upscores])
 
 
-def settings_for(arrays: Arrays) -> dict[str, Any]:
+def settings_for(arrays: Arrays) -> dict[str, Any] | None:
     """Return the arguments of `fcn` that such a checkpoint was made with; raises as `convert`."""
     arrays = without_prefix(arrays)
+    if "score_fr.weight" not in arrays:
+        return None
     convert(arrays, "learned")
     stride = _stride(arrays)
     fixed = all(_is_bilinear(arrays[f"{key}.weight"]) for key in _upscores(stride))
@@ -78,3 +80,7 @@ def _is_bilinear(kernel: np.ndarray | None) -> bool:
         return False
     expected = bilinear_kernel(kernel.shape[-1], kernel.shape[0]).transpose(2, 3, 0, 1)
     return kernel.shape == expected.shape and np.allclose(kernel, expected, rtol=0, atol=1e-6)
+
+
+LAYOUTS = {"pytorch-fcn": settings_for}
+"""What the importer reads."""

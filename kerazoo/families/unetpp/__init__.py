@@ -67,10 +67,12 @@ class UNetPlusPlus(Segmentation):
     def stride(self) -> int:
         return 2 ** (len(self.filters) - 1)
 
-    def for_checkpoint(self, arrays: dict[str, np.ndarray]) -> Self:
-        from kerazoo.families.unetpp.importer import settings_for
+    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
+        from kerazoo.checkpoints import recognise
+        from kerazoo.families.unetpp.importer import LAYOUTS
 
-        return self.adopting(settings_for(arrays))
+        _, found = recognise(LAYOUTS, arrays, layout)
+        return self.adopting(found)
 
     def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         from kerazoo.families.unetpp.importer import convert

@@ -32,9 +32,11 @@ def convert(arrays: Arrays) -> Arrays:
     return translate(arrays, table)
 
 
-def settings_for(arrays: Arrays) -> dict[str, Any]:
+def settings_for(arrays: Arrays) -> dict[str, Any] | None:
     """Return the arguments of `unetpp` that such a checkpoint was made with; raises as `convert`."""
     arrays = without_prefix(arrays)
+    if "conv0_0.conv1.weight" not in arrays:
+        return None
     convert(arrays)
     deep = "final.weight" not in arrays
     return {
@@ -50,3 +52,7 @@ def settings_for(arrays: Arrays) -> dict[str, Any]:
 
 def _depth(arrays: Arrays) -> int:
     return max(2, sum(key.endswith("_0.conv1.weight") for key in arrays))
+
+
+LAYOUTS = {"pytorch-nested-unet": settings_for}
+"""What the importer reads."""
