@@ -147,6 +147,19 @@ def batch_norm(source: str, target: str) -> Table:
     return {f"{target}/{ours}": (f"{source}.{theirs}", _same) for ours, theirs in pairs.items()}
 
 
+def dense(source: str, target: str) -> Table:
+    """Map a PyTorch linear layer, or a 1x1 convolution in its place, to the Keras Dense `target`."""
+    return {
+        f"{target}/kernel": (f"{source}.weight", _matrix),
+        f"{target}/bias": (f"{source}.bias", _same),
+    }
+
+
+def kept(source: str, target: str, *names: str) -> Table:
+    """Map variables of a Keras layer, such as "kernel", to those of the Keras layer `target`."""
+    return {f"{target}/{name}": (f"{source}/{name}", _same) for name in names}
+
+
 def _same(array: np.ndarray) -> np.ndarray:
     return array
 
@@ -154,6 +167,11 @@ def _same(array: np.ndarray) -> np.ndarray:
 def _kernel(array: np.ndarray) -> np.ndarray:
     """(out, in, h, w) -> (h, w, in, out); transposed: (in, out, h, w) -> (h, w, out, in)."""
     return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array  # `assign` refuses other shapes
+
+
+def _matrix(array: np.ndarray) -> np.ndarray:
+    """(out, in) or (out, in, 1, 1) -> (in, out)."""
+    return array.reshape(array.shape[:2]).T if array.shape[2:] in ((), (1, 1)) else array
 
 
 def without_prefix(arrays: Arrays) -> Arrays:
