@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 from pydantic import Field
@@ -11,7 +11,7 @@ from pydantic import Field
 from kerazoo.errors import UserError
 from kerazoo.placement import Placement, mirrored_window
 from kerazoo.settings import fields, replace, settings
-from kerazoo.task import Task
+from kerazoo.tasks.photographs import Photographs, activated
 
 if TYPE_CHECKING:
     import keras
@@ -65,41 +65,31 @@ class Losses:
 
 
 @settings
-class Segmentation(Task):
+class Segmentation(Photographs):
     """What every segmentation family shares.
 
     Attributes:
-        channels: 3 for RGB, 1 for grey; photographs are converted.
         classes: number of logits. 1: one sigmoid, labels 0 and 1; otherwise a softmax.
-        names: class names in label order, background included; may be empty.
-        mean, deviation: per-channel normalisation in units of 0..255; one value serves all.
-        order: channel order of a 3-channel network's input.
         losses: weights of cross entropy, soft Dice and focal loss; averaged over the heads.
         class_weights: factor on the pixels of each class, in label order, or None.
     """
 
-    channels: Literal[1, 3] = 3
     classes: Annotated[int, Field(ge=1, lt=VOID)] = 1
-    names: tuple[str, ...] = ()
-    mean: tuple[float, ...] = (127.5,)
-    deviation: tuple[float, ...] = (63.75,)
-    order: Literal["RGB", "BGR"] = "RGB"
     losses: Losses = Losses(cross_entropy=1.0, dice=1.0)
     class_weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        labels = max(self.classes, 2)
-        if self.names and len(self.names) != labels:
-            raise ValueError(f"{len(self.names)} names for {labels} classes")
-        if self.class_weights is not None and len(self.class_weights) != labels:
-            raise ValueError(f"class_weights has {len(self.class_weights)} values for {labels} classes")
-        for name in ("mean", "deviation"):
-            if len(getattr(self, name)) not in (1, self.channels):
-                raise ValueError(f"{name} needs one value or one per channel")
-        if min(self.deviation) <= 0 or min(self.class_weights or (1.0,)) < 0:
-            raise ValueError("deviation must be above 0, class_weights not below")
+        super().__post_init__()
+        weights = self.class_weights
+        if weights is not None and len(weights) != self.labels():
+            raise ValueError(f"class_weights has {len(weights)} values for {self.labels()} classes")
+        if min(weights or (1.0,)) < 0:
+            raise ValueError("class_weights must not be below 0")
         if not self.losses.active():
             raise ValueError("all losses are 0")
+
+    def labels(self) -> int:
+        return max(self.classes, 2)
 
     def for_classes(self, names: Sequence[str]) -> "Segmentation":
         """Return this family for data with these classes; two classes keep a sigmoid or softmax of two."""
@@ -119,10 +109,6 @@ class Segmentation(Task):
         free = {"classes", "names", "losses", "class_weights", "dropout", "mode", "level"}
         return {name: value for name, value in fields(self).items() if name not in free}
 
-    def class_names(self) -> tuple[str, ...]:
-        """Return a name for every label."""
-        return self.names or tuple(f"class {label}" for label in range(max(self.classes, 2)))
-
     # --- from the photograph to the network ---------------------------------------------
 
     def admissible(self, size: int) -> int:
@@ -139,10 +125,10 @@ class Segmentation(Task):
         if not whole:
             self._check_window(height, width)
             inner = Placement(context, context, height - 2 * context, width - 2 * context)
-            return self._normalised(image), inner
+            return self.normalised(image), inner
         size = (self.admissible(n + 2 * context) for n in (height, width))
         window = mirrored_window(image, Placement(-context, -context, *size))
-        return self._normalised(window), Placement(0, 0, height, width)
+        return self.normalised(window), Placement(0, 0, height, width)
 
     def _check_window(self, height: int, width: int) -> None:
         fitting = self.admissible(height), self.admissible(width)
@@ -153,14 +139,6 @@ class Segmentation(Task):
                 f"{width - 2 * self.context()} labelled pixels",
                 f"set augmentation.crop to {list(crop)}",
             )
-
-    def _normalised(self, image: np.ndarray) -> np.ndarray:
-        if self.channels == 1:
-            image = grey(image)
-        elif self.order == "BGR":
-            image = image[..., ::-1]
-        scale = 1.0 / np.asarray(self.deviation, "float32")
-        return image.astype("float32") * scale - np.asarray(self.mean, "float32") * scale
 
     def encode(self, truth: Mask, placement: Placement) -> dict[str, np.ndarray]:
         top, left, height, width = placement
@@ -179,7 +157,7 @@ class Segmentation(Task):
 
     def probabilities(self, outputs: dict[str, np.ndarray], placement: Placement) -> np.ndarray:
         """Return the class probabilities, averaged over the heads: float32 `(H, W, classes)`."""
-        heads = [_activated(logits) for logits in outputs.values()]
+        heads = [activated(logits) for logits in outputs.values()]
         mean = heads[0] if len(heads) == 1 else np.mean(heads, axis=0)
         return mean[: placement.height, : placement.width]
 
@@ -202,8 +180,7 @@ class Segmentation(Task):
     def evaluate(self, pairs: Iterable[tuple[Mask, Segmented]]) -> dict[str, Any]:
         from kerazoo.tasks.confusion import confusion, scores
 
-        size = max(self.classes, 2)
-        images = [confusion(truth.labels, result.labels, size) for truth, result in pairs]
+        images = [confusion(truth.labels, result.labels, self.labels()) for truth, result in pairs]
         return {"images": len(images)} | scores(images, self.class_names())
 
     def draw(self, image: np.ndarray, result: Segmented) -> np.ndarray:
@@ -233,16 +210,3 @@ class Segmentation(Task):
         from kerazoo.tasks.segmentation_objective import serving_model
 
         return serving_model(self, network)
-
-
-def grey(image: np.ndarray) -> np.ndarray:
-    """Return the luma of an RGB image by ITU-R BT.601: `(H, W, 3)` -> float32 `(H, W, 1)`."""
-    return (image @ np.asarray((0.299, 0.587, 0.114), "float32"))[..., None]
-
-
-def _activated(logits: np.ndarray) -> np.ndarray:
-    logits = logits.astype("float32")
-    if logits.shape[-1] == 1:
-        return 1.0 / (1.0 + np.exp(-np.clip(logits, -80.0, 80.0)))
-    exponent = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return exponent / exponent.sum(axis=-1, keepdims=True)

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 import keras
-import numpy as np
 from keras import layers, ops
 
 from kerazoo.layers import CropLike, MirrorPad
@@ -64,10 +63,7 @@ def serving_model(task: "Segmentation", network: keras.Model) -> keras.Model:
     Shape: image float32 `(N, H, W, C)`, 0..255 (RGB, or grey for one channel) ->
         probabilities float32 `(N, H, W, classes)`.
     """
-    image = keras.Input((None, None, task.channels), name="image", dtype="float32")
-    x = ops.flip(image, axis=-1) if task.order == "BGR" else image
-    scale = 1.0 / np.asarray(task.deviation)
-    x = layers.Rescaling(scale.tolist(), (-scale * task.mean).tolist(), name="normalised")(x)
+    image, x = task.serving_input()
     context = task.context()
     if context:
         multiple = task.stride()

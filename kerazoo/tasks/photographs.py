@@ -1,0 +1,86 @@
+"""What the tasks that answer about one photograph share: channels, normalisation, labels and their names."""
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from kerazoo.settings import settings
+from kerazoo.task import Task
+
+if TYPE_CHECKING:
+    import keras
+
+
+@settings
+class Photographs(Task):
+    """A task on single photographs whose answers are labels with names.
+
+    Attributes:
+        channels: 3 for RGB, 1 for grey; photographs are converted.
+        names: class names in label order; may be empty.
+        mean, deviation: per-channel normalisation in units of 0..255; one value serves all.
+        order: channel order of a 3-channel network's input.
+    """
+
+    channels: Literal[1, 3] = 3
+    names: tuple[str, ...] = ()
+    mean: tuple[float, ...] = (127.5,)
+    deviation: tuple[float, ...] = (63.75,)
+    order: Literal["RGB", "BGR"] = "RGB"
+
+    def __post_init__(self) -> None:
+        if self.names and len(self.names) != self.labels():
+            raise ValueError(f"{len(self.names)} names for {self.labels()} classes")
+        for name in ("mean", "deviation"):
+            if len(getattr(self, name)) not in (1, self.channels):
+                raise ValueError(f"{name} needs one value or one per channel")
+        if min(self.deviation) <= 0:
+            raise ValueError("deviation must be above 0")
+
+    @abstractmethod
+    def labels(self) -> int:
+        """Return how many labels there are."""
+
+    def class_names(self) -> tuple[str, ...]:
+        """Return a name for every label."""
+        return self.names or tuple(f"class {label}" for label in range(self.labels()))
+
+    def normalised(self, image: np.ndarray) -> np.ndarray:
+        """Return a network's input: uint8 `(H, W, 3)`, RGB -> float32 `(H, W, channels)`."""
+        if self.channels == 1:
+            image = grey(image)
+        elif self.order == "BGR":
+            image = image[..., ::-1]
+        scale = 1.0 / np.asarray(self.deviation, "float32")
+        return image.astype("float32") * scale - np.asarray(self.mean, "float32") * scale
+
+    def serving_input(self) -> tuple["keras.KerasTensor", "keras.KerasTensor"]:
+        """Return the input of an exported graph and what `normalised` makes of it.
+
+        Shape: image float32 `(N, H, W, channels)`, 0..255 (RGB, or grey for one channel), twice.
+        """
+        import keras
+
+        image = keras.Input((None, None, self.channels), name="image", dtype="float32")
+        x = keras.ops.flip(image, axis=-1) if self.order == "BGR" else image
+        scale = 1.0 / np.asarray(self.deviation)
+        offset = -scale * np.asarray(self.mean)
+        return image, keras.layers.Rescaling(scale.tolist(), offset.tolist(), name="normalised")(x)
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    """Return the luma of an RGB image by ITU-R BT.601: `(H, W, 3)` -> float32 `(H, W, 1)`."""
+    return (image @ np.asarray((0.299, 0.587, 0.114), "float32"))[..., None]
+
+
+def activated(logits: np.ndarray) -> np.ndarray:
+    """Return probabilities: a sigmoid of one logit, a softmax of several.
+
+    Shape: `(..., K)` -> float32 `(..., K)`.
+    """
+    logits = logits.astype("float32")
+    if logits.shape[-1] == 1:
+        return 1.0 / (1.0 + np.exp(-np.clip(logits, -80.0, 80.0)))
+    exponent = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponent / exponent.sum(axis=-1, keepdims=True)
