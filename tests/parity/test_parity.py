@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from kerazoo import checkpoints
 from kerazoo.families.unetpp import model as unetpp
 from kerazoo.layers import Upsample
+from kerazoo.weights import read
 from tests.parity import cases, weights
 
 BIG = {"fcn8s", "fcn16s", "fcn32s", "fcn8s_bilinear"}  # 134 million values each
@@ -61,13 +61,15 @@ def wrong_epsilon(monkeypatch):
 
 def nearest(monkeypatch):
     monkeypatch.setattr(
-        unetpp, "Upsample", lambda factor, align_corners, name: Upsample(factor, "nearest", name=name)
+        unetpp, "Upsample", lambda factor, kind, align_corners, name: Upsample(factor, "nearest", name=name)
     )
     return cases.nested()
 
 
 def half_pixel(monkeypatch):
-    monkeypatch.setattr(unetpp, "Upsample", lambda factor, align_corners, name: Upsample(factor, name=name))
+    monkeypatch.setattr(
+        unetpp, "Upsample", lambda factor, kind, align_corners, name: Upsample(factor, name=name)
+    )
     return cases.nested()
 
 
@@ -96,5 +98,5 @@ def test_through_a_real_file(fixture, tmp_path, suffix):
     else:
         save_file(state, file)
     model = case.build()
-    case.load(model, checkpoints.read(file))
+    case.load(model, read(file))
     assert max(cases.errors(model, case, manifest, arrays).values()) <= cases.TOLERANCE

@@ -18,8 +18,9 @@ def unet(
     filters: Sequence[int] = (64, 128, 256, 512, 1024),
     padding: Literal["same", "valid"] = "same",
     norm: bool = False,
-    up: Literal["transposed", "bilinear"] = "transposed",
+    up: Literal["transposed", "bilinear", "nearest"] = "transposed",
     dropout: float = 0.5,
+    encoder: keras.Model | None = None,
 ) -> keras.Model:
     """Return the U-Net.
 
@@ -37,36 +38,74 @@ def unet(
         filters: channels per level, from full resolution down.
         padding: "valid" as in the paper, or "same": any size, mirrored to what pools evenly.
         norm: batch normalisation; the convolutions then have no bias.
-        up: 2x2 transposed convolution, or bilinear resizing and a 1x1 convolution. Next to valid
-            padding the latter knows nothing beyond its map, so tiles differ at their borders.
-        dropout: at the end of the contracting path (section 3.1): after the two deepest levels.
+        up: 2x2 transposed convolution, bilinear resizing and a 1x1 convolution, or nearest-neighbour
+            resizing alone. Next to valid padding bilinear resizing knows nothing beyond its map, so
+            tiles differ at their borders.
+        dropout: at the end of the contracting path (section 3.1): after the two deepest levels, or
+            after the deepest of an encoder.
+        encoder: takes the place of the contracting path: the image -> `{"c1": the map at half the
+            resolution, ..., "c5"}`. Then `filters` are the expanding path's alone, a level more than
+            skips since the full resolution has none, and the head is 3x3, as
+            segmentation_models_pytorch has it with norm=True and up="nearest".
+
+    Raises:
+        ValueError: an encoder and valid padding, or not as many filters as the encoder has levels.
     """
-    deepest = len(filters) - 1
+    if encoder is not None and (padding == "valid" or len(filters) != len(encoder.output)):
+        raise ValueError(f"an encoder needs same padding and {len(encoder.output)} filters")
+    deepest = len(filters) - (encoder is None)
     image = keras.Input((None, None, channels), name="image")
     x = image if padding == "valid" else MirrorPad(2**deepest, name="mirror")(image)
+    if encoder is None:
+        skips = _contracting(x, filters, padding, norm, dropout)
+    else:
+        skips = [None, *_encoded(x, encoder, dropout)]
 
-    skips = []
-    for level, width in enumerate(filters):
-        if level > 0:
-            x = layers.MaxPooling2D(2, name=f"pool{level}")(x)
-        x = _pair(x, width, padding, norm, name=f"down{level + 1}")
-        if level >= deepest - 1 and dropout:
-            x = drop(x, dropout, name=f"dropout{level + 1}")
-        skips.append(x)
-
+    x = skips[deepest]
     for level in reversed(range(deepest)):
         skip = skips[level]
         if padding == "valid":
             lost = valid_margin(len(filters) - level) - 4
             skip = layers.Cropping2D(lost, name=f"crop{level + 1}")(skip)
         x = _up(x, filters[level], up, name=f"up{level + 1}")
-        x = layers.Concatenate(name=f"concat{level + 1}")([x, skip])
+        x = x if skip is None else layers.Concatenate(name=f"concat{level + 1}")([x, skip])
         x = _pair(x, filters[level], padding, norm, name=f"merge{level + 1}")
 
-    logits = layers.Conv2D(classes, 1, kernel_initializer=HeNormal(), dtype="float32", name="head")(x)
+    logits = layers.Conv2D(
+        classes,
+        1 if encoder is None else 3,
+        padding="same",
+        kernel_initializer=HeNormal(),
+        dtype="float32",
+        name="head",
+    )(x)
     if padding == "same":
         logits = CropLike(dtype="float32", name="logits")([logits, image])
     return keras.Model(image, {"logits": logits}, name="unet")
+
+
+def _contracting(
+    x: keras.KerasTensor, filters: Sequence[int], padding: str, norm: bool, dropout: float
+) -> list[keras.KerasTensor]:
+    """Return the map of every level, from full resolution down."""
+    maps = []
+    for level, width in enumerate(filters):
+        if level > 0:
+            x = layers.MaxPooling2D(2, name=f"pool{level}")(x)
+        x = _pair(x, width, padding, norm, name=f"down{level + 1}")
+        if level >= len(filters) - 2 and dropout:
+            x = drop(x, dropout, name=f"dropout{level + 1}")
+        maps.append(x)
+    return maps
+
+
+def _encoded(x: keras.KerasTensor, encoder: keras.Model, dropout: float) -> list[keras.KerasTensor]:
+    """Return an encoder's map of every level, from half the resolution down."""
+    features = encoder.call(x)  # layer by layer, so that every one has its path in the network
+    maps = [features[name] for name in sorted(features)]
+    if dropout:
+        maps[-1] = drop(maps[-1], dropout, name="dropout")
+    return maps
 
 
 def _pair(x: keras.KerasTensor, filters: int, padding: str, norm: bool, name: str) -> keras.KerasTensor:
@@ -91,4 +130,5 @@ def _up(x: keras.KerasTensor, filters: int, up: str, name: str) -> keras.KerasTe
     options = {"activation": "relu", "kernel_initializer": HeNormal(), "name": f"{name}_conv"}
     if up == "transposed":
         return layers.Conv2DTranspose(filters, 2, strides=2, **options)(x)
-    return layers.Conv2D(filters, 1, **options)(Upsample(2, name=name)(x))
+    x = Upsample(2, interpolation=up, name=name)(x)
+    return x if up == "nearest" else layers.Conv2D(filters, 1, **options)(x)
