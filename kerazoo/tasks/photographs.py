@@ -11,6 +11,9 @@ from kerazoo.task import Task
 if TYPE_CHECKING:
     import keras
 
+IMAGENET = {"mean": (123.675, 116.28, 103.53), "deviation": (58.395, 57.12, 57.375), "order": "RGB"}
+"""The normalisation that torchvision, timm and most published weights were trained with."""
+
 
 @settings
 class Photographs(Task):
