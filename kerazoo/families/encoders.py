@@ -1,0 +1,103 @@
+"""What U-Net and UNet++ can stand on: ResNet, HRNet, or a network of keras.applications."""
+
+import inspect
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from kerazoo.errors import UserError
+from kerazoo.settings import nearest, settings
+
+if TYPE_CHECKING:
+    import keras
+
+RESNETS = {f"resnet{depth}": depth for depth in (18, 34, 50, 101, 152)}
+
+
+@settings
+class Encoder:
+    """A network whose maps at 1/2 .. 1/32 of the resolution take the place of a contracting path.
+
+    Attributes:
+        name: "resnet18" .. "resnet152" (torchvision's), "hrnet", or one of keras.applications
+            that does not normalise by itself, such as "MobileNetV2" or "EfficientNetV2B0".
+        width: channels of a ResNet's stem or of HRNet's finest branch; None is the published one.
+        frozen: its weights and its batch statistics stay as they are.
+    """
+
+    name: str = "resnet34"
+    width: Annotated[int, Field(ge=1)] | None = None
+    frozen: bool = False
+
+    def __post_init__(self) -> None:
+        if self.width is not None and self.name not in (*RESNETS, "hrnet"):
+            raise ValueError(f"{self.name} has no width")
+
+    def build(self, channels: int) -> "keras.Model":
+        """Return the network: `(N, H, W, channels)` -> `{"c1": ..., ..., "c5": ...}`.
+
+        Raises:
+            UserError: no such network, or one that normalises its input itself.
+        """
+        features = self._features(channels)
+        if self.frozen:
+            for layer in features.layers:
+                layer.trainable = False
+        return features
+
+    def _features(self, channels: int) -> "keras.Model":
+        if self.name in RESNETS:
+            from kerazoo.families.resnet.model import resnet_features
+
+            return resnet_features(depth=RESNETS[self.name], channels=channels, width=self.width or 64)
+        if self.name == "hrnet":
+            from kerazoo.families.hrnet.model import hrnet_features
+
+            return hrnet_features(width=self.width or 18, channels=channels)
+        return _from_applications(self.name, channels)
+
+    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return `{variable path: array}` of the encoder for a classifier's published weights.
+
+        Args:
+            arrays: a ResNet's or HRNet's checkpoint, or what keras.applications stores.
+        """
+        if self.name in RESNETS:
+            from kerazoo.families.resnet.importer import convert
+        elif self.name == "hrnet":
+            from kerazoo.families.hrnet.importer import convert
+        else:
+            return arrays
+        return {path: array for path, array in convert(arrays).items() if not path.startswith("head/")}
+
+
+def _from_applications(name: str, channels: int) -> "keras.Model":
+    """Return a network of keras.applications as its last map of every resolution."""
+    import keras
+
+    build = getattr(keras.applications, name, None)
+    if not inspect.isfunction(build):
+        known = [
+            each for each in dir(keras.applications) if inspect.isfunction(getattr(keras.applications, each))
+        ]
+        raise UserError(f"unknown encoder {name!r}", nearest(name, [*RESNETS, "hrnet", *known]))
+    options: dict[str, Any] = {"include_top": False, "weights": None}
+    if "include_preprocessing" in inspect.signature(build).parameters:
+        options["include_preprocessing"] = False
+    side = 256
+    probe = build(input_shape=(side, side, channels), **options)
+    if any(isinstance(layer, keras.layers.Normalization) for layer in probe.layers):
+        raise UserError(f"{name} normalises its input itself", "take another, such as EfficientNetV2B0")
+    last = {layer.output.shape[1:3]: i for i, layer in enumerate(probe.layers) if _is_map(layer)}
+    network = build(input_shape=(None, None, channels), **options)
+    places = {f"c{k}": last.get((side >> k, side >> k)) for k in range(1, 6)}
+    missing = [key for key, place in places.items() if place is None]
+    if missing:
+        raise UserError(f"{name} has no map {missing[0]}", "take another, such as MobileNetV2")
+    maps = {key: network.layers[place].output for key, place in places.items()}
+    return keras.Model(network.input, maps, name=f"{network.name}_features")
+
+
+def _is_map(layer: "keras.Layer") -> bool:
+    return not isinstance(layer.output, list) and len(layer.output.shape) == 4
