@@ -1,133 +1,26 @@
-"""Published weights: files into named arrays, and those strictly into a network.
+"""Published weights, from a checkpoint's names and shapes strictly into a network's.
 
-Nothing is unpickled and nothing executed. Every variable is written exactly once and every
-key of the checkpoint is used or named as ignored; else one error tells all that is wrong
-and nothing is written.
+Every variable is written exactly once and every key of the checkpoint is used or named as
+ignored; else one error tells all that is wrong and nothing is written.
 """
 
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kerazoo.errors import UserError
 from kerazoo.settings import nearest
+from kerazoo.weights import Arrays
 
 if TYPE_CHECKING:
     import keras
 
-Arrays = dict[str, np.ndarray]
 Table = dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]]
 """`{variable path: (checkpoint key, what to do with its array)}`."""
 
-CONTAINERS = ("state_dict", "model_state_dict", "model", "network", "net", "params", "weights")
-PREFIXES = ("module.", "model.")
+PREFIXES = ("module.", "model.", "_orig_mod.")
 NAMED = 4  # keys an error names of each kind, so that it stays one line
-
-
-# --- files ---------------------------------------------------------------------------
-
-
-def read(path: str | Path) -> Arrays:
-    """Return the arrays of a checkpoint file; what it is, its content says.
-
-    Args:
-        path: `.safetensors`; `.pth` or `.pt` (needs PyTorch, read as weights only; the mapping
-            may lie under "state_dict", "model" and the like); or `.npz`.
-
-    Returns:
-        `{key: array}` as stored; floating-point arrays as float32.
-
-    Raises:
-        UserError: no such file, damaged, an unknown format, or more than weights in it.
-    """
-    path = Path(path)
-    try:
-        return {key: _single(array) for key, array in _reader(path)(path).items()}
-    except UserError:
-        raise
-    except FileNotFoundError:
-        raise UserError(f"there is no checkpoint {path}", "check the path") from None
-    except (PermissionError, IsADirectoryError) as error:
-        raise UserError(f"cannot read {path}: {error.strerror}", "give a readable file") from None
-    except MemoryError:
-        raise
-    except Exception as error:  # the parsers of foreign files raise whatever they stumble over
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise UserError(f"{path} is truncated or damaged: {reason}", "get the file again") from None
-
-
-def _reader(path: Path) -> Callable[[Path], Mapping[str, np.ndarray]]:
-    with path.open("rb") as file:
-        start = file.read(9)
-    if start[:2] == b"PK":
-        with zipfile.ZipFile(path) as archive:
-            arrays = any(name.endswith(".npy") for name in archive.namelist())
-        return _read_npz if arrays else _read_torch
-    if start[8:] == b"{":
-        return _read_safetensors
-    if start[:1] == b"\x80":  # a pickle, as PyTorch wrote them until 1.6
-        return _read_torch
-    raise UserError(f"{path} is no checkpoint kerazoo can read", "give .safetensors, .pth or .npz")
-
-
-def _read_safetensors(path: Path) -> Mapping[str, np.ndarray]:
-    from safetensors.numpy import load_file
-
-    return load_file(path)
-
-
-def _read_npz(path: Path) -> Mapping[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as arrays:
-        return dict(arrays)
-
-
-def _read_torch(path: Path) -> Mapping[str, np.ndarray]:
-    try:
-        import torch
-    except ImportError:
-        remedy = "pip install 'kerazoo[torch]', or save it as .safetensors where PyTorch is"
-        raise UserError(f"{path} is a PyTorch file and PyTorch is not installed", remedy) from None
-    import pickle
-
-    try:
-        with path.open("rb") as file:
-            content = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        message = f"{path} is damaged or holds Python objects besides weights; none was loaded or executed"
-        raise UserError(message, "save model.state_dict() where you trust the file") from None
-    weights = _unwrapped(content)
-    tensors = {key: value for key, value in weights.items() if isinstance(value, torch.Tensor)}
-    if not tensors:
-        raise UserError(f"{path} holds no weights by name", "save model.state_dict()")
-    return {key: _numpy(tensor, torch) for key, tensor in tensors.items()}
-
-
-def _unwrapped(content: Any) -> Mapping[str, Any]:
-    """Return the mapping of weights inside training checkpoints."""
-    for _ in range(8):  # a mapping may hold itself
-        if not isinstance(content, Mapping):
-            break
-        inner = [content[name] for name in CONTAINERS if isinstance(content.get(name), Mapping)]
-        if not inner:
-            return content
-        content = inner[0]
-    return {}
-
-
-def _numpy(tensor: Any, torch: Any) -> np.ndarray:
-    tensor = tensor.detach()
-    return (tensor.to(torch.float32) if tensor.is_floating_point() else tensor).numpy()
-
-
-def _single(array: np.ndarray) -> np.ndarray:
-    # "V" is bfloat16, which NumPy does not know by itself.
-    return array.astype("float32", copy=False) if array.dtype.kind in "fV" else array
-
-
-# --- from a checkpoint's names to a network's -----------------------------------------------
 
 
 def conv(source: str, target: str, *, bias: bool = True) -> Table:
@@ -175,7 +68,7 @@ def _matrix(array: np.ndarray) -> np.ndarray:
 
 
 def without_prefix(arrays: Arrays) -> Arrays:
-    """Return `arrays` without a "module." or "model." that every key begins with."""
+    """Return `arrays` without the names of wrappers (`PREFIXES`) that every key begins with."""
     for prefix in PREFIXES:
         if arrays and all(key.startswith(prefix) for key in arrays):
             return without_prefix({key.removeprefix(prefix): array for key, array in arrays.items()})
@@ -206,7 +99,8 @@ def recognise(
         return next(iter(fitting.items()))
     if fitting:
         raise UserError(
-            f"the checkpoint may be in any of the layouts {', '.join(fitting)}", "choose one: --layout NAME"
+            f"the checkpoint may be in any of the layouts {', '.join(fitting)}",
+            "choose one: kerazoo convert --layout NAME",
         )
     raise UserError(
         f"the checkpoint is not in the layout {' or '.join(tried)}: its keys are {_listed(list(arrays))}",

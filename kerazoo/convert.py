@@ -5,9 +5,10 @@ from pathlib import Path
 
 import keras
 
-from kerazoo.checkpoints import assign, read
+from kerazoo.checkpoints import assign
 from kerazoo.recipe import Recipe
 from kerazoo.run import Run, create_run
+from kerazoo.weights import read
 
 
 def convert(recipe: Recipe, checkpoint: Path, folder: Path) -> Run:

@@ -1,45 +1,9 @@
-import os
-import pickle
-from collections import OrderedDict
-
 import keras
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
 from kerazoo import checkpoints
 from kerazoo.errors import UserError
-
-ARRAYS = {"a.weight": np.arange(6, dtype="float32").reshape(2, 3), "a.steps": np.array(3)}
-
-
-class Touch:
-    """A pickle that writes a file when loaded carelessly."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
-
-
-@pytest.fixture
-def torch():
-    return pytest.importorskip("torch", reason="PyTorch files need PyTorch")
-
-
-def same(found):
-    assert found.keys() == ARRAYS.keys()
-    return all(np.array_equal(found[key], ARRAYS[key]) for key in ARRAYS)
-
-
-def one_line(path, *parts):
-    with pytest.raises(UserError) as caught:
-        checkpoints.read(path)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-    for part in parts:
-        assert part in str(caught.value)
 
 
 def network():
@@ -56,111 +20,6 @@ def published(seed=0):
 
 
 TABLE = checkpoints.conv("c", "conv") | checkpoints.batch_norm("b", "bn")
-
-
-# --- files ---------------------------------------------------------------------------
-
-
-def test_safetensors(tmp_path):
-    save_file(ARRAYS, tmp_path / "a.safetensors")
-    assert same(checkpoints.read(tmp_path / "a.safetensors"))
-
-
-def test_npz(tmp_path):
-    np.savez(tmp_path / "a.npz", **ARRAYS)
-    assert same(checkpoints.read(tmp_path / "a.npz"))
-
-
-@pytest.mark.parametrize("zipped", [True, False])
-@pytest.mark.parametrize(
-    "wrap", [lambda s: s, lambda s: {"epoch": 3, "state_dict": s}, lambda s: {"model": {"net": s}}]
-)
-def test_torch(tmp_path, torch, zipped, wrap):
-    state = OrderedDict((key, torch.tensor(array)) for key, array in ARRAYS.items())
-    torch.save(wrap(state), tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
-    assert same(checkpoints.read(tmp_path / "a.pth"))
-
-
-def test_content_decides_not_the_name(tmp_path):
-    save_file(ARRAYS, tmp_path / "a.pth")
-    assert same(checkpoints.read(tmp_path / "a.pth"))
-
-
-def test_half_precision_becomes_single(tmp_path, torch):
-    from safetensors.torch import save_file as save_torch
-
-    state = {"a": torch.ones(2, dtype=torch.bfloat16), "b": torch.nn.Parameter(torch.ones(2).half())}
-    torch.save(state, tmp_path / "a.pth")
-    save_torch(state, tmp_path / "a.safetensors")
-    for name in ("a.pth", "a.safetensors"):
-        found = checkpoints.read(tmp_path / name)
-        assert {key: (str(array.dtype), array.tolist()) for key, array in found.items()} == {
-            "a": ("float32", [1, 1]),
-            "b": ("float32", [1, 1]),
-        }
-
-
-@pytest.mark.parametrize("zipped", [True, False])
-def test_code_is_refused_and_not_executed(tmp_path, torch, zipped):
-    state = {"a": torch.ones(2), "evil": Touch(tmp_path / "executed")}
-    torch.save(state, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
-    one_line(tmp_path / "a.pth", "Python objects", "executed")
-    assert not (tmp_path / "executed").exists()
-
-
-def test_bare_pickle_is_refused_and_not_executed(tmp_path):
-    path = tmp_path / "a.pth"
-    path.write_bytes(pickle.dumps(Touch(tmp_path / "executed"), protocol=2))
-    one_line(path)
-    assert not (tmp_path / "executed").exists()
-
-
-def test_whole_module_is_refused(tmp_path, torch):
-    torch.save(torch.nn.Linear(2, 2), tmp_path / "a.pth")
-    one_line(tmp_path / "a.pth", "state_dict()")
-
-
-def test_nothing_named_is_refused(tmp_path, torch):
-    torch.save([torch.ones(2)], tmp_path / "a.pth")
-    one_line(tmp_path / "a.pth", "no weights by name")
-
-
-def test_objects_in_npz_are_refused(tmp_path):
-    np.savez(tmp_path / "a.npz", a=np.array([{}], dtype=object))
-    one_line(tmp_path / "a.npz")
-
-
-@pytest.mark.parametrize("part", [0, 0.01, 0.3, 0.6, 0.99])
-@pytest.mark.parametrize("kind", ["safetensors", "npz", "pth", "legacy.pth"])
-def test_truncated_files(tmp_path, kind, part, request):
-    path = tmp_path / f"a.{kind}"
-    arrays = {"a": np.ones(5000, "float32")}
-    if kind == "safetensors":
-        save_file(arrays, path)
-    elif kind == "npz":
-        np.savez(path, **arrays)
-    else:
-        torch = request.getfixturevalue("torch")
-        torch.save({"a": torch.ones(5000)}, path, _use_new_zipfile_serialization=kind == "pth")
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(len(whole) * part)])
-    one_line(path)
-
-
-def test_missing_file_folder_and_text(tmp_path):
-    one_line(tmp_path / "none.pth", "there is no checkpoint")
-    one_line(tmp_path)
-    (tmp_path / "a.pth").write_text("once upon a time")
-    one_line(tmp_path / "a.pth", ".safetensors, .pth or .npz")
-
-
-def test_torch_missing(tmp_path, torch, monkeypatch):
-    torch.save({"a": torch.ones(2)}, tmp_path / "a.pth")
-    monkeypatch.setitem(__import__("sys").modules, "torch", None)
-    one_line(tmp_path / "a.pth", "pip install", ".safetensors")
-
-
-# --- into a network --------------------------------------------------------------------
 
 
 def test_translated_and_assigned():
@@ -200,7 +59,7 @@ def test_the_layout_is_recognised_from_the_keys(layout):
 
 def test_a_named_layout_decides_between_two():
     both = {"side": 1, "r": np.ones(3)}
-    with pytest.raises(UserError, match="layouts square, circle; choose one: --layout NAME"):
+    with pytest.raises(UserError, match="layouts square, circle; choose one: .* --layout NAME"):
         checkpoints.recognise(LAYOUTS, both)
     assert checkpoints.recognise(LAYOUTS, both, "square") == ("square", {"side": 1})
 

@@ -16,7 +16,7 @@ LAYERS = [
     {"convert", "doctor", "evaluate", "export", "models", "predict", "train"}
     | {"optimizer", "progress", "recipe", "report", "resume", "run"},
     {"families"},
-    {"checkpoints", "data", "draw", "layers", "objective", "residual", "tasks"},
+    {"checkpoints", "data", "draw", "fetch", "layers", "objective", "residual", "tasks", "weights"},
     {"backend", "boxes", "errors", "files", "image", "placement", "settings", "task"},
 ]
 BACKENDS = {"jax", "tensorflow", "torch"}
@@ -95,7 +95,7 @@ def test_families_share_only_their_networks(family):
 @pytest.mark.parametrize("name", SOURCES)
 def test_backends_are_named_in_one_place(name):
     allowed = BACKENDS if name.startswith(("kerazoo.backend", "kerazoo.export")) else set()
-    if name == "kerazoo.checkpoints":
+    if name == "kerazoo.weights":
         allowed = {"torch"}  # reads .pth files with weights_only=True
     assert {target.split(".")[0] for target in imports(name)} & BACKENDS <= allowed
 
