@@ -15,8 +15,12 @@ import numpy as np
 from kerazoo import models
 from kerazoo.checkpoints import assign, batch_norm, conv, translate
 from kerazoo.families.fcn import importer as fcn
+from kerazoo.families.hrnet import importer as hrnet
+from kerazoo.families.hrnet.configuration import SMALL_V2
+from kerazoo.families.resnet import importer as resnet
 from kerazoo.families.unetpp import importer as unetpp
 from kerazoo.residual import ORDERINGS, residual_unit
+from kerazoo.settings import fields
 from tests.parity import weights
 
 TOLERANCE = 1e-4
@@ -37,13 +41,17 @@ class Case(NamedTuple):
 
 
 def case(build, convert, names=None):
-    """Return the case of a network with maps as outputs; `names`: {our output: the fixture's}."""
+    """Return the case of a network with maps or logits as outputs; `names`: {our output: the fixture's}."""
 
     def outputs(model, x):
-        maps = model.predict_on_batch(x.transpose(0, 2, 3, 1))
-        return {(names or {}).get(name, name): y.transpose(0, 3, 1, 2) for name, y in maps.items()}
+        found = model.predict_on_batch(x.transpose(0, 2, 3, 1))
+        return {(names or {}).get(name, name): channels_first(y) for name, y in found.items()}
 
     return Case(build, lambda model, state: assign(model, convert(state)), outputs)
+
+
+def channels_first(y):
+    return y.transpose(0, 3, 1, 2) if y.ndim == 4 else y
 
 
 def nested(**settings):
@@ -56,6 +64,33 @@ def fcn_case(stride, upsampling):
         lambda state: fcn.convert(state, upsampling),
         {"logits": "scores"},
     )
+
+
+def resnet_case(maps, **settings):
+    """Return the case of a ResNet's logits and of some layers' maps; `maps`: {the fixture's name: layer}."""
+
+    def build():
+        network = models.resnet(**settings)
+        inner = {name: network.get_layer(layer).output for name, layer in maps.items()}
+        return keras.Model(network.input, network.output | inner)
+
+    return case(build, resnet.convert)
+
+
+def hrnet_case(names=None, **settings):
+    """Return the case of an HRNet; `names`: {our output: the fixture's}."""
+    return case(lambda: models.hrnet(**settings), hrnet.convert, names)
+
+
+def hrnet_branches():
+    """Return the classifier with its four branches as further outputs."""
+    network = models.hrnet(head="classification", fuse="nearest", classes=1000)
+    branches = {f"branch{b}": network.get_layer(f"stage4_module2_fuse{b}_out").output for b in range(4)}
+    return keras.Model(network.input, network.output | branches)
+
+
+def stages(*units):
+    return {f"layer{stage}": f"stage{stage}_unit{unit}_out" for stage, unit in enumerate(units, 1)}
 
 
 def unit_case(ordering):
@@ -90,6 +125,20 @@ CASES = {
     "fcn16s": fcn_case(16, "learned"),
     "fcn8s": fcn_case(8, "learned"),
     "fcn8s_bilinear": fcn_case(8, "fixed"),
+    "resnet18": resnet_case(stages(2, 2, 2, 2), depth=18),
+    "resnet50": resnet_case(stages(3, 4, 6, 3), depth=50),
+    "resnetv2_50": resnet_case({"features": "end_act"}, depth=50, ordering="full_preactivation"),
+    "hrnet_cls_w18": case(hrnet_branches, hrnet.convert),
+    "hrnet_pose_w32": hrnet_case(head="heatmap", fuse="nearest", classes=17, width=32),
+    "hrnet_face_w18": hrnet_case({"logits": "heatmaps"}, head="segmentation", fuse="bilinear", classes=98),
+    "hrnet_seg_w18_align_corners_false": hrnet_case(head="segmentation", fuse="bilinear", classes=19),
+    "hrnet_seg_w18_align_corners_true": hrnet_case(
+        head="segmentation", fuse="bilinear", classes=19, align_corners=True
+    ),
+    "hrnet_seg_w18_small_v2": hrnet_case(
+        head="segmentation", fuse="bilinear", classes=19, **fields(SMALL_V2)
+    ),
+    "hrnetv2p_w18": hrnet_case(head="pyramid", fuse="nearest", classes=256),
     **{f"resunit_{ordering}": unit_case(ordering) for ordering in ORDERINGS},
 }
 
