@@ -233,7 +233,7 @@ def _keras(arrays: Arrays) -> Names:
 
 
 def depth_of(names: Names, arrays: Arrays) -> int:
-    """Return the depth that has as many units; raises KeyError where there is none."""
+    """Return the depth whose units a checkpoint has; raises KeyError where there is none."""
 
     def present(stage, unit, step):
         return names.kernel(names.within(stage, unit, names.step[0], step)) in arrays
