@@ -1,12 +1,21 @@
 """One small instance per family; every test of the contract asks all of them."""
 
+from kerazoo.families.encoders import Encoder
 from kerazoo.families.fcn import FCN
 from kerazoo.families.unet import UNet
 from kerazoo.families.unetpp import UNetPlusPlus
 
+RESNET = Encoder(name="resnet18", width=4)
+
 TINY = {
     "unet": UNet(classes=2, filters=(4, 8, 12), norm=True, up="bilinear", dropout=0.1),
     "unet-valid": UNet(classes=3, filters=(4, 8, 12), padding="valid", dropout=0.0),
+    "unet-encoder": UNet(
+        classes=2, filters=(4, 4, 8, 8, 8), norm=True, up="nearest", encoder=RESNET, dropout=0.1
+    ),
     "unetpp": UNetPlusPlus(classes=1, filters=(4, 8, 12), norm=True),
+    "unetpp-encoder": UNetPlusPlus(
+        classes=3, filters=(4, 4, 8, 8, 8), norm=True, up="nearest", encoder=RESNET
+    ),
     "fcn": FCN(classes=3, width=0.0625, upsampling="learned", dropout=0.0),
 }

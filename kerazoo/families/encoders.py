@@ -1,16 +1,21 @@
 """What U-Net and UNet++ can stand on: ResNet, HRNet, or a network of keras.applications."""
 
 import inspect
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 from pydantic import Field
 
+from kerazoo.checkpoints import Arrays, Table, batch_norm, conv
 from kerazoo.errors import UserError
 from kerazoo.settings import nearest, settings
+from kerazoo.tasks.photographs import IMAGENET
 
 if TYPE_CHECKING:
     import keras
+
+LEVELS = 5
+"""Maps of an encoder, each half as high and wide as the one before."""
 
 RESNETS = {f"resnet{depth}": depth for depth in (18, 34, 50, 101, 152)}
 
@@ -34,6 +39,10 @@ class Encoder:
         if self.width is not None and self.name not in (*RESNETS, "hrnet"):
             raise ValueError(f"{self.name} has no width")
 
+    def meaning(self) -> list:
+        """Return what its weights go with."""
+        return [self.name, self.width]
+
     def build(self, channels: int) -> "keras.Model":
         """Return the network: `(N, H, W, channels)` -> `{"c1": ..., ..., "c5": ...}`.
 
@@ -54,10 +63,10 @@ class Encoder:
         if self.name == "hrnet":
             from kerazoo.families.hrnet.model import hrnet_features
 
-            return hrnet_features(width=self.width or 18, channels=channels)
+            return hrnet_features(fuse="nearest", width=self.width or 18, channels=channels)
         return _from_applications(self.name, channels)
 
-    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def convert(self, arrays: Arrays) -> Arrays:
         """Return `{variable path: array}` of the encoder for a classifier's published weights.
 
         Args:
@@ -66,7 +75,7 @@ class Encoder:
         if self.name in RESNETS:
             from kerazoo.families.resnet.importer import convert
         elif self.name == "hrnet":
-            from kerazoo.families.hrnet.importer import convert
+            from kerazoo.families.hrnet.importer import convert_body as convert
         else:
             return arrays
         return {path: array for path, array in convert(arrays).items() if not path.startswith("head/")}
@@ -91,7 +100,7 @@ def _from_applications(name: str, channels: int) -> "keras.Model":
         raise UserError(f"{name} normalises its input itself", "take another, such as EfficientNetV2B0")
     last = {layer.output.shape[1:3]: i for i, layer in enumerate(probe.layers) if _is_map(layer)}
     network = build(input_shape=(None, None, channels), **options)
-    places = {f"c{k}": last.get((side >> k, side >> k)) for k in range(1, 6)}
+    places = {f"c{k}": last.get((side >> k, side >> k)) for k in range(1, LEVELS + 1)}
     missing = [key for key, place in places.items() if place is None]
     if missing:
         raise UserError(f"{name} has no map {missing[0]}", "take another, such as MobileNetV2")
@@ -101,3 +110,51 @@ def _from_applications(name: str, channels: int) -> "keras.Model":
 
 def _is_map(layer: "keras.Layer") -> bool:
     return not isinstance(layer.output, list) and len(layer.output.shape) == 4
+
+
+# --- segmentation_models_pytorch -----------------------------------------------------------
+
+
+def smp_settings(arrays: Arrays) -> dict[str, Any]:
+    """Return what `unet` and `unetpp` of segmentation_models_pytorch have in common, ResNets only.
+
+    Raises:
+        KeyError: other keys.
+    """
+    from kerazoo.families.resnet.importer import TORCHVISION, depth_of
+
+    encoder = _inside(arrays)
+    width, channels, _, _ = encoder["conv1.weight"].shape
+    return IMAGENET | {
+        "encoder": Encoder(name=f"resnet{depth_of(TORCHVISION, encoder)}", width=width),
+        "channels": channels,
+        "classes": arrays["segmentation_head.0.weight"].shape[0],
+        "norm": True,
+        "up": "nearest",
+    }
+
+
+def smp_table(arrays: Arrays, blocks: Mapping[str, str], head: str) -> Table:
+    """Return what the variables of such a network are called there.
+
+    Args:
+        arrays: the checkpoint.
+        blocks: the blocks of the decoder, `{name there: name here}`.
+        head: name of our head.
+    """
+    from kerazoo.families.resnet.importer import TORCHVISION, depth_of, table
+
+    found = conv("segmentation_head.0", head)
+    for path, (key, change) in table(TORCHVISION, depth_of(TORCHVISION, _inside(arrays))).items():
+        if not path.startswith("head/"):
+            found[path] = (f"encoder.{key}", change)
+    for theirs, ours in blocks.items():
+        for step in (1, 2):
+            found |= conv(f"{theirs}.conv{step}.0", f"{ours}_conv{step}", bias=False)
+            found |= batch_norm(f"{theirs}.conv{step}.1", f"{ours}_conv{step}_bn")
+    return found
+
+
+def _inside(arrays: Arrays) -> Arrays:
+    found = {key: array for key, array in arrays.items() if key.startswith("encoder.")}
+    return {key.removeprefix("encoder."): array for key, array in found.items()}

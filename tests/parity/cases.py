@@ -14,10 +14,12 @@ import numpy as np
 
 from kerazoo import models
 from kerazoo.checkpoints import assign, batch_norm, conv, translate
+from kerazoo.families.encoders import Encoder
 from kerazoo.families.fcn import importer as fcn
 from kerazoo.families.hrnet import importer as hrnet
 from kerazoo.families.hrnet.configuration import SMALL_V2
 from kerazoo.families.resnet import importer as resnet
+from kerazoo.families.unet import importer as unet
 from kerazoo.families.unetpp import importer as unetpp
 from kerazoo.residual import ORDERINGS, residual_unit
 from kerazoo.settings import fields
@@ -64,6 +66,17 @@ def fcn_case(stride, upsampling):
         lambda state: fcn.convert(state, upsampling),
         {"logits": "scores"},
     )
+
+
+def smp(build, importer, **settings):
+    """Return the case of a network of segmentation_models_pytorch on a ResNet-34."""
+    filters = (16, 32, 64, 128, 256)
+
+    def network():
+        encoder = Encoder(name="resnet34").build(3)
+        return build(encoder=encoder, filters=filters, norm=True, up="nearest", **settings)
+
+    return case(network, importer.convert, {"head4": "logits"})
 
 
 def resnet_case(maps, **settings):
@@ -121,6 +134,8 @@ CASES = {
     "unetpp_nested_single": case(
         lambda: nested(classes=3, deep_supervision=False), unetpp.convert, {"head4": "logits"}
     ),
+    "smp_unet_resnet34": smp(models.unet, unet),
+    "smp_unetplusplus_resnet34": smp(models.unetpp, unetpp, deep_supervision=False),
     "fcn32s": fcn_case(32, "learned"),
     "fcn16s": fcn_case(16, "learned"),
     "fcn8s": fcn_case(8, "learned"),

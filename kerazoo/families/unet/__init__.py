@@ -1,9 +1,11 @@
 """U-Net (Ronneberger, Fischer and Brox 2015), as the paper has it and as it is commonly used."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import Field
 
+from kerazoo.families.encoders import LEVELS, Encoder
 from kerazoo.settings import settings
 from kerazoo.tasks.segmentation import Segmentation
 
@@ -16,12 +18,14 @@ class UNet(Segmentation):
     """U-Net.
 
     Attributes:
-        filters: channels per level, from full resolution down.
+        filters: channels per level, from full resolution down; with an encoder, of the expanding
+            path.
         padding: "valid" as in the paper (a margin of context around every labelled
             window), or "same".
         norm: batch normalisation after every convolution.
-        up: transposed convolution, or bilinear and a convolution.
+        up: transposed convolution, bilinear and a convolution, or nearest neighbour.
         dropout: at the end of the contracting path.
+        encoder: takes the place of the contracting path.
     """
 
     filters: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=2)] = (
@@ -33,8 +37,14 @@ class UNet(Segmentation):
     )
     padding: Literal["same", "valid"] = "same"
     norm: bool = False
-    up: Literal["transposed", "bilinear"] = "transposed"
+    up: Literal["transposed", "bilinear", "nearest"] = "transposed"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    encoder: Encoder | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.encoder is not None and (len(self.filters) != LEVELS or self.padding == "valid"):
+            raise ValueError(f"an encoder needs {LEVELS} filters and same padding")
 
     def build(self) -> "keras.Model":
         from kerazoo.families.unet.model import unet
@@ -47,10 +57,14 @@ class UNet(Segmentation):
             norm=self.norm,
             up=self.up,
             dropout=self.dropout,
+            encoder=self.encoder and self.encoder.build(self.channels),
         )
 
+    def meaning(self) -> dict[str, Any]:
+        return super().meaning() | {"encoder": self.encoder and self.encoder.meaning()}
+
     def stride(self) -> int:
-        return 2 ** (len(self.filters) - 1)
+        return 2 ** (len(self.filters) - (self.encoder is None))
 
     def context(self) -> int:
         from kerazoo.families.unet.geometry import valid_margin
@@ -61,3 +75,15 @@ class UNet(Segmentation):
         from kerazoo.families.unet.geometry import valid_size
 
         return valid_size(size, len(self.filters)) if self.padding == "valid" else size
+
+    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
+        from kerazoo.checkpoints import recognise
+        from kerazoo.families.unet.importer import LAYOUTS
+
+        _, found = recognise(LAYOUTS, arrays, layout)
+        return self.adopting(found)
+
+    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        from kerazoo.families.unet.importer import convert
+
+        return convert(arrays)
