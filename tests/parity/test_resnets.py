@@ -1,0 +1,73 @@
+"""ResNets that are wrong in the usual ways do not pass for right."""
+
+import json
+from functools import partial
+
+import pytest
+from keras import layers
+
+import kerazoo.layers
+from kerazoo import models, residual
+from kerazoo.families.resnet import model as resnet
+from tests.parity import cases, weights
+
+
+def epsilon(monkeypatch):
+    model = cases.CASES["resnet18"].build()
+    for layer in model.layers:
+        if layer.name.endswith("_bn"):
+            layer.epsilon = 1e-3
+    return model
+
+
+def same_padding(monkeypatch):
+    def conv(x, filters, kernel=3, *, name, stride=1, bias=True, activation=None):
+        settings = {"strides": stride, "padding": "same", "use_bias": bias, "activation": activation}
+        return layers.Conv2D(filters, kernel, **settings, name=name)(x)
+
+    monkeypatch.setattr(kerazoo.layers, "pad_conv", conv)
+    monkeypatch.setattr(residual, "pad_conv", conv)
+    return cases.CASES["resnet18"].build()
+
+
+def same_pooling(monkeypatch):
+    def pool(size, stride, name):
+        return layers.MaxPooling2D(size, stride, padding="same", name=name)
+
+    monkeypatch.setattr(resnet, "PadMaxPool", pool)
+    return cases.CASES["resnet18"].build()
+
+
+def stride_on_the_first(monkeypatch):
+    build = models.resnet
+    monkeypatch.setattr(
+        models, "resnet", lambda **settings: build(**settings, stride_on="1x1"), raising=False
+    )
+    return cases.CASES["resnet50"].build()
+
+
+def zeros_in_the_pooling(monkeypatch):
+    def pool(size, stride, name):
+        return lambda x: layers.MaxPooling2D(size, stride, name=name)(layers.ZeroPadding2D(size // 2)(x))
+
+    monkeypatch.setattr(resnet, "PadMaxPool", pool)
+    return cases.CASES["resnetv2_50"].build()
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("resnet18", epsilon),
+        ("resnet18", same_padding),
+        ("resnet18", same_pooling),
+        pytest.param("resnet50", stride_on_the_first, marks=pytest.mark.slow),
+        pytest.param("resnetv2_50", zeros_in_the_pooling, marks=pytest.mark.slow),
+    ],
+)
+def test_wrong_variants_are_far_off(shared, name, wrong, monkeypatch):
+    folder, case = shared / "parity", cases.CASES[name]
+    manifest = json.loads((folder / f"{name}.json").read_text())
+    model = wrong(monkeypatch)
+    case.load(model, weights.state(manifest))
+    deviations = cases.errors(model, case, manifest, folder / f"{name}.npz")
+    assert deviations["main.logits"] > 5 * cases.TOLERANCE, deviations
