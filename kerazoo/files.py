@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -116,6 +117,12 @@ def unwritable(path: str | Path, error: OSError) -> UserError:
     """Return the line a user reads when `path` could not be written."""
     remedy = _REMEDIES.get(error.errno or 0, "choose another folder")
     return UserError(f"cannot write {path}: {error.strerror or error}", remedy)
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file's content as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def natural(path: str | Path) -> list[tuple[int, str]]:

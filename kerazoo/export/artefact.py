@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime
-import hashlib
 import importlib
 import json
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import kerazoo
 from kerazoo import backend, settings
 from kerazoo.export import NEEDS, RECORD
 from kerazoo.export.verify import tolerance, verified
-from kerazoo.files import atomic_text, whole_file, whole_folder
+from kerazoo.files import atomic_text, sha256, whole_file, whole_folder
 from kerazoo.run import Run, read_json
 
 MODULES = {"savedmodel": "savedmodel", "onnx": "onnx", "litert": "litert", "keras": "keras_archive"}
@@ -87,12 +86,7 @@ def _files(path: Path, name: str) -> dict[str, dict[str, Any]]:
     found = {p.relative_to(path).as_posix(): p for p in sorted(path.rglob("*")) if p.is_file()} or {
         name: path
     }
-    return {key: {"bytes": file.stat().st_size, "sha256": _sha256(file)} for key, file in found.items()}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return {key: {"bytes": file.stat().st_size, "sha256": sha256(file)} for key, file in found.items()}
 
 
 def _record(output: Path, path: Path, entry: dict[str, Any]) -> None:

@@ -1,0 +1,191 @@
+"""References to published weights as files on this machine.
+
+PATH                                      the file itself
+hf://owner/repo[@revision]/file           through huggingface_hub: its cache, its offline mode
+https://host/file#sha256=64 hex digits    through a cache of kerazoo's own, verified
+"""
+
+import http.client
+import os
+import re
+import ssl
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+from kerazoo.errors import UserError
+from kerazoo.files import make_folder, sha256, sync_folder, unwritable
+
+HUB = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?/(?P<file>.+)")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+BROKEN = (ConnectionError, TimeoutError, ssl.SSLError)
+CHUNK = 1 << 20
+TIMEOUT = 30.0
+"""Seconds without a byte after which a connection counts as broken."""
+
+
+def fetch(reference: str | Path) -> Path:
+    """Return the file that a reference stands for, downloading it where that was not done yet.
+
+    What was fetched before needs no network. A download from an https address that breaks off
+    goes on where it stopped in the next call; one from the hub goes on by itself while it can.
+
+    Args:
+        reference: a path, `hf://owner/repo/file` (`repo@revision` for another than the newest),
+            or `https://...#sha256=...`; http is taken from this machine only.
+
+    Raises:
+        UserError: a malformed reference, no such file there, no network, another sha256 than
+            the one asked for, or a cache that cannot be written. A path is not looked at.
+    """
+    kind, separator, _ = str(reference).partition("://")
+    if not separator:
+        return Path(reference)
+    if kind == "hf":
+        return _from_hub(str(reference))
+    return _from_address(str(reference))
+
+
+def cache_folder() -> Path:
+    """Return the folder of what can be fetched or made again.
+
+    `KERAZOO_CACHE`, else `kerazoo` in `XDG_CACHE_HOME` or in `~/.cache`.
+    """
+    if own := os.environ.get("KERAZOO_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerazoo"
+
+
+# --- the hub -------------------------------------------------------------------------
+
+
+def _from_hub(reference: str) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    found = HUB.fullmatch(reference)
+    if not found:
+        raise UserError(f"{reference} names no file on the hub", "write hf://owner/repo[@revision]/file")
+    try:
+        return Path(hf_hub_download(found["repo"], found["file"], revision=found["revision"]))
+    except LocalEntryNotFoundError:
+        message = f"{reference} was not fetched before and the hub cannot be reached"
+        raise UserError(message, "check the network, HF_HUB_OFFLINE and HF_ENDPOINT") from None
+    except HfHubHTTPError as error:
+        raise UserError(f"{reference}: {_reason(error)}", "check owner, repository and file") from None
+    except Exception as error:  # its HTTP client has a dozen kinds for a connection that breaks
+        if isinstance(error, OSError) and error.errno:
+            raise unwritable(error.filename or "the hub's cache", error) from None
+        raise UserError(f"{reference}: the transfer failed ({_reason(error)})", "try again") from None
+
+
+# --- an address ----------------------------------------------------------------------
+
+
+def _from_address(reference: str) -> Path:
+    address, _, fragment = reference.partition("#")
+    _refuse_plain_http(address)
+    told = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", fragment)
+    if not told:
+        raise UserError(f"{reference} does not tell its sha256", "write https://...#sha256=64 hex digits")
+    wanted = told[1].lower()
+    path = cache_folder() / "downloads" / wanted
+    try:
+        if not (path.is_file() and sha256(path) == wanted):
+            make_folder(path.parent)
+            _download_whole(address, path, wanted)
+    except OSError as error:
+        raise unwritable(path, error) from None
+    return path
+
+
+def _refuse_plain_http(address: str) -> None:
+    try:
+        parts = urlsplit(address)
+    except ValueError as error:
+        raise UserError(f"{address} is no address ({error})", "correct it") from None
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        raise UserError(f"{address} is neither a path nor hf:// nor https://", "give one of these")
+
+
+def _download_whole(address: str, path: Path, wanted: str) -> None:
+    """Make `path` appear, whole and verified, or not at all; what arrived of it waits in a `.part`."""
+    from filelock import FileLock
+
+    part = path.with_suffix(".part")
+    with FileLock(path.with_suffix(".lock")):
+        if path.is_file() and sha256(path) == wanted:  # another process was quicker
+            return
+        _download(address, part)
+        found = sha256(part)
+        if found != wanted:
+            part.unlink()
+            raise UserError(
+                f"{address} has the sha256 {found} and not {wanted}; it was removed",
+                "check both: the file may have been replaced since",
+            )
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+        sync_folder(path.parent)
+
+
+def _download(address: str, part: Path) -> None:
+    """Append to `part` what it lacks of the file at an address."""
+    from kerazoo import __version__
+
+    had = part.stat().st_size if part.exists() else 0
+    headers = {"User-Agent": f"kerazoo/{__version__}"} | ({"Range": f"bytes={had}-"} if had else {})
+    try:
+        request = urllib.request.Request(address, headers=headers)
+        with urllib.request.build_opener(_Redirections).open(request, timeout=TIMEOUT) as answer:
+            had = had if answer.status == http.HTTPStatus.PARTIAL_CONTENT else 0
+            with part.open("ab" if had else "wb") as file:
+                _copy(answer, file, had, address)
+    except urllib.error.HTTPError as error:
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # nothing is lacking
+        raise UserError(f"{address}: the server answers {error.code} {error.reason}", "check it") from None
+    except (urllib.error.URLError, http.client.HTTPException, *BROKEN) as error:
+        told = f"{address}: the connection failed ({_reason(error)})"
+        raise UserError(told, "check the network and try again: it goes on where it stopped") from None
+
+
+class _Redirections(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        _refuse_plain_http(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _copy(answer: http.client.HTTPResponse, file: BinaryIO, had: int, address: str) -> None:
+    rest = answer.headers["Content-Length"]
+    total = had + int(rest) if rest else None
+    for chunk in _shown(answer, had, total, address):
+        file.write(chunk)
+    if total is not None and file.tell() < total:
+        raise ConnectionError(f"{file.tell()} of {total} bytes arrived")
+
+
+def _shown(answer: http.client.HTTPResponse, had: int, total: int | None, address: str) -> Iterator[bytes]:
+    """Pass the chunks on, telling of it on standard error: a line, and a bar on a terminal."""
+    from rich.console import Console
+    from rich.progress import DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    size = "" if total is None else f" ({total / 1e6:.1f} MB, {had / 1e6:.1f} of it here)"
+    print(f"downloading {address}{size}", file=sys.stderr, flush=True)
+    columns = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("", total=total, completed=had)
+        while chunk := answer.read(CHUNK):
+            yield chunk
+            bar.advance(task, len(chunk))
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error says, on one line."""
+    inner = getattr(error, "reason", error)
+    return " ".join(str(inner).split())[:200] or type(error).__name__

@@ -1,0 +1,197 @@
+"""Files from elsewhere: whole and verified, or not at all."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kerazoo.errors import UserError
+from kerazoo.fetch import cache_folder, fetch
+from tests.serving import COMMIT, serving
+
+CONTENT = bytes(range(256)) * 12_000  # three chunks
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def server(tmp_path):
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served" / "weights.bin").write_bytes(CONTENT)
+    with serving(tmp_path / "served") as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAZOO_CACHE", str(tmp_path / "cache"))
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "cache" / "downloads"
+
+
+def reference(server, name="weights.bin", sha256=SHA256):
+    return f"{server.address}/{name}#sha256={sha256}"
+
+
+def refused(text, *parts):
+    with pytest.raises(UserError) as caught:
+        fetch(text)
+    assert "\n" not in str(caught.value)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def files(folder):
+    return {path.name for path in folder.glob("*") if path.suffix != ".lock"}
+
+
+def test_a_path_is_itself(tmp_path):
+    assert fetch("some/where.pth") == Path("some/where.pth")
+    assert fetch(tmp_path) == tmp_path
+
+
+def test_an_address_is_fetched_once(server, cache, capsys):
+    path = fetch(reference(server))
+    assert path.read_bytes() == CONTENT
+    assert files(cache) == {SHA256}
+    assert "downloading" in capsys.readouterr().err
+    assert fetch(reference(server)) == path
+    assert len(server.sent) == 1
+
+
+def test_what_was_fetched_needs_no_network(server):
+    path = fetch(reference(server))
+    server.shutdown()
+    server.server_close()
+    assert fetch(reference(server)) == path
+    refused(reference(server, sha256="0" * 64), "the connection failed", "check the network")
+
+
+def test_a_broken_transfer_goes_on_where_it_stopped(server, cache):
+    server.break_after = [1_500_000, 1_000_000]
+    refused(reference(server), f"1500000 of {len(CONTENT)} bytes arrived", "goes on where it stopped")
+    assert files(cache) == {f"{SHA256}.part"}
+    refused(reference(server), f"2500000 of {len(CONTENT)} bytes arrived")
+    assert fetch(reference(server)).read_bytes() == CONTENT
+    assert [request[1:] for request in server.sent] == [
+        (0, 1_500_000),
+        (1_500_000, 1_000_000),
+        (2_500_000, len(CONTENT) - 2_500_000),
+    ]
+    assert files(cache) == {SHA256}
+
+
+def test_a_process_killed_before_the_last_step_loses_nothing(server, cache):
+    cache.mkdir(parents=True)
+    (cache / f"{SHA256}.part").write_bytes(CONTENT)
+    assert fetch(reference(server)).read_bytes() == CONTENT
+    assert server.sent == []
+
+
+def test_another_content_is_refused_and_removed(server, cache):
+    wrong = "ab" * 32
+    for _ in range(2):
+        refused(reference(server, sha256=wrong), SHA256, wrong, "removed")
+        assert files(cache) == set()
+
+
+def test_a_cache_that_was_damaged_is_fetched_again(server, cache):
+    fetch(reference(server)).write_bytes(CONTENT[:-1] + b"x")
+    assert fetch(reference(server)).read_bytes() == CONTENT
+
+
+def test_a_start_of_another_file_is_found_out(server, cache):
+    cache.mkdir(parents=True)
+    (cache / f"{SHA256}.part").write_bytes(b"something else")
+    refused(reference(server), "removed")
+    assert fetch(reference(server)).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("https://example.com/weights.pth", "does not tell its sha256"),
+        ("https://example.com/weights.pth#sha256=f37072fd", "64 hex digits"),
+        ("http://example.com/weights.pth#sha256=" + SHA256, "neither a path nor hf:// nor https://"),
+        ("ftp://example.com/weights.pth#sha256=" + SHA256, "neither a path"),
+        ("https://[/weights.pth#sha256=" + SHA256, "is no address"),
+        ("hf://timm/resnet18", "hf://owner/repo"),
+        ("hf://timm", "names no file"),
+    ],
+)
+def test_malformed_references(text, told):
+    refused(text, text.partition("#")[0], told)
+
+
+def test_answers_that_are_none(server, cache):
+    refused(reference(server, "none.pth"), "the server answers 404")
+    refused(reference(server, "moved"), "http://example.com/elsewhere is neither")
+    assert files(cache) == set()
+
+
+def test_a_cache_that_cannot_be_written(server, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("KERAZOO_CACHE", str(tmp_path / "file"))
+    refused(reference(server), "cannot write", str(tmp_path / "file"))
+
+
+def test_where_the_cache_is(monkeypatch, tmp_path):
+    assert cache_folder() == tmp_path / "cache"
+    monkeypatch.delenv("KERAZOO_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder() == tmp_path / "xdg" / "kerazoo"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / ".cache" / "kerazoo"
+
+
+# --- the hub, in a process of its own, since its client reads its settings when it is imported ---
+
+
+def hub(tmp_path, server, text="hf://timm/tiny/weights.bin", **variables):
+    """Fetch in a fresh process; return (its last line, was it a refusal)."""
+    code = "import sys; from kerazoo.fetch import fetch; from kerazoo.errors import UserError\n"
+    code += "try: print(fetch(sys.argv[1]))\nexcept UserError as e: print('REFUSED', e)"
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
+    settings = {
+        "HF_HOME": str(tmp_path / "hf"),
+        "HF_ENDPOINT": server.address,
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code, text],
+        env=kept | settings | variables, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip().splitlines()[-1]
+
+
+def test_the_hub_through_its_own_cache(server, tmp_path):
+    content = CONTENT * 4  # its client writes, and goes on from, pieces of 10 MiB
+    (server.folder / "weights.bin").write_bytes(content)
+    server.break_after = [11_000_000]
+    path = hub(tmp_path, server)
+    assert path.startswith(str(tmp_path / "hf"))
+    assert Path(path).read_bytes() == content
+    assert [request[1:] for request in server.sent] == [
+        (0, 11_000_000),
+        (10 << 20, len(content) - (10 << 20)),
+    ]
+    assert server.sent[0][0] == "/timm/tiny/resolve/main/weights.bin"
+    assert hub(tmp_path, server, HF_HUB_OFFLINE="1") == path
+    assert hub(tmp_path, server, f"hf://timm/tiny@{COMMIT}/weights.bin", HF_HUB_OFFLINE="1") == path
+    assert len(server.sent) == 2
+
+
+def test_what_the_hub_does_not_have(server, tmp_path):
+    line = hub(tmp_path, server, "hf://timm/tiny/none.safetensors")
+    assert line.startswith("REFUSED hf://timm/tiny/none.safetensors")
+    assert "check owner, repository and file" in line
+    line = hub(tmp_path, server, HF_HUB_OFFLINE="1")
+    assert line.startswith("REFUSED hf://timm/tiny/weights.bin was not fetched before")
+    assert not [
+        path for path in (tmp_path / "hf").rglob("*") if path.is_file() and path.stat().st_size > 1000
+    ]
