@@ -5,6 +5,7 @@ pixels, whereas void pixels and pixel weights ask for the sum of the weights, an
 they want the target once per head; a term sees all outputs and one target.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -102,6 +103,30 @@ def focal(targets: Tensor, logits: Tensor, gamma: float = 2.0) -> Tensor:
     """
     loss = cross_entropy(targets, logits)
     return ops.power(-ops.expm1(-loss), gamma) * loss
+
+
+def hard(losses: Tensor, weights: Tensor, threshold: float, kept: float) -> Tensor:
+    """Return which pixels online hard example mining learns from (Shrivastava et al. 2016).
+
+    Those whose true class has a probability below `threshold`; where they are too few, the threshold
+    rises until a share of `kept` of the pixels that count is below it.
+
+    Shape: losses, weights `(...)` -> float32 `(...)`, 0 or 1; pixels of weight 0 neither count nor learn.
+
+    Args:
+        losses: cross entropy of every pixel.
+        weights: of every pixel; only whether they are 0 matters.
+        threshold: a probability.
+        kept: 0 .. 1.
+    """
+    counted = weights > 0
+    losses = ops.where(counted, ops.stop_gradient(losses), -1.0)  # below every cross entropy
+    number = ops.sum(ops.cast(counted, "int32"))
+    least = ops.cast(kept * ops.cast(number, "float32"), "int32")
+    ordered = ops.flip(ops.sort(ops.reshape(losses, (-1,))))
+    bound = ops.take(ordered, ops.clip(least, 0, ops.maximum(number - 1, 0)))
+    bound = ops.minimum(bound, -math.log(threshold))
+    return ops.cast(ops.logical_and(counted, losses > bound), "float32")
 
 
 def dice(targets: Tensor, logits: Tensor, weights: Tensor) -> Tensor:

@@ -6,26 +6,24 @@ import keras
 from keras import layers, ops
 
 from kerazoo.layers import CropLike, MirrorPad
-from kerazoo.objective import SumOfTerms, Tensor, cross_entropy, dice, focal, weighted_mean
+from kerazoo.objective import SumOfTerms, Tensor, cross_entropy, dice, focal, hard, weighted_mean
 
 if TYPE_CHECKING:
-    from kerazoo.tasks.segmentation import Segmentation
+    from kerazoo.tasks.segmentation import Losses, Segmentation
 
 
 class SegmentationObjective(SumOfTerms):
-    """Cross entropy, focal and Dice loss, each averaged over the heads (UNet++, section 3.2).
+    """Cross entropy, of all or of hard pixels, focal and Dice loss, each averaged over the heads.
 
     Args:
         network: outputs `{name: logits (N, H, W, K)}`.
-        losses: `{"cross_entropy" | "focal" | "dice": factor}`.
-        class_weights: factor of each label's pixels in cross entropy and focal loss, or None.
+        losses: how much each weighs.
+        class_weights: factor of each label's pixels in all but the Dice loss, or None.
     """
 
-    def __init__(
-        self, network: keras.Model, losses: dict[str, float], class_weights: tuple[float, ...] | None
-    ):
-        super().__init__(network, list(losses))
-        self.losses_in_use = losses
+    def __init__(self, network: keras.Model, losses: "Losses", class_weights: tuple[float, ...] | None):
+        super().__init__(network, list(losses.active()))
+        self.settings = losses
         self.class_weights = class_weights
 
     def terms(self, x: Tensor, y: dict, outputs: dict, training: bool) -> dict[str, Tensor]:
@@ -40,11 +38,17 @@ class SegmentationObjective(SumOfTerms):
             "cross_entropy": lambda logits: weighted_mean(cross_entropy(targets, logits), weights),
             "focal": lambda logits: weighted_mean(focal(targets, logits), weights),
             "dice": lambda logits: dice(targets, logits, valid),
+            "ohem": lambda logits: self._hard_cross_entropy(targets, logits, weights),
         }
         return {
             name: factor * sum(formulas[name](logits) for logits in heads) / len(heads)
-            for name, factor in self.losses_in_use.items()
+            for name, factor in self.settings.active().items()
         }
+
+    def _hard_cross_entropy(self, targets: Tensor, logits: Tensor, weights: Tensor) -> Tensor:
+        losses = cross_entropy(targets, logits)
+        chosen = hard(losses, weights, self.settings.ohem_threshold, self.settings.ohem_kept)
+        return weighted_mean(losses, weights * chosen)
 
 
 def _targets(labels: Tensor, logits: int) -> Tensor:

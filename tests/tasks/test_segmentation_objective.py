@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from kerazoo.objective import cross_entropy, dice, focal, weighted_mean
-from kerazoo.tasks.segmentation import VOID, Mask
+from kerazoo.tasks.segmentation import VOID, Losses, Mask
 from kerazoo.tasks.segmentation_objective import SegmentationObjective
 from tests.tiny import TINY
 
@@ -52,7 +52,7 @@ def test_losses_equal_their_formulas(classes):
 
 def test_terms_average_the_heads_and_skip_void_pixels():
     network = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Identity()])
-    objective = SegmentationObjective(network, {"cross_entropy": 2.0, "dice": 1.0, "focal": 0.5}, None)
+    objective = SegmentationObjective(network, Losses(cross_entropy=2.0, dice=1.0, focal=0.5), None)
     heads = {f"head{i}": RNG.normal(0, 2, (2, 4, 5, 3)).astype("float32") for i in (1, 2)}
     labels = RNG.integers(0, 3, (2, 4, 5)).astype("uint8")
     weights = np.ones(labels.shape, "float32")
@@ -67,7 +67,7 @@ def test_terms_average_the_heads_and_skip_void_pixels():
 
 def test_class_weights_multiply_their_pixels():
     network = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Identity()])
-    objective = SegmentationObjective(network, {"cross_entropy": 1.0}, (1.0, 5.0, 0.5))
+    objective = SegmentationObjective(network, Losses(), (1.0, 5.0, 0.5))
     logits = RNG.normal(0, 2, (1, 4, 5, 3)).astype("float32")
     labels = RNG.integers(0, 3, (1, 4, 5)).astype("uint8")
     y = {"labels": labels, "weights": np.ones(labels.shape, "float32")}
@@ -77,12 +77,39 @@ def test_class_weights_multiply_their_pixels():
     )
 
 
+def hard_reference(logits, labels, weights, threshold, kept):
+    """The mean of the pixels below the threshold that OHEM raises to, in float64."""
+    logits, labels, weights = logits.astype("float64")[weights > 0], labels[weights > 0], weights[weights > 0]
+    if logits.shape[-1] == 1:
+        logits = np.concatenate([0 * logits, logits], -1)
+    true = (np.exp(logits) / np.exp(logits).sum(-1, keepdims=True))[np.arange(len(labels)), labels]
+    bound = max(threshold, np.sort(true)[min(int(kept * len(true)), len(true) - 1)])
+    chosen = true < bound
+    return (-np.log(true) * weights)[chosen].sum() / weights[chosen].sum()
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+@pytest.mark.parametrize(("threshold", "kept"), [(0.9, 0.1), (0.5, 0.0), (1e-3, 0.25), (1e-6, 1.0)])
+def test_hard_pixels_are_those_below_the_threshold_or_the_hardest(classes, threshold, kept):
+    network = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Identity()])
+    losses = Losses(cross_entropy=0.0, ohem=2.0, ohem_threshold=threshold, ohem_kept=kept)
+    objective = SegmentationObjective(network, losses, None)
+    logits = RNG.normal(0, 2, (2, 9, 11, classes)).astype("float32")
+    labels = RNG.integers(0, max(classes, 2), (2, 9, 11)).astype("uint8")
+    weights = RNG.uniform(0.5, 2, labels.shape).astype("float32")
+    labels[0, :2], weights[0, :2] = VOID, 0.0
+    expected = hard_reference(logits, labels, weights, threshold, kept)
+    found = objective.terms(None, {"labels": labels, "weights": weights}, {"logits": logits}, True)
+    assert list(found) == ["ohem"]
+    assert float(found["ohem"]) == pytest.approx(2 * expected, rel=1e-5)
+
+
 def test_batch_of_void_pixels_gives_a_finite_loss_without_gradient():
     network = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Identity()])
-    objective = SegmentationObjective(network, {"cross_entropy": 1.0, "dice": 1.0}, None)
+    objective = SegmentationObjective(network, Losses(dice=1.0, ohem=1.0), None)
     y = {"labels": np.full((1, 4, 5), VOID, "uint8"), "weights": np.zeros((1, 4, 5), "float32")}
     found = objective.terms(None, y, {"logits": np.ones((1, 4, 5, 3), "float32")}, True)
-    assert {name: float(value) for name, value in found.items()} == {"cross_entropy": 0.0, "dice": 0.0}
+    assert {name: float(v) for name, v in found.items()} == {"cross_entropy": 0.0, "dice": 0.0, "ohem": 0.0}
 
 
 def test_border_weights_reach_the_targets():
