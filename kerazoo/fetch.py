@@ -147,6 +147,7 @@ def _download(address: str, part: Path) -> None:
             with part.open("ab" if had else "wb") as file:
                 _copy(answer, file, had, address)
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # nothing is lacking
         raise UserError(f"{address}: the server answers {error.code} {error.reason}", "check it") from None
@@ -157,6 +158,7 @@ def _download(address: str, part: Path) -> None:
 
 class _Redirections(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req, fp, code, msg, headers, newurl):
+        fp.close()  # of an answer that says only where to go
         _refuse_plain_http(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
