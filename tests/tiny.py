@@ -14,8 +14,5 @@ TINY = {
         classes=2, filters=(4, 4, 8, 8, 8), norm=True, up="nearest", encoder=RESNET, dropout=0.1
     ),
     "unetpp": UNetPlusPlus(classes=1, filters=(4, 8, 12), norm=True),
-    "unetpp-encoder": UNetPlusPlus(
-        classes=3, filters=(4, 4, 8, 8, 8), norm=True, up="nearest", encoder=RESNET
-    ),
     "fcn": FCN(classes=3, width=0.0625, upsampling="learned", dropout=0.0),
 }
