@@ -39,10 +39,7 @@ def same_pooling(monkeypatch):
 
 
 def stride_on_the_first(monkeypatch):
-    build = models.resnet
-    monkeypatch.setattr(
-        models, "resnet", lambda **settings: build(**settings, stride_on="1x1"), raising=False
-    )
+    monkeypatch.setattr(models, "resnet", partial(models.resnet, stride_on="1x1"), raising=False)
     return cases.CASES["resnet50"].build()
 
 
