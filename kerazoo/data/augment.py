@@ -25,6 +25,7 @@ class Augmentation:
     Attributes:
         crop: height and width in pixels of a window cut anywhere from the image (smaller images
             are mirrored); None keeps the image's size.
+        shift: move by up to so many whole pixels along each axis; what comes in is mirrored.
         flip, flip_vertical: mirror left-right, upside-down, in half of the cases each.
         quarter_turns: turn by 0, 90, 180 or 270 degrees (0 or 180 where there is no crop and the
             image is not square).
@@ -43,6 +44,7 @@ class Augmentation:
     """
 
     crop: tuple[Side, Side] | None = None
+    shift: Annotated[int, Field(ge=0)] = 0
     flip: bool = False
     flip_vertical: bool = False
     quarter_turns: bool = False
@@ -93,6 +95,8 @@ def draw_warp(
     zoom = math.exp(rng.uniform(*np.log(settings.scale)))
     covered = window[:: -1 if turns % 2 else 1]
     centre = [_centre(n, part / zoom, rng) for n, part in zip(image[::-1], covered[::-1], strict=True)]
+    if settings.shift:
+        centre = [at + rng.integers(-settings.shift, settings.shift + 1) for at in centre]
     size = window[0] + 2 * context, window[1] + 2 * context
     field = elastic(rng.normal(0, settings.elastic, (3, 3, 2)), size) if settings.elastic else None
     return Warp(about(_matrix(settings, turns, zoom, rng), size, centre), size, field)

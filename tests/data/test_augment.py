@@ -93,6 +93,18 @@ def test_crops_are_uniform_over_the_image():
     assert set(corners) == {(x, y) for x in range(10) for y in range(10)}
 
 
+def test_shifts_move_whole_pixels_and_mirror_what_comes_in():
+    sample, rng = numbered(20, 30), np.random.default_rng(0)
+    padded = np.pad(sample.image, ((4, 4), (4, 4), (0, 0)), mode="reflect")
+    places = {}
+    for _ in range(400):
+        moved = augment(sample, Augmentation(shift=4), rng)
+        x, y = moved.image[10, 15, :2].astype(int) - (15, 10)
+        places[x, y] = True
+        np.testing.assert_array_equal(moved.image, padded[4 + y : 24 + y, 4 + x : 34 + x])
+    assert {x for x, _ in places} == {y for _, y in places} == set(range(-4, 5))
+
+
 @pytest.mark.parametrize("crop", [None, (40, 52)])
 def test_context_surrounds_the_same_window(crop):
     settings = Augmentation(crop=crop, flip=True, rotation=20, scale=(0.8, 1.2))
