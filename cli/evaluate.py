@@ -10,10 +10,10 @@ from kerazoo.cli import backend_option, json_option, set_option
 
 @click.command("evaluate")
 @click.argument("run")
-@click.option("--data", metavar="DIR", help="Folder to evaluate on; the run's own data by default.")
+@click.option("--data", metavar="DIR", help="Data to evaluate on; the run's own by default.")
 @click.option("--split", type=click.Choice(["train", "val", "test"]), default="val", show_default=True)
 @click.option("--tile", type=click.IntRange(min=1), metavar="N", help="Predict in windows of N pixels.")
-@click.option("--tta", is_flag=True, help="Average over flips and quarter turns.")
+@click.option("--tta", is_flag=True, help="Average over flips (and quarter turns of masks).")
 @set_option("family.mode=fast")
 @json_option
 @backend_option

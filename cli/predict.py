@@ -1,10 +1,14 @@
-"""`kerazoo predict`: photographs in, masks and pictures out."""
+"""`kerazoo predict`: photographs in, what is on them and pictures out."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kerazoo.cli import backend_option, set_option
+
+if TYPE_CHECKING:
+    from kerazoo.task import Task
 
 
 @click.command("predict")
@@ -26,7 +30,7 @@ from kerazoo.cli import backend_option, set_option
     metavar="N",
     help="Predict in windows of N pixels, in bounded memory.",
 )
-@click.option("--tta", is_flag=True, help="Average over flips and quarter turns.")
+@click.option("--tta", is_flag=True, help="Average over flips (and quarter turns of masks).")
 @set_option("family.mode=fast")
 @backend_option
 def command(
@@ -48,8 +52,12 @@ def command(
     failed = 0
     for row in write_rows(rows, json_file or output / "predictions.jsonl"):
         failed += "error" in row
-        click.echo(
-            f"Error: {row['error']}" if "error" in row else f"{row['image']} -> {row['files'][-1]}",
-            err="error" in row,
-        )
+        click.echo(_line(row, chosen.recipe.family), err="error" in row)
     raise SystemExit(2 if failed else 0)
+
+
+def _line(row: dict[str, Any], family: "Task") -> str:
+    if "error" in row:
+        return f"Error: {row['error']}"
+    told = family.tell(row)
+    return f"{row['image']} -> {row['files'][-1]}" + (f": {told}" if told else "")

@@ -9,7 +9,11 @@ from kerazoo.cli import backend_option, set_option
 
 @click.command("train")
 @click.argument("recipe", required=False)
-@click.option("--data", metavar="DIR", help="Folder of images and masks; the recipe's own data by default.")
+@click.option(
+    "--data",
+    metavar="DIR",
+    help="Your data: images and masks, or a folder per class; the recipe's own by default.",
+)
 @click.option("--output", metavar="RUN", help="Run folder to make [default: runs/RECIPE-DATE-TIME].")
 @click.option(
     "--epochs", type=click.IntRange(min=1), help="Passes over the data; with --resume, to train longer."

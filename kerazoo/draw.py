@@ -18,6 +18,8 @@ PALETTE = np.array(
 _TABLE = np.concatenate([PALETTE[:1], PALETTE[1 + np.arange(254) % (len(PALETTE) - 1)], [(255, 255, 255)]])
 _TABLE = _TABLE.astype("uint8")
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_READABLE = 160
+"""Pixels of the shorter side that a caption needs."""
 
 
 def colours(labels: np.ndarray) -> np.ndarray:
@@ -54,6 +56,57 @@ def borders(labels: np.ndarray) -> np.ndarray:
         marks[:-1] |= first > second
         marks[1:] |= second > first
     return edge
+
+
+def captioned(image: np.ndarray, text: str) -> np.ndarray:
+    """Return the photograph, enlarged where it is small, with a text in a band along its lower edge.
+
+    A text that does not fit is cut.
+
+    Args:
+        image: uint8 `(H, W, 3)`.
+        text: one line.
+    """
+    short, long = sorted(image.shape[:2])
+    factor = max(min(-(-_READABLE // short), 4 * _READABLE // long), 1)
+    shown = image.repeat(factor, axis=0).repeat(factor, axis=1)
+    size = max(factor * short / 400, 0.45)
+    (_, height), _ = cv2.getTextSize("Ay", _FONT, size, 1)
+    while cv2.getTextSize(text, _FONT, size, 1)[0][0] > shown.shape[1] - height and len(text) > 1:
+        text = text[:-1]
+    band = shown[-2 * height :]
+    band[:] = band // 4
+    place = height // 2, shown.shape[0] - height // 2
+    cv2.putText(shown, text, place, _FONT, size, (255, 255, 255), max(round(size), 1), cv2.LINE_AA)
+    return shown
+
+
+def matrix(counts: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Return a picture of a confusion matrix: uint8 `(H, W, 3)`; few classes get names and numbers.
+
+    Args:
+        counts: integers `(classes, classes)`, the truth in rows; coloured by its share of the row.
+        names: class names in label order.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    classes = len(names)
+    side = 3 + 5 * min(classes, 40) / 20
+    figure = Figure(figsize=(side, side), dpi=110, layout="constrained")
+    axis = figure.subplots()
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    axis.set(xlabel="prediction", ylabel="truth")
+    if classes <= 40:
+        axis.set_xticks(range(classes), names, rotation=90)
+        axis.set_yticks(range(classes), names)
+    for row, column in zip(*np.nonzero(counts), strict=True) if classes <= 20 else ():
+        colour = "white" if share[row, column] > 0.5 else "black"
+        axis.text(column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=8)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def sheet(

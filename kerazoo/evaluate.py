@@ -1,14 +1,16 @@
 """The verb evaluate: a run against the truth of a data set."""
 
-from pathlib import Path
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kerazoo import backend
 from kerazoo.data.source import Split
 from kerazoo.errors import UserError
-from kerazoo.report import sample_sheet
+from kerazoo.report import sample_sheet, score_pictures
 from kerazoo.run import Run
 from kerazoo.settings import to_plain
+from kerazoo.task import Sample, Task
 
 SHOWN = 6
 """Samples on the sheet."""
@@ -17,7 +19,7 @@ SHOWN = 6
 def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bool = False) -> dict[str, Any]:
     """Return the scores of a run on a split of its recipe's data, and write them into the run.
 
-    Writes `evaluation-SPLIT.json` and `evaluation-SPLIT.png`.
+    Writes `evaluation-SPLIT.json`, `evaluation-SPLIT.png` and the task's pictures of its scores.
 
     Args:
         run: with the data to evaluate on in its recipe.
@@ -28,7 +30,8 @@ def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bo
     Raises:
         UserError: the split is empty, its classes are not the family's, or a file is broken.
     """
-    family, data = run.recipe.family, run.recipe.data
+    family = run.recipe.family
+    data = family.ordered(run.recipe.data)
     samples = data.samples(split)
     if len(samples) == 0:
         raise UserError(f"the data have no {split} samples", "choose another --split")
@@ -39,20 +42,45 @@ def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bo
             "evaluate on data of the same classes",
         )
     forward = backend.forward(run.deployed)
+    tile = tile or run.recipe.tile
+    scores, shown = scored(family, forward, samples, tile=tile, tta=tta, pictures=SHOWN)
+    told = {"split": split, "backend": backend.name(), "tile": tile, "tta": tta}
+    scores = told | scores | {"data": to_plain(data)}
+    run.write_json(f"evaluation-{split}.json", scores)
+    sample_sheet(run.folder / f"evaluation-{split}.png", family, shown)
+    score_pictures(run.folder, f"evaluation-{split}-", family, scores)
+    return scores
+
+
+def scored(
+    family: Task,
+    forward: Callable,
+    samples: Sequence[Sample],
+    *,
+    tile: int | None,
+    tta: bool = False,
+    pictures: int,
+) -> tuple[dict[str, Any], list[tuple]]:
+    """Return the scores on samples, and the first few (sample, result) pairs.
+
+    Args:
+        family: the network's task.
+        forward: the network on a batch.
+        samples: read once, one after the other.
+        tile, tta: as for `evaluate`.
+        pictures: how many pairs to return.
+    """
     shown: list[tuple] = []
 
     def pairs():
-        for sample in samples:
-            result = family.infer(forward, sample.image, tile=tile or run.recipe.tile, tta=tta)
-            if len(shown) < SHOWN:
+        read, kept = itertools.tee(samples)
+        results = family.infer_all(forward, (sample.image for sample in read), tile=tile, tta=tta)
+        for sample, result in zip(kept, results, strict=True):
+            if len(shown) < pictures:
                 shown.append((sample, result))
             yield sample.truth, result
 
-    told = {"split": split, "backend": backend.name(), "tile": tile or run.recipe.tile, "tta": tta}
-    scores = told | family.evaluate(pairs()) | {"data": to_plain(data)}
-    run.write_json(f"evaluation-{split}.json", scores)
-    sample_sheet(Path(run.folder) / f"evaluation-{split}.png", family, shown)
-    return scores
+    return family.evaluate(pairs()), shown
 
 
 def table(scores: dict[str, Any]) -> str:

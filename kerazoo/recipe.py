@@ -12,7 +12,6 @@ from pydantic import Field
 
 from kerazoo import settings as plain
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.folders import Folder
 from kerazoo.data.source import Source
 from kerazoo.errors import UserError
 from kerazoo.optimizer import Optimizer, Schedule
@@ -116,13 +115,14 @@ def summary(name: str) -> str:
 
 
 def source(recipe: Recipe, assignments: Sequence[str], data: str | None = None) -> Source:
-    """Return the recipe's data after `--data` and `--set data.KEY=VALUE`; no file is read."""
+    """Return the recipe's data after `--data` and `--set data.KEY=VALUE`; no image is read."""
     changes = {key.removeprefix("data."): value for key, value in parsed(assignments).items()}
     if data is not None:
-        plain.check_names(Folder, changes, "data")
-        before = plain.fields(recipe.data) if isinstance(recipe.data, Folder) else {}
-        meaning = {key: before[key] for key in ("classes", "void") if key in before}  # of the masks' values
-        return plain.build(Folder, meaning | {"path": os.path.abspath(data)} | changes, "data")
+        reader = recipe.family.reader(data)
+        plain.check_names(reader, changes, "data")
+        before = plain.fields(recipe.data) if isinstance(recipe.data, reader) else {}
+        meaning = {key: before[key] for key in ("classes", "void") if key in before}  # of what is stored
+        return plain.build(reader, meaning | {"path": os.path.abspath(data)} | changes, "data")
     return plain.replace(recipe.data, changes, "data") if changes else recipe.data
 
 

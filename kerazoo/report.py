@@ -49,4 +49,10 @@ def sample_sheet(path: Path, task: Task, pictures: Sequence[tuple]) -> None:
         (sample.image, task.draw(sample.image, sample.truth), task.draw(sample.image, result))
         for sample, result in pictures
     ]
-    write_image(path, sheet(rows, ("image", "truth", "prediction"), legend=task.class_names()))
+    write_image(path, sheet(rows, ("image", "truth", "prediction"), legend=task.legend()))
+
+
+def score_pictures(folder: Path, prefix: str, task: Task, scores: dict[str, Any]) -> None:
+    """Write the task's pictures of its scores as PREFIXname.png into a folder."""
+    for name, picture in task.pictures(scores).items():
+        write_image(folder / f"{prefix}{name}.png", picture)

@@ -1,7 +1,7 @@
 """The contract between a problem, its networks and the verbs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -14,13 +14,17 @@ from kerazoo.settings import fields, settings
 if TYPE_CHECKING:
     import keras
 
+    from kerazoo.data.source import Source
+
 
 class Sample(NamedTuple):
     """One photograph with what is known about it.
 
     Attributes:
         image: uint8 `(H, W, 3)`, RGB.
-        truth: the task's own type; moves with the image through `truth.moved(warp)`.
+        truth: the task's own type; moves with the image through `truth.moved(warp)`. For the check of
+            a data set it says with `counts(classes)` what it holds of every class and, last, of
+            nothing: integers `(classes + 1,)`, and in `counted` what these are, such as "pixels".
         name: what messages and pictures call it, usually a file name.
     """
 
@@ -59,6 +63,16 @@ class Task(ABC):
     @abstractmethod
     def encode(self, truth: Any, placement: Placement) -> dict[str, np.ndarray]:
         """Return the targets of one sample."""
+
+    def blend(self, x: np.ndarray, y: Any, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
+        """Return a training batch after what mixes its samples with one another; by default as it is.
+
+        Args:
+            x: float32 `(N, H, W, C)`, of `prepare`.
+            y: of `encode`, each array with a batch axis.
+            rng: decides how; its state depends on the step alone.
+        """
+        return x, y
 
     @abstractmethod
     def objective(self, network: "keras.Model") -> "keras.Model":
@@ -104,6 +118,17 @@ class Task(ABC):
         outputs = forward(x[None])
         return self.decode({name: value[0] for name, value in outputs.items()}, placement)
 
+    def infer_all(
+        self,
+        forward: Callable[[np.ndarray], dict[str, np.ndarray]],
+        images: Iterable[np.ndarray],
+        *,
+        tile: int | None = None,
+        tta: bool = False,
+    ) -> Iterator[Any]:
+        """Return the results of photographs in turn; a task may give the network several at once."""
+        return (self.infer(forward, image, tile=tile, tta=tta) for image in images)
+
     @abstractmethod
     def evaluate(self, pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
         """Return the scores of (truth, result) pairs."""
@@ -111,6 +136,14 @@ class Task(ABC):
     @abstractmethod
     def draw(self, image: np.ndarray, result: Any) -> np.ndarray:
         """Return the photograph with a result (or a truth) drawn on it, uint8 `(H, W, 3)`."""
+
+    def legend(self) -> Sequence[str]:
+        """Return the names of the colours that `draw` gives to labels, in label order, where it does."""
+        return ()
+
+    def pictures(self, scores: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Return pictures of scores by name, uint8 `(H, W, 3)`."""
+        return {}
 
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:
@@ -121,8 +154,20 @@ class Task(ABC):
         """Return this family for data with these classes."""
 
     @abstractmethod
+    def reader(self, path: str) -> "type[Source]":
+        """Return the kind of source that reads the user's file or folder `path` for this task."""
+
+    def ordered(self, data: "Source") -> "Source":
+        """Return the data with its classes numbered like this network's, where their names tell how."""
+        return data
+
+    @abstractmethod
     def describe(self, result: Any) -> dict[str, Any]:
         """Return what a program wants to know of a result, JSON-ready."""
+
+    def tell(self, described: dict[str, Any]) -> str:
+        """Return what `describe` said in a line for a person, or nothing where pictures say it better."""
+        return ""
 
     @abstractmethod
     def save(self, result: Any, stem: Path) -> list[Path]:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from kerazoo import backend, resume, settings
 from kerazoo.data.loader import Feed, Remembered, stream
 from kerazoo.errors import UserError
+from kerazoo.evaluate import scored
 from kerazoo.files import atomic_text, sweep
 from kerazoo.optimizer import learning_rate
 from kerazoo.progress import Progress
 from kerazoo.recipe import Recipe
-from kerazoo.report import curves, json_line, sample_sheet
+from kerazoo.report import curves, json_line, sample_sheet, score_pictures
 from kerazoo.resume import State
 from kerazoo.run import WEIGHTS, Run, create_run, load_weights, open_run, save_weights, taken
 from kerazoo.task import Sample, Task
@@ -23,6 +24,9 @@ from kerazoo.task import Sample, Task
 if TYPE_CHECKING:
     import grain
     import keras
+
+SHOWN = 4
+"""Validation samples on the sheet of an epoch."""
 
 SKIPPED_IN_A_ROW = 25
 """Steps with non-finite gradients, one after the other, that end a training."""
@@ -72,6 +76,7 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
 
     if folder.exists():
         raise taken(folder)
+    recipe = dataclasses.replace(recipe, data=recipe.family.ordered(recipe.data))
     _check(recipe)
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(recipe.precision)
@@ -311,9 +316,11 @@ def _close_epoch(training: Training) -> None:
     epoch = row["epoch"]
     if epoch % recipe.validate_every == 0 or epoch == recipe.epochs:
         began = time.perf_counter()
-        row["validation"], pictures = validate(training)
+        row["validation"], pictures = scored(
+            recipe.family, training.forward, training.validation, tile=recipe.tile, pictures=SHOWN
+        )
         row["validation_seconds"] = round(time.perf_counter() - began, 3)
-        _judge(training, row["validation"][recipe.monitor], epoch)
+        _judge(training, row["validation"], epoch)
         sample_sheet(training.run.folder / "samples.png", recipe.family, pictures)
     state.rows.append(row)
     atomic_text(training.run.folder / "log.jsonl", "".join(json_line(r) for r in state.rows))
@@ -347,27 +354,13 @@ def _row(training: Training) -> dict[str, Any]:
     }
 
 
-def validate(training: Training, pictures: int = 4) -> tuple[dict[str, Any], list[tuple]]:
-    """Return the scores on the validation samples, and the first few (sample, result) pairs."""
-    family, tile = training.recipe.family, training.recipe.tile
-    shown: list[tuple] = []
-
-    def pairs():
-        for sample in training.validation:
-            result = family.infer(training.forward, sample.image, tile=tile)
-            if len(shown) < pictures:
-                shown.append((sample, result))
-            yield sample.truth, result
-
-    return family.evaluate(pairs()), shown
-
-
-def _judge(training: Training, score: float | None, epoch: int) -> None:
+def _judge(training: Training, scores: dict[str, Any], epoch: int) -> None:
     """Keep the weights if they are the best so far; cut the rate or stop if they have long not been."""
     state, recipe = training.state, training.recipe
-    score = -math.inf if score is None else score
+    score = -math.inf if scores[recipe.monitor] is None else scores[recipe.monitor]
     if state.best is None or score > state.best:
         save_weights(training.network, training.run.folder / WEIGHTS)
+        score_pictures(training.run.folder, "", recipe.family, scores)
         state.best, state.best_epoch, state.stale, state.plateau = score, epoch, 0, 0
         return
     state.stale += 1

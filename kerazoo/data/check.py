@@ -12,7 +12,6 @@ import numpy as np
 from kerazoo.data.source import Source, Split
 from kerazoo.errors import UserError
 from kerazoo.task import Sample
-from kerazoo.tasks.segmentation import VOID, Mask
 
 
 @dataclass(frozen=True)
@@ -23,8 +22,9 @@ class Report:
         splits: number of readable samples of each split.
         sizes: "smallest", "largest" (by area) and "most common" height and width.
         grey: share of the images whose channels are equal.
-        classes: name -> share of the labelled pixels.
-        void: share of all pixels that are unlabelled.
+        classes: name -> share of what is labelled.
+        void: share that is unlabelled.
+        counted: what the shares are of, such as "pixels".
         problems: a line each, naming the file; nothing should be trained on before they are mended.
         warnings: a line each about what only the user can judge, such as an image in two splits
             (blank tiles are alike, copies make a score too good).
@@ -35,6 +35,7 @@ class Report:
     grey: float
     classes: dict[str, float]
     void: float
+    counted: str
     problems: tuple[str, ...]
     warnings: tuple[str, ...] = ()
 
@@ -51,8 +52,9 @@ class Report:
         ]
         rows += [("grey images", f"{self.grey:.0%}")] if self.sizes else []
         classes = enumerate(self.classes.items())
-        rows += [(f"{label:>3} {name}", f"{share:7.2%} of the pixels") for label, (name, share) in classes]
-        rows += [("void", f"{self.void:7.2%} of the pixels")] if self.void else []
+        of = f"of the {self.counted}"
+        rows += [(f"{label:>3} {name}", f"{share:7.2%} {of}") for label, (name, share) in classes]
+        rows += [("void", f"{self.void:7.2%} {of}")] if self.void else []
         width = max(len(name) for name, _ in rows)
         told = [f"{name:<{width}}  {text}" for name, text in rows]
         return [
@@ -70,7 +72,8 @@ class _Seen(NamedTuple):
     name: str
     size: tuple[int, int]
     grey: bool
-    labels: np.ndarray
+    counts: np.ndarray
+    counted: str
     digest: bytes
 
 
@@ -86,7 +89,9 @@ def check(source: Source, progress: Callable[[int, int], None] | None = None) ->
         names = source.class_names()
     except UserError as error:
         return _report([], (), [str(error)], [])
-    places = [(split, samples, i) for split, samples in splits.items() for i in range(len(samples))]
+    places = [
+        (split, samples, i, len(names)) for split, samples in splits.items() for i in range(len(samples))
+    ]
     seen: list[_Seen] = []
     problems = [str(error) for error in errors]
     with ThreadPoolExecutor() as pool:
@@ -100,21 +105,16 @@ def check(source: Source, progress: Callable[[int, int], None] | None = None) ->
     return _report(seen, names, problems, _twins(seen))
 
 
-def _look(place: tuple[Split, Sequence[Sample], int]) -> _Seen | UserError:
-    split, samples, index = place
+def _look(place: tuple[Split, Sequence[Sample], int, int]) -> _Seen | UserError:
+    split, samples, index, classes = place
     try:
         image, truth, name = samples[index]
     except UserError as error:
         return error
     height, width = image.shape[:2]
     grey = bool((image == image[..., :1]).all())
-    labels = (
-        np.bincount(truth.labels.ravel(), minlength=VOID + 1)
-        if isinstance(truth, Mask)
-        else np.zeros(VOID + 1, int)
-    )
     digest = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
-    return _Seen(split, name, (height, width), grey, labels, digest)
+    return _Seen(split, name, (height, width), grey, truth.counts(classes), truth.counted, digest)
 
 
 def _twins(seen: Sequence[_Seen]) -> list[str]:
@@ -135,16 +135,17 @@ def _report(
 ) -> Report:
     sizes = Counter(one.size for one in seen)
     by_area = sorted(sizes, key=lambda size: (size[0] * size[1], size))
-    pixels = np.sum([one.labels for one in seen], axis=0) if seen else np.zeros(VOID + 1, int)
-    labelled = max(int(pixels[: len(names)].sum()), 1)
+    counts = np.sum([one.counts for one in seen], axis=0) if seen else np.zeros(len(names) + 1, int)
+    labelled = max(int(counts[:-1].sum()), 1)
     return Report(
         splits=dict(Counter(one.split for one in seen)),
         sizes={"smallest": by_area[0], "largest": by_area[-1], "most common": sizes.most_common(1)[0][0]}
         if seen
         else {},
         grey=sum(one.grey for one in seen) / max(len(seen), 1),
-        classes={name: float(pixels[label] / labelled) for label, name in enumerate(names)},
-        void=float(pixels[VOID] / max(int(pixels.sum()), 1)),
+        classes={name: float(counts[label] / labelled) for label, name in enumerate(names)},
+        void=float(counts[-1] / max(int(counts.sum()), 1)),
+        counted=seen[0].counted if seen else "samples",
         problems=tuple(problems),
         warnings=tuple(warnings),
     )

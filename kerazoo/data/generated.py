@@ -1,4 +1,4 @@
-"""Built-in data that needs no download: drawn cells with membranes."""
+"""Built-in data that needs no download: drawn cells with membranes, drawn shapes."""
 
 import functools
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from kerazoo.data.lazy import Lazy
 from kerazoo.data.source import Source, Split
 from kerazoo.settings import settings
 from kerazoo.task import Sample
+from kerazoo.tasks.classification import Label
 from kerazoo.tasks.segmentation import Mask
 
 Count = Annotated[int, Field(ge=0)]
@@ -51,3 +52,40 @@ def _drawn(seed: int, split: Split, size: tuple[int, int], index: int) -> Sample
 
     image, labels, _ = draw_cells(np.random.default_rng([seed, _STREAMS[split], index]), size)
     return Sample(image, Mask(labels), f"{split}-{index:04}.png")
+
+
+@settings
+class Shapes(Source):
+    """Small pictures of ten kinds of shapes, drawn from a seed; see `kerazoo.data.shapes`.
+
+    Attributes:
+        train, validation, test: number of images in each split; none is in two of them.
+        size: height and width in pixels.
+        seed: another one gives other images.
+    """
+
+    train: Count = 4000
+    validation: Count = 500
+    test: Count = 500
+    size: Side = 32
+    seed: Count = 0
+
+    def samples(self, split: Split) -> Sequence[Sample]:
+        count = {"train": self.train, "val": self.validation, "test": self.test}[split]
+        return Lazy(range(count), functools.partial(_shape, self.seed, split, self.size))
+
+    def class_names(self) -> tuple[str, ...]:
+        from kerazoo.data.shapes import NAMES
+
+        return NAMES
+
+
+def _shape(seed: int, split: Split, size: int, index: int) -> Sample:
+    """Return one sample; the kinds take turns."""
+    import numpy as np
+
+    from kerazoo.data.shapes import NAMES, draw_shape
+
+    label = index % len(NAMES)
+    image = draw_shape(np.random.default_rng([seed, _STREAMS[split], index]), label, size)
+    return Sample(image, Label(label), f"{split}-{index:05}.png")

@@ -59,7 +59,8 @@ def stream(
         return x, task.encode(moved.truth, placement)
 
     shuffled = grain.MapDataset.source(samples).seed(seed).shuffle().repeat()
-    return shuffled.random_map(example).batch(batch, drop_remainder=True)
+    batches = shuffled.random_map(example).batch(batch, drop_remainder=True)
+    return batches.random_map(lambda pair, rng: task.blend(pair[0], pair[1], rng))
 
 
 class Feed:

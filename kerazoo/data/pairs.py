@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -14,11 +14,14 @@ from kerazoo.image import images_below
 
 Kind = Literal["masks", "instances"]
 
-_FOLDERS: dict[Split, tuple[str, ...]] = {
+FOLDERS: dict[Split, tuple[str, ...]] = {
     "train": ("train",),
     "val": ("val", "valid", "validation"),
     "test": ("test",),
 }
+"""What the folder of a split may be called."""
+
+Item = TypeVar("Item")
 
 
 class Pair(NamedTuple):
@@ -83,7 +86,7 @@ def split_folders(root: Path) -> dict[Split, Path]:
             f"data folder {root} {'is a file' if root.exists() else 'does not exist'}", _layout(root)
         )
     named = {
-        split: root / name for split, names in _FOLDERS.items() for name in names if (root / name).is_dir()
+        split: root / name for split, names in FOLDERS.items() for name in names if (root / name).is_dir()
     }
     if not os.access(root, os.R_OK | os.X_OK):
         raise UserError(f"data folder {root} cannot be read", "change its permissions")
@@ -95,12 +98,12 @@ def split_folders(root: Path) -> dict[Split, Path]:
 
 
 def divide(
-    pairs: Sequence[Pair], validation: float, test: float, order: Literal["random", "last"], seed: int
-) -> dict[Split, list[Pair]]:
-    """Return train, val and test parts, each in the order of `pairs`.
+    items: Sequence[Item], validation: float, test: float, order: Literal["random", "last"], seed: int
+) -> dict[Split, list[Item]]:
+    """Return train, val and test parts, each in the order of `items`.
 
     Args:
-        pairs: in natural order.
+        items: images, in natural order.
         validation, test: shares of the whole; one pair at least where a share is not 0.
         order: "random" draws them, "last" takes them from the end (val, then test), for slices of
             a stack, whose neighbours are alike.
@@ -109,7 +112,7 @@ def divide(
     Raises:
         UserError: nothing would be left to train on.
     """
-    count = len(pairs)
+    count = len(items)
     held = [max(round(share * count), 1) if share and count else 0 for share in (validation, test)]
     train = count - sum(held)
     if count and train < 1:
@@ -119,7 +122,7 @@ def divide(
     ranks = np.arange(count) if order == "last" else np.random.default_rng(seed).permutation(count)
     parts = np.split(ranks, [train, train + held[0]])
     names: tuple[Split, ...] = ("train", "val", "test")
-    return {name: [pairs[i] for i in sorted(part)] for name, part in zip(names, parts, strict=True)}
+    return {name: [items[i] for i in sorted(part)] for name, part in zip(names, parts, strict=True)}
 
 
 def _kind(folder: Path) -> Kind:

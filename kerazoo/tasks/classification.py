@@ -1,9 +1,10 @@
 """Classification: one class for a photograph."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -16,10 +17,14 @@ from kerazoo.tasks.photographs import Photographs, activated
 if TYPE_CHECKING:
     import keras
 
+    from kerazoo.data.source import Source
     from kerazoo.data.warp import Warp
 
 TOP = 5
 """How many classes a person is told of a photograph."""
+
+AT_ONCE = 64
+"""Photographs that the network is given together: they all have one size."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,10 +36,15 @@ class Label:
     """
 
     label: int
+    counted: ClassVar[str] = "images"
 
     def moved(self, warp: "Warp") -> "Label":
         """Return the label after a geometric change: itself."""
         return self
+
+    def counts(self, classes: int) -> np.ndarray:
+        """Return 1 for its class and 0 for all others and for none: int64 `(classes + 1,)`."""
+        return np.eye(1, classes + 1, self.label, dtype="int64")[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +125,14 @@ class Classification(Photographs):
         targets[truth.label] += 1 - self.label_smoothing
         return {"targets": targets}
 
+    def blend(self, x: np.ndarray, y: Any, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
+        """Mix every sample with another of the batch, all by one share (mixup, Zhang et al. 2018)."""
+        if not self.mixup:
+            return x, y
+        share, partner = np.float32(rng.beta(self.mixup, self.mixup)), rng.permutation(len(x))
+        targets = y["targets"]
+        return _mixed(x, x[partner], share), {"targets": _mixed(targets, targets[partner], share)}
+
     # --- from the network to the result -------------------------------------------------
 
     def objective(self, network: "keras.Model") -> "keras.Model":
@@ -128,12 +146,20 @@ class Classification(Photographs):
     def infer(
         self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
     ) -> Classified:
+        return next(self.infer_all(forward, [image], tile=tile, tta=tta))
+
+    def infer_all(
+        self, forward: Callable, images: Iterable[np.ndarray], *, tile: int | None = None, tta: bool = False
+    ) -> Iterator[Classified]:
+        """Return the classes of photographs in turn; `tta` averages over the image and its mirror image."""
         if tile:
-            raise UserError("classification knows no tiles", "leave --tile out")
-        x, placement = self.prepare(image)
-        views = [x, x[:, ::-1]] if tta else [x]
-        logits = forward(np.stack(views))["logits"]
-        return Classified(np.mean([self.decode({"logits": v}, placement).probabilities for v in logits], 0))
+            raise UserError("classification knows no tiles", "leave the tile out")
+        inputs = (self.prepare(image)[0] for image in images)
+        while batch := list(itertools.islice(inputs, AT_ONCE)):
+            x = np.stack(batch)
+            views = [x, x[:, :, ::-1]] if tta else [x]
+            seen = [activated(forward(view)["logits"]) for view in views]
+            yield from map(Classified, np.mean(seen, axis=0))
 
     def evaluate(self, pairs: Iterable[tuple[Label, Classified]]) -> dict[str, Any]:
         from kerazoo.tasks.accuracy import scores
@@ -149,11 +175,35 @@ class Classification(Photographs):
         best = int(result.probabilities.argmax())
         return captioned(image, f"{names[best]} {result.probabilities[best]:.0%}")
 
+    def pictures(self, scores: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Return a picture of the confusion matrix, where there is one."""
+        from kerazoo.draw import matrix
+
+        counts = scores["confusion"]
+        return {"confusion": matrix(np.array(counts), self.class_names())} if counts else {}
+
+    def reader(self, path: str) -> "type[Source]":
+        from kerazoo.data.array_files import holds_arrays
+        from kerazoo.data.arrays import Arrays
+        from kerazoo.data.classes import ClassFolders
+
+        return Arrays if holds_arrays(Path(path)) else ClassFolders
+
+    def ordered(self, data: "Source") -> "Source":
+        """Return folders per class with the labels of this network's class names."""
+        from kerazoo.data.classes import ClassFolders
+
+        known = self.names and isinstance(data, ClassFolders) and data.classes is None
+        return replace(data, {"classes": self.names}) if known else data
+
     def describe(self, result: Classified) -> dict[str, Any]:
         """Return the most probable classes, the best first."""
         best = np.argsort(-result.probabilities, kind="stable")[:TOP]
         named = zip(np.array(self.class_names())[best], result.probabilities[best], strict=True)
         return {"top": [{"class": str(name), "probability": round(float(p), 6)} for name, p in named]}
+
+    def tell(self, described: dict[str, Any]) -> str:
+        return ", ".join(f"{each['class']} {each['probability']:.1%}" for each in described["top"])
 
     def save(self, result: Classified, stem: Path) -> list[Path]:
         """Write nothing: what there is to say is in the row of JSON."""
@@ -163,6 +213,10 @@ class Classification(Photographs):
         from kerazoo.tasks.classification_objective import serving_model
 
         return serving_model(self, network)
+
+
+def _mixed(one: np.ndarray, other: np.ndarray, share: np.float32) -> np.ndarray:
+    return share * one + (1 - share) * other
 
 
 def _covering(image: Sequence[int], least: Sequence[int]) -> tuple[int, int]:

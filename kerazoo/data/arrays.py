@@ -1,0 +1,81 @@
+"""Data sets that come as arrays in files, as a source of samples."""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from kerazoo.data.array_files import Stored, read_arrays
+from kerazoo.data.lazy import Lazy
+from kerazoo.data.pairs import divide
+from kerazoo.data.source import Source, Split
+from kerazoo.errors import UserError
+from kerazoo.settings import settings
+from kerazoo.task import Sample
+from kerazoo.tasks.classification import Label
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+@settings
+class Arrays(Source):
+    """Images and labels as CIFAR's binary version, MNIST's idx files (also .gz) or Keras' .npz hold them.
+
+    Training and test images are told by the names of files and arrays. Of CIFAR-100 the fine labels
+    are read. Grey images become three equal channels.
+
+    Attributes:
+        path: a file, or the folder of the files.
+        classes: names in label order; by default those that are known, or made up.
+        validation: share of each class' training images that is held back, where the data have none.
+        seed: of the random choice of what is held back.
+    """
+
+    path: str
+    classes: tuple[str, ...] | None = None
+    validation: Share = 0.1
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    def samples(self, split: Split) -> Sequence[Sample]:
+        stored, origin, rows = self._parts[split]
+        return Lazy(rows, functools.partial(_sample, stored, origin))
+
+    def class_names(self) -> tuple[str, ...]:
+        stored, known = self._read
+        count = 1 + max(int(each.labels.max()) for each in stored.values())
+        names = self.classes or known or tuple(f"class {label}" for label in range(count))
+        if count > len(names):
+            raise UserError(
+                f"{self.path} holds the label {count - 1}, which is none of {len(names)} classes",
+                "name all classes in data.classes, or leave it out",
+            )
+        return names
+
+    @functools.cached_property
+    def _read(self) -> tuple[dict[Split, Stored], tuple[str, ...]]:
+        return read_arrays(Path(self.path).expanduser())
+
+    @functools.cached_property
+    def _parts(self) -> dict[Split, tuple[Stored, Split, list[int]]]:
+        """Where the samples of each split are: arrays, the split these were stored as, rows."""
+        stored, _ = self._read
+        nothing = Stored(np.zeros((0, 1, 1), "uint8"), np.zeros(0, "int64"))
+        parts = {split: (each, split, list(range(len(each.labels)))) for split, each in stored.items()}
+        if "val" not in stored and "train" in stored:
+            labels = stored["train"].labels
+            by_class = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
+            divided = [divide(rows, self.validation, 0.0, "random", self.seed) for rows in by_class]
+            for split in ("train", "val"):
+                rows = sorted(row for each in divided for row in each[split])
+                parts[split] = stored["train"], "train", rows
+        return {split: parts.get(split, (nothing, split, [])) for split in ("train", "val", "test")}
+
+
+def _sample(stored: Stored, split: Split, row: int) -> Sample:
+    image = stored.images[row]
+    image = image[..., None] if image.ndim == 2 else image
+    pixels = np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
+    return Sample(pixels, Label(int(stored.labels[row])), f"{split}-{row:05}")
