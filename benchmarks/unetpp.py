@@ -2,22 +2,16 @@
 
     python benchmarks/unetpp.py [--size 128] [--batch 8] [--rounds 5] [--output benchmarks/unetpp.json]
 
-Every contestant is a process of its own. They take turns, `rounds` times, and the best round of
-each counts, so that what else the machine does touches all alike. Also: the pruned networks
-against the whole one (forward pass).
+Also: the pruned networks against the whole one (forward pass).
 """
 
 import argparse
 import json
-import os
-import subprocess
-import sys
-import time
 
 import numpy as np
+from turns import Work, answer, measure, table
 
 FILTERS = (16, 32, 64, 128, 256)
-CONTESTANTS = ("plain-torch", "tensorflow", "torch", "jax")
 
 
 def batch(size: int, count: int, classes: int = 3):
@@ -27,7 +21,7 @@ def batch(size: int, count: int, classes: int = 3):
     return x, {"labels": labels, "weights": np.ones(labels.shape, "float32")}
 
 
-def plain_torch(size: int, count: int):
+def plain_torch(size: int, count: int) -> Work:
     import torch
     from plain_torch import UNetPlusPlus
 
@@ -57,10 +51,10 @@ def plain_torch(size: int, count: int):
         with torch.no_grad():
             network(x)[-1].numpy()
 
-    return {"train": train, "predict": predict}
+    return {"train": (lambda: [train() for _ in range(3)], 3 * count), "predict": (predict, count)}
 
 
-def kerazoo_network(size: int, count: int):
+def kerazoo_network(size: int, count: int) -> Work:
     from kerazoo import backend
     from kerazoo.families.unetpp import UNetPlusPlus
     from kerazoo.families.unetpp.model import prune
@@ -79,54 +73,7 @@ def kerazoo_network(size: int, count: int):
     forwards = {"predict": backend.forward(network)}
     if backend.name() == "tensorflow":
         forwards |= {f"predict L{level}": backend.forward(prune(network, level)) for level in (1, 2, 3, 4)}
-    return {"train": train} | {name: (lambda f=f: f(x)) for name, f in forwards.items()}
-
-
-def contestant(name: str, size: int, count: int) -> None:
-    """Answer each line of standard input with the images/s of every piece of work."""
-    work = (plain_torch if name == "plain-torch" else kerazoo_network)(size, count)
-    for run in work.values():
-        run()
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        speeds = {}
-        for piece, run in work.items():
-            steps = 3 if piece == "train" else 1
-            repeats = 1 if name != "plain-torch" or piece != "train" else 3
-            began = time.perf_counter()
-            for _ in range(repeats):
-                run()
-            speeds[piece] = count * (3 if piece == "train" else steps) / (time.perf_counter() - began)
-        print(json.dumps(speeds), flush=True)
-
-
-def measure(size: int, count: int, rounds: int) -> dict[str, dict[str, float]]:
-    best: dict[str, dict[str, float]] = {}
-    children = {name: start(name, size, count) for name in CONTESTANTS}
-    for child in children.values():
-        while (line := child.stdout.readline()).strip() != "ready":
-            if not line:
-                raise SystemExit("a contestant ended early")
-    for _ in range(rounds):
-        for name, child in children.items():
-            child.stdin.write("go\n")
-            child.stdin.flush()
-            found = json.loads(child.stdout.readline())
-            best[name] = {
-                piece: max(speed, best.get(name, {}).get(piece, 0)) for piece, speed in found.items()
-            }
-    for child in children.values():
-        child.stdin.close()
-        child.wait()
-    return best
-
-
-def start(name: str, size: int, count: int) -> subprocess.Popen:
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    environment["KERAS_BACKEND"] = name if name != "plain-torch" else "torch"
-    command = [sys.executable, __file__, "--contestant", name, "--size", str(size), "--batch", str(count)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-    return subprocess.Popen(command, env=environment, **pipes)
+    return {"train": (train, 3 * count)} | {name: (lambda f=f: f(x), count) for name, f in forwards.items()}
 
 
 def main() -> None:
@@ -138,16 +85,12 @@ def main() -> None:
     parser.add_argument("--contestant", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.contestant:
-        contestant(options.contestant, options.size, options.batch)
+        work = plain_torch if options.contestant == "plain-torch" else kerazoo_network
+        answer(work(options.size, options.batch))
         return
-    best = measure(options.size, options.batch, options.rounds)
-    base = best["plain-torch"]
+    best = measure(__file__, ["--size", str(options.size), "--batch", str(options.batch)], options.rounds)
     print(f"UNet++ {FILTERS}, {options.size} x {options.size}, batch {options.batch}; ratio to plain PyTorch")
-    for name, speeds in best.items():
-        ratios = {
-            piece: f"{speeds[piece]:7.1f} images/s ({speeds[piece] / base[piece]:.2f})" for piece in base
-        }
-        print(f"{name:12} " + "  ".join(f"{piece} {text}" for piece, text in ratios.items()))
+    print(table(best))
     whole = best["tensorflow"]["predict"]
     pruned = {
         piece: speed / whole for piece, speed in best["tensorflow"].items() if piece.startswith("predict L")
