@@ -14,8 +14,6 @@ from kerazoo.settings import fields, settings
 if TYPE_CHECKING:
     import keras
 
-    from kerazoo.data.source import Source
-
 
 class Sample(NamedTuple):
     """One photograph with what is known about it.
@@ -154,11 +152,11 @@ class Task(ABC):
         """Return this family for data with these classes."""
 
     @abstractmethod
-    def reader(self, path: str) -> "type[Source]":
-        """Return the kind of source that reads the user's file or folder `path` for this task."""
+    def reader(self, path: str) -> type[Any]:
+        """Return the kind of `kerazoo.data.source.Source` that reads the user's file or folder `path`."""
 
-    def ordered(self, data: "Source") -> "Source":
-        """Return the data with its classes numbered like this network's, where their names tell how."""
+    def ordered(self, data: Any) -> Any:
+        """Return a source with its classes numbered like this network's, where their names tell how."""
         return data
 
     @abstractmethod
