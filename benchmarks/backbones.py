@@ -91,7 +91,9 @@ def kerazoo_network(name: str, size: int, count: int) -> Work:
 
     build: dict[str, Callable] = {
         "resnet50": lambda: models.resnet(depth=50),
-        "hrnet-seg": lambda: models.hrnet(head="segmentation", classes=CLASSES[name], **fields(SMALL_V2)),
+        "hrnet-seg": lambda: models.hrnet(
+            head="segmentation", classes=CLASSES[name], fuse="bilinear", **fields(SMALL_V2)
+        ),
     }
     network = build[name]()
     x, y = batch(name, size, count)
