@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Strength = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
 Side = Annotated[int, Field(ge=1)]
 Factor = Annotated[float, Field(gt=0)]
 
@@ -25,7 +26,11 @@ class Augmentation:
     Attributes:
         crop: height and width in pixels of a window cut anywhere from the image (smaller images
             are mirrored); None keeps the image's size.
-        shift: move by up to so many whole pixels along each axis; what comes in is mirrored.
+        area: cut the window from a part of the image of this share of its area and bring it to the
+            size of `crop` (Szegedy et al. 2015); None cuts in the image's own scale.
+        aspect: width by height of that part, uniform in its logarithm; clipped to what fits.
+        shift: move by up to so many whole pixels along each axis; what comes in is mirrored (He et al.
+            2015 do so to CIFAR's images by 4, from zeros around them).
         flip, flip_vertical: mirror left-right, upside-down, in half of the cases each.
         quarter_turns: turn by 0, 90, 180 or 270 degrees (0 or 180 where there is no crop and the
             image is not square).
@@ -44,6 +49,8 @@ class Augmentation:
     """
 
     crop: tuple[Side, Side] | None = None
+    area: tuple[PositiveShare, PositiveShare] | None = None
+    aspect: tuple[Factor, Factor] = (3 / 4, 4 / 3)
     shift: Annotated[int, Field(ge=0)] = 0
     flip: bool = False
     flip_vertical: bool = False
@@ -61,8 +68,14 @@ class Augmentation:
     blur: Strength = 0.0
 
     def __post_init__(self) -> None:
-        if self.scale[0] > self.scale[1]:
-            raise ValueError(f"scale goes from {self.scale[0]} down to {self.scale[1]}")
+        for name in ("scale", "area", "aspect"):
+            low, high = getattr(self, name) or (1, 1)
+            if low > high:
+                raise ValueError(f"{name} goes from {low} down to {high}")
+        if self.area and self.crop is None:
+            raise ValueError("area needs crop, the size that its part is brought to")
+        if self.area and self.scale != (1.0, 1.0):
+            raise ValueError("area decides the scale: leave scale out")
 
 
 def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, context: int = 0) -> Sample:
@@ -92,14 +105,30 @@ def draw_warp(
 
     window = settings.crop or image
     turns = _turns(settings, window, rng)
-    zoom = math.exp(rng.uniform(*np.log(settings.scale)))
     covered = window[:: -1 if turns % 2 else 1]
-    centre = [_centre(n, part / zoom, rng) for n, part in zip(image[::-1], covered[::-1], strict=True)]
+    zooms = _zooms(settings, image, covered, rng)
+    parts = [side / zoom for side, zoom in zip(covered, zooms, strict=True)]
+    centre = [_centre(n, part, rng) for n, part in zip(image[::-1], parts[::-1], strict=True)]
     if settings.shift:
         centre = [at + rng.integers(-settings.shift, settings.shift + 1) for at in centre]
     size = window[0] + 2 * context, window[1] + 2 * context
     field = elastic(rng.normal(0, settings.elastic, (3, 3, 2)), size) if settings.elastic else None
-    return Warp(about(_matrix(settings, turns, zoom, rng), size, centre), size, field)
+    return Warp(about(_matrix(settings, turns, zooms, rng), size, centre), size, field)
+
+
+def _zooms(
+    settings: Augmentation, image: tuple[int, int], window: tuple[int, int], rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return by how much height and width are enlarged."""
+    if settings.area is None:
+        zoom = math.exp(rng.uniform(*np.log(settings.scale)))
+        return zoom, zoom
+    areas = rng.uniform(*settings.area, 10) * math.prod(image)
+    aspects = np.exp(rng.uniform(*np.log(settings.aspect), 10))
+    parts = np.sqrt([areas / aspects, areas * aspects]).T
+    fitting = (parts <= image).all(axis=1)
+    height, width = np.minimum(parts[fitting.argmax()], image)  # the first that fits, else the first, cut
+    return window[0] / height, window[1] / width
 
 
 def _turns(settings: Augmentation, window: tuple[int, int], rng: np.random.Generator) -> int:
@@ -117,7 +146,9 @@ def _centre(length: int, covered: float, rng: np.random.Generator) -> float:
     return start + (covered - 1) / 2
 
 
-def _matrix(settings: Augmentation, turns: int, zoom: float, rng: np.random.Generator) -> np.ndarray:
+def _matrix(
+    settings: Augmentation, turns: int, zooms: tuple[float, float], rng: np.random.Generator
+) -> np.ndarray:
     from kerazoo.data.warp import linear, quarter_turn
 
     mirrored = rng.random(2) < 0.5
@@ -125,5 +156,5 @@ def _matrix(settings: Augmentation, turns: int, zoom: float, rng: np.random.Gene
     y = -1 if settings.flip_vertical and mirrored[1] else 1
     angle, slant = np.radians(rng.uniform(-1, 1, 2) * (settings.rotation, settings.shear))
     rotation = linear(math.cos(angle), -math.sin(angle), math.sin(angle), math.cos(angle))
-    slanted = linear(1 / zoom, math.tan(slant) / zoom, 0, 1 / zoom)
+    slanted = linear(1 / zooms[1], math.tan(slant) / zooms[0], 0, 1 / zooms[0])
     return rotation @ slanted @ quarter_turn(turns) @ linear(x, 0, 0, y)

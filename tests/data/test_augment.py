@@ -105,6 +105,43 @@ def test_shifts_move_whole_pixels_and_mirror_what_comes_in():
     assert {x for x, _ in places} == {y for _, y in places} == set(range(-4, 5))
 
 
+def test_parts_of_the_image_have_their_areas_and_aspects():
+    settings = Augmentation(crop=(24, 24), area=(0.1, 0.5), aspect=(0.5, 2.0), flip=True)
+    rng = np.random.default_rng(0)
+    matrices = [draw_warp((100, 160), settings, rng).matrix for _ in range(600)]
+    sides = np.array([np.abs(np.diag(matrix)[:2]) * 24 for matrix in matrices])
+    areas, aspects = sides.prod(axis=1) / 16_000, sides[:, 0] / sides[:, 1]
+    assert 0.1 <= areas.min() < 0.11
+    assert 0.47 < areas.max() <= 0.5
+    assert 0.5 <= aspects.min() < 0.53
+    assert 1.9 < aspects.max() <= 2.0
+    assert abs(np.log(aspects).mean()) < 0.15  # wide parts fit more often into a wide image
+    corners = np.array([[m @ (x, y, 1) for x in (-0.5, 23.5) for y in (-0.5, 23.5)] for m in matrices])
+    assert corners[..., :2].min() >= -0.5 - 1e-9
+    assert (corners[..., :2].max(axis=(0, 1)) <= (159.5 + 1e-9, 99.5 + 1e-9)).all()
+    assert corners[..., :2].min() < 1
+
+
+def test_a_part_that_cannot_fit_is_cut():
+    settings = Augmentation(crop=(24, 24), area=(1.0, 1.0), aspect=(3.0, 3.0))
+    matrix = draw_warp((50, 50), settings, np.random.default_rng(0)).matrix
+    np.testing.assert_allclose(np.diag(matrix)[:2] * 24, (50, np.sqrt(2500 / 3)))
+    whole = Augmentation(crop=(100, 120), area=(1.0, 1.0), aspect=(1.2, 1.2))
+    assert same(augment(numbered(), whole, np.random.default_rng(0)), numbered())
+
+
+def test_a_part_turned_by_a_quarter_keeps_its_aspect():
+    settings = Augmentation(crop=(10, 40), area=(0.2, 0.2), aspect=(2.0, 2.0), quarter_turns=True)
+    rng, seen = np.random.default_rng(0), set()
+    for _ in range(20):
+        matrix = draw_warp((100, 120), settings, rng).matrix[:2, :2]
+        turned = abs(matrix[0, 0]) < 1e-9
+        seen.add(turned)
+        width, height = np.abs(matrix).sum(axis=1) * ((10, 40) if turned else (40, 10))
+        assert width / height == pytest.approx(2)
+    assert seen == {True, False}
+
+
 @pytest.mark.parametrize("crop", [None, (40, 52)])
 def test_context_surrounds_the_same_window(crop):
     settings = Augmentation(crop=crop, flip=True, rotation=20, scale=(0.8, 1.2))
@@ -181,6 +218,11 @@ def test_light_leaves_the_truth_alone_and_wrong_strengths_are_refused():
         {"crop": (0, 5)},
         {"hue": 400},
         {"flop": True},
+        {"area": (0.1, 0.5)},
+        {"area": (0, 0.5), "crop": (8, 8)},
+        {"area": (0.5, 0.2), "crop": (8, 8)},
+        {"aspect": (2, 1), "crop": (8, 8)},
+        {"area": (0.1, 0.5), "scale": (0.5, 1), "crop": (8, 8)},
     ):
         with pytest.raises(pydantic.ValidationError):
             Augmentation(**wrong)
