@@ -103,7 +103,7 @@ def recognise(
             "choose one: kerazoo convert --layout NAME",
         )
     raise UserError(
-        f"the checkpoint is not in the layout {' or '.join(tried)}: its keys are {_listed(list(arrays))}",
+        f"the checkpoint is not in the layout {' or '.join(tried)}: its keys are {listed(list(arrays))}",
         "convert it with the recipe it was made for",
     )
 
@@ -160,13 +160,14 @@ def _refuse(missing: Iterable[str], unexpected: Iterable[str], misshapen: Iterab
         "unexpected": sorted(unexpected),
         "of another shape": sorted(misshapen),
     }
-    told = [f"{len(names)} {kind} ({_listed(names)})" for kind, names in wrong.items() if names]
+    told = [f"{len(names)} {kind} ({listed(names)})" for kind, names in wrong.items() if names]
     if told:
         raise UserError(
             f"the checkpoint does not fit: {'; '.join(told)}", "set the family to what it was made for"
         )
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """Return the first few names and how many more there are."""
     rest = len(names) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,5 +1,8 @@
 """The one exception a user is meant to read."""
 
+import contextlib
+from collections.abc import Iterator
+
 
 class UserError(Exception):
     """Something the user can mend: told in one line, exit code 2, no traceback.
@@ -12,3 +15,12 @@ class UserError(Exception):
     def __init__(self, message: str, remedy: str = ""):
         self.message, self.remedy = message, remedy
         super().__init__(" ".join(f"{message}; {remedy}".split()) if remedy else message)
+
+
+@contextlib.contextmanager
+def naming(what: object) -> Iterator[None]:
+    """Begin the message of a `UserError` from the block with what it is about, such as a file."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{what}: {error.message}", error.remedy) from error

@@ -39,6 +39,8 @@ class Recipe:
         save_every: steps between resume points inside an epoch; every epoch ends with one.
         tile: window for validation and prediction of large photographs, or None.
         monitor: the score that decides which weights are kept; larger is better.
+        weights: published weights to start from, and to predict with before there is a run: a path,
+            `hf://owner/repo/file` or `https://...#sha256=...` (see `kerazoo.fetch`).
     """
 
     family: Task
@@ -55,6 +57,7 @@ class Recipe:
     save_every: Count = 1000
     tile: Count | None = None
     monitor: str = "mean_iou"
+    weights: str | None = None
 
 
 def folder() -> Path:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import settings as plain
-from kerazoo.errors import UserError
+from kerazoo.errors import UserError, naming
 from kerazoo.files import atomic_text, whole_file, whole_folder
 from kerazoo.recipe import Recipe, parsed, source
 
@@ -107,10 +107,8 @@ def open_run(path: str | Path, modules: tuple[str, ...] = ()) -> Run:
             f"{folder} is not a run folder (it has no recipe.json)", "give the folder 'kerazoo train' wrote"
         )
     data = read_json(folder / "recipe.json")
-    try:
+    with naming(folder / "recipe.json"):
         recipe = plain.from_plain(data, ("kerazoo", *modules))
-    except UserError as error:
-        raise UserError(f"{folder / 'recipe.json'}: {error.message}", error.remedy) from None
     if not isinstance(recipe, Recipe):
         raise UserError(f"{folder / 'recipe.json'} holds no recipe", "was it edited by hand?")
     return Run(folder, recipe)
@@ -118,14 +116,21 @@ def open_run(path: str | Path, modules: tuple[str, ...] = ()) -> Run:
 
 def find_run(name: str, modules: tuple[str, ...] = (), runs: Path = Path("runs")) -> Run:
     """Return the run a user means: a run folder, or the newest run of a recipe under `runs/`."""
-    if Path(name).exists():
-        return open_run(name, modules)
-    stem = Path(name).stem.replace("_", "-")
-    found = [p.parent for p in runs.glob(f"{stem}-[0-9]*/recipe.json")]
-    if not found:
+    folder = run_folder(name, runs)
+    if folder is None:
+        stem = Path(name).stem.replace("_", "-")
         raise UserError(f"{name}: no such run folder, and no run of a recipe {stem!r} under {runs}/",
                         f"train one first: kerazoo train {stem}")  # fmt: skip
-    return open_run(max(found, key=lambda folder: folder.name), modules)
+    return open_run(folder, modules)
+
+
+def run_folder(name: str, runs: Path = Path("runs")) -> Path | None:
+    """Return where the run of a name is: in the folder itself, or newest of a recipe under `runs/`."""
+    if Path(name).exists() and not name.endswith(".py"):
+        return Path(name)
+    stem = Path(name).stem.replace("_", "-")
+    found = [p.parent for p in runs.glob(f"{stem}-[0-9]*/recipe.json")]
+    return max(found, key=lambda folder: folder.name, default=None)
 
 
 def with_settings(run: Run, assignments: Sequence[str], data: str | None = None) -> Run:

@@ -188,6 +188,16 @@ class Task(ABC):
         """
         return self
 
+    def start(self, arrays: dict[str, np.ndarray]) -> tuple[Self, dict[str, np.ndarray]]:
+        """Return what a training starts from for a published checkpoint's `{key: array}`.
+
+        Returns:
+            The family that the checkpoint was made with, and `{variable path: array}` of the
+            whole network or, such as for an encoder, of a part of it.
+        """
+        found = self.for_checkpoint(arrays)
+        return found, found.convert(arrays)
+
     def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return `{variable path: array}` for a published checkpoint's `{key: array}`."""
         raise UserError(f"{type(self).__name__} has no importer", "see docs/checkpoints.md for what has one")

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import backend, resume, settings
+from kerazoo.checkpoints import listed
 from kerazoo.data.loader import Feed, Remembered, stream
-from kerazoo.errors import UserError
+from kerazoo.errors import UserError, naming
 from kerazoo.evaluate import scored
+from kerazoo.fetch import fetch
 from kerazoo.files import atomic_text, sweep
 from kerazoo.optimizer import learning_rate
 from kerazoo.progress import Progress
@@ -20,6 +22,7 @@ from kerazoo.report import curves, json_line, sample_sheet, score_pictures
 from kerazoo.resume import State
 from kerazoo.run import WEIGHTS, Run, create_run, load_weights, open_run, save_weights, taken
 from kerazoo.task import Sample, Task
+from kerazoo.weights import Arrays, read
 
 if TYPE_CHECKING:
     import grain
@@ -65,7 +68,8 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
     Args:
         recipe: what to train, on what and how.
         folder: the run folder to make.
-        init: a run whose weights to start from; its head may have other classes.
+        init: a run whose weights to start from instead of the recipe's published ones, if it has
+            such; the head may have other classes.
         progress: where to report; by default lines on standard error.
 
     Raises:
@@ -83,8 +87,8 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
     try:
         network = recipe.family.build()
         progress = progress or Progress()
-        if init is not None:
-            progress.say(initialise(network, recipe.family, init))
+        if (start := init or recipe.weights) is not None:
+            progress.say(initialise(network, recipe.family, start))
         run = create_run(recipe, folder, network)
         return _finish(_started(run, network, progress))
     finally:
@@ -125,31 +129,47 @@ def resume_training(folder: Path, *, epochs: int | None = None, progress: Progre
         keras.config.set_dtype_policy("float32")
 
 
-def initialise(network: "keras.Model", family: Task, init: Run) -> str:
-    """Copy a run's weights wherever name and shape agree; return a line that says what was left.
+def initialise(network: "keras.Model", family: Task, init: Run | str) -> str:
+    """Copy weights wherever name and shape agree; return a line that says what was left.
+
+    Args:
+        network: to be trained.
+        family: what it was built from.
+        init: a run, or a reference to published weights.
 
     Raises:
-        UserError: the run's weights were trained for other settings, such as another channel order.
+        UserError: the weights cannot be had, have no place in the network, or were trained for
+            other settings, such as another channel order.
     """
-    import keras
-
-    given, wanted = init.recipe.family.meaning(), family.meaning()
+    maker, source = _given(family, init)
+    origin = init.folder if isinstance(init, Run) else init
+    given, wanted = maker.meaning(), family.meaning()
     other = [
         f"family.{name}={json.dumps(given.get(name))}" for name in wanted if given.get(name) != wanted[name]
     ]
     if other:
-        raise UserError(
-            f"the weights of {init.folder} were trained with {', '.join(other)}", "--set the same"
-        )
-
-    source = {v.path: v for v in init.network.weights}
-    fitting = [v for v in network.weights if v.path in source and source[v.path].shape == v.shape]
+        raise UserError(f"the weights of {origin} were trained with {', '.join(other)}", "--set the same")
+    fitting = [v for v in network.weights if v.path in source and source[v.path].shape == tuple(v.shape)]
+    if not fitting:
+        raise UserError(f"no array of {origin} fits a layer of {network.name}", "take other weights")
     for variable in fitting:
-        variable.assign(keras.ops.convert_to_numpy(source[variable.path]))
+        variable.assign(source[variable.path])
     fresh = sorted(
         {v.path.split("/")[-2] for v in network.weights} - {v.path.split("/")[-2] for v in fitting}
     )
-    return f"weights from {init.folder}" + (f", new: {', '.join(fresh)}" if fresh else "")
+    return f"weights from {origin}" + (f", new: {listed(fresh)}" if fresh else "")
+
+
+def _given(family: Task, init: Run | str) -> tuple[Task, Arrays]:
+    """Return the family that made the weights to start from, and these by variable path."""
+    import keras
+
+    if isinstance(init, Run):
+        weights = {v.path: keras.ops.convert_to_numpy(v) for v in init.network.weights}
+        return init.recipe.family, weights
+    arrays = read(fetch(init))
+    with naming(init):
+        return family.start(arrays)
 
 
 def _check(recipe: Recipe) -> None:
