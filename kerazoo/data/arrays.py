@@ -67,7 +67,11 @@ class Arrays(Source):
         if "val" not in stored and "train" in stored:
             labels = stored["train"].labels
             by_class = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
-            divided = [divide(rows, self.validation, 0.0, "random", self.seed) for rows in by_class]
+            try:
+                divided = [divide(rows, self.validation, 0.0, "random", self.seed) for rows in by_class]
+            except UserError as error:
+                told = f"{self.path}, one class: {error.message}"
+                raise UserError(told, "remove that class or set data.validation=0") from None
             for split in ("train", "val"):
                 rows = sorted(row for each in divided for row in each[split])
                 parts[split] = stored["train"], "train", rows

@@ -36,7 +36,7 @@ class ClassFolders(Source):
     """Photographs in `DIR/CLASS/`, or in `DIR/train/CLASS/`, `DIR/val/CLASS/` and `DIR/test/CLASS/`.
 
     What of val and test is not there is taken from every class' training photographs by
-    `validation` and `test`. A folder `train/` that holds photographs itself is a class.
+    `validation` and `test`. A folder `train/` without folders in it is a class.
 
     Attributes:
         path: of the folder.
@@ -101,10 +101,7 @@ def _split_folders(root: Path) -> dict[Split, Path]:
         told = "is a file" if root.exists() else "does not exist"
         raise UserError(f"data folder {root} {told}", _layout(root))
     named = {
-        split: root / name
-        for split, names in FOLDERS.items()
-        for name in names
-        if _folders(root / name) and not _photographs(root / name)
+        split: root / name for split, names in FOLDERS.items() for name in names if _folders(root / name)
     }
     return named or {"train": root}
 

@@ -1,4 +1,4 @@
-"""The built-in cells: the same for the same seed, never twice, and not to be had by a threshold."""
+"""The built-in data: the same for the same seed, never twice, and not to be had by simple means."""
 
 import itertools
 import time
@@ -11,7 +11,9 @@ from kerazoo import settings
 from kerazoo.data.augment import Augmentation, augment
 from kerazoo.data.cells import BACKGROUND, CELL, MEMBRANE, draw_cells
 from kerazoo.data.check import check
-from kerazoo.data.generated import Cells
+from kerazoo.data.generated import Cells, Shapes
+from kerazoo.data.shapes import NAMES, draw_shape
+from kerazoo.tasks.classification import Label
 
 
 def mean_iou(truth, found):
@@ -101,3 +103,40 @@ def test_drawings_are_quick_and_can_be_augmented():
         samples[0], Augmentation(quarter_turns=True, noise=0.1, blur=1), np.random.default_rng(0)
     )
     assert turned.image.flags.writeable
+
+
+def test_shapes_take_turns_and_share_no_image():
+    source = Shapes(train=25, validation=10, test=10, size=24)
+    samples = [source.samples(split) for split in ("train", "val", "test")]
+    assert [len(part) for part in samples] == [25, 10, 10]
+    assert [sample.truth for sample in samples[0]] == [Label(index % 10) for index in range(25)]
+    assert len({sample.image.tobytes() for part in samples for sample in part}) == 45
+    assert len({sample.name for part in samples for sample in part}) == 45
+    assert samples[1][3].image.shape == (24, 24, 3)
+    assert samples[1][3].image.dtype == np.uint8
+    assert source.class_names() == NAMES
+    assert len(NAMES) == 10
+    np.testing.assert_array_equal(samples[0][2].image, Shapes(size=24, train=3).samples("train")[2].image)
+    assert not np.array_equal(samples[0][2].image, Shapes(size=24, seed=1).samples("train")[2].image)
+    assert settings.from_plain(settings.to_plain(source)) == source
+
+
+def test_neither_colours_nor_neighbours_tell_the_shape():
+    """The nearest picture, by pixels or by mean and spread of its colours, is hardly better than luck."""
+    source = Shapes(train=600, validation=200)
+    train, val = (
+        np.stack([sample.image for sample in source.samples(s)]).astype("float32") for s in ("train", "val")
+    )
+    for features in (lambda x: x.reshape(len(x), -1), lambda x: np.c_[x.mean((1, 2)), x.std((1, 2))]):
+        known, asked = features(train), features(val)
+        distance = np.square(known).sum(1) - 2 * asked @ known.T
+        found = distance.argmin(axis=1) % 10
+        assert (found == np.arange(len(val)) % 10).mean() < 0.25
+
+
+def test_shapes_are_quick_to_draw():
+    draw_shape(np.random.default_rng(0), 0, 32)
+    start = time.process_time()
+    for seed in range(50):
+        draw_shape(np.random.default_rng(seed), seed % 10, 32)
+    assert (time.process_time() - start) / 50 < 0.01  # 0.5 ms on a busy machine
