@@ -25,6 +25,7 @@ COMMANDS = {
     "predict": "Run a trained network on images and folders.",
     "export": "Write a run as SavedModel, ONNX, LiteRT or .keras.",
     "convert": "Turn published weights into a run.",
+    "checkpoints": "List known published weights.",
 }
 
 

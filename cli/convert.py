@@ -9,14 +9,23 @@ from kerazoo.cli import backend_option, set_option
 
 @click.command("convert")
 @click.argument("recipe")
-@click.argument("checkpoint", type=Path)
+@click.argument("checkpoint")
 @click.option("--output", type=Path, required=True, metavar="RUN", help="Run folder to make.")
-@set_option("family.names=[]")
+@click.option("--layout", metavar="NAME", help="What the keys are [default: recognised].")
+@click.option("--names", type=Path, metavar="FILE", help="Class names, one per line, in label order.")
+@set_option("family.crop_share=0.95")
 @backend_option
-def command(recipe: str, checkpoint: Path, output: Path, assignments: tuple[str, ...]) -> None:
-    """Read CHECKPOINT (.safetensors, .pth, .npz) into the network of RECIPE; every key must fit."""
-    from kerazoo.convert import convert
-    from kerazoo.recipe import load_recipe, overridden
+def command(
+    recipe: str, checkpoint: str, output: Path, layout: str, names: Path, assignments: tuple[str, ...]
+) -> None:
+    """Read CHECKPOINT into the network of RECIPE, strictly: every key must fit.
 
-    run = convert(overridden(load_recipe(recipe), assignments), checkpoint, output)
+    CHECKPOINT is a .safetensors, .pth, .npz or .h5: a path, hf://owner/repo/file, or
+    https://... with #sha256=... at its end. 'kerazoo checkpoints' lists known ones.
+    """
+    from kerazoo.convert import convert, read_names
+    from kerazoo.recipe import load_recipe
+
+    told = read_names(names) if names else ()
+    run = convert(load_recipe(recipe), checkpoint, output, layout=layout, names=told, assignments=assignments)
     click.echo(f"run      {run.folder}\nnext:\n  kerazoo predict {run.folder} IMAGE_OR_FOLDER")

@@ -20,9 +20,14 @@ from kerazoo.cli import backend_option, json_option, set_option
 def command(
     run: str, data: str, split: Any, tile: int, tta: bool, assignments: tuple[str, ...], as_json: bool
 ) -> None:
-    """Score RUN (a run folder, or a recipe's newest run) on a split of its data."""
-    from kerazoo.evaluate import evaluate, table
-    from kerazoo.run import find_run, with_settings
+    """Score RUN on a split of its data.
 
-    scores = evaluate(with_settings(find_run(run), assignments, data), split, tile=tile, tta=tta)
+    RUN is a run folder or a recipe: its newest run, else its published weights.
+    """
+    from kerazoo.convert import run_or_weights
+    from kerazoo.evaluate import evaluate, table
+    from kerazoo.run import with_settings
+
+    chosen = with_settings(run_or_weights(run), assignments, data)
+    scores = evaluate(chosen, split, tile=tile, tta=tta)
     click.echo(json.dumps(scores, indent=2) if as_json else table(scores))

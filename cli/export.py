@@ -28,14 +28,17 @@ if TYPE_CHECKING:
 def command(
     run: str, kind: "Format", output: Path | None, assignments: tuple[str, ...], as_json: bool
 ) -> None:
-    """Write RUN (a run folder, or a recipe's newest run) for other programs, and verify it.
+    """Write RUN for other programs, and verify it.
+
+    RUN is a run folder or a recipe: its newest run, else its published weights.
 
     The artefact takes images of any size, 0..255, and gives probabilities. It is kept only
     if it equals the Keras model at two sizes and two batch sizes. Needs TensorFlow; the run
     may be trained on any backend.
     """
+    from kerazoo.convert import run_or_weights
     from kerazoo.export import export, report, summary
-    from kerazoo.run import find_run, with_settings
+    from kerazoo.run import with_settings
 
-    path = export(with_settings(find_run(run), assignments), kind, output)
+    path = export(with_settings(run_or_weights(run), assignments), kind, output)
     click.echo(json.dumps({"path": str(path)} | report(path), indent=2) if as_json else summary(path))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Predict in windows of N pixels, in bounded memory.",
 )
+@click.option("--weights", metavar="REF", help="Published weights to use: a path, hf:// or https://.")
 @click.option("--tta", is_flag=True, help="Average over flips (and quarter turns of masks).")
 @set_option("family.mode=fast")
 @backend_option
@@ -40,14 +41,20 @@ def command(
     json_file: Path,
     tile: int,
     tta: bool,
+    weights: str,
     assignments: tuple[str, ...],
 ) -> None:
-    """Run RUN (a run folder, or a recipe's newest run) on image files, folders and globs."""
+    """Run RUN on image files, folders and globs.
+
+    RUN is a run folder or a recipe: its newest run, else its published weights.
+    """
+    from kerazoo.convert import run_or_weights
     from kerazoo.image import find_images
     from kerazoo.predict import predict, write_rows
-    from kerazoo.run import find_run, with_settings
+    from kerazoo.run import with_settings
 
-    chosen, found = with_settings(find_run(run), assignments), find_images(paths)
+    found = find_images(paths)
+    chosen = with_settings(run_or_weights(run, weights), assignments)
     rows = predict(chosen, found, output, tile=tile, tta=tta)
     failed = 0
     for row in write_rows(rows, json_file or output / "predictions.jsonl"):

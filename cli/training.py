@@ -46,13 +46,17 @@ def _output(recipe: str | None, output: str | None) -> Path:
 
 def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Run":
     from kerazoo import settings
+    from kerazoo.convert import run_or_weights
     from kerazoo.data.check import check
     from kerazoo.recipe import load_recipe, overridden
-    from kerazoo.run import find_run
     from kerazoo.train import train
 
+    if init and options["weights"]:
+        raise UserError("--init and --weights both say what to start from", "give one of them")
     chosen = overridden(load_recipe(recipe), options["assignments"], options["data"])
-    direct = {"epochs": options["epochs"], "batch": options["batch_size"], "seed": options["seed"]}
+    direct = {name: options[name] for name in ("epochs", "seed", "weights")} | {
+        "batch": options["batch_size"]
+    }
     chosen = settings.replace(chosen, {key: value for key, value in direct.items() if value is not None})
     click.echo("reading all of the data once, to find what is broken", err=True)
     report = check(chosen.data)
@@ -62,13 +66,13 @@ def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Ru
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UserError(f"{problems[0]}{more}", "list all with 'kerazoo data check', mend them, train again")
-    return train(chosen, folder, init=find_run(init) if init else None)
+    return train(chosen, folder, init=run_or_weights(init) if init else None)
 
 
 def _resumed(folder: Path, epochs: int | None, **options: Any) -> "Run":
     from kerazoo.train import resume_training
 
-    kept = ("recipe", "data", "output", "batch_size", "seed", "init")
+    kept = ("recipe", "data", "output", "batch_size", "seed", "init", "weights")
     given = [name for name in kept if options.get(name) is not None]
     if given or options["assignments"]:
         raise UserError(

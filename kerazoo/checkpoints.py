@@ -4,7 +4,7 @@ Every variable is written exactly once and every key of the checkpoint is used o
 ignored; else one error tells all that is wrong and nothing is written.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -130,6 +130,25 @@ def translate(arrays: Arrays, table: Table, ignored: Iterable[str] = (".num_batc
     ignorable = {key for key in arrays if key.endswith(tuple(ignored))}
     _refuse(missing=wanted - arrays.keys(), unexpected=arrays.keys() - wanted - ignorable)
     return {path: change(arrays[key]) for path, (key, change) in table.items()}
+
+
+def fit(array: np.ndarray | None, shape: Sequence[int]) -> np.ndarray | None:
+    """Return what of a given array a variable starts from, or None.
+
+    The kernel of a first convolution on RGB is summed for grey, which gives the same for a grey photograph.
+
+    Args:
+        array: of the same name, or None.
+        shape: of the variable.
+    """
+    if array is None or array.shape == tuple(shape):
+        return array
+    grey = array.ndim == 4 and array.shape[2] == 3
+    return (
+        array.sum(axis=2, keepdims=True)
+        if grey and (*array.shape[:2], 1, array.shape[3]) == tuple(shape)
+        else None
+    )
 
 
 def assign(model: "keras.Model", arrays: Arrays) -> None:

@@ -1,31 +1,109 @@
 """The verb convert: a published checkpoint becomes a run."""
 
 import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
-import keras
-
+from kerazoo import backend, settings
 from kerazoo.checkpoints import assign
-from kerazoo.recipe import Recipe
-from kerazoo.run import Run, create_run
+from kerazoo.errors import UserError, naming
+from kerazoo.fetch import cache_folder, fetch
+from kerazoo.files import sha256
+from kerazoo.recipe import Recipe, load_recipe, recipe_names
+from kerazoo.run import Run, create_run, find_run, open_run, run_folder, taken, with_settings
 from kerazoo.weights import read
 
 
-def convert(recipe: Recipe, checkpoint: Path, folder: Path) -> Run:
+def convert(
+    recipe: Recipe,
+    checkpoint: str | Path,
+    folder: Path,
+    *,
+    layout: str | None = None,
+    names: Sequence[str] = (),
+    assignments: Sequence[str] = (),
+) -> Run:
     """Read a checkpoint into the recipe's network, strictly, and write it as a run.
 
     Args:
-        recipe: its family must be what the checkpoint holds; sizes, layout and normalisation
+        recipe: its family must be what the checkpoint holds; sizes, layout and preprocessing
             are taken from the checkpoint.
-        checkpoint: `.safetensors`, `.pth` (read without unpickling) or `.npz`.
+        checkpoint: a path, `hf://owner/repo/file` or `https://...#sha256=...` (see `kerazoo.fetch`)
+            of a `.safetensors`, `.pth` (read without unpickling), `.npz` or `.h5`.
         folder: the run folder to make.
+        layout: what the keys are; None recognises it.
+        names: of the classes, in label order; otherwise the recipe's, where there are as many.
+        assignments: `KEY=VALUE` texts that have the last word, such as on preprocessing.
 
     Raises:
-        UserError: an unreadable file, or missing, unexpected or misshapen keys; no run is made.
+        UserError: a checkpoint that cannot be had or read; missing, unexpected or misshapen
+            keys; a layout that is none or not the only one. No run is made.
     """
-    arrays = read(checkpoint)
+    backend.set_backend()
+    import keras
+
+    if folder.exists():
+        raise taken(folder)
+    arrays = read(fetch(checkpoint))
+    with naming(checkpoint):
+        family = recipe.family.for_checkpoint(arrays, layout)
+    if names:
+        family = settings.replace(family, {"names": tuple(names)}, "family")
+    recipe = dataclasses.replace(recipe, family=family, weights=str(checkpoint))
+    recipe = with_settings(Run(folder, recipe), assignments).recipe
     keras.config.set_dtype_policy("float32")
-    family = recipe.family.for_checkpoint(arrays)
-    network = family.build()
-    assign(network, family.convert(arrays))
-    return create_run(dataclasses.replace(recipe, family=family), folder, network)
+    network = recipe.family.build()
+    with naming(checkpoint):
+        assign(network, recipe.family.convert(arrays))
+    return create_run(recipe, folder, network)
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """Return the class names in a text file, one per line.
+
+    Raises:
+        UserError: it cannot be read, or a line is empty.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}", "give a text file, one name per line") from None
+    names = tuple(line.strip() for line in lines)
+    if "" in names or not names:
+        raise UserError(f"{path}: line {names.index('') + 1 if names else 1} is empty", "name every class")
+    return names
+
+
+def run_or_weights(name: str, weights: str | None = None) -> Run:
+    """Return the run a user means: a run folder, a recipe's newest run, or else its published weights.
+
+    Args:
+        name: a run folder, or a recipe.
+        weights: a reference to use instead, in the network of that run or recipe.
+
+    Raises:
+        UserError: there is neither, or the weights cannot be converted.
+    """
+    is_recipe = name.endswith(".py") or name.replace("_", "-") in recipe_names()
+    if weights is None and (run_folder(name) is not None or not is_recipe):
+        return find_run(name)
+    recipe = load_recipe(name) if is_recipe else find_run(name).recipe
+    reference = weights or recipe.weights
+    if reference is None:
+        raise UserError(
+            f"the recipe {name} has no run under runs/ and no published weights",
+            f"train it first: kerazoo train {name}",
+        )
+    return _published(recipe, reference, Path(name).stem)
+
+
+def _published(recipe: Recipe, reference: str, name: str) -> Run:
+    """Return a run of published weights, converted into the cache where that was not done before."""
+    from kerazoo import __version__
+
+    made_of = [sha256(fetch(reference)), settings.to_plain(recipe), __version__]
+    key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
+    folder = cache_folder() / "runs" / key / name
+    return open_run(folder) if folder.exists() else convert(recipe, reference, folder)

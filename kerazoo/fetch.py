@@ -40,11 +40,11 @@ def fetch(reference: str | Path) -> Path:
 
     Raises:
         UserError: a malformed reference, no such file there, no network, another sha256 than
-            the one asked for, or a cache that cannot be written. A path is not looked at.
+            the one asked for, or a cache that cannot be written.
     """
     kind, separator, _ = str(reference).partition("://")
     if not separator:
-        return Path(reference)
+        return _existing(Path(reference))
     if kind == "hf":
         return _from_hub(str(reference))
     return _from_address(str(reference))
@@ -58,6 +58,12 @@ def cache_folder() -> Path:
     if own := os.environ.get("KERAZOO_CACHE"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerazoo"
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise UserError(f"there is no checkpoint {path}", "check the path")
+    return path
 
 
 # --- the hub -------------------------------------------------------------------------

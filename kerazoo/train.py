@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import backend, resume, settings
-from kerazoo.checkpoints import listed
+from kerazoo.checkpoints import fit, listed
 from kerazoo.data.loader import Feed, Remembered, stream
 from kerazoo.errors import UserError, naming
 from kerazoo.evaluate import scored
@@ -149,11 +149,12 @@ def initialise(network: "keras.Model", family: Task, init: Run | str) -> str:
     ]
     if other:
         raise UserError(f"the weights of {origin} were trained with {', '.join(other)}", "--set the same")
-    fitting = [v for v in network.weights if v.path in source and source[v.path].shape == tuple(v.shape)]
+    found = {v.path: fit(source.get(v.path), v.shape) for v in network.weights}
+    fitting = [v for v in network.weights if found[v.path] is not None]
     if not fitting:
         raise UserError(f"no array of {origin} fits a layer of {network.name}", "take other weights")
     for variable in fitting:
-        variable.assign(source[variable.path])
+        variable.assign(found[variable.path])
     fresh = sorted(
         {v.path.split("/")[-2] for v in network.weights} - {v.path.split("/")[-2] for v in fitting}
     )

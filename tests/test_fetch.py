@@ -49,8 +49,10 @@ def files(folder):
 
 
 def test_a_path_is_itself(tmp_path):
-    assert fetch("some/where.pth") == Path("some/where.pth")
-    assert fetch(tmp_path) == tmp_path
+    (tmp_path / "a.pth").touch()
+    assert fetch(tmp_path / "a.pth") == fetch(str(tmp_path / "a.pth")) == tmp_path / "a.pth"
+    refused(str(tmp_path / "b.pth"), f"there is no checkpoint {tmp_path / 'b.pth'}")
+    refused(str(tmp_path), "there is no checkpoint")
 
 
 def test_an_address_is_fetched_once(server, cache, capsys):

@@ -14,7 +14,7 @@ FAMILIES = sorted(path.parent.name for path in ROOT.glob("kerazoo/families/*/__i
 LAYERS = [
     {"cli", "recipes"},
     {"convert", "doctor", "evaluate", "export", "models", "predict", "train"}
-    | {"optimizer", "progress", "recipe", "report", "resume", "run"},
+    | {"optimizer", "progress", "published", "recipe", "report", "resume", "run"},
     {"families"},
     {"checkpoints", "data", "draw", "fetch", "layers", "objective", "residual", "tasks", "weights"},
     {"backend", "boxes", "errors", "files", "image", "placement", "settings", "task"},

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from kerazoo.checkpoints import Arrays, Table, batch_norm, conv
+from kerazoo.checkpoints import Arrays, Table, batch_norm, conv, without_prefix
 from kerazoo.errors import UserError
 from kerazoo.settings import nearest, settings
 from kerazoo.tasks.photographs import IMAGENET
@@ -113,6 +113,11 @@ def _is_map(layer: "keras.Layer") -> bool:
 
 
 # --- segmentation_models_pytorch -----------------------------------------------------------
+
+
+def is_smp(arrays: Arrays) -> bool:
+    """Whether a checkpoint is a whole network of segmentation_models_pytorch."""
+    return "segmentation_head.0.weight" in without_prefix(arrays)
 
 
 def smp_settings(arrays: Arrays) -> dict[str, Any]:

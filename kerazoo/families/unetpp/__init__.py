@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from kerazoo.families.encoders import LEVELS, Encoder
+from kerazoo.families.encoders import LEVELS, Encoder, is_smp
 from kerazoo.settings import settings
 from kerazoo.tasks.segmentation import Segmentation
 
@@ -83,6 +83,12 @@ class UNetPlusPlus(Segmentation):
 
         _, found = recognise(LAYOUTS, arrays, layout)
         return self.adopting(found)
+
+    def start(self, arrays: dict[str, np.ndarray]) -> tuple[Self, dict[str, np.ndarray]]:
+        """Return the whole network's, or, for a classifier's checkpoint, the encoder's."""
+        if self.encoder is None or is_smp(arrays):
+            return super().start(arrays)
+        return self, self.encoder.convert(arrays)
 
     def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         from kerazoo.families.unetpp.importer import convert
