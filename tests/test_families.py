@@ -9,10 +9,10 @@ import pytest
 from kerazoo import backend as backends
 from kerazoo import settings
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Cells
 from kerazoo.data.loader import Feed, stream
 from kerazoo.optimizer import Optimizer, Schedule, learning_rate
 from kerazoo.run import load_weights, save_weights
+from tests.samples import answer, outputs, samples, shape
 from tests.tiny import TINY
 
 SIDE = 52  # what the valid U-Net of three levels labels: 4 k, with context 18 admissible
@@ -24,10 +24,7 @@ def family(request):
 
 
 def batches(family, batch=4, seed=0):
-    names = ("background", "cell", "membrane")[: len(family.class_names())]
-    samples = [s._replace(truth=type(s.truth)(np.minimum(s.truth.labels, len(names) - 1))) for s in Cells(
-        train=8, validation=1, test=1, size=(64, 64)).samples("train")]  # fmt: skip
-    return stream(samples, family, Augmentation(crop=(SIDE, SIDE)), batch=batch, seed=seed)
+    return stream(samples(family), family, Augmentation(crop=(SIDE, SIDE)), batch=batch, seed=seed)
 
 
 def compiled(family, rate=3e-3):
@@ -46,10 +43,9 @@ def fit(model, stream, start, stop):
 
 def test_outputs_are_named_logits_of_the_labelled_window(family):
     (x, y) = batches(family)[0]
-    outputs = family.build().predict_on_batch(x)
-    for name, logits in outputs.items():
+    for name, logits in family.build().predict_on_batch(x).items():
         assert isinstance(name, str)
-        assert logits.shape == (*y["labels"].shape, family.classes)
+        assert logits.shape == shape(family, y)
         assert logits.dtype == "float32"
         assert logits.min() < 0 or logits.max() > 1 or not logits.any()  # no probabilities
 
@@ -59,11 +55,16 @@ def test_height_width_and_batch_are_unknown(family):
     assert tuple(network.inputs[0].shape) == (None, None, None, family.channels)
 
 
-def test_photographs_of_any_size_come_back_in_their_own_size(family):
+def test_photographs_of_any_size_are_answered(family):
     forward = backends.forward(family.build())
-    for size in ((61, 47), (33, 96)):
-        image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype("uint8")
-        assert family.infer(forward, image).labels.shape == size
+    asked = [samples(family, 1, size)[0] for size in ((61, 47), (33, 96))]
+    results = [family.infer(forward, sample.image) for sample in asked]
+    together = family.infer_all(forward, (sample.image for sample in asked))
+    for sample, result, again in zip(asked, results, together, strict=True):
+        assert answer(result).shape == answer(sample.truth).shape
+        np.testing.assert_array_equal(answer(again), answer(result))
+        assert family.draw(sample.image, result).dtype == np.uint8
+        assert json.loads(json.dumps(family.describe(result)))
 
 
 def test_fit_lowers_the_loss_and_moves_every_weight(family):
@@ -101,17 +102,13 @@ def test_weights_survive_a_file(family, tmp_path):
 
 
 def test_decode_of_encoded_truth_is_the_truth(family):
-    sample = Cells(train=2, validation=1, test=1, size=(61, 47)).samples("train")[0]
-    truth = np.minimum(sample.truth.labels, len(family.class_names()) - 1)
-    _, placement = family.prepare(sample.image)
-    y = family.encode(type(sample.truth)(truth), placement)
-    hot = (
-        np.eye(len(family.class_names()), dtype="float32")[y["labels"]]
-        if family.classes > 1
-        else y["labels"][..., None]
-    )
-    result = family.decode({"logits": 20.0 * hot - 10.0}, placement)
-    np.testing.assert_array_equal(result.labels, truth)
+    for sample in samples(family, 3, (61, 47)):
+        image, truth = sample.image, sample.truth
+        _, placement = family.prepare(image)
+        result = family.decode(outputs(family, family.encode(truth, placement)), placement)
+        np.testing.assert_array_equal(answer(result), answer(truth))
+        scores = family.evaluate([(truth, result)])
+        assert 1.0 in scores.values()
 
 
 def test_non_finite_steps_leave_no_trace(family):
