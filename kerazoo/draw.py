@@ -1,5 +1,6 @@
 """Pictures that a person can look at: overlays, contours, sheets, curves."""
 
+import warnings
 from collections.abc import Sequence
 
 import cv2
@@ -99,13 +100,16 @@ def matrix(counts: np.ndarray, names: Sequence[str]) -> np.ndarray:
     axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
     axis.set(xlabel="prediction", ylabel="truth")
     if classes <= 40:
-        axis.set_xticks(range(classes), names, rotation=90)
-        axis.set_yticks(range(classes), names)
+        short = [name if len(name) <= 24 else f"{name[:23]}…" for name in names]
+        axis.set_xticks(range(classes), short, rotation=90, parse_math=False)
+        axis.set_yticks(range(classes), short, parse_math=False)
     for row, column in zip(*np.nonzero(counts), strict=True) if classes <= 20 else ():
         colour = "white" if share[row, column] > 0.5 else "black"
         axis.text(column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=8)
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    with warnings.catch_warnings():  # names in scripts that the font lacks become boxes
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 

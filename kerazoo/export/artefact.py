@@ -66,7 +66,7 @@ def _described(run: Run, format: str, model: keras.Model) -> dict[str, Any]:  # 
         "inputs": {name: list(x.shape) for name, x in model.input.items()},
         "outputs": {name: list(x.shape) for name, x in model.output.items()},
         "dtype": "float32",
-        "values": "images 0..255; the graph itself normalises them; null stands for any size",
+        "values": "images 0..255; the graph normalises them and resizes nothing; null stands for any size",
         "versions": {"kerazoo": kerazoo.__version__} | {name: backend.version(name) for name in used},
         "made": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
     }

@@ -173,7 +173,7 @@ class Classification(Photographs):
         if isinstance(result, Label):
             return captioned(image, names[result.label])
         best = int(result.probabilities.argmax())
-        return captioned(image, f"{names[best]} {result.probabilities[best]:.0%}")
+        return captioned(image, f"{result.probabilities[best]:.0%} {names[best]}")
 
     def pictures(self, scores: dict[str, Any]) -> dict[str, np.ndarray]:
         """Return a picture of the confusion matrix, where there is one."""
