@@ -10,7 +10,7 @@ from kerazoo import backend, settings
 from kerazoo.checkpoints import assign
 from kerazoo.errors import UserError, naming
 from kerazoo.fetch import cache_folder, fetch
-from kerazoo.files import sha256
+from kerazoo.files import make_folder, sha256
 from kerazoo.recipe import Recipe, load_recipe, recipe_names
 from kerazoo.run import Run, create_run, find_run, open_run, run_folder, taken, with_settings
 from kerazoo.weights import read
@@ -101,9 +101,16 @@ def run_or_weights(name: str, weights: str | None = None) -> Run:
 
 def _published(recipe: Recipe, reference: str, name: str) -> Run:
     """Return a run of published weights, converted into the cache where that was not done before."""
+    from filelock import FileLock
+
     from kerazoo import __version__
 
     made_of = [sha256(fetch(reference)), settings.to_plain(recipe), __version__]
     key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
     folder = cache_folder() / "runs" / key / name
-    return open_run(folder) if folder.exists() else convert(recipe, reference, folder)
+    if not folder.exists():
+        make_folder(folder.parents[1])
+        with FileLock(folder.parents[1] / f"{key}.lock"):
+            if not folder.exists():  # nor made by another process meanwhile
+                return convert(recipe, reference, folder)
+    return open_run(folder)

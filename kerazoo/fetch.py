@@ -159,7 +159,7 @@ def _download(address: str, part: Path) -> None:
         raise UserError(f"{address}: the server answers {error.code} {error.reason}", "check it") from None
     except (urllib.error.URLError, http.client.HTTPException, *BROKEN) as error:
         told = f"{address}: the connection failed ({_reason(error)})"
-        raise UserError(told, "check the network and try again: it goes on where it stopped") from None
+        raise UserError(told, "check the network and try again; what arrived is kept") from None
 
 
 class _Redirections(urllib.request.HTTPRedirectHandler):

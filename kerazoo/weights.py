@@ -144,7 +144,7 @@ def _read_hdf5(path: Path) -> Mapping[str, np.ndarray]:
     layers: dict[str, str] = {}
 
     def visit(name: str, item: Any) -> None:  # each object once; links that leave the file are not followed
-        if isinstance(item, h5py.Dataset):
+        if isinstance(item, h5py.Dataset) and item.dtype.kind not in "OSU":
             outside = item.is_virtual or item.external
             _refuse_inflated([name] * bool(outside or item.nbytes > INFLATION * item.id.get_storage_size()))
             stored[name] = item[()]

@@ -15,12 +15,14 @@ class Server(http.server.ThreadingHTTPServer):
 
     Attributes:
         sent: bytes of content that went out, per request: (path, first byte, bytes).
+        ranges: whether it sends parts of a file.
         break_after: the next answers stop after this many bytes each, one after the other.
     """
 
     def __init__(self, folder: Path):
         super().__init__(("127.0.0.1", 0), Handler)
         self.folder = folder
+        self.ranges = True
         self.sent: list[tuple[str, int, int]] = []
         self.break_after: list[int] = []
 
@@ -47,7 +49,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not file.is_file():
             return self.refuse(404, **{"X-Error-Code": "EntryNotFound"} if "/resolve/" in name else {})
         content, first = file.read_bytes(), 0
-        if wanted := self.headers["Range"]:
+        if (wanted := self.headers["Range"]) and self.server.ranges:
             first = int(wanted.removeprefix("bytes=").removesuffix("-"))
             if first >= len(content):
                 return self.refuse(416)

@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -74,7 +76,7 @@ def test_what_was_fetched_needs_no_network(server):
 
 def test_a_broken_transfer_goes_on_where_it_stopped(server, cache):
     server.break_after = [1_500_000, 1_000_000]
-    refused(reference(server), f"1500000 of {len(CONTENT)} bytes arrived", "goes on where it stopped")
+    refused(reference(server), f"1500000 of {len(CONTENT)} bytes arrived", "what arrived is kept")
     assert files(cache) == {f"{SHA256}.part"}
     refused(reference(server), f"2500000 of {len(CONTENT)} bytes arrived")
     assert fetch(reference(server)).read_bytes() == CONTENT
@@ -126,6 +128,33 @@ def test_a_start_of_another_file_is_found_out(server, cache):
 )
 def test_malformed_references(text, told):
     refused(text, text.partition("#")[0], told)
+
+
+def test_a_server_without_ranges_sends_all_of_it(server, cache):
+    server.ranges, server.break_after = False, [1_500_000]
+    refused(reference(server), "1500000 of")
+    assert fetch(reference(server)).read_bytes() == CONTENT
+
+
+def test_two_at_once_are_one_transfer(server):
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(fetch, [reference(server)] * 2)
+    assert first == second
+    assert len(server.sent) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="mounting needs root")
+def test_a_full_disk(server, tmp_path, monkeypatch):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=False).returncode:
+        pytest.skip("this machine mounts no tmpfs")
+    try:
+        monkeypatch.setenv("KERAZOO_CACHE", str(disk))
+        refused(reference(server), str(disk), "the disk is full")
+        assert not (disk / "downloads" / SHA256).exists()
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_answers_that_are_none(server, cache):

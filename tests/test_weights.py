@@ -153,6 +153,7 @@ def test_keras_weights_of_the_years_before(tmp_path, top):
         for number, name in enumerate(names):
             file[f"{top}{name}"] = np.full((2, 3), number, "float64")
         file["optimizer_weights/iterations:0"] = 7
+        file["note"] = "made of numbers"
     found = read(tmp_path / "a.h5")
     assert list(found) == ["conv1_conv/bias", "conv1_conv/kernel", "probs/kernel"]
     assert found["probs/kernel"].tolist() == [[2, 2, 2]] * 2

@@ -144,7 +144,7 @@ def test_an_address_after_a_transfer_that_broke_off(recipe, state, network, tmp_
         address = f"{server.address}/resnet18.pth#sha256={hashlib.sha256(file.read_bytes()).hexdigest()}"
         server.break_after = [size // 2]
         line = refused(run, "convert", recipe, address, "--output", run)
-        assert "goes on where it stopped" in line
+        assert "what arrived is kept" in line
         wrong = address[:-1] + ("0" if address[-1] != "0" else "1")
         assert "has the sha256" in refused(run, "convert", recipe, wrong, "--output", run)
         kerazoo("convert", recipe, address, "--output", run)
