@@ -11,13 +11,11 @@ from pydantic import Field
 from kerazoo.data.array_files import Stored, read_arrays
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.pairs import divide
-from kerazoo.data.source import Source, Split
+from kerazoo.data.source import Share, Source, Split
 from kerazoo.errors import UserError
 from kerazoo.settings import settings
 from kerazoo.task import Sample
 from kerazoo.tasks.classification import Label
-
-Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 @settings

@@ -123,8 +123,8 @@ def _zooms(
     if settings.area is None:
         zoom = math.exp(rng.uniform(*np.log(settings.scale)))
         return zoom, zoom
-    areas = rng.uniform(*settings.area, 10) * math.prod(image)
-    aspects = np.exp(rng.uniform(*np.log(settings.aspect), 10))
+    areas = rng.uniform(*settings.area, size=10) * math.prod(image)
+    aspects = np.exp(rng.uniform(*np.log(settings.aspect), size=10))
     parts = np.sqrt([areas / aspects, areas * aspects]).T
     fitting = (parts <= image).all(axis=1)
     height, width = np.minimum(parts[fitting.argmax()], image)  # the first that fits, else the first, cut

@@ -4,13 +4,11 @@ import functools
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, NamedTuple
-
-from pydantic import Field
+from typing import NamedTuple
 
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.pairs import FOLDERS, divide
-from kerazoo.data.source import Source, Split
+from kerazoo.data.source import Files, Split
 from kerazoo.errors import UserError
 from kerazoo.files import natural
 from kerazoo.image import SUFFIXES, images_below, read_image
@@ -18,10 +16,7 @@ from kerazoo.settings import settings
 from kerazoo.task import Sample
 from kerazoo.tasks.classification import Label
 
-Share = Annotated[float, Field(ge=0, lt=1)]
-
-
-_Files = dict[str, list[Path]]
+_ByClass = dict[str, list[Path]]
 """The photographs of every class."""
 
 
@@ -32,38 +27,22 @@ class _Listed(NamedTuple):
 
 
 @settings
-class ClassFolders(Source):
+class ClassFolders(Files):
     """Photographs in `DIR/CLASS/`, or in `DIR/train/CLASS/`, `DIR/val/CLASS/` and `DIR/test/CLASS/`.
 
     What of val and test is not there is taken from every class' training photographs by
     `validation` and `test`. A folder `train/` without folders in it is a class.
 
     Attributes:
-        path: of the folder.
         classes: names of the class folders in label order; by default all, in natural order.
-        validation, test: shares of each class that are held back where there is no such sub-folder.
-        seed: of the random choice of what is held back.
     """
 
-    path: str
     classes: tuple[str, ...] | None = None
-    validation: Share = 0.2
-    test: Share = 0.0
-    seed: Annotated[int, Field(ge=0)] = 0
 
     def __post_init__(self) -> None:
-        if self.validation + self.test >= 1:
-            raise ValueError("validation and test leave nothing to train on")
+        super().__post_init__()
         if self.classes is not None and len(set(self.classes)) != len(self.classes):
             raise ValueError("classes names one twice")
-
-    def samples(self, split: Split) -> Sequence[Sample]:
-        splits, problems = self.survey()
-        if problems:
-            raise problems[0]
-        if split == "train" and not splits["train"]:
-            raise UserError(f"{self.path} has no images to train on", "add a folder train/")
-        return splits[split]
 
     def class_names(self) -> tuple[str, ...]:
         return self._listed.names
@@ -74,20 +53,16 @@ class ClassFolders(Source):
 
     def _read(self, file: tuple[Path, int]) -> Sample:
         path, label = file
-        return Sample(read_image(path), Label(label), path.relative_to(self._root).as_posix())
-
-    @property
-    def _root(self) -> Path:
-        return Path(self.path).expanduser()
+        return Sample(read_image(path), Label(label), path.relative_to(self.root).as_posix())
 
     @functools.cached_property
     def _listed(self) -> _Listed:
-        folders = _split_folders(self._root)
+        folders = _split_folders(self.root)
         found = {split: _by_class(folder) for split, folder in folders.items()}
         known = found.get("train") or [name for classes in found.values() for name in classes]
         names = self.classes or tuple(sorted(set(known), key=natural))
         if len(names) < 2:
-            raise UserError(f"{self.path} holds {len(names)} class(es)", _layout(self._root))
+            raise UserError(f"{self.path} holds {len(names)} class(es)", _layout(self.root))
         problems = [error for split in found for error in _problems(folders[split], found[split], names)]
         shares = (0.0 if "val" in folders else self.validation), (0.0 if "test" in folders else self.test)
         parts, errors = _divided(found.pop("train", {}), shares, self.seed)
@@ -106,16 +81,16 @@ def _split_folders(root: Path) -> dict[Split, Path]:
     return named or {"train": root}
 
 
-def _by_class(folder: Path) -> _Files:
+def _by_class(folder: Path) -> _ByClass:
     """Return the photographs below each class folder, in natural order."""
     return {path.name: images_below(path) for path in _folders(folder)}
 
 
 def _divided(
-    files: _Files, shares: tuple[float, float], seed: int
-) -> tuple[dict[Split, _Files], list[UserError]]:
+    files: _ByClass, shares: tuple[float, float], seed: int
+) -> tuple[dict[Split, _ByClass], list[UserError]]:
     """Return train, val and test parts of every class, and which classes are too small for that."""
-    parts: dict[Split, _Files] = {"train": {}, "val": {}, "test": {}}
+    parts: dict[Split, _ByClass] = {"train": {}, "val": {}, "test": {}}
     problems = []
     for name, each in files.items():
         try:
@@ -126,7 +101,7 @@ def _divided(
     return parts, problems
 
 
-def _problems(folder: Path, found: _Files, names: Iterable[str]) -> list[UserError]:
+def _problems(folder: Path, found: _ByClass, names: Iterable[str]) -> list[UserError]:
     loose = [
         UserError(f"{path} lies in no class folder", f"move it into one of {folder}/*")
         for path in _photographs(folder)
@@ -147,7 +122,7 @@ def _problems(folder: Path, found: _Files, names: Iterable[str]) -> list[UserErr
     return loose + empty + unknown
 
 
-def _interleaved(files: _Files, names: Sequence[str]) -> list[tuple[Path, int]]:
+def _interleaved(files: _ByClass, names: Sequence[str]) -> list[tuple[Path, int]]:
     """Return the first photograph of every class, then the second: a few of them show all classes."""
     columns = [[(path, label) for path in files.get(name, [])] for label, name in enumerate(names)]
     return [file for row in zip_longest(*columns) for file in row if file is not None]

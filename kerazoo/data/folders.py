@@ -12,14 +12,12 @@ from kerazoo.data.border import BorderWeights, cached_border_weights
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.masks import Classes, as_numbers, declared, guessed, learned
 from kerazoo.data.pairs import Kind, Pair, divide, list_pairs, split_folders
-from kerazoo.data.source import Source, Split
+from kerazoo.data.source import Files, Split
 from kerazoo.errors import UserError
 from kerazoo.image import read_codes, read_image
 from kerazoo.settings import settings
 from kerazoo.task import Sample
 from kerazoo.tasks.segmentation import VOID, Mask
-
-Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class _Listed(NamedTuple):
@@ -32,7 +30,7 @@ class _Listed(NamedTuple):
 
 
 @settings
-class Folder(Source):
+class Folder(Files):
     """Photographs in `images/`, a class per pixel in `masks/` or a number per object in `instances/`.
 
     The folder may hold `train/`, `val/` and `test/` with that layout each; what of val and test is
@@ -42,38 +40,22 @@ class Folder(Source):
     others hold the label itself, 255 being void. Instances are background and foreground.
 
     Attributes:
-        path: of the folder.
         classes: names in label order; by default those of classes.json, or made up.
         void: value of unlabelled pixels in the masks.
-        validation, test: shares of the images held back where there is no such sub-folder.
         split: held back at "random", or the "last" in natural order (slices of a stack).
-        seed: of the random split.
         border: add U-Net's border weights; needs `instances/`, or binary masks, of which every
             connected region then is an object.
     """
 
-    path: str
     classes: tuple[str, ...] | None = None
     void: Annotated[int, Field(ge=0, lt=2**16)] | None = None
-    validation: Share = 0.2
-    test: Share = 0.0
     split: Literal["random", "last"] = "random"
-    seed: Annotated[int, Field(ge=0)] = 0
     border: BorderWeights | None = None
 
     def __post_init__(self) -> None:
-        if self.validation + self.test >= 1:
-            raise ValueError("validation and test leave nothing to train on")
+        super().__post_init__()
         if self.classes is not None and len(self.classes) < 2:
             raise ValueError("classes needs two names or more, the background's included")
-
-    def samples(self, split: Split) -> Sequence[Sample]:
-        splits, problems = self.survey()
-        if problems:
-            raise problems[0]
-        if split == "train" and not splits["train"]:
-            raise UserError(f"{self.path} has no images to train on", "add a folder train/")
-        return splits[split]
 
     def class_names(self) -> tuple[str, ...]:
         return self._classes[0].names
@@ -94,7 +76,7 @@ class Folder(Source):
             mask, photograph = (f"{array.shape[1]} x {array.shape[0]}" for array in (codes, image))
             told = f"{pair.mask} has {mask} pixels, its image {photograph}"
             raise UserError(told, "export the mask in the image's size")
-        name = pair.image.relative_to(self._root).as_posix().replace("images/", "", 1)
+        name = pair.image.relative_to(self.root).as_posix().replace("images/", "", 1)
         return Sample(image, self._truth(codes, pair.mask), name)
 
     def _truth(self, codes: np.ndarray, path: Path) -> Mask:
@@ -110,13 +92,9 @@ class Folder(Source):
     def _weights(self, objects: Callable[[], np.ndarray]) -> np.ndarray | None:
         return None if self.border is None else cached_border_weights(objects(), self.border)
 
-    @property
-    def _root(self) -> Path:
-        return Path(self.path).expanduser()
-
     @functools.cached_property
     def _listed(self) -> _Listed:
-        folders = split_folders(self._root)
+        folders = split_folders(self.root)
         listings = {split: list_pairs(folder) for split, folder in folders.items()}
         kinds = {listing.kind for listing in listings.values()}
         if len(kinds) > 1:
@@ -135,10 +113,10 @@ class Folder(Source):
     def _classes(self) -> tuple[Classes, list[UserError]]:
         """The classes, and the masks that do not fit them."""
         if self._listed.kind == "instances":
-            return guessed({0, 1}, self.classes, None, self._root), []
-        file = self._root / "classes.json"
+            return guessed({0, 1}, self.classes, None, self.root), []
+        file = self.root / "classes.json"
         if not file.exists():
-            return learned(self._listed.masks(), self.classes, self.void, self._root)
+            return learned(self._listed.masks(), self.classes, self.void, self.root)
         classes = declared(file)
         if self.void is not None or self.classes not in (None, classes.names):
             raise UserError(

@@ -2,13 +2,17 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal, get_args
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field
 
 from kerazoo.errors import UserError
 from kerazoo.settings import settings
 from kerazoo.task import Sample
 
 Split = Literal["train", "val", "test"]
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 @settings
@@ -33,3 +37,36 @@ class Source(ABC):
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:
         """Return the names of all classes, background included, in label order."""
+
+
+@settings
+class Files(Source):
+    """A folder of files that `survey` lists, with sub-folders for the splits or without.
+
+    Attributes:
+        path: of the folder.
+        validation, test: shares of the images held back where there is no such sub-folder.
+        seed: of the random choice of what is held back.
+    """
+
+    path: str
+    validation: Share = 0.2
+    test: Share = 0.0
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        if self.validation + self.test >= 1:
+            raise ValueError("validation and test leave nothing to train on")
+
+    @property
+    def root(self) -> Path:
+        """The folder."""
+        return Path(self.path).expanduser()
+
+    def samples(self, split: Split) -> Sequence[Sample]:
+        splits, problems = self.survey()
+        if problems:
+            raise problems[0]
+        if split == "train" and not splits["train"]:
+            raise UserError(f"{self.path} has no images to train on", "add a folder train/")
+        return splits[split]

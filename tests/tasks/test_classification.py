@@ -306,6 +306,7 @@ def weights(run):
     return [keras.ops.convert_to_numpy(v) for v in open_run(run.folder).network.weights]
 
 
+@pytest.mark.slow  # two trainings; that a batch depends on its step alone is asked above
 def test_a_training_with_mixup_resumes_exactly(tmp_path, monkeypatch):
     whole = train(SMALL, tmp_path / "whole", progress=QUIET)
     assert (whole.folder / "confusion.png").stat().st_size > 0
