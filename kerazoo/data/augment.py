@@ -105,7 +105,7 @@ def draw_warp(
 
     window = settings.crop or image
     turns = _turns(settings, window, rng)
-    covered = window[:: -1 if turns % 2 else 1]
+    covered = (window[1], window[0]) if turns % 2 else window
     zooms = _zooms(settings, image, covered, rng)
     parts = [side / zoom for side, zoom in zip(covered, zooms, strict=True)]
     centre = [_centre(n, part, rng) for n, part in zip(image[::-1], parts[::-1], strict=True)]
@@ -124,7 +124,8 @@ def _zooms(
         zoom = math.exp(rng.uniform(*np.log(settings.scale)))
         return zoom, zoom
     areas = rng.uniform(*settings.area, size=10) * math.prod(image)
-    aspects = np.exp(rng.uniform(*np.log(settings.aspect), size=10))
+    low, high = np.log(settings.aspect)
+    aspects = np.exp(rng.uniform(low, high, 10))
     parts = np.sqrt([areas / aspects, areas * aspects]).T
     fitting = (parts <= image).all(axis=1)
     height, width = np.minimum(parts[fitting.argmax()], image)  # the first that fits, else the first, cut
