@@ -269,6 +269,30 @@ def _weights(old: Any, new: Any, align_corners: bool, dtype: Any) -> Tensor:
     return ops.cast(ops.relu(weights), dtype)
 
 
+# --- compiling ------------------------------------------------------------------------
+
+
+@registered
+class Materialised(layers.Layer):
+    """Pass a map on, computed once.
+
+    On a CPU, XLA repeats a chain of additions in every kernel that reads one of its sums, so code and
+    compilation grow with the square of a network's depth. With this layer after every exchange of HRNet-W32
+    the first prediction took 5 s of CPU time instead of 19, the next ones 0.18 s instead of 0.26 (jax 0.10,
+    256 x 192). Writing a corner back to where it is changes nothing, and XLA does not see through it.
+
+    Shape: any -> the same.
+    """
+
+    def call(self, x):
+        if keras.config.backend() != "jax":
+            return x
+        return ops.slice_update(x, (0,) * len(x.shape), x[(slice(1),) * len(x.shape)])
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
 # --- any size ------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from kerazoo.layers import (
     BilinearConv2DTranspose,
     CropLike,
     HeNormal,
+    Materialised,
     MirrorPad,
     ResizeLike,
     Upsample,
@@ -98,6 +99,19 @@ def test_what_fits_is_left_alone():
 def test_crop():
     x, like = image(2, 9, 12, 3), image(2, 4, 5, 1)
     np.testing.assert_array_equal(run(CropLike(3), x, like), x[:, 3:7, 3:8])
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 7, 3), (2, 3)])
+def test_materialising_changes_neither_values_nor_gradients(shape):
+    entry = keras.Input(shape[1:])
+    scaled = keras.layers.Dense(4, kernel_initializer="ones", name="scaled")(entry)
+    model = keras.Model(entry, Materialised()(scaled))
+    x = image(*shape)
+    np.testing.assert_allclose(model.predict_on_batch(x), np.repeat(x.sum(-1)[..., None], 4, -1), atol=1e-6)
+    model.compile(keras.optimizers.SGD(1.0), "mean_squared_error")
+    model.train_on_batch(x, model.predict_on_batch(x) - 1)  # the derivative by every output is 2 / outputs
+    moved = ops.convert_to_numpy(model.get_layer("scaled").bias)
+    np.testing.assert_allclose(moved, -0.5 * np.ones(4), atol=1e-6)
 
 
 @pytest.mark.parametrize("factor", [2, 8])

@@ -9,7 +9,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from kerazoo.layers import ResizeLike, Upsample, conv_norm_act
+from kerazoo.layers import Materialised, ResizeLike, Upsample, conv_norm_act
 from kerazoo.residual import residual_unit
 
 Fuse = Literal["nearest", "bilinear"]
@@ -99,7 +99,8 @@ def exchange(
                 x = _up(x, target, 2 ** (j - i), fuse, align_corners, name=f"{step}_up")
             terms.append(x)
         x = layers.Add(name=f"{name}_fuse{i}_add")(terms)
-        fused.append(layers.Activation("relu", name=f"{name}_fuse{i}_out")(x))
+        x = layers.Activation("relu", name=f"{name}_fuse{i}_act")(x)
+        fused.append(Materialised(name=f"{name}_fuse{i}_out")(x))
     return fused
 
 
