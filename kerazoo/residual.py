@@ -1,11 +1,11 @@
 """The residual unit in the five orderings of He et al. 2016 (arXiv:1603.05027), figure 4."""
 
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import keras
-from keras import layers, ops
+from keras import layers
 
-from kerazoo.layers import BATCH_NORM_EPSILON, norm_act, pad_conv, registered
+from kerazoo.layers import BATCH_NORM_EPSILON, ZeroChannels, norm_act, pad_conv
 
 Ordering = Literal[
     "original",
@@ -108,30 +108,3 @@ def _added(
     inner = "relu" if ordering == "relu_before_addition" else None
     y = add([skip, norm_act(y, name=last, activation=inner, epsilon=epsilon)])
     return layers.Activation("relu", name=f"{name}_out")(y) if ordering == "original" else y
-
-
-@registered
-class ZeroChannels(layers.Layer):
-    """Take every `stride`-th pixel and fill up with channels of zeros.
-
-    Shape: `(N, H, W, C)` -> `(N, ceil(H / stride), ceil(W / stride), filters)`, filters >= C.
-
-    Args:
-        filters: channels of the output.
-        stride: pixels between those taken.
-    """
-
-    def __init__(self, filters: int, stride: int = 1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.filters, self.stride = filters, stride
-
-    def call(self, x):
-        more = self.filters - x.shape[-1]
-        return ops.pad(x[:, :: self.stride, :: self.stride], ((0, 0), (0, 0), (0, 0), (0, more)))
-
-    def compute_output_shape(self, input_shape):
-        batch, *sides, _ = input_shape
-        return batch, *(side and -(-side // self.stride) for side in sides), self.filters
-
-    def get_config(self):
-        return super().get_config() | {"filters": self.filters, "stride": self.stride}

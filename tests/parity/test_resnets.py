@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from keras import layers
 
-import kerazoo.layers
+import kerazoo.layers.blocks
 from kerazoo import models, residual
 from kerazoo.families.resnet import model as resnet
 from tests.parity import cases, weights
@@ -25,7 +25,7 @@ def same_padding(monkeypatch):
         settings = {"strides": stride, "padding": "same", "use_bias": bias, "activation": activation}
         return layers.Conv2D(filters, kernel, **settings, name=name)(x)
 
-    monkeypatch.setattr(kerazoo.layers, "pad_conv", conv)
+    monkeypatch.setattr(kerazoo.layers.blocks, "pad_conv", conv)
     monkeypatch.setattr(residual, "pad_conv", conv)
     return cases.CASES["resnet18"].build()
 

@@ -1,0 +1,40 @@
+"""What networks are made of: convolution blocks, exact resizing, mirroring to any size.
+
+Every layer gives the same numbers on the three backends and, on TensorFlow, exports with
+unknown height and width. Importing this package makes Keras know them all.
+"""
+
+from kerazoo.layers.blocks import (
+    BATCH_NORM_EPSILON,
+    BATCH_NORM_MOMENTUM,
+    HeNormal,
+    Materialised,
+    PadMaxPool,
+    ZeroChannels,
+    conv_norm_act,
+    dropout,
+    norm_act,
+    pad_conv,
+)
+from kerazoo.layers.resizing import Bilinear, BilinearConv2DTranspose, ResizeLike, Upsample, bilinear_kernel
+from kerazoo.layers.sizes import CropLike, MirrorPad
+
+__all__ = [
+    "BATCH_NORM_EPSILON",
+    "BATCH_NORM_MOMENTUM",
+    "Bilinear",
+    "BilinearConv2DTranspose",
+    "CropLike",
+    "HeNormal",
+    "Materialised",
+    "MirrorPad",
+    "PadMaxPool",
+    "ResizeLike",
+    "Upsample",
+    "ZeroChannels",
+    "bilinear_kernel",
+    "conv_norm_act",
+    "dropout",
+    "norm_act",
+    "pad_conv",
+]

@@ -1,0 +1,187 @@
+"""Convolution blocks, and what they are started, padded and dropped by."""
+
+import math
+import random
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from kerazoo import backend
+
+registered = keras.saving.register_keras_serializable(package="kerazoo")
+
+# PyTorch's defaults, which the published weights were made with; Keras' own are 1e-3 and 0.99.
+BATCH_NORM_EPSILON = 1e-5
+BATCH_NORM_MOMENTUM = 0.9
+
+
+@registered
+class HeNormal(keras.initializers.Initializer):
+    """Gaussian with deviation sqrt(2 / fan-in) (He et al. 2015; U-Net, section 3), drawn by NumPy.
+
+    So `keras.utils.set_random_seed` gives the same network on every backend, and JAX does not
+    compile a generator for every shape (20 seconds for UNet++).
+
+    Args:
+        seed: None takes one from Python's generator.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = random.randrange(2**31) if seed is None else seed
+
+    def __call__(self, shape, dtype=None):
+        normal = np.random.default_rng(self.seed).standard_normal(shape, "float32")
+        normal *= math.sqrt(2 / math.prod(shape[:-1]))
+        return ops.convert_to_tensor(normal, dtype)
+
+    def get_config(self):
+        return {"seed": self.seed}
+
+
+def pad_conv(
+    x: keras.KerasTensor,
+    filters: int,
+    kernel: int = 3,
+    *,
+    name: str,
+    stride: int = 1,
+    bias: bool = True,
+    activation: str | None = None,
+) -> keras.KerasTensor:
+    """Convolve with `kernel // 2` zeros on all four sides.
+
+    That is PyTorch's `padding=k//2`. With a stride, Keras' "same" pads even sizes on the bottom
+    and right only, which shifts the map by a pixel.
+
+    Shape: `(N, H, W, C)` -> `(N, ceil(H / stride), ceil(W / stride), filters)`, kernel odd.
+    """
+    if stride > 1 and kernel > 1:
+        x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
+    return layers.Conv2D(
+        filters,
+        kernel,
+        strides=stride,
+        padding="same" if stride == 1 else "valid",
+        use_bias=bias,
+        activation=activation,
+        kernel_initializer=HeNormal(),
+        name=name,
+    )(x)
+
+
+def conv_norm_act(
+    x: keras.KerasTensor,
+    filters: int,
+    kernel: int = 3,
+    *,
+    name: str,
+    stride: int = 1,
+    norm: bool = True,
+    bias: bool = False,
+    activation: str | None = "relu",
+    epsilon: float = BATCH_NORM_EPSILON,
+) -> keras.KerasTensor:
+    """Convolve, normalise (layer `{name}_bn`) and activate (layer `{name}_act`).
+
+    Without `norm` the convolution has a bias and the activation in itself.
+
+    Shape: as `pad_conv`.
+    """
+    if not norm:
+        return pad_conv(x, filters, kernel, name=name, stride=stride, activation=activation)
+    x = pad_conv(x, filters, kernel, name=name, stride=stride, bias=bias)
+    return norm_act(x, name=name, activation=activation, epsilon=epsilon)
+
+
+def norm_act(
+    x: keras.KerasTensor,
+    *,
+    name: str,
+    activation: str | None = "relu",
+    epsilon: float = BATCH_NORM_EPSILON,
+) -> keras.KerasTensor:
+    """Normalise by batch (layer `{name}_bn`) and activate (layer `{name}_act`)."""
+    x = layers.BatchNormalization(epsilon=epsilon, momentum=BATCH_NORM_MOMENTUM, name=f"{name}_bn")(x)
+    return layers.Activation(activation, name=f"{name}_act")(x) if activation else x
+
+
+def dropout(x: keras.KerasTensor, rate: float, *, name: str) -> keras.KerasTensor:
+    """Drop elements while training, by a random state of its own.
+
+    Without a seed Keras on torch draws from torch's global generator, which no resume point holds.
+    """
+    return layers.Dropout(rate, seed=random.randrange(2**31), name=name)(x)
+
+
+@registered
+class PadMaxPool(layers.Layer):
+    """Take the maximum of odd windows; what lies beyond the border never wins.
+
+    That is PyTorch's `MaxPool2d(size, stride, padding=size // 2)`. Keras' "same" shifts even sizes by a
+    pixel, and zeros beyond the border would beat negative values.
+
+    Shape: `(N, H, W, C)` -> `(N, ceil(H / stride), ceil(W / stride), C)`.
+
+    Args:
+        size: side of the window, odd.
+        stride: pixels between windows.
+    """
+
+    def __init__(self, size: int, stride: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size, self.stride = size, stride
+
+    def call(self, x):
+        border = (self.size // 2, self.size // 2)
+        x = ops.pad(x, ((0, 0), border, border, (0, 0)), constant_values=float("-inf"))
+        return ops.max_pool(x, self.size, self.stride, "valid", data_format="channels_last")
+
+    def compute_output_shape(self, input_shape):
+        batch, *sides, channels = input_shape
+        return batch, *(side and -(-side // self.stride) for side in sides), channels
+
+    def get_config(self):
+        return super().get_config() | {"size": self.size, "stride": self.stride}
+
+
+@registered
+class ZeroChannels(layers.Layer):
+    """Take every `stride`-th pixel and fill up with channels of zeros.
+
+    Shape: `(N, H, W, C)` -> `(N, ceil(H / stride), ceil(W / stride), filters)`, filters >= C.
+
+    Args:
+        filters: channels of the output.
+        stride: pixels between those taken.
+    """
+
+    def __init__(self, filters: int, stride: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.filters, self.stride = filters, stride
+
+    def call(self, x):
+        more = self.filters - x.shape[-1]
+        return ops.pad(x[:, :: self.stride, :: self.stride], ((0, 0), (0, 0), (0, 0), (0, more)))
+
+    def compute_output_shape(self, input_shape):
+        batch, *sides, _ = input_shape
+        return batch, *(side and -(-side // self.stride) for side in sides), self.filters
+
+    def get_config(self):
+        return super().get_config() | {"filters": self.filters, "stride": self.stride}
+
+
+@registered
+class Materialised(layers.Layer):
+    """Pass a map on, computed once (`kerazoo.backend.materialised`).
+
+    Shape: any -> the same.
+    """
+
+    def call(self, x):
+        return backend.materialised(x)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape

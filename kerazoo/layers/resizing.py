@@ -1,0 +1,171 @@
+"""Exact resizing: nearest neighbour, bilinear by either convention, and learned from a bilinear start."""
+
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from kerazoo.layers.blocks import registered
+
+Tensor = Any
+"""Of the running backend."""
+
+
+@registered
+class Upsample(layers.Layer):
+    """Enlarge by a whole factor: nearest neighbour, or bilinear by either convention.
+
+    Shape: `(N, H, W, C)` -> `(N, factor * H, factor * W, C)`.
+
+    Args:
+        factor: the same for height and width.
+        interpolation: "bilinear" or "nearest".
+        align_corners: bilinear only. The corner pixels' centres stay where they are (PyTorch's
+            `align_corners=True`); otherwise the corners of the image do (half-pixel centres).
+    """
+
+    def __init__(
+        self,
+        factor: int = 2,
+        interpolation: Literal["bilinear", "nearest"] = "bilinear",
+        align_corners: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.factor, self.interpolation, self.align_corners = factor, interpolation, align_corners
+
+    def call(self, x):
+        if self.interpolation == "nearest":
+            return _repeated(_repeated(x, 1, self.factor), 2, self.factor)
+        _, height, width, _ = ops.shape(x)
+        return _bilinear(x, height * self.factor, width * self.factor, self.align_corners)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return batch, _times(height, self.factor), _times(width, self.factor), channels
+
+    def get_config(self):
+        own = {
+            "factor": self.factor,
+            "interpolation": self.interpolation,
+            "align_corners": self.align_corners,
+        }
+        return super().get_config() | own
+
+
+@registered
+class ResizeLike(layers.Layer):
+    """Resize the first of two maps to the height and width of the second, bilinearly.
+
+    Shape: `[(N, h, w, C), (N, H, W, any)]` -> `(N, H, W, C)`; no antialiasing when shrinking.
+
+    Args:
+        align_corners: see `Upsample`.
+    """
+
+    def __init__(self, align_corners: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.align_corners = align_corners
+
+    def call(self, inputs):
+        x, like = inputs
+        _, height, width, _ = ops.shape(like)
+        return _bilinear(x, height, width, self.align_corners)
+
+    def compute_output_shape(self, input_shape):
+        x, like = input_shape
+        return x[0], like[1], like[2], x[3]
+
+    def get_config(self):
+        return super().get_config() | {"align_corners": self.align_corners}
+
+
+def _times(size: int | None, factor: int) -> int | None:
+    return None if size is None else size * factor
+
+
+def _repeated(x: Tensor, axis: int, factor: int) -> Tensor:
+    """Repeat every row (axis 1) or column (axis 2). Plain LiteRT knows stack and reshape, but not repeat."""
+    shape = list(ops.shape(x))
+    shape[axis] = shape[axis] * factor
+    return ops.reshape(ops.stack([x] * factor, axis + 1), shape)
+
+
+def _bilinear(x: Tensor, height: Any, width: Any, align_corners: bool) -> Tensor:
+    """Resize a map; `height` and `width` are ints, or scalar tensors while TensorFlow traces."""
+    _, old_height, old_width, channels = ops.shape(x)
+    known = all(isinstance(size, int) for size in (height, width))
+    if known and not align_corners:
+        return ops.image.resize(x, (height, width), interpolation="bilinear", data_format="channels_last")
+    # Keras' own resize knows neither align_corners nor unknown sizes. Two matrix products train faster than
+    # gathering two neighbours: 24 against 74 ms on TensorFlow, 50 against 87 on PyTorch, 92 against 124 on
+    # JAX (8x64x64x64 doubled, forward and backward, 2 cores); at 256x256 still, except on JAX.
+    rows = _weights(old_height, height, align_corners, x.dtype)
+    columns = _weights(old_width, width, align_corners, x.dtype)
+    x = ops.matmul(rows, ops.reshape(x, (-1, old_height, old_width * channels)))
+    return ops.matmul(columns, ops.reshape(x, (-1, height, old_width, channels)))
+
+
+def _weights(old: Any, new: Any, align_corners: bool, dtype: Any) -> Tensor:
+    """Return the `(new, old)` matrix that interpolates linearly along one axis.
+
+    Positions are counted in whole numbers of 1 / unit pixels, so they are exact at any size.
+    """
+    target, source = ops.arange(new, dtype="int32"), ops.arange(old, dtype="int32")
+    if align_corners:
+        unit = ops.maximum(new - 1, 1)
+        position = target * (old - 1)
+    else:
+        unit = 2 * new
+        position = ops.clip((2 * target + 1) * old - new, 0, unit * (old - 1))
+    distance = ops.abs(ops.expand_dims(position, 1) - unit * ops.expand_dims(source, 0))
+    weights = 1.0 - ops.cast(distance, "float32") / ops.cast(unit, "float32")
+    return ops.cast(ops.relu(weights), dtype)
+
+
+def bilinear_kernel(size: int, channels: int) -> np.ndarray:
+    """Return the kernel with which a transposed convolution interpolates, channel by channel.
+
+    Returns:
+        float32 `(size, size, channels, channels)`; a stride of size / 2 goes with it.
+    """
+    factor, centre = (size + 1) // 2, (size - 1) / 2
+    ramp = 1 - np.abs(np.arange(size) - centre) / factor
+    return np.einsum("h,w,io->hwio", ramp, ramp, np.eye(channels)).astype("float32")
+
+
+@registered
+class Bilinear(keras.initializers.Initializer):
+    """Start a transposed convolution as bilinear interpolation (FCN, section 3.3)."""
+
+    def __call__(self, shape, dtype=None):
+        return ops.convert_to_tensor(bilinear_kernel(shape[0], shape[-1]), dtype)
+
+
+@registered
+class BilinearConv2DTranspose(layers.Layer):
+    """A transposed convolution with the bilinear kernel fixed: nothing to train or to store.
+
+    Shape: `(N, H, W, C)` -> `(N, factor * (H + 1), factor * (W + 1), C)`, without padding.
+
+    Args:
+        factor: the stride; the kernel has twice its size.
+    """
+
+    def __init__(self, factor: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, x):
+        kernel = ops.convert_to_tensor(bilinear_kernel(2 * self.factor, x.shape[-1]), x.dtype)
+        return ops.conv_transpose(
+            x, kernel, strides=self.factor, padding="valid", data_format="channels_last"
+        )
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return batch, *(side and self.factor * (side + 1) for side in (height, width)), channels
+
+    def get_config(self):
+        return super().get_config() | {"factor": self.factor}
