@@ -1,7 +1,6 @@
 """The verb train: from a recipe to a run folder, killable at any instant."""
 
 import dataclasses
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -9,20 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import backend, resume, settings
-from kerazoo.checkpoints import fit, listed
 from kerazoo.data.loader import Feed, Remembered, stream
-from kerazoo.errors import UserError, naming
+from kerazoo.errors import UserError
 from kerazoo.evaluate import scored
-from kerazoo.fetch import fetch
 from kerazoo.files import atomic_text, sweep
+from kerazoo.initialise import initialise
 from kerazoo.optimizer import learning_rate
 from kerazoo.progress import Progress
 from kerazoo.recipe import Recipe
 from kerazoo.report import curves, json_line, sample_sheet, score_pictures
 from kerazoo.resume import State
 from kerazoo.run import WEIGHTS, Run, create_run, load_weights, open_run, save_weights, taken
-from kerazoo.task import Sample, Task
-from kerazoo.weights import Arrays, read
+from kerazoo.task import Sample
 
 if TYPE_CHECKING:
     import grain
@@ -127,50 +124,6 @@ def resume_training(folder: Path, *, epochs: int | None = None, progress: Progre
         return _finish(training)
     finally:
         keras.config.set_dtype_policy("float32")
-
-
-def initialise(network: "keras.Model", family: Task, init: Run | str) -> str:
-    """Copy weights wherever name and shape agree; return a line that says what was left.
-
-    Args:
-        network: to be trained.
-        family: what it was built from.
-        init: a run, or a reference to published weights.
-
-    Raises:
-        UserError: the weights cannot be had, have no place in the network, or were trained for
-            other settings, such as another channel order.
-    """
-    maker, source = _given(family, init)
-    origin = init.folder if isinstance(init, Run) else init
-    given, wanted = maker.meaning(), family.meaning()
-    other = [
-        f"family.{name}={json.dumps(given.get(name))}" for name in wanted if given.get(name) != wanted[name]
-    ]
-    if other:
-        raise UserError(f"the weights of {origin} were trained with {', '.join(other)}", "--set the same")
-    found = {v.path: fit(source.get(v.path), v.shape) for v in network.weights}
-    fitting = [v for v in network.weights if found[v.path] is not None]
-    if not fitting:
-        raise UserError(f"no array of {origin} fits a layer of {network.name}", "take other weights")
-    for variable in fitting:
-        variable.assign(found[variable.path])
-    fresh = sorted(
-        {v.path.split("/")[-2] for v in network.weights} - {v.path.split("/")[-2] for v in fitting}
-    )
-    return f"weights from {origin}" + (f", new: {listed(fresh)}" if fresh else "")
-
-
-def _given(family: Task, init: Run | str) -> tuple[Task, Arrays]:
-    """Return the family that made the weights to start from, and these by variable path."""
-    import keras
-
-    if isinstance(init, Run):
-        weights = {v.path: keras.ops.convert_to_numpy(v) for v in init.network.weights}
-        return init.recipe.family, weights
-    arrays = read(fetch(init))
-    with naming(init):
-        return family.start(arrays)
 
 
 def _check(recipe: Recipe) -> None:

@@ -12,11 +12,12 @@ from kerazoo.data.augment import Augmentation
 from kerazoo.data.generated import Cells
 from kerazoo.errors import UserError
 from kerazoo.families.unetpp import UNetPlusPlus
+from kerazoo.initialise import initialise
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.progress import Progress
 from kerazoo.recipe import Recipe
 from kerazoo.run import open_run
-from kerazoo.train import initialise, resume_training, train
+from kerazoo.train import resume_training, train
 
 module = importlib.import_module("kerazoo.train")
 QUIET = Progress(quiet=True)

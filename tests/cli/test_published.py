@@ -19,10 +19,10 @@ from kerazoo.families.encoders import Encoder
 from kerazoo.families.resnet import ResNet
 from kerazoo.families.resnet.importer import TORCHVISION, table
 from kerazoo.families.unet import UNet
+from kerazoo.initialise import initialise
 from kerazoo.published import KNOWN
 from kerazoo.recipe import recipe_names
 from kerazoo.run import open_run
-from kerazoo.train import initialise
 from tests.serving import serving
 
 RECIPE = """
