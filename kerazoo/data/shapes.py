@@ -1,4 +1,4 @@
-"""Drawing shapes to be told apart: ten kinds in any colour, size and position, turned and partly covered.
+"""Drawing shapes to be told apart: ten kinds in any colour, size and position, tilted and partly covered.
 
 What makes the task more than a template: shape and ground change colour from image to image, the ground
 is uneven, smaller things lie about, and strokes cross the shape.
@@ -50,23 +50,22 @@ def draw_shape(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
     fine = size * _FINER
     image = _ground(rng, fine)
     ground = image.reshape(-1, 3).mean(axis=0)
-    for _ in range(rng.integers(2, 6)):
-        _fill(
-            image, [_CIRCLE if rng.random() < 0.5 else _CIRCLE[::12]], rng, (0.03, 0.09), _colour(rng, ground)
-        )
-    _fill(image, _OUTLINES[NAMES[label]], rng, (0.22, 0.4), _colour(rng, ground))
     for _ in range(rng.integers(1, 4)):
-        ends = rng.integers(0, fine, (2, 2))
-        width = int(rng.integers(_FINER // 2, 2 * _FINER))
-        cv2.line(image, ends[0].tolist(), ends[1].tolist(), rng.integers(0, 256, 3).tolist(), width)
+        _fill(
+            image, [_CIRCLE if rng.random() < 0.5 else _CIRCLE[::12]], rng, (0.03, 0.07), _colour(rng, ground)
+        )
+    _fill(image, _OUTLINES[NAMES[label]], rng, (0.28, 0.44), _colour(rng, ground))
+    for _ in range(rng.integers(3)):
+        ends, width = rng.integers(0, fine, (2, 2)).tolist(), rng.integers(_FINER // 2, _FINER + 1)
+        cv2.line(image, ends[0], ends[1], rng.integers(0, 256, 3).tolist(), int(width))
     small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA).astype("float32")
-    noisy = small + rng.normal(0, rng.uniform(2, 16), (size, size, 1))
+    noisy = small + rng.normal(0, rng.uniform(1, 10), (size, size, 1))
     return np.clip(noisy.round(), 0, 255).astype("uint8")
 
 
 def _ground(rng: np.random.Generator, size: int) -> np.ndarray:
     """Return an uneven ground: a few random colours around a mean one, blended."""
-    colours = rng.uniform(30, 225, 3) + rng.normal(0, 28, (3, 3, 3))
+    colours = rng.uniform(30, 225, 3) + rng.normal(0, 20, (3, 3, 3))
     patches = np.clip(colours, 0, 255).astype("uint8")
     return cv2.resize(patches, (size, size), interpolation=cv2.INTER_CUBIC)
 
@@ -75,7 +74,7 @@ def _colour(rng: np.random.Generator, ground: np.ndarray) -> list[int]:
     """Return a colour that can be told from the ground."""
     while True:
         colour = rng.integers(0, 256, 3)
-        if np.linalg.norm(colour - ground) > 70:
+        if np.linalg.norm(colour - ground) > 100:
             return colour.tolist()
 
 
@@ -86,9 +85,9 @@ def _fill(
     sizes: tuple[float, float],
     colour: list[int],
 ) -> None:
-    """Fill a shape of a radius in `sizes` (shares of the side), turned and stretched, that lies inside."""
+    """Fill a shape of a radius in `sizes` (shares of the side), tilted and stretched, that lies inside."""
     side = image.shape[0]
-    radius, angle, stretch = rng.uniform(*sizes) * side, rng.uniform(0, 2 * math.pi), rng.uniform(0.85, 1.18)
+    radius, angle, stretch = rng.uniform(*sizes) * side, rng.uniform(-0.6, 0.6), rng.uniform(0.85, 1.18)
     cosine, sine = math.cos(angle), math.sin(angle)
     matrix = np.array([(cosine, -sine), (sine, cosine)]) @ np.diag([stretch, 1 / stretch]) * radius
     centre = rng.uniform(min(radius, side / 2), max(side - radius, side / 2), 2)
