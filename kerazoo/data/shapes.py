@@ -51,9 +51,8 @@ def draw_shape(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
     image = _ground(rng, fine)
     ground = image.reshape(-1, 3).mean(axis=0)
     for _ in range(rng.integers(1, 4)):
-        _fill(
-            image, [_CIRCLE if rng.random() < 0.5 else _CIRCLE[::12]], rng, (0.03, 0.07), _colour(rng, ground)
-        )
+        dot = _CIRCLE if rng.random() < 0.5 else _CIRCLE[::12]
+        _fill(image, [dot], rng, (0.03, 0.07), _colour(rng, ground))
     _fill(image, _OUTLINES[NAMES[label]], rng, (0.28, 0.44), _colour(rng, ground))
     for _ in range(rng.integers(3)):
         ends, width = rng.integers(0, fine, (2, 2)).tolist(), rng.integers(_FINER // 2, _FINER + 1)
