@@ -1,7 +1,6 @@
-"""ResNets that are wrong in the usual ways do not pass for right."""
+"""Networks that are wrong in the usual ways do not pass for right."""
 
 import json
-from functools import partial
 
 import pytest
 from keras import layers
@@ -12,43 +11,60 @@ from kerazoo.families.resnet import model as resnet
 from tests.parity import cases, weights
 
 
-def epsilon(monkeypatch):
-    model = cases.CASES["resnet18"].build()
+def epsilon(monkeypatch, name):
+    model = cases.CASES[name].build()
     for layer in model.layers:
         if layer.name.endswith("_bn"):
             layer.epsilon = 1e-3
     return model
 
 
-def same_padding(monkeypatch):
+def same_padding(monkeypatch, name):
     def conv(x, filters, kernel=3, *, name, stride=1, bias=True, activation=None):
         settings = {"strides": stride, "padding": "same", "use_bias": bias, "activation": activation}
         return layers.Conv2D(filters, kernel, **settings, name=name)(x)
 
     monkeypatch.setattr(kerazoo.layers.blocks, "pad_conv", conv)
     monkeypatch.setattr(residual, "pad_conv", conv)
-    return cases.CASES["resnet18"].build()
+    return cases.CASES[name].build()
 
 
-def same_pooling(monkeypatch):
+def same_pooling(monkeypatch, name):
     def pool(size, stride, name):
         return layers.MaxPooling2D(size, stride, padding="same", name=name)
 
     monkeypatch.setattr(resnet, "PadMaxPool", pool)
-    return cases.CASES["resnet18"].build()
+    return cases.CASES[name].build()
 
 
-def stride_on_the_first(monkeypatch):
-    monkeypatch.setattr(models, "resnet", partial(models.resnet, stride_on="1x1"), raising=False)
-    return cases.CASES["resnet50"].build()
-
-
-def zeros_in_the_pooling(monkeypatch):
+def zeros_in_the_pooling(monkeypatch, name):
     def pool(size, stride, name):
         return lambda x: layers.MaxPooling2D(size, stride, name=name)(layers.ZeroPadding2D(size // 2)(x))
 
     monkeypatch.setattr(resnet, "PadMaxPool", pool)
-    return cases.CASES["resnetv2_50"].build()
+    return cases.CASES[name].build()
+
+
+def built_with(builder, **settings):
+    """Return what builds a case with some arguments changed."""
+
+    def wrong(monkeypatch, name):
+        build = getattr(models, builder)
+
+        def changed(**given):
+            return build(**given | settings)
+
+        monkeypatch.setattr(models, builder, changed, raising=False)
+        return cases.CASES[name].build()
+
+    return wrong
+
+
+stride_on_the_first = built_with("resnet", stride_on="1x1")
+nearest = built_with("hrnet", fuse="nearest")
+bilinear = built_with("hrnet", fuse="bilinear")
+align_corners = built_with("hrnet", align_corners=True)
+half_pixel = built_with("hrnet", align_corners=False)
 
 
 @pytest.mark.parametrize(
@@ -59,12 +75,18 @@ def zeros_in_the_pooling(monkeypatch):
         ("resnet18", same_pooling),
         pytest.param("resnet50", stride_on_the_first, marks=pytest.mark.slow),
         pytest.param("resnetv2_50", zeros_in_the_pooling, marks=pytest.mark.slow),
+        ("hrnet_seg_w18_small_v2", align_corners),
+        pytest.param("hrnet_seg_w18_small_v2", nearest, marks=pytest.mark.slow),
+        pytest.param("hrnet_seg_w18_small_v2", same_padding, marks=pytest.mark.slow),
+        pytest.param("hrnet_seg_w18_small_v2", epsilon, marks=pytest.mark.slow),
+        pytest.param("hrnet_seg_w18_align_corners_true", half_pixel, marks=pytest.mark.slow),
+        pytest.param("hrnet_cls_w18", bilinear, marks=pytest.mark.slow),
     ],
 )
 def test_wrong_variants_are_far_off(shared, name, wrong, monkeypatch):
     folder, case = shared / "parity", cases.CASES[name]
-    manifest = json.loads((folder / f"{name}.json").read_text())
-    model = wrong(monkeypatch)
+    manifest = json.loads((folder / f"{name}.json").read_text()) | {"extra_cases": {}}
+    model = wrong(monkeypatch, name)
     case.load(model, weights.state(manifest))
     deviations = cases.errors(model, case, manifest, folder / f"{name}.npz")
     assert deviations["main.logits"] > 5 * cases.TOLERANCE, deviations
