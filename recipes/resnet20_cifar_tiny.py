@@ -1,0 +1,22 @@
+"""ResNet-8 for images of 32 x 32; within a minute on a CPU, for trying things and for tests.
+
+kerazoo train resnet20-cifar-tiny
+"""
+
+from kerazoo.data.augment import Augmentation
+from kerazoo.data.generated import Shapes
+from kerazoo.families.resnet.cifar import ResNetCifar
+from kerazoo.optimizer import Optimizer
+from kerazoo.recipe import Recipe
+
+data = Shapes(train=400, validation=50, test=50)
+
+recipe = Recipe(
+    family=ResNetCifar(classes=10, names=data.class_names(), depth=8, width=8),
+    data=data,
+    augmentation=Augmentation(shift=2, flip=True),
+    optimizer=Optimizer(rate=5e-3),
+    epochs=4,
+    batch=20,
+    monitor="accuracy",
+)
