@@ -26,18 +26,20 @@ class HeNormal(keras.initializers.Initializer):
 
     Args:
         seed: None takes one from Python's generator.
+        gain: factor on the deviation. A classifier's is small, so that a training begins near log(classes).
     """
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: int | None = None, gain: float = 1.0) -> None:
         self.seed = random.randrange(2**31) if seed is None else seed
+        self.gain = gain
 
     def __call__(self, shape, dtype=None):
         normal = np.random.default_rng(self.seed).standard_normal(shape, "float32")
-        normal *= math.sqrt(2 / math.prod(shape[:-1]))
+        normal *= self.gain * math.sqrt(2 / math.prod(shape[:-1]))
         return ops.convert_to_tensor(normal, dtype)
 
     def get_config(self):
-        return {"seed": self.seed}
+        return {"seed": self.seed, "gain": self.gain}
 
 
 def pad_conv(
