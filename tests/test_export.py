@@ -21,7 +21,7 @@ from kerazoo.export.verify import tolerance
 from kerazoo.recipe import Recipe
 from kerazoo.run import Run, create_run, open_run
 from kerazoo.tasks.classification import Classification
-from tests.tiny import TINY
+from tests.tiny import DEEP, TINY
 
 FAMILIES = TINY | {
     "unetpp-fast": dataclasses.replace(TINY["unetpp"], mode="fast", level=1),
@@ -94,7 +94,9 @@ def test_the_served_model_is_what_prediction_computes(name, tmp_path):
 
 KINDS = ["savedmodel", "onnx", "litert", "keras"]
 WHOLLY = ("unetpp", "resnet-cifar")
-QUICK = [(name, kind) for name in TINY for kind in (KINDS if name in WHOLLY else ["onnx"])]
+QUICK = [
+    (name, kind) for name in TINY if name not in DEEP for kind in (KINDS if name in WHOLLY else ["onnx"])
+]
 
 
 @on_tensorflow

@@ -13,12 +13,12 @@ from kerazoo.data.loader import Feed, stream
 from kerazoo.optimizer import Optimizer, Schedule, learning_rate
 from kerazoo.run import load_weights, save_weights
 from tests.samples import answer, outputs, samples, shape
-from tests.tiny import TINY
+from tests.tiny import DEEP, TINY
 
 SIDE = 52  # what the valid U-Net of three levels labels: 4 k, with context 18 admissible
 
 
-@pytest.fixture(params=TINY)
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow if name in DEEP else ()) for name in TINY])
 def family(request):
     return TINY[request.param]
 

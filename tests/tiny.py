@@ -2,12 +2,15 @@
 
 from kerazoo.families.encoders import Encoder
 from kerazoo.families.fcn import FCN
+from kerazoo.families.hrnet import Body, HRNetClassifier, HRNetSegmentation
 from kerazoo.families.resnet import ResNet
 from kerazoo.families.resnet.cifar import ResNetCifar
 from kerazoo.families.unet import UNet
 from kerazoo.families.unetpp import UNetPlusPlus
+from kerazoo.tasks.segmentation import Losses
 
 RESNET = Encoder(name="resnet18", width=4)
+HRNET = Body(width=2, blocks=1, modules=(1, 1, 1), bottlenecks=1, bottleneck_width=2)
 
 TINY = {
     "unet": UNet(classes=2, filters=(4, 8, 12), norm=True, up="bilinear", dropout=0.1),
@@ -18,5 +21,10 @@ TINY = {
     "unetpp": UNetPlusPlus(classes=1, filters=(4, 8, 12), norm=True),
     "resnet": ResNet(classes=3, depth=18, width=4, ordering="full_preactivation", size=(64, 64)),
     "resnet-cifar": ResNetCifar(classes=3, depth=8, width=4),
+    "hrnet": HRNetSegmentation(classes=3, body=HRNET, losses=Losses(cross_entropy=0.0, dice=1.0, ohem=1.0)),
+    "hrnet-cls": HRNetClassifier(classes=3, body=HRNET, head_width=1, size=(64, 64)),
     "fcn": FCN(classes=3, width=0.0625, upsampling="learned", dropout=0.0),
 }
+
+DEEP = ("hrnet", "hrnet-cls")
+"""Those whose training takes TensorFlow and JAX half a minute to compile: slow tests."""

@@ -130,5 +130,5 @@ def _up(x: keras.KerasTensor, filters: int, up: str, name: str) -> keras.KerasTe
     options = {"activation": "relu", "kernel_initializer": HeNormal(), "name": f"{name}_conv"}
     if up == "transposed":
         return layers.Conv2DTranspose(filters, 2, strides=2, **options)(x)
-    x = Upsample(2, interpolation=up, name=name)(x)
+    x = Upsample(2, "nearest" if up == "nearest" else "bilinear", name=name)(x)
     return x if up == "nearest" else layers.Conv2D(filters, 1, **options)(x)

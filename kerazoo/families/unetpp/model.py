@@ -128,8 +128,12 @@ def _up(x: keras.KerasTensor, filters: int, up: str, name: str) -> keras.KerasTe
     """Double height and width."""
     if up == "transposed":
         return layers.Conv2DTranspose(filters, 2, strides=2, kernel_initializer=HeNormal(), name=name)(x)
-    interpolation = "nearest" if up == "nearest" else "bilinear"
-    return Upsample(2, interpolation, align_corners=up == "bilinear_align_corners", name=name)(x)
+    return Upsample(
+        2,
+        "nearest" if up == "nearest" else "bilinear",
+        align_corners=up == "bilinear_align_corners",
+        name=name,
+    )(x)
 
 
 def _head(

@@ -1,0 +1,29 @@
+"""A very small HRNet as a classifier; within a minute on a CPU, for trying things and for tests.
+
+kerazoo train hrnet-cls-tiny
+"""
+
+from kerazoo.data.augment import Augmentation
+from kerazoo.data.generated import Shapes
+from kerazoo.families.hrnet import Body, HRNetClassifier
+from kerazoo.optimizer import Optimizer
+from kerazoo.recipe import Recipe
+
+data = Shapes(train=160, validation=40, test=40, size=32)
+
+recipe = Recipe(
+    family=HRNetClassifier(
+        classes=10,
+        names=data.class_names(),
+        body=Body(width=4, blocks=1, modules=(1, 1, 1), bottlenecks=1, bottleneck_width=4),
+        head_width=2,
+        size=(32, 32),
+        crop_share=1.0,
+    ),
+    data=data,
+    augmentation=Augmentation(crop=(32, 32), flip=True),
+    optimizer=Optimizer(rate=3e-3),
+    epochs=3,
+    batch=16,
+    monitor="accuracy",
+)

@@ -1,0 +1,33 @@
+"""HRNet-W18-small-v2 with OHEM; on built-in cells, or on your folder of images and masks.
+
+    kerazoo train hrnet-seg
+    kerazoo train hrnet-seg --data DIR --set optimizer.name=sgd --set optimizer.rate=0.01
+
+The second has the optimizer of the published Cityscapes trainings. Photographs are normalised as theirs.
+"""
+
+from kerazoo.data.augment import Augmentation
+from kerazoo.data.generated import Cells
+from kerazoo.families.hrnet import SMALL_V2, HRNetSegmentation
+from kerazoo.optimizer import Optimizer, Schedule
+from kerazoo.recipe import Recipe
+from kerazoo.tasks.photographs import IMAGENET
+from kerazoo.tasks.segmentation import Losses
+
+recipe = Recipe(
+    family=HRNetSegmentation(
+        classes=3,
+        names=("background", "cell", "membrane"),
+        body=SMALL_V2,
+        losses=Losses(cross_entropy=0.0, ohem=1.0),
+        **IMAGENET,
+    ),
+    data=Cells(),
+    augmentation=Augmentation(
+        crop=(128, 128), flip=True, flip_vertical=True, quarter_turns=True, scale=(0.8, 1.25)
+    ),
+    optimizer=Optimizer(name="adam", rate=1e-3),
+    schedule=Schedule(kind="poly", warmup=0.5),
+    epochs=6,
+    batch=8,
+)

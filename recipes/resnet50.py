@@ -1,0 +1,29 @@
+"""ResNet-50; on built-in shapes, or on your folder of photographs, one sub-folder per class.
+
+    kerazoo train resnet50
+    kerazoo train resnet50 --data DIR --weights hf://timm/resnet50.a1_in1k/model.safetensors
+        --set family.size=[224,224] --set family.crop_share=0.875 --set augmentation.crop=[224,224]
+
+Photographs are normalised as the published weights were trained with. Training windows are cut to
+augmentation.crop; validation and prediction scale a photograph to family.size.
+"""
+
+from kerazoo.data.augment import Augmentation
+from kerazoo.data.generated import Shapes
+from kerazoo.families.resnet import ResNet
+from kerazoo.optimizer import Optimizer, Schedule
+from kerazoo.recipe import Recipe
+from kerazoo.tasks.photographs import IMAGENET
+
+data = Shapes(train=2000, validation=300, test=300, size=64)
+
+recipe = Recipe(
+    family=ResNet(depth=50, classes=10, names=data.class_names(), size=(64, 64), crop_share=1.0, **IMAGENET),
+    data=data,
+    augmentation=Augmentation(crop=(64, 64), flip=True, scale=(0.8, 1.25), saturation=0.3),
+    optimizer=Optimizer(name="adam", rate=1e-3),
+    schedule=Schedule(kind="cosine", warmup=1.0),
+    epochs=6,
+    batch=16,
+    monitor="accuracy",
+)

@@ -1,0 +1,25 @@
+"""ResNet-50 of an eighth of the width; within a minute on a CPU, to see that everything works.
+
+kerazoo train resnet50-tiny
+"""
+
+from kerazoo.data.augment import Augmentation
+from kerazoo.data.generated import Shapes
+from kerazoo.families.resnet import ResNet
+from kerazoo.optimizer import Optimizer
+from kerazoo.recipe import Recipe
+from kerazoo.tasks.photographs import IMAGENET
+
+data = Shapes(train=160, validation=40, test=40, size=32)
+
+recipe = Recipe(
+    family=ResNet(
+        depth=50, classes=10, names=data.class_names(), width=8, size=(32, 32), crop_share=1.0, **IMAGENET
+    ),
+    data=data,
+    augmentation=Augmentation(crop=(32, 32), flip=True),
+    optimizer=Optimizer(rate=2e-3),
+    epochs=3,
+    batch=16,
+    monitor="accuracy",
+)
