@@ -31,9 +31,10 @@ def test_tiny_recipes_train_evaluate_and_predict(name, tmp_path):
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert rows[1]["loss"] < rows[0]["loss"]
     scores = json.loads(kerazoo("evaluate", run, "--json"))
-    assert scores["mean_iou"] == pytest.approx(
-        json.loads((run / "metrics.json").read_text())["best"], abs=1e-4
-    )
+    # Not bitwise: PyTorch's sums differ by 2e-7 between one thread and two, and MKL takes fewer on a
+    # busy machine, so a pixel whose two best classes tie may flip.
+    best = json.loads((run / "metrics.json").read_text())["best"]
+    assert scores["mean_iou"] == pytest.approx(best, abs=1e-4)
     kerazoo("predict", run, run / "samples.png", "--output", tmp_path / "p", "--tile", 96)
     assert (tmp_path / "p" / "samples_overlay.png").exists()
 
