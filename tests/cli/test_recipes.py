@@ -32,10 +32,11 @@ def test_tiny_recipes_train_evaluate_and_predict(name, tmp_path):
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert rows[1]["loss"] < rows[0]["loss"]
     scores = json.loads(kerazoo("evaluate", run, "--json"))
+    # Not bitwise: PyTorch's sums differ by 2e-7 between one thread and two, and MKL takes fewer on a
+    # busy machine, so a pixel whose two best classes tie may flip.
     recipe = load_recipe(name)
-    assert scores[recipe.monitor] == pytest.approx(
-        json.loads((run / "metrics.json").read_text())["best"], abs=1e-4
-    )
+    best = json.loads((run / "metrics.json").read_text())["best"]
+    assert scores[recipe.monitor] == pytest.approx(best, abs=1e-4)
     tiles = ["--tile", 96] if isinstance(recipe.family, Segmentation) else []
     kerazoo("predict", run, run / "samples.png", "--output", tmp_path / "p", *tiles)
     assert (tmp_path / "p" / "samples_overlay.png").exists()
