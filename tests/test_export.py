@@ -60,7 +60,8 @@ def made_run(family, folder, gain=1.5) -> Run:
 
 
 def random_run(name, folder) -> Run:
-    return made_run(FAMILIES[name], folder, gain=1.0 if name in DEEP else 1.5)  # or logits reach hundreds
+    deep = name in (*DEEP, "unet-encoder")
+    return made_run(FAMILIES[name], folder, gain=1.0 if deep else 1.5)  # or logits reach hundreds
 
 
 @pytest.fixture
