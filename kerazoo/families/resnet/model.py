@@ -182,4 +182,4 @@ def _end(x: keras.KerasTensor, ordering: str, epsilon: float) -> keras.KerasTens
 
 def _classifier(x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
     x = layers.GlobalAveragePooling2D(name="average")(x)
-    return layers.Dense(classes, kernel_initializer=HeNormal(gain=0.1), dtype="float32", name="head")(x)
+    return layers.Dense(classes, kernel_initializer=HeNormal(), dtype="float32", name="head")(x)
