@@ -54,7 +54,7 @@ def resnet(
         bias=bias,
         epsilon=epsilon,
     )
-    logits = _classifier(features.output["c5"], classes)
+    logits = _classifier(features.output["c5"], classes, gain=0.1)
     return keras.Model(features.input, {"logits": logits}, name=f"resnet{depth}")
 
 
@@ -161,7 +161,7 @@ def resnet_cifar(
                 first=stage == unit == 1,
             )
     x = _end(x, ordering, BATCH_NORM_EPSILON)
-    return keras.Model(image, {"logits": _classifier(x, classes)}, name=f"resnet{depth}_cifar")
+    return keras.Model(image, {"logits": _classifier(x, classes, gain=1.0)}, name=f"resnet{depth}_cifar")
 
 
 def _stem(
@@ -180,6 +180,7 @@ def _end(x: keras.KerasTensor, ordering: str, epsilon: float) -> keras.KerasTens
     return layers.Activation("relu", name="end_act")(x) if ordering == "relu_only_preactivation" else x
 
 
-def _classifier(x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
+def _classifier(x: keras.KerasTensor, classes: int, gain: float) -> keras.KerasTensor:
+    """Average and classify. At full gain ResNet-50 began at a loss of 3.4 instead of 2.5 for ten classes."""
     x = layers.GlobalAveragePooling2D(name="average")(x)
-    return layers.Dense(classes, kernel_initializer=HeNormal(), dtype="float32", name="head")(x)
+    return layers.Dense(classes, kernel_initializer=HeNormal(gain=gain), dtype="float32", name="head")(x)
