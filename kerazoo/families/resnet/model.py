@@ -181,6 +181,10 @@ def _end(x: keras.KerasTensor, ordering: str, epsilon: float) -> keras.KerasTens
 
 
 def _classifier(x: keras.KerasTensor, classes: int, gain: float) -> keras.KerasTensor:
-    """Average and classify. At gain 1 the loss of ResNet-50's first epoch on ten classes was 3.4, at 0.1 it was 2.5."""
+    """Average and classify.
+
+    In its first epoch on ten classes ResNet-50 had a loss of 3.4 with gain 1 and of 2.5 with 0.1, while
+    ResNet-20 learned at half the speed with 0.1.
+    """
     x = layers.GlobalAveragePooling2D(name="average")(x)
     return layers.Dense(classes, kernel_initializer=HeNormal(gain=gain), dtype="float32", name="head")(x)
