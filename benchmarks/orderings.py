@@ -23,8 +23,8 @@ from typing import Any
 import keras
 
 from kerazoo.evaluate import evaluate
+from kerazoo.ordering import ORDERINGS
 from kerazoo.recipe import Recipe, load_recipe, overridden
-from kerazoo.residual import ORDERINGS
 from kerazoo.run import Run, open_run
 from kerazoo.train import resume_training, train
 

@@ -1,20 +1,12 @@
 """The residual unit in the five orderings of He et al. 2016 (arXiv:1603.05027), figure 4."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 import keras
 from keras import layers
 
 from kerazoo.layers import BATCH_NORM_EPSILON, ZeroChannels, norm_act, pad_conv
-
-Ordering = Literal[
-    "original",
-    "bn_after_addition",
-    "relu_before_addition",
-    "relu_only_preactivation",
-    "full_preactivation",
-]
-ORDERINGS: tuple[Ordering, ...] = get_args(Ordering)
+from kerazoo.ordering import ORDERINGS, Ordering
 
 EXPANSION = 4
 """A bottleneck puts out this many times its inner width."""

@@ -21,7 +21,8 @@ from kerazoo.families.hrnet.configuration import SMALL_V2
 from kerazoo.families.resnet import importer as resnet
 from kerazoo.families.unet import importer as unet
 from kerazoo.families.unetpp import importer as unetpp
-from kerazoo.residual import ORDERINGS, residual_unit
+from kerazoo.ordering import ORDERINGS
+from kerazoo.residual import residual_unit
 from kerazoo.settings import fields
 from tests.parity import weights
 

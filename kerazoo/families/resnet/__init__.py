@@ -5,19 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 import numpy as np
 from pydantic import Field
 
+from kerazoo.ordering import Ordering
 from kerazoo.settings import settings
 from kerazoo.tasks.classification import Classification
 
 if TYPE_CHECKING:
     import keras
-
-Ordering = Literal[
-    "original",
-    "bn_after_addition",
-    "relu_before_addition",
-    "relu_only_preactivation",
-    "full_preactivation",
-]
 
 
 @settings

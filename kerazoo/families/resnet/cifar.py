@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from kerazoo.families.resnet import Ordering
+from kerazoo.ordering import Ordering
 from kerazoo.settings import settings
 from kerazoo.tasks.classification import Classification
 

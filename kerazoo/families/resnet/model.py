@@ -20,7 +20,8 @@ import keras
 from keras import layers
 
 from kerazoo.layers import BATCH_NORM_EPSILON, HeNormal, PadMaxPool, conv_norm_act, norm_act, pad_conv
-from kerazoo.residual import Ordering, residual_unit
+from kerazoo.ordering import Ordering
+from kerazoo.residual import residual_unit
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 """Units per stage (He et al. 2015, table 1)."""
