@@ -51,7 +51,7 @@ def measure(script: str, arguments: Sequence[str], rounds: int) -> dict[str, dic
 
 
 def _start(script: str, name: str, arguments: Sequence[str]) -> subprocess.Popen:
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
     environment["KERAS_BACKEND"] = name if name != "plain-torch" else "torch"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     return subprocess.Popen(

@@ -20,6 +20,40 @@ class Placement(NamedTuple):
     width: int
 
 
+class Frame(NamedTuple):
+    """The window of the photograph that was stretched to be the network's input.
+
+    Coordinates of pixels are those of their centres, so the window's first pixel reaches from
+    `left - 0.5` to `left + 0.5`.
+
+    Attributes:
+        left, top: of the window, in photograph pixels; it may reach beyond the photograph.
+        width, height: of the window in photograph pixels.
+        columns, rows: size of the network's input.
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+    columns: int
+    rows: int
+
+    def inside(self, points: np.ndarray) -> np.ndarray:
+        """Return where points of the photograph are in the input: `(..., 2)` of x and y."""
+        return (points - self._corner() + 0.5) / self._scale() - 0.5
+
+    def outside(self, points: np.ndarray) -> np.ndarray:
+        """Return where points of the input are in the photograph: `(..., 2)` of x and y."""
+        return (points + 0.5) * self._scale() - 0.5 + self._corner()
+
+    def _corner(self) -> np.ndarray:
+        return np.array([self.left, self.top])
+
+    def _scale(self) -> np.ndarray:
+        return np.array([self.width / self.columns, self.height / self.rows])
+
+
 def mirrored_window(image: np.ndarray, placement: Placement) -> np.ndarray:
     """Return a window of `image` that may reach beyond it; what lies there is mirrored.
 

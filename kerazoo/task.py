@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from kerazoo.errors import UserError
-from kerazoo.placement import Placement
 from kerazoo.settings import fields, settings
 
 if TYPE_CHECKING:
@@ -49,8 +48,8 @@ class Task(ABC):
         return 0
 
     @abstractmethod
-    def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Placement]:
-        """Return the network's input for one photograph, and where it was put.
+    def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Any]:
+        """Return the network's input for one photograph, and where it was put (`kerazoo.placement`).
 
         Args:
             image: uint8 `(H, W, 3)`.
@@ -59,7 +58,7 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def encode(self, truth: Any, placement: Placement) -> dict[str, np.ndarray]:
+    def encode(self, truth: Any, placement: Any) -> dict[str, np.ndarray]:
         """Return the targets of one sample."""
 
     def blend(self, x: np.ndarray, y: Any, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
@@ -85,7 +84,7 @@ class Task(ABC):
         return network
 
     @abstractmethod
-    def decode(self, outputs: dict[str, np.ndarray], placement: Placement) -> Any:
+    def decode(self, outputs: dict[str, np.ndarray], placement: Any) -> Any:
         """Return the result for one photograph, in its own pixels.
 
         Args:

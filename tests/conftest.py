@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as kerazoo.backend.set_backend does
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import keras

@@ -29,7 +29,11 @@ class Augmentation:
         area: cut the window from a part of the image of this share of its area and bring it to the
             size of `crop` (Szegedy et al. 2015); None cuts in the image's own scale.
         aspect: width by height of that part, uniform in its logarithm; clipped to what fits.
-        shift: move by up to so many whole pixels along each axis; what comes in is mirrored (He et al.
+        focus: bring one of the sample's objects, drawn at random where it has boxes, to this share of
+            `crop` and to its middle, before `scale` and `shift` (Cao et al. 2017: 0.6 of the height).
+        beyond: grey level of what lies beyond the image, 0..255; None mirrors, which would show objects
+            twice that are labelled once.
+        shift: move by up to so many whole pixels of the window along each axis; what comes in is mirrored (He et al.
             2015 do so to CIFAR's images by 4, from zeros around them).
         flip, flip_vertical: mirror left-right, upside-down, in half of the cases each.
         quarter_turns: turn by 0, 90, 180 or 270 degrees (0 or 180 where there is no crop and the
@@ -51,6 +55,8 @@ class Augmentation:
     crop: tuple[Side, Side] | None = None
     area: tuple[PositiveShare, PositiveShare] | None = None
     aspect: tuple[Factor, Factor] = (3 / 4, 4 / 3)
+    focus: PositiveShare | None = None
+    beyond: Annotated[int, Field(ge=0, le=255)] | None = None
     shift: Annotated[int, Field(ge=0)] = 0
     flip: bool = False
     flip_vertical: bool = False
@@ -76,6 +82,8 @@ class Augmentation:
             raise ValueError("area needs crop, the size that its part is brought to")
         if self.area and self.scale != (1.0, 1.0):
             raise ValueError("area decides the scale: leave scale out")
+        if self.focus and (self.area or self.crop is None):
+            raise ValueError("focus needs crop, a share of which it is, and no area")
 
 
 def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, context: int = 0) -> Sample:
@@ -93,27 +101,45 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, co
     """
     from kerazoo.data.light import relit
 
-    warp = draw_warp(sample.image.shape[:2], settings, rng, context)
+    boxes = getattr(sample.truth, "boxes", ()) if settings.focus else ()
+    focus = boxes[rng.integers(len(boxes))] if len(boxes) else None
+    warp = draw_warp(sample.image.shape[:2], settings, rng, context, focus)
     return Sample(relit(warp.image(sample.image), settings, rng), sample.truth.moved(warp), sample.name)
 
 
 def draw_warp(
-    image: tuple[int, int], settings: Augmentation, rng: np.random.Generator, context: int = 0
+    image: tuple[int, int],
+    settings: Augmentation,
+    rng: np.random.Generator,
+    context: int = 0,
+    focus: np.ndarray | None = None,
 ) -> "Warp":
-    """Return a random warp for an image of height and width `image`; see `augment`."""
+    """Return a random warp for an image of height and width `image`; see `augment`.
+
+    Args:
+        focus: left, top, width and height of what `settings.focus` is about, or None.
+    """
     from kerazoo.data.warp import Warp, about, elastic
 
     window = settings.crop or image
     turns = _turns(settings, window, rng)
     covered = (window[1], window[0]) if turns % 2 else window
     zooms = _zooms(settings, image, covered, rng)
-    parts = [side / zoom for side, zoom in zip(covered, zooms, strict=True)]
-    centre = [_centre(n, part, rng) for n, part in zip(image[::-1], parts[::-1], strict=True)]
+    if focus is not None and settings.focus:
+        fitting = settings.focus * min(covered[1] / max(focus[2], 1), covered[0] / max(focus[3], 1))
+        zooms = zooms[0] * fitting, zooms[1] * fitting
+        centre = [focus[axis] + (focus[axis + 2] - 1) / 2 for axis in (0, 1)]
+    else:
+        parts = [side / zoom for side, zoom in zip(covered, zooms, strict=True)]
+        centre = [_centre(n, part, rng) for n, part in zip(image[::-1], parts[::-1], strict=True)]
     if settings.shift:
-        centre = [at + rng.integers(-settings.shift, settings.shift + 1) for at in centre]
+        moves = rng.integers(-settings.shift, settings.shift + 1, 2)
+        centre = [
+            at + move / (1 if focus is None else zooms[0]) for at, move in zip(centre, moves, strict=True)
+        ]
     size = window[0] + 2 * context, window[1] + 2 * context
     field = elastic(rng.normal(0, settings.elastic, (3, 3, 2)), size) if settings.elastic else None
-    return Warp(about(_matrix(settings, turns, zooms, rng), size, centre), size, field)
+    return Warp(about(_matrix(settings, turns, zooms, rng), size, centre), size, field, settings.beyond)
 
 
 def _zooms(

@@ -15,7 +15,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Warp:
-    """Where every output pixel comes from; what lies beyond the input is mirrored.
+    """Where every output pixel comes from; what lies beyond the input is mirrored, or of one grey.
 
     Flips, quarter turns and moves by whole pixels copy pixels bit for bit.
 
@@ -24,11 +24,13 @@ class Warp:
         size: height and width of the output.
         displacement: float32 `(2, height, width)`, x and y in output pixels, added to the output
             pixel before `matrix` is applied; or None.
+        beyond: grey level of what lies beyond the input (labels there are 0); None mirrors.
     """
 
     matrix: np.ndarray
     size: tuple[int, int]
     displacement: np.ndarray | None = None
+    beyond: int | None = None
 
     def image(self, array: np.ndarray) -> np.ndarray:
         """Return an image warped by linear interpolation: uint8 `(H, W, C)` -> `(height, width, C)`.
@@ -36,6 +38,12 @@ class Warp:
         Where the warp shrinks by more than a quarter, the image is first shrunk by averaging
         over areas, so that fine texture does not turn into false patterns.
         """
+        warped = self._resampled(array)
+        if self.beyond is not None:
+            warped[self._outside(array)] = self.beyond
+        return warped
+
+    def _resampled(self, array: np.ndarray) -> np.ndarray:
         shrink = math.sqrt(abs(np.linalg.det(self.matrix[:2, :2])))
         if shrink <= 1.25:
             return _sampled(array, self._sources, cv2.INTER_LINEAR)
@@ -53,7 +61,44 @@ class Warp:
         Args:
             array: `(H, W)`, uint8 or float32.
         """
-        return _sampled(array, self._sources, cv2.INTER_NEAREST)
+        warped = _sampled(array, self._sources, cv2.INTER_NEAREST)
+        if self.beyond is not None:
+            warped[self._outside(array)] = 0
+        return warped
+
+    def points(self, points: np.ndarray) -> np.ndarray:
+        """Return where points of the input are in the output: float32 `(..., 2)`, x and y."""
+        undone = np.linalg.inv(self.matrix)
+        plain = (points @ undone[:2, :2].T + undone[:2, 2]).astype("float32")
+        if self.displacement is None:
+            return plain
+        moved = plain
+        for _ in range(20):  # output + displacement(output) = plain, by fixed-point iteration
+            moved = plain - self._displaced(moved)
+        return moved
+
+    def boxes(self, boxes: np.ndarray) -> np.ndarray:
+        """Return the upright boxes around boxes of the input: float32 `(N, 4)`, left, top, width, height."""
+        left, top, width, height = (boxes[:, None, axis] for axis in range(4))
+        x, y = left + width * (0, 1, 0, 1), top + height * (0, 0, 1, 1)
+        corners = self.points(np.stack([x, y], axis=-1))
+        least = corners.min(axis=1) if len(boxes) else np.zeros((0, 2), "float32")
+        most = corners.max(axis=1) if len(boxes) else least
+        return np.concatenate([least, most - least], axis=1).astype("float32")
+
+    def _outside(self, array: np.ndarray) -> np.ndarray:
+        x, y = self._sources
+        height, width = array.shape[:2]
+        return (x < -0.5) | (x > width - 0.5) | (y < -0.5) | (y > height - 0.5)
+
+    def _displaced(self, points: np.ndarray) -> np.ndarray:
+        """Return the displacement at points of the output; beyond it that of its border."""
+        assert self.displacement is not None
+        x, y = (points[..., axis].reshape(1, -1).astype("float32") for axis in (0, 1))
+        fields = [
+            cv2.remap(f, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for f in self.displacement
+        ]
+        return np.stack(fields, axis=-1).reshape(points.shape)
 
     @functools.cached_property
     def _sources(self) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ from pydantic import Field
 from kerazoo.errors import UserError
 from kerazoo.placement import Placement
 from kerazoo.settings import fields, replace, settings
-from kerazoo.tasks.photographs import Photographs, activated
+from kerazoo.tasks.photographs import Labelled, activated
 
 if TYPE_CHECKING:
     import keras
@@ -59,7 +59,7 @@ class Classified:
 
 
 @settings
-class Classification(Photographs):
+class Classification(Labelled):
     """What every classification family shares; its network's one output is called "logits".
 
     A photograph is scaled until it just covers `size` divided by `crop_share`, and its centre of

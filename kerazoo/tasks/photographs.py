@@ -1,4 +1,4 @@
-"""What the tasks that answer about one photograph share: channels, normalisation, labels and their names."""
+"""What the tasks that answer about one photograph share: channels, normalisation, and labels with names."""
 
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Literal
@@ -17,37 +17,25 @@ IMAGENET = {"mean": (123.675, 116.28, 103.53), "deviation": (58.395, 57.12, 57.3
 
 @settings
 class Photographs(Task):
-    """A task on single photographs whose answers are labels with names.
+    """A task on single photographs.
 
     Attributes:
         channels: 3 for RGB, 1 for grey; photographs are converted.
-        names: class names in label order; may be empty.
         mean, deviation: per-channel normalisation in units of 0..255; one value serves all.
         order: channel order of a 3-channel network's input.
     """
 
     channels: Literal[1, 3] = 3
-    names: tuple[str, ...] = ()
     mean: tuple[float, ...] = (127.5,)
     deviation: tuple[float, ...] = (63.75,)
     order: Literal["RGB", "BGR"] = "RGB"
 
     def __post_init__(self) -> None:
-        if self.names and len(self.names) != self.labels():
-            raise ValueError(f"{len(self.names)} names for {self.labels()} classes")
         for name in ("mean", "deviation"):
             if len(getattr(self, name)) not in (1, self.channels):
                 raise ValueError(f"{name} needs one value or one per channel")
         if min(self.deviation) <= 0:
             raise ValueError("deviation must be above 0")
-
-    @abstractmethod
-    def labels(self) -> int:
-        """Return how many labels there are."""
-
-    def class_names(self) -> tuple[str, ...]:
-        """Return a name for every label."""
-        return self.names or tuple(f"class {label}" for label in range(self.labels()))
 
     def normalised(self, image: np.ndarray) -> np.ndarray:
         """Return a network's input: uint8 `(H, W, 3)`, RGB -> float32 `(H, W, channels)`."""
@@ -70,6 +58,30 @@ class Photographs(Task):
         scale = 1.0 / np.asarray(self.deviation)
         offset = -scale * np.asarray(self.mean)
         return image, keras.layers.Rescaling(scale.tolist(), offset.tolist(), name="normalised")(x)
+
+
+@settings
+class Labelled(Photographs):
+    """A task on single photographs whose answers are labels with names.
+
+    Attributes:
+        names: class names in label order; may be empty.
+    """
+
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.names and len(self.names) != self.labels():
+            raise ValueError(f"{len(self.names)} names for {self.labels()} classes")
+
+    @abstractmethod
+    def labels(self) -> int:
+        """Return how many labels there are."""
+
+    def class_names(self) -> tuple[str, ...]:
+        """Return a name for every label."""
+        return self.names or tuple(f"class {label}" for label in range(self.labels()))
 
 
 def grey(image: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from pydantic import Field
 from kerazoo.errors import UserError
 from kerazoo.placement import Placement, mirrored_window
 from kerazoo.settings import fields, replace, settings
-from kerazoo.tasks.photographs import Photographs, activated
+from kerazoo.tasks.photographs import Labelled, activated
 
 if TYPE_CHECKING:
     import keras
@@ -84,7 +84,7 @@ class Losses:
 
 
 @settings
-class Segmentation(Photographs):
+class Segmentation(Labelled):
     """What every segmentation family shares.
 
     Attributes:

@@ -1,0 +1,153 @@
+"""Pose: key points of people, faces or a user's own objects."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from kerazoo.errors import UserError
+from kerazoo.settings import settings
+from kerazoo.skeleton import COCO17, Skeleton
+from kerazoo.tasks.photographs import Photographs
+
+if TYPE_CHECKING:
+    from kerazoo.data.source import Source
+    from kerazoo.data.warp import Warp
+
+
+@dataclasses.dataclass(frozen=True)
+class People:
+    """The truth of pose.
+
+    Attributes:
+        points: float32 `(P, K, 2)`, x and y in pixels, pixel centres at whole numbers.
+        visible: uint8 `(P, K)`: 0 not labelled, 1 labelled but hidden, 2 seen.
+        boxes: float32 `(P, 4)`: left, top, width, height.
+        areas: float32 `(P,)`, square pixels that each person covers; similarity is measured by it.
+        skeleton: what the points are.
+        silent: uint8 `(H, W)`, 1 where nothing is known and nothing may be learned (crowds, people
+            whose points are not labelled), or None for nowhere.
+        crowds: float32 `(C, 4)`, boxes in which what is found counts neither for nor against.
+        image: number of the photograph, by which scores bring people of several windows together.
+        origin: x and y, in the photograph, of the window that `points` are in.
+    """
+
+    points: np.ndarray
+    visible: np.ndarray
+    boxes: np.ndarray
+    areas: np.ndarray
+    skeleton: Skeleton
+    silent: np.ndarray | None = None
+    crowds: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 4), "float32"))
+    image: int = 0
+    origin: tuple[float, float] = (0.0, 0.0)
+    counted: ClassVar[str] = "labelled points"
+
+    def moved(self, warp: "Warp") -> "People":
+        """Return the people after a geometric change: points beyond the window are not labelled any more,
+        and in a mirror left and right change their names."""
+        points, visible = warp.points(self.points), self.visible
+        if np.linalg.det(warp.matrix) < 0:
+            swapped = self.skeleton.swapped()
+            points, visible = points[:, swapped], visible[:, swapped]
+        inside = ((points >= -0.5) & (points < np.array(warp.size[::-1]) - 0.5)).all(axis=-1)
+        return dataclasses.replace(
+            self,
+            points=points,
+            visible=np.where(inside, visible, 0).astype("uint8"),
+            boxes=warp.boxes(self.boxes),
+            areas=self.areas / abs(np.linalg.det(warp.matrix)).astype("float32"),
+            silent=None if self.silent is None else warp.labels(self.silent),
+            crowds=warp.boxes(self.crowds),
+        )
+
+    def counts(self, classes: int) -> np.ndarray:
+        """Return how often each point is labelled and, last, how often one is not: int64 `(classes + 1,)`."""
+        labelled = (self.visible > 0).sum(axis=0, dtype="int64")
+        return np.append(labelled, self.visible.size - labelled.sum())
+
+
+@dataclasses.dataclass(frozen=True)
+class Poses:
+    """The result of pose.
+
+    Attributes:
+        points: float32 `(P, K, 3)`: x and y in the photograph's pixels and a score, 0 for what was
+            not found.
+        scores: float32 `(P,)`, of each person, best first.
+    """
+
+    points: np.ndarray
+    scores: np.ndarray
+
+
+@settings
+class Pose(Photographs):
+    """What every pose family shares.
+
+    Attributes:
+        skeleton: the points and how they hang together.
+    """
+
+    skeleton: Skeleton = COCO17
+
+    def class_names(self) -> tuple[str, ...]:
+        return self.skeleton.points
+
+    def for_classes(self, names: Sequence[str]) -> "Pose":
+        """Return this family where the data have its points.
+
+        Raises:
+            UserError: they lack one.
+        """
+        lacking = [name for name in self.skeleton.annotated() if name not in names]
+        if lacking:
+            raise UserError(
+                f"the data have no point {lacking[0]!r}, their points are {', '.join(names)[:200]}",
+                "give the skeleton of your data with --set family.skeleton=coco17, mpii or FILE.json",
+            )
+        return self
+
+    def reader(self, path: str) -> "type[Source]":
+        from kerazoo.data.keypoints import reader
+
+        return reader(Path(path))
+
+    def ordered(self, data: "Source") -> "Source":
+        """Return the data with this network's points in this network's order."""
+        from kerazoo.settings import replace
+
+        return replace(data, {"skeleton": self.skeleton})
+
+    def evaluate(self, pairs: Iterable[tuple[People, Poses]]) -> dict[str, Any]:
+        from kerazoo.tasks.oks import scores
+
+        return scores(pairs, self.skeleton)
+
+    def draw(self, image: np.ndarray, result: "Poses | People") -> np.ndarray:
+        from kerazoo.draw_pose import drawn
+
+        return drawn(image, result, self.skeleton)
+
+    def describe(self, result: Poses) -> dict[str, Any]:
+        """Return every person's score, box and points by name, in the photograph's pixels."""
+        from kerazoo.tasks.people import described
+
+        return described(result, self.skeleton)
+
+    def tell(self, described: dict[str, Any]) -> str:
+        count = len(described["people"])
+        return f"{count} {'person' if count == 1 else 'people'}"
+
+    def save(self, result: Poses, stem: Path) -> list[Path]:
+        """Write the people as OpenPose's JSON, which many programs read."""
+        from kerazoo.tasks.people import save_openpose
+
+        return [save_openpose(result, stem.with_name(f"{stem.name}_keypoints.json"))]
+
+    def infer(
+        self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
+    ) -> Poses:
+        raise NotImplementedError
