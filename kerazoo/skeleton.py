@@ -62,7 +62,7 @@ class Skeleton:
             raise ValueError("between and published name points that do not exist")
 
     def annotated(self) -> tuple[str, ...]:
-        """Return the names of the points that people annotate and scores count, as their publisher orders them."""
+        """Return the points that people annotate and scores count, as their publisher orders them."""
         middles = {middle[0] for middle in self.between}
         return self.published or tuple(name for name in self.points if name not in middles)
 

@@ -17,7 +17,7 @@ LAYERS = [
     | {"optimizer", "progress", "published", "recipe", "report", "resume", "run"},
     {"families"},
     {"checkpoints", "data", "draw", "fetch", "layers", "objective", "residual", "tasks", "weights"},
-    {"backend", "boxes", "errors", "files", "image", "ordering", "placement", "settings", "task"},
+    {"backend", "boxes", "errors", "files", "image", "ordering", "placement", "settings", "skeleton", "task"},
 ]
 BACKENDS = {"jax", "tensorflow", "torch"}
 

@@ -33,8 +33,8 @@ class Augmentation:
             `crop` and to its middle, before `scale` and `shift` (Cao et al. 2017: 0.6 of the height).
         beyond: grey level of what lies beyond the image, 0..255; None mirrors, which would show objects
             twice that are labelled once.
-        shift: move by up to so many whole pixels of the window along each axis; what comes in is mirrored (He et al.
-            2015 do so to CIFAR's images by 4, from zeros around them).
+        shift: move by up to so many whole pixels of the window along each axis (He et al. 2015 do so to
+            CIFAR's images by 4, from zeros around them).
         flip, flip_vertical: mirror left-right, upside-down, in half of the cases each.
         quarter_turns: turn by 0, 90, 180 or 270 degrees (0 or 180 where there is no crop and the
             image is not square).

@@ -1,7 +1,7 @@
 """Pose: key points of people, faces or a user's own objects."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -46,8 +46,10 @@ class People:
     counted: ClassVar[str] = "labelled points"
 
     def moved(self, warp: "Warp") -> "People":
-        """Return the people after a geometric change: points beyond the window are not labelled any more,
-        and in a mirror left and right change their names."""
+        """Return the people after a geometric change.
+
+        Points beyond the window are not labelled any more; in a mirror left and right change places.
+        """
         points, visible = warp.points(self.points), self.visible
         if np.linalg.det(warp.matrix) < 0:
             swapped = self.skeleton.swapped()
@@ -127,13 +129,13 @@ class Pose(Photographs):
         return scores(pairs, self.skeleton)
 
     def draw(self, image: np.ndarray, result: "Poses | People") -> np.ndarray:
-        from kerazoo.draw_pose import drawn
+        from kerazoo.tasks.pose_drawing import drawn
 
         return drawn(image, result, self.skeleton)
 
     def describe(self, result: Poses) -> dict[str, Any]:
         """Return every person's score, box and points by name, in the photograph's pixels."""
-        from kerazoo.tasks.people import described
+        from kerazoo.tasks.pose_json import described
 
         return described(result, self.skeleton)
 
@@ -143,11 +145,6 @@ class Pose(Photographs):
 
     def save(self, result: Poses, stem: Path) -> list[Path]:
         """Write the people as OpenPose's JSON, which many programs read."""
-        from kerazoo.tasks.people import save_openpose
+        from kerazoo.tasks.pose_json import save_openpose
 
         return [save_openpose(result, stem.with_name(f"{stem.name}_keypoints.json"))]
-
-    def infer(
-        self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
-    ) -> Poses:
-        raise NotImplementedError
