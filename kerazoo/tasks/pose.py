@@ -32,6 +32,7 @@ class People:
         crowds: float32 `(C, 4)`, boxes in which what is found counts neither for nor against.
         image: number of the photograph, by which scores bring people of several windows together.
         origin: x and y, in the photograph, of the window that `points` are in.
+        score: of the box that the window was cut around; 1 where people and not a detector drew it.
     """
 
     points: np.ndarray
@@ -43,6 +44,7 @@ class People:
     crowds: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 4), "float32"))
     image: int = 0
     origin: tuple[float, float] = (0.0, 0.0)
+    score: float = 1.0
     counted: ClassVar[str] = "labelled points"
 
     def moved(self, warp: "Warp") -> "People":
