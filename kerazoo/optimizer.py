@@ -1,6 +1,7 @@
 """Optimizer and learning-rate schedule, from settings to Keras objects."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -77,7 +78,11 @@ class Optimizer:
     accumulate: Annotated[int, Field(ge=1)] = 1
 
     def build(
-        self, rates: "keras.optimizers.schedules.LearningRateSchedule", *, mixed: bool
+        self,
+        rates: "keras.optimizers.schedules.LearningRateSchedule",
+        *,
+        mixed: bool,
+        factors: Mapping[str, float] | None = None,
     ) -> "LossScaleOptimizer":
         """Return the Keras optimizer, guarded against non-finite gradients.
 
@@ -87,6 +92,7 @@ class Optimizer:
         Args:
             rates: the learning rate, as `learning_rate` gives it.
             mixed: float16 gradients need a large, moving loss scale.
+            factors: on the learning rate, by variable path; 1 for the others.
         """
         import keras
 
@@ -96,16 +102,32 @@ class Optimizer:
             "global_clipnorm": self.clip_norm,
             "gradient_accumulation_steps": self.accumulate if self.accumulate > 1 else None,
         }
-        inner = {
-            "sgd": lambda: keras.optimizers.SGD(momentum=self.momentum, nesterov=self.momentum > 0, **common),
-            "rmsprop": lambda: keras.optimizers.RMSprop(momentum=self.momentum, **common),
-            "adam": lambda: keras.optimizers.Adam(beta_1=self.beta_1, **common),
-            "adamw": lambda: keras.optimizers.AdamW(
-                beta_1=self.beta_1, **common | {"weight_decay": self.weight_decay}
-            ),
-        }[self.name]()
+        kind, special = {
+            "sgd": (keras.optimizers.SGD, {"momentum": self.momentum, "nesterov": self.momentum > 0}),
+            "rmsprop": (keras.optimizers.RMSprop, {"momentum": self.momentum}),
+            "adam": (keras.optimizers.Adam, {"beta_1": self.beta_1}),
+            "adamw": (keras.optimizers.AdamW, {"beta_1": self.beta_1, "weight_decay": self.weight_decay}),
+        }[self.name]
+        inner = (_with_factors(kind, factors) if factors else kind)(**common | special)
         scale, growth = (2.0**15, 2000) if mixed else (1.0, 2**30)
         return keras.optimizers.LossScaleOptimizer(inner, initial_scale=scale, dynamic_growth_steps=growth)
+
+
+def _with_factors(kind: type, factors: Mapping[str, float]) -> type:
+    """Return the optimizer class with a learning rate of its own for some variables.
+
+    Scaling their gradients instead would do nothing under Adam.
+    """
+
+    class WithFactors(kind):
+        def _backend_update_step(self, grads, trainable_variables, learning_rate):
+            groups: dict[float, list] = {}
+            for gradient, variable in zip(grads, trainable_variables, strict=True):
+                groups.setdefault(factors.get(variable.path, 1.0), []).append((gradient, variable))
+            for factor, members in groups.items():
+                super()._backend_update_step(*map(list, zip(*members, strict=True)), learning_rate * factor)
+
+    return WithFactors
 
 
 def learning_rate(

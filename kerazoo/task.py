@@ -75,6 +75,10 @@ class Task(ABC):
     def objective(self, network: "keras.Model") -> "keras.Model":
         """Return the trainable model: `network` with its loss terms (`kerazoo.objective.SumOfTerms`)."""
 
+    def rate_factors(self, network: "keras.Model") -> dict[str, float]:
+        """Return factors on the learning rate by variable path, for those that learn at another one."""
+        return {}
+
     def meaning(self) -> dict[str, Any]:
         """Return the settings that trained weights go with; what a new head may change is left out."""
         return fields(self)

@@ -180,7 +180,8 @@ def _started(run: Run, network: "keras.Model", progress: Progress) -> Training:
     objective = recipe.family.objective(network)
     steps = math.ceil(len(samples) / recipe.batch)
     mixed = recipe.precision == "mixed_float16"
-    optimizer = recipe.optimizer.build(_rates(recipe, steps), mixed=mixed)
+    factors = recipe.family.rate_factors(network)
+    optimizer = recipe.optimizer.build(_rates(recipe, steps), mixed=mixed, factors=factors)
     objective.compile(optimizer=optimizer, jit_compile=backend.jit_training())
     optimizer.build(objective.trainable_variables)
     variables = {"network": network.variables, "optimizer": optimizer.variables}

@@ -57,3 +57,24 @@ def test_optimizers_are_guarded(name):
     for _ in range(2):
         model.train_on_batch(np.ones((1, 3), "float32"), np.zeros((1, 1), "float32"))
     assert (model.get_weights()[0] < 1).all()
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_some_variables_learn_at_another_rate(name):
+    start = {"slow/kernel": 1.0, "fast/kernel": 1.0}
+    inputs = keras.Input((1,))
+    outputs = [
+        keras.layers.Dense(1, use_bias=False, kernel_initializer="ones", name=n)(inputs)
+        for n in ("slow", "fast")
+    ]
+    model = keras.Model(inputs, keras.layers.Add()(outputs))
+    rates = learning_rate(0.01, Schedule(kind="constant"), updates=10, warmup=0)
+    settings = Optimizer(name=name, momentum=0.0)
+    model.compile(
+        settings.build(rates, mixed=False, factors={"fast/kernel": 4.0}), loss="mse", jit_compile=False
+    )
+    x = np.ones((4, 1), "float32")
+    model.fit(x, 0 * x, batch_size=4, epochs=1, verbose=0)
+    moved = {v.path: 1 - float(keras.ops.convert_to_numpy(v)[0, 0]) for v in model.weights}
+    assert moved["slow/kernel"] > 0
+    assert moved["fast/kernel"] == pytest.approx(4 * moved["slow/kernel"], rel=1e-4)
