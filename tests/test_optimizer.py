@@ -61,7 +61,6 @@ def test_optimizers_are_guarded(name):
 
 @pytest.mark.parametrize("name", ["sgd", "adam"])
 def test_some_variables_learn_at_another_rate(name):
-    start = {"slow/kernel": 1.0, "fast/kernel": 1.0}
     inputs = keras.Input((1,))
     outputs = [
         keras.layers.Dense(1, use_bias=False, kernel_initializer="ones", name=n)(inputs)
