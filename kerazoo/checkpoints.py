@@ -29,6 +29,11 @@ def conv(source: str, target: str, *, bias: bool = True) -> Table:
     return table | ({f"{target}/bias": (f"{source}.bias", _same)} if bias else {})
 
 
+def depthwise(source: str, target: str) -> Table:
+    """Map a PyTorch convolution of every channel by itself, without bias, to the Keras layer `target`."""
+    return {f"{target}/kernel": (f"{source}.weight", _depthwise_kernel)}
+
+
 def batch_norm(source: str, target: str) -> Table:
     """Map a PyTorch batch normalisation to the Keras layer `target`."""
     pairs = {
@@ -60,6 +65,11 @@ def _same(array: np.ndarray) -> np.ndarray:
 def _kernel(array: np.ndarray) -> np.ndarray:
     """(out, in, h, w) -> (h, w, in, out); transposed: (in, out, h, w) -> (h, w, out, in)."""
     return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array  # `assign` refuses other shapes
+
+
+def _depthwise_kernel(array: np.ndarray) -> np.ndarray:
+    """(channels, 1, h, w) -> (h, w, channels, 1)."""
+    return array.transpose(2, 3, 0, 1) if array.ndim == 4 else array
 
 
 def _matrix(array: np.ndarray) -> np.ndarray:

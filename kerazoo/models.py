@@ -11,18 +11,31 @@ from kerazoo.backend import set_backend
 if TYPE_CHECKING:
     from kerazoo.families.fcn.model import fcn
     from kerazoo.families.hrnet.model import hrnet, hrnet_features
+    from kerazoo.families.openpose.model import lightweight_openpose, mobilenet_v2_openpose, openpose
     from kerazoo.families.resnet.model import resnet, resnet_cifar, resnet_features
     from kerazoo.families.unet.model import unet
     from kerazoo.families.unetpp.model import unetpp
 
-__all__ = ["fcn", "hrnet", "hrnet_features", "resnet", "resnet_cifar", "resnet_features", "unet", "unetpp"]
+__all__ = [
+    "fcn",
+    "hrnet",
+    "hrnet_features",
+    "lightweight_openpose",
+    "mobilenet_v2_openpose",
+    "openpose",
+    "resnet",
+    "resnet_cifar",
+    "resnet_features",
+    "unet",
+    "unetpp",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     set_backend()
-    family = name.partition("_")[0]
+    family = "openpose" if name.endswith("openpose") else name.partition("_")[0]
     return getattr(importlib.import_module(f"kerazoo.families.{family}.model"), name)
 
 

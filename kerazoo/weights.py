@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo import frozen_graph
 from kerazoo.errors import UserError
 
 Arrays = dict[str, np.ndarray]
@@ -34,11 +35,12 @@ def read(path: str | Path) -> Arrays:
 
     Args:
         path: `.safetensors`; `.pth` or `.pt` (needs PyTorch, read as weights only; the mapping
-            may lie under "state_dict", "model" and the like); `.npz`; or Keras' `.h5`.
+            may lie under "state_dict", "model" and the like); `.npz`; Keras' `.h5`; or a frozen
+            TensorFlow graph, `.pb`.
 
     Returns:
         `{key: array}` as stored; floating-point arrays as float32. Keys of `.h5` are
-        "layer/variable", such as "conv1_conv/kernel".
+        "layer/variable", such as "conv1_conv/kernel"; those of a graph its constants' names.
 
     Raises:
         UserError: no such file, damaged, an unknown format, or more than weights in it.
@@ -72,7 +74,10 @@ def _reader(path: Path) -> Callable[[Path], Mapping[str, np.ndarray]]:
         return _read_torch
     if start[:8] == b"\x89HDF\r\n\x1a\n":
         return _read_hdf5
-    raise UserError(f"{path} is no checkpoint kerazoo can read", "give .safetensors, .pth, .npz or .h5")
+    if frozen_graph.START.match(start):
+        return _read_frozen_graph
+    remedy = "give .safetensors, .pth, .npz or .h5, or a frozen graph .pb"
+    raise UserError(f"{path} is no checkpoint kerazoo can read", remedy)
 
 
 def _read_safetensors(path: Path) -> Mapping[str, np.ndarray]:
@@ -84,6 +89,13 @@ def _read_safetensors(path: Path) -> Mapping[str, np.ndarray]:
 def _read_npz(path: Path) -> Mapping[str, np.ndarray]:
     with np.load(path, allow_pickle=False) as arrays:
         return dict(arrays)
+
+
+def _read_frozen_graph(path: Path) -> Mapping[str, np.ndarray]:
+    arrays = frozen_graph.constants(path.read_bytes())
+    if not arrays:
+        raise UserError(f"{path} is a graph without weights", "freeze it: its variables must be constants")
+    return arrays
 
 
 def _read_torch(path: Path) -> Mapping[str, np.ndarray]:

@@ -17,7 +17,8 @@ LAYERS = [
     | {"optimizer", "progress", "published", "recipe", "report", "resume", "run"},
     {"families"},
     {"checkpoints", "data", "draw", "fetch", "layers", "objective", "residual", "tasks", "weights"},
-    {"backend", "boxes", "errors", "files", "image", "ordering", "placement", "settings", "skeleton", "task"},
+    {"backend", "boxes", "errors", "files", "frozen_graph", "image", "ordering", "placement", "settings"}
+    | {"skeleton", "task"},
 ]
 BACKENDS = {"jax", "tensorflow", "torch"}
 

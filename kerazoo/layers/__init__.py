@@ -9,13 +9,16 @@ from kerazoo.layers.blocks import (
     BATCH_NORM_MOMENTUM,
     HeNormal,
     Materialised,
+    Normal,
     PadMaxPool,
     ZeroChannels,
     conv_norm_act,
     dropout,
     norm_act,
     pad_conv,
+    pad_depthwise,
 )
+from kerazoo.layers.image_norm import ImageNorm
 from kerazoo.layers.resizing import Bilinear, BilinearConv2DTranspose, ResizeLike, Upsample, bilinear_kernel
 from kerazoo.layers.sizes import CropLike, MirrorPad
 
@@ -26,8 +29,10 @@ __all__ = [
     "BilinearConv2DTranspose",
     "CropLike",
     "HeNormal",
+    "ImageNorm",
     "Materialised",
     "MirrorPad",
+    "Normal",
     "PadMaxPool",
     "ResizeLike",
     "Upsample",
@@ -37,4 +42,5 @@ __all__ = [
     "dropout",
     "norm_act",
     "pad_conv",
+    "pad_depthwise",
 ]

@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -34,12 +35,36 @@ class HeNormal(keras.initializers.Initializer):
         self.gain = gain
 
     def __call__(self, shape, dtype=None):
-        normal = np.random.default_rng(self.seed).standard_normal(shape, "float32")
-        normal *= self.gain * math.sqrt(2 / math.prod(shape[:-1]))
-        return ops.convert_to_tensor(normal, dtype)
+        return _gaussian(self.gain * math.sqrt(2 / math.prod(shape[:-1])), self.seed, shape, dtype)
 
     def get_config(self):
         return {"seed": self.seed, "gain": self.gain}
+
+
+@registered
+class Normal(keras.initializers.Initializer):
+    """Gaussian of a given deviation, drawn by NumPy as `HeNormal` is.
+
+    Args:
+        deviation: whatever the fan-in.
+        seed: None takes one from Python's generator.
+    """
+
+    def __init__(self, deviation: float, seed: int | None = None) -> None:
+        self.deviation = deviation
+        self.seed = random.randrange(2**31) if seed is None else seed
+
+    def __call__(self, shape, dtype=None):
+        return _gaussian(self.deviation, self.seed, shape, dtype)
+
+    def get_config(self):
+        return {"deviation": self.deviation, "seed": self.seed}
+
+
+def _gaussian(deviation: float, seed: int, shape: Sequence[int], dtype: Any) -> Any:
+    normal = np.random.default_rng(seed).standard_normal(shape, "float32")
+    normal *= deviation
+    return ops.convert_to_tensor(normal, dtype)
 
 
 def pad_conv(
@@ -49,15 +74,17 @@ def pad_conv(
     *,
     name: str,
     stride: int = 1,
+    dilation: int = 1,
     bias: bool = True,
     activation: str | None = None,
 ) -> keras.KerasTensor:
-    """Convolve with `kernel // 2` zeros on all four sides.
+    """Convolve with `kernel // 2` zeros on all four sides, and `dilation` times as many.
 
     That is PyTorch's `padding=k//2`. With a stride, Keras' "same" pads even sizes on the bottom
     and right only, which shifts the map by a pixel.
 
-    Shape: `(N, H, W, C)` -> `(N, ceil(H / stride), ceil(W / stride), filters)`, kernel odd.
+    Shape: `(N, H, W, C)` -> `(N, ceil(H / stride), ceil(W / stride), filters)`, kernel odd, and stride or
+        dilation 1.
     """
     if stride > 1 and kernel > 1:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
@@ -65,10 +92,31 @@ def pad_conv(
         filters,
         kernel,
         strides=stride,
+        dilation_rate=dilation,
         padding="same" if stride == 1 else "valid",
         use_bias=bias,
         activation=activation,
         kernel_initializer=HeNormal(),
+        name=name,
+    )(x)
+
+
+def pad_depthwise(
+    x: keras.KerasTensor, kernel: int = 3, *, name: str, stride: int = 1, dilation: int = 1
+) -> keras.KerasTensor:
+    """Convolve every channel by itself, padded as `pad_conv` does and without a bias.
+
+    Shape: `(N, H, W, C)` -> `(N, ceil(H / stride), ceil(W / stride), C)`.
+    """
+    if stride > 1 and kernel > 1:
+        x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
+    return layers.DepthwiseConv2D(
+        kernel,
+        strides=stride,
+        dilation_rate=dilation,
+        padding="same" if stride == 1 else "valid",
+        use_bias=False,
+        depthwise_initializer=HeNormal(gain=math.sqrt(x.shape[-1])),  # the fan-in is one channel's
         name=name,
     )(x)
 

@@ -18,6 +18,7 @@ from kerazoo.families.encoders import Encoder
 from kerazoo.families.fcn import importer as fcn
 from kerazoo.families.hrnet import importer as hrnet
 from kerazoo.families.hrnet.configuration import SMALL_V2
+from kerazoo.families.openpose import importer as openpose
 from kerazoo.families.resnet import importer as resnet
 from kerazoo.families.unet import importer as unet
 from kerazoo.families.unetpp import importer as unetpp
@@ -103,6 +104,22 @@ def hrnet_branches():
     return keras.Model(network.input, network.output | branches)
 
 
+def openpose_case(builder, names, **settings):
+    """Return the case of a network of part affinity fields; `names`: {our stage: how the fixture begins}."""
+    branches = {"heatmaps": "heatmap", "fields": "paf"}
+    theirs = {
+        f"stage{stage}_{ours}": f"{start}{theirs}"
+        for stage, start in names.items()
+        for ours, theirs in branches.items()
+    }
+    return case(lambda: getattr(models, builder)(**settings), openpose.convert, theirs)
+
+
+def lightweight(stages):
+    names = {stage: f"stage{stage - 1}_" for stage in range(1, stages + 1)}
+    return openpose_case("lightweight_openpose", names, stages=stages)
+
+
 def stages(*units):
     return {f"layer{stage}": f"stage{stage}_unit{unit}_out" for stage, unit in enumerate(units, 1)}
 
@@ -155,6 +172,9 @@ CASES = {
         head="segmentation", fuse="bilinear", classes=19, **fields(SMALL_V2)
     ),
     "hrnetv2p_w18": hrnet_case(head="pyramid", fuse="nearest", classes=256),
+    "openpose_coco": openpose_case("openpose", {1: "stage1_", 6: ""}),
+    "lightweight_openpose": lightweight(2),
+    "lightweight_openpose_3stages": lightweight(4),
     **{f"resunit_{ordering}": unit_case(ordering) for ordering in ORDERINGS},
 }
 

@@ -1,0 +1,38 @@
+"""What the three networks of part affinity fields end their stages in."""
+
+import keras
+from keras import layers
+
+from kerazoo.layers import Normal, pad_conv
+
+DEVIATION = 0.01
+"""Of the Gaussian that the published trainings start from."""
+
+
+def heads(
+    x: keras.KerasTensor, hidden: int, points: int, limbs: int, name: str
+) -> dict[str, keras.KerasTensor]:
+    """Return heat maps and fields, each by a hidden and a linear 1x1 convolution.
+
+    Shape: `(N, h, w, C)` -> `{"NAME_heatmaps": (N, h, w, points + 1), "NAME_fields": (N, h, w, 2 * limbs)}`.
+    """
+    maps = {}
+    for branch, channels in channels_of(points, limbs).items():
+        mixed = pad_conv(x, hidden, 1, activation="relu", name=f"{name}_{branch}_conv1")
+        maps[f"{name}_{branch}"] = linear(mixed, channels, name=f"{name}_{branch}")
+    return maps
+
+
+def channels_of(points: int, limbs: int) -> dict[str, int]:
+    """Return the channels of each branch: a map per point and the background, x and y per limb."""
+    return {"heatmaps": points + 1, "fields": 2 * limbs}
+
+
+def linear(x: keras.KerasTensor, channels: int, *, name: str) -> keras.KerasTensor:
+    """Convolve 1x1 to an output in float32 that starts near zero."""
+    return layers.Conv2D(channels, 1, kernel_initializer=Normal(DEVIATION), dtype="float32", name=name)(x)
+
+
+def scaled(channels: float, width: float) -> int:
+    """Return the channels of a layer in a network of another width."""
+    return max(1, round(channels * width))

@@ -1,0 +1,125 @@
+"""The constants of a frozen TensorFlow graph, read without TensorFlow; nothing is executed.
+
+A `GraphDef` in the wire format of protocol buffers (protobuf.dev/programming-guides/encoding). Field
+numbers are those of TensorFlow's graph.proto, node_def.proto, attr_value.proto, tensor.proto and
+tensor_shape.proto.
+"""
+
+import math
+import re
+from collections import defaultdict
+
+import numpy as np
+
+START = re.compile(rb"\n[\x80-\xff]{0,4}[\x01-\x7f]\n")
+"""What a graph's bytes begin with: a node, how long it is, its name."""
+
+TYPES = {1: "<f4", 2: "<f8", 19: "<f2"}
+"""Numbers of the floating-point types. The others are axes, shapes and the like, not weights."""
+
+LISTS = {1: 5, 2: 6}
+"""The field in which a type's values lie one by one, where they do not lie together as bytes."""
+
+AXES = 32
+REPETITION = 1024
+"""Of a list the last value stands for all that follow; a stored byte is let stand for so many."""
+
+Fields = dict[int, list[int | memoryview]]
+"""Of a message, `{number: its values}`: integers, or the bytes of whatever is longer."""
+
+
+def constants(content: bytes) -> dict[str, np.ndarray]:
+    """Return the floating-point constants of a graph under the names of the variables they were.
+
+    Args:
+        content: of the `.pb`.
+
+    Returns:
+        `{name: array}` in the graph's order. TensorFlow's optimiser calls a variable "a/weights"
+        "a/weights/read/_2__cf__2"; here it has its name again.
+
+    Raises:
+        ValueError: no graph, a truncated one, or a constant that claims more values than are stored.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    for number, nodes in fields(memoryview(content)).items():
+        for node in nodes if number == 1 else ():
+            name, array = _constant(fields(node))
+            if name in arrays:
+                raise ValueError(f"two constants are called {name}")
+            if array is not None:
+                arrays[name] = array
+    return arrays
+
+
+def fields(message: int | memoryview) -> Fields:
+    """Return the fields of a message.
+
+    Raises:
+        ValueError: it is none, or a field reaches beyond its end.
+    """
+    if isinstance(message, int):
+        raise ValueError("an integer where a message belongs")
+    found: Fields = defaultdict(list)
+    at = 0
+    while at < len(message):
+        key, at = _integer(message, at)
+        kind = key & 7
+        if kind == 0:
+            value, at = _integer(message, at)
+            found[key >> 3].append(value)
+            continue
+        size, at = _integer(message, at) if kind == 2 else ({1: 8, 5: 4}.get(kind, -1), at)
+        if not 0 <= size <= len(message) - at:
+            raise ValueError(f"a field of {size} bytes where {len(message) - at} are left")
+        found[key >> 3].append(message[at : at + size])
+        at += size
+    return found
+
+
+def _integer(message: memoryview, at: int) -> tuple[int, int]:
+    """Return the integer that begins at a place, seven bits a byte, and the place after it."""
+    value = 0
+    for shift, byte in enumerate(message[at : at + 10]):
+        value |= (byte & 0x7F) << 7 * shift
+        if byte < 0x80:
+            return value, at + shift + 1
+    raise ValueError("an integer that does not end")
+
+
+def _constant(node: Fields) -> tuple[str, np.ndarray | None]:
+    """Return a node's name and, if it is a floating-point constant, its array."""
+    if _joined(node[2]) != b"Const":
+        return "", None
+    name = re.sub(r"(/read)?(/_\d+)?(__cf__\d+)?$", "", _joined(node[1]).decode())
+    for attribute in map(fields, node[5]):
+        if _joined(attribute[1]) == b"value":
+            for tensor in fields(attribute[2][-1])[8]:
+                return name, _array(fields(tensor), name)
+    return name, None
+
+
+def _array(tensor: Fields, name: str) -> np.ndarray | None:
+    """Return a tensor's values, or None where they are not floating-point."""
+    kind = _last(tensor[1])
+    if kind not in TYPES:
+        return None
+    shape = [_last(fields(axis)[1]) for whole in tensor[2] for axis in fields(whole)[2]]
+    stored = np.frombuffer(_joined(tensor[4] or tensor[LISTS.get(kind, 4)]), TYPES[kind])
+    if len(shape) > AXES:
+        raise ValueError(f"{name} has {len(shape)} axes")
+    count = math.prod(shape)
+    if not len(stored) <= count <= max(len(stored), REPETITION * (1 + len(stored))):
+        raise ValueError(f"{name} claims {count} values, {len(stored)} are stored")
+    values = np.full(count, stored[-1] if len(stored) else 0, stored.dtype)
+    values[: len(stored)] = stored
+    return values.reshape(shape)
+
+
+def _joined(values: list[int | memoryview]) -> bytes:
+    return b"".join(value for value in values if not isinstance(value, int))
+
+
+def _last(values: list[int | memoryview]) -> int:
+    """Return the last of some integers; what is 0 is not stored."""
+    return next((value for value in reversed(values) if isinstance(value, int)), 0)

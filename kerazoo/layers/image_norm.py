@@ -1,0 +1,44 @@
+"""Normalisation by the statistics of the image itself."""
+
+from typing import Any
+
+from keras import layers, ops
+
+from kerazoo.layers.blocks import registered
+
+
+@registered
+class ImageNorm(layers.Layer):
+    """Give every channel of every image mean 0 and variance 1, then a learned scale and offset.
+
+    What a batch normalisation does that was frozen in training mode and is shown one image at a time;
+    here images of a batch do not see each other. The same while training and predicting: nothing is
+    averaged over steps. In float32 whatever the precision, and the variance from the deviations, since
+    that from the squares loses the digits that the mean takes.
+
+    Shape: `(N, H, W, C)` -> the same.
+
+    Args:
+        epsilon: added to the variance.
+    """
+
+    def __init__(self, epsilon: float = 1e-3, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def build(self, input_shape):
+        self.gamma = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="gamma")
+        self.beta = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="beta")
+
+    def call(self, x):
+        single = ops.cast(x, "float32")
+        centred = single - ops.mean(single, (1, 2), keepdims=True)
+        variance = ops.mean(ops.square(centred), (1, 2), keepdims=True)
+        scale = ops.cast(self.gamma, "float32") * ops.rsqrt(variance + self.epsilon)
+        return ops.cast(centred * scale + ops.cast(self.beta, "float32"), x.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return super().get_config() | {"epsilon": self.epsilon}
