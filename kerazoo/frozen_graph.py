@@ -117,6 +117,8 @@ def _array(tensor: Fields, name: str) -> np.ndarray | None:
 
 
 def _joined(values: list[int | memoryview]) -> bytes:
+    if any(isinstance(value, int) for value in values):
+        raise ValueError("an integer where bytes belong")
     return b"".join(value for value in values if not isinstance(value, int))
 
 

@@ -10,13 +10,16 @@ from kerazoo.layers import (
     BilinearConv2DTranspose,
     CropLike,
     HeNormal,
+    ImageNorm,
     Materialised,
     MirrorPad,
+    Normal,
     ResizeLike,
     Upsample,
     bilinear_kernel,
     conv_norm_act,
     pad_conv,
+    pad_depthwise,
 )
 
 ROUNDED = 2e-5
@@ -75,6 +78,23 @@ def test_resizing_to_another_map(size, align_corners):
     expected = bilinear(x, *size, align_corners)
     atol = 2e-6 if align_corners else ROUNDED
     np.testing.assert_allclose(run(ResizeLike(align_corners), x, like), expected, atol=atol)
+
+
+def legacy(x, size, axis):
+    """Linear interpolation along an axis on TensorFlow 1's grid, one position at a time."""
+    old, rows = x.shape[axis], []
+    for i in range(size):
+        low = i * old // size
+        share = i * old / size - low
+        rows.append((1 - share) * x.take(low, axis) + share * x.take(min(low + 1, old - 1), axis))
+    return np.stack(rows, axis)
+
+
+@pytest.mark.parametrize("size", [(14, 22), (13, 9), (4, 31), (1, 1)])
+def test_resizing_on_the_grid_of_tensorflow_1(size):
+    x, like = image(2, 7, 11, 3), image(2, *size, 1)
+    expected = legacy(legacy(x.astype("float64"), size[0], 1), size[1], 2)
+    np.testing.assert_allclose(run(ResizeLike(half_pixel=False), x, like), expected, atol=2e-6)
 
 
 @pytest.mark.parametrize("size", [(97, 131), (5, 7), (1, 1), (2, 48)])
@@ -150,6 +170,48 @@ def test_strided_convolutions_pad_all_four_sides(size):
     np.testing.assert_allclose(model.predict_on_batch(x)[0, ..., 0], expected, atol=1e-5)
 
 
+def test_dilated_convolutions_keep_the_size():
+    entry = keras.Input((6, 7, 1))
+    model = keras.Model(entry, pad_conv(entry, 1, dilation=2, bias=False, name="c"))
+    model.set_weights([np.arange(9.0).reshape(3, 3, 1, 1)])
+    x = image(1, 6, 7, 1)
+    padded = np.pad(x[0, ..., 0], 2)
+    taps = np.arange(9).reshape(3, 3)
+    expected = [[(padded[r : r + 5 : 2, c : c + 5 : 2] * taps).sum() for c in range(7)] for r in range(6)]
+    np.testing.assert_allclose(model.predict_on_batch(x)[0, ..., 0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2)])
+@pytest.mark.parametrize("size", [8, 9])
+def test_depthwise_convolutions(size, stride, dilation):
+    entry = keras.Input((size, size, 2))
+    model = keras.Model(entry, pad_depthwise(entry, name="c", stride=stride, dilation=dilation))
+    kernel = image(3, 3, 2, 1)
+    model.set_weights([kernel])
+    x = image(1, size, size, 2)
+    padded = np.pad(x[0], ((dilation, dilation), (dilation, dilation), (0, 0)))
+    reach, sides = 2 * dilation + 1, range(0, size, stride)
+    windows = [[padded[r : r + reach : dilation, c : c + reach : dilation] for c in sides] for r in sides]
+    expected = (np.array(windows) * kernel[..., 0]).sum(axis=(2, 3))
+    np.testing.assert_allclose(model.predict_on_batch(x)[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("mean", [0.0, 1000.0])
+def test_every_image_is_normalised_by_itself(mean):
+    x = image(3, 5, 7, 2) * np.array([1.0, 20.0], "float32") + np.float32(mean)
+    layer = ImageNorm(1e-3)
+    layer.build(x.shape)
+    layer.set_weights([np.array([2.0, 3.0]), np.array([-1.0, 0.5])])
+    exact = x.astype("float64")
+    centred = exact - exact.mean((1, 2), keepdims=True)
+    deviation = np.sqrt(exact.var((1, 2), keepdims=True) + 1e-3)
+    expected = centred / deviation * [2, 3] + [-1, 0.5]
+    np.testing.assert_allclose(run(layer, x), expected, atol=1e-5 if not mean else 1e-3)
+    np.testing.assert_array_equal(run(layer, x[1:2]), run(layer, x)[1:2])
+    np.testing.assert_array_equal(ops.convert_to_numpy(layer(x, training=True)), run(layer, x))
+    assert [v.path.rpartition("/")[2] for v in layer.trainable_weights] == ["gamma", "beta"]
+
+
 def test_block_normalises_between_convolution_and_activation():
     entry = keras.Input((4, 4, 2))
     plain = keras.Model(entry, conv_norm_act(entry, 3, norm=False, name="a"))
@@ -171,16 +233,31 @@ def test_same_seed_same_weights_on_every_backend():
     np.testing.assert_allclose(kernel[0, 0, 0], [-0.3259345, -0.0996637, 0.1990172, 0.2379446], rtol=1e-6)
 
 
+def test_a_gaussian_of_given_deviation_is_the_same_on_every_backend():
+    kernel = ops.convert_to_numpy(Normal(0.01, seed=3)((3, 3, 32, 64)))
+    assert kernel.std() == pytest.approx(0.01, rel=0.02)
+    np.testing.assert_allclose(kernel[0, 0, 0, :2], [0.0241715, 0.0014276], rtol=1e-4)
+
+
 def test_deviation_follows_the_fan_in():
     kernel = ops.convert_to_numpy(HeNormal(seed=0)((3, 3, 32, 64)))
     assert kernel.std() == pytest.approx((2 / (9 * 32)) ** 0.5, rel=0.02)
+    entry = keras.Input((4, 4, 512))
+    (kernel,) = keras.Model(entry, pad_depthwise(entry, name="c")).get_weights()
+    assert kernel.std() == pytest.approx((2 / 9) ** 0.5, rel=0.05)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_layers_keep_the_compute_dtype(policy):
     keras.config.set_dtype_policy(policy)
     x = image(1, 6, 6, 2)
-    for layer in (MirrorPad(4), Upsample(2), Upsample(2, align_corners=True), Upsample(2, "nearest")):
+    for layer in (
+        MirrorPad(4),
+        Upsample(2),
+        Upsample(2, align_corners=True),
+        Upsample(2, "nearest"),
+        ImageNorm(),
+    ):
         assert keras.backend.standardize_dtype(layer(x).dtype) == policy.removeprefix("mixed_")
 
 
@@ -188,7 +265,9 @@ def test_layers_survive_a_keras_file(tmp_path):
     entry = keras.Input((None, None, 2))
     small = keras.layers.MaxPooling2D(2)(MirrorPad(4, 2)(entry))
     maps = [ResizeLike(True)([small, entry]), CropLike(1)([Upsample(4, "nearest")(small), entry])]
-    model = keras.Model(entry, [*maps, BilinearConv2DTranspose(2)(small), pad_conv(small, 2, name="c")])
+    maps += [ResizeLike(half_pixel=False)([small, entry]), ImageNorm(0.1)(entry)]
+    maps += [pad_conv(small, 2, name="c"), pad_depthwise(small, name="d")]
+    model = keras.Model(entry, [*maps, BilinearConv2DTranspose(2)(small)])
     model.save(tmp_path / "m.keras")
     x = image(1, 6, 9, 2)
     again = keras.saving.load_model(tmp_path / "m.keras").predict_on_batch(x)
@@ -208,6 +287,9 @@ def test_unknown_sizes_give_the_numbers_of_known_ones(backend):
         Upsample(2, align_corners=True)(small),
         ResizeLike(True)([small, entry]),
         Upsample(2, "nearest")(entry),
+        ResizeLike(half_pixel=False)([small, entry]),
+        ImageNorm()(entry),
+        pad_depthwise(entry, dilation=2, name="c"),
     ]
     model = keras.Model(entry, maps)
     traced = tf.function(model, input_signature=[tf.TensorSpec((None, None, None, 2))])
