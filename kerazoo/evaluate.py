@@ -1,12 +1,14 @@
 """The verb evaluate: a run against the truth of a data set."""
 
 import itertools
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from kerazoo import backend
 from kerazoo.data.source import Split
 from kerazoo.errors import UserError
+from kerazoo.files import atomic_text
 from kerazoo.report import sample_sheet, score_pictures
 from kerazoo.run import Run
 from kerazoo.settings import to_plain
@@ -19,7 +21,8 @@ SHOWN = 6
 def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bool = False) -> dict[str, Any]:
     """Return the scores of a run on a split of its recipe's data, and write them into the run.
 
-    Writes `evaluation-SPLIT.json`, `evaluation-SPLIT.png` and the task's pictures of its scores.
+    Writes `evaluation-SPLIT.json`, `evaluation-SPLIT.png`, the task's pictures of its scores, and what it has
+    for others' tools, such as `evaluation-SPLIT-coco.json`.
 
     Args:
         run: with the data to evaluate on in its recipe.
@@ -43,10 +46,14 @@ def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bo
         )
     forward = backend.forward(run.deployed)
     tile = tile or run.recipe.tile
-    scores, shown = scored(family, forward, samples, tile=tile, tta=tta, pictures=SHOWN)
+    shown: list[tuple] = []
+    pairs = _pairs(family, forward, samples, tile=tile, tta=tta, shown=shown, pictures=SHOWN)
+    scores, files = family.report(pairs)
     told = {"split": split, "backend": backend.name(), "tile": tile, "tta": tta}
     scores = told | scores | {"data": to_plain(data)}
     run.write_json(f"evaluation-{split}.json", scores)
+    for name, content in files.items():
+        atomic_text(run.folder / f"evaluation-{split}-{name}.json", json.dumps(content))
     sample_sheet(run.folder / f"evaluation-{split}.png", family, shown)
     score_pictures(run.folder, f"evaluation-{split}-", family, scores)
     return scores
@@ -71,16 +78,27 @@ def scored(
         pictures: how many pairs to return.
     """
     shown: list[tuple] = []
+    pairs = _pairs(family, forward, samples, tile=tile, tta=tta, shown=shown, pictures=pictures)
+    return family.evaluate(pairs), shown
 
-    def pairs():
-        read, kept = itertools.tee(samples)
-        results = family.infer_all(forward, (sample.image for sample in read), tile=tile, tta=tta)
-        for sample, result in zip(kept, results, strict=True):
-            if len(shown) < pictures:
-                shown.append((sample, result))
-            yield sample.truth, result
 
-    return family.evaluate(pairs()), shown
+def _pairs(
+    family: Task,
+    forward: Callable,
+    samples: Sequence[Sample],
+    *,
+    tile: int | None,
+    tta: bool,
+    shown: list[tuple],
+    pictures: int,
+) -> Iterator[tuple]:
+    """Yield (truth, result) of every sample; the first few (sample, result) are added to `shown`."""
+    read, kept = itertools.tee(samples)
+    results = family.infer_all(forward, (sample.image for sample in read), tile=tile, tta=tta)
+    for sample, result in zip(kept, results, strict=True):
+        if len(shown) < pictures:
+            shown.append((sample, result))
+        yield sample.truth, result
 
 
 def table(scores: dict[str, Any]) -> str:
@@ -90,10 +108,10 @@ def table(scores: dict[str, Any]) -> str:
     ]
     columns = {name: value for name, value in scores.items() if isinstance(value, dict) and name != "data"}
     keys = next(iter(columns.values()), {})
-    head = [f"{'class':18} " + " ".join(f"{name:>8}" for name in columns)]
-    return "\n".join(
-        single + head + [f"{k:18} " + " ".join(f"{_shown(c[k]):>8}" for c in columns.values()) for k in keys]
-    )
+    rows = [{name: name for name in columns}]
+    rows += [{name: _shown(values[key]) for name, values in columns.items()} for key in keys]
+    lines = [" ".join(f"{text:>{max(len(name), 8)}}" for name, text in row.items()) for row in rows]
+    return "\n".join(single + [f"{key:18} {line}" for key, line in zip(("class", *keys), lines, strict=True)])
 
 
 def _shown(value: Any) -> str:

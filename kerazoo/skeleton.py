@@ -34,6 +34,7 @@ class Skeleton:
         order: limbs in the order that they are put together in; by default that of `limbs`.
         bridges: limbs that never begin a person and only add a point that is missing.
         published: the points that are annotated in their publisher's order, where that is another.
+        normalise: two points whose distance mean errors are divided by: a face's outer eye corners.
     """
 
     points: tuple[str, ...]
@@ -44,15 +45,15 @@ class Skeleton:
     order: tuple[int, ...] = ()
     bridges: tuple[int, ...] = ()
     published: tuple[str, ...] = ()
+    normalise: Pair | None = None
 
     def __post_init__(self) -> None:
         count = len(self.points)
         if len(set(self.points)) != count or not count:
             raise ValueError("points needs names, none of them twice")
-        for field in ("limbs", "flips"):
-            if any(
-                not 0 <= end < count or pair[0] == pair[1] for pair in getattr(self, field) for end in pair
-            ):
+        eyes = () if self.normalise is None else (self.normalise,)
+        for field, pairs in {"limbs": self.limbs, "flips": self.flips, "normalise": eyes}.items():
+            if any(not 0 <= end < count or pair[0] == pair[1] for pair in pairs for end in pair):
                 raise ValueError(f"{field} joins points that do not exist: there are 0 to {count - 1}")
         if len(self.sigmas) not in (1, count) or min(self.sigmas) <= 0:
             raise ValueError(f"sigmas needs one value or {count}, above 0")
@@ -190,13 +191,15 @@ MPII = Skeleton(
 """MPII's sixteen points; it has no sigmas of its own, these are what mmpose measures it with."""
 
 
-def _face(count: int, pairs: Sequence[Pair], contours: Sequence[tuple[int, int, bool]]) -> Skeleton:
+def _face(
+    count: int, pairs: Sequence[Pair], contours: Sequence[tuple[int, int, bool]], eyes: Pair
+) -> Skeleton:
     """Return a skeleton of numbered landmarks; contours are (first, last, whether closed)."""
     limbs: list[Pair] = []
     for first, last, closed in contours:
         limbs += [(point, point + 1) for point in range(first, last)] + [(last, first)] * closed
     names = tuple(f"landmark{number}" for number in range(count))
-    return Skeleton(points=names, limbs=tuple(limbs), flips=tuple(pairs), sigmas=(0.05,))
+    return Skeleton(points=names, limbs=tuple(limbs), flips=tuple(pairs), sigmas=(0.05,), normalise=eyes)
 
 
 def _across(first: int, last: int) -> list[Pair]:
@@ -214,6 +217,7 @@ FACE68 = _face(
         (0, 16, False), (17, 21, False), (22, 26, False), (27, 30, False), (31, 35, False), (36, 41, True),
         (42, 47, True), (48, 59, True), (60, 67, True),
     ],
+    eyes=(36, 45),
 )  # fmt: skip
 """The 68 landmarks of 300W."""
 
@@ -228,6 +232,7 @@ FACE98 = _face(
         (0, 32, False), (33, 41, True), (42, 50, True), (51, 54, False), (55, 59, False), (60, 67, True),
         (68, 75, True), (76, 87, True), (88, 95, True),
     ],
+    eyes=(60, 72),
 )  # fmt: skip
 """The 98 landmarks of WFLW."""
 

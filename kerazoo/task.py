@@ -119,6 +119,26 @@ class Task(ABC):
         outputs = forward(x[None])
         return self.decode({name: value[0] for name, value in outputs.items()}, placement)
 
+    def infer_boxes(
+        self,
+        forward: Callable[[np.ndarray], dict[str, np.ndarray]],
+        image: np.ndarray,
+        boxes: np.ndarray,
+        scores: np.ndarray,
+        *,
+        tta: bool = False,
+    ) -> Any:
+        """Return the result for one photograph in which something else has found where to look.
+
+        Args:
+            forward: the network on a batch, NumPy in and out.
+            image: uint8 `(H, W, 3)`.
+            boxes: float32 `(B, 4)`, left, top, width and height in pixels; there may be none.
+            scores: float32 `(B,)`, 0..1.
+            tta: average over flips.
+        """
+        raise UserError(f"{type(self).__name__} takes no boxes", "leave them out")
+
     def infer_all(
         self,
         forward: Callable[[np.ndarray], dict[str, np.ndarray]],
@@ -133,6 +153,10 @@ class Task(ABC):
     @abstractmethod
     def evaluate(self, pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
         """Return the scores of (truth, result) pairs."""
+
+    def report(self, pairs: Iterable[tuple[Any, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the scores of (truth, result) pairs and, JSON-ready by name, what others' tools read."""
+        return self.evaluate(pairs), {}
 
     @abstractmethod
     def draw(self, image: np.ndarray, result: Any) -> np.ndarray:

@@ -33,6 +33,7 @@ class People:
         image: number of the photograph, by which scores bring people of several windows together.
         origin: x and y, in the photograph, of the window that `points` are in.
         score: of the box that the window was cut around; 1 where people and not a detector drew it.
+        category: what people are called by in the data's own files; COCO's number.
     """
 
     points: np.ndarray
@@ -45,6 +46,7 @@ class People:
     image: int = 0
     origin: tuple[float, float] = (0.0, 0.0)
     score: float = 1.0
+    category: int = 1
     counted: ClassVar[str] = "labelled points"
 
     def moved(self, warp: "Warp") -> "People":
@@ -129,6 +131,12 @@ class Pose(Photographs):
         from kerazoo.tasks.oks import scores
 
         return scores(pairs, self.skeleton)
+
+    def report(self, pairs: Iterable[tuple[People, Poses]]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the scores, and the results for COCO's own tools."""
+        from kerazoo.tasks.oks import report
+
+        return report(pairs, self.skeleton)
 
     def draw(self, image: np.ndarray, result: "Poses | People") -> np.ndarray:
         from kerazoo.tasks.pose_drawing import drawn
