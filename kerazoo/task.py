@@ -206,6 +206,17 @@ class Task(ABC):
         and W, its output a dict of named probabilities in the photograph's own pixels.
         """
 
+    def difference(self, expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> float:
+        """Return by how much an exported artefact's outputs differ from those of the `serving` model.
+
+        The largest difference of any output. A task whose graph decides something, such as which cell is
+        the highest, says itself what rounding may change.
+
+        Args:
+            expected, found: outputs for the same images, of the same names and shapes.
+        """
+        return float(np.max([np.abs(found[name] - value).max() for name, value in expected.items()]))
+
     def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
         """Return this family with the settings that a published checkpoint was made with.
 

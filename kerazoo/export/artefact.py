@@ -33,7 +33,8 @@ def write(run: Run, format: str, output: Path) -> Path:  # noqa: A002
     path = _target(output, run.folder.resolve().name, format)
     with (whole_file if format in SUFFIXES else whole_folder)(path) as partial:
         module.write(model, partial, family.class_names())
-        cases = verified(model, module.forward(partial), allowed, f"the {format} export of {run.folder}")
+        what = f"the {format} export of {run.folder}"
+        cases = verified(family, model, module.forward(partial), allowed, what)
         files = _files(partial, path.name)
     _record(output, path, _described(run, format, model) | {"files": files} | _told(cases, allowed))
     return path
@@ -66,7 +67,7 @@ def _described(run: Run, format: str, model: keras.Model) -> dict[str, Any]:  # 
         "inputs": {name: list(x.shape) for name, x in model.input.items()},
         "outputs": {name: list(x.shape) for name, x in model.output.items()},
         "dtype": "float32",
-        "values": "images 0..255; the graph normalises them and resizes nothing; null stands for any size",
+        "values": "images 0..255, which the graph normalises; null stands for any size",
         "versions": {"kerazoo": kerazoo.__version__} | {name: backend.version(name) for name in used},
         "made": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
     }

@@ -30,10 +30,13 @@ def tolerance(task: Task, network: keras.Model) -> float:
     return max(TOLERANCE, 16 * float(np.finfo("float32").eps) * peak)
 
 
-def verified(model: keras.Model, forward: Forward, allowed: float, what: str) -> list[dict[str, Any]]:
-    """Return, for each of `CASES`, the largest absolute difference of any output.
+def verified(
+    task: Task, model: keras.Model, forward: Forward, allowed: float, what: str
+) -> list[dict[str, Any]]:
+    """Return, for each of `CASES`, the difference of the outputs.
 
     Args:
+        task: says how they differ.
         model: `{"image": float32 (N, H, W, C)}` -> `{name: float32}`, the truth.
         forward: the artefact.
         allowed: the largest difference that is none.
@@ -49,7 +52,8 @@ def verified(model: keras.Model, forward: Forward, allowed: float, what: str) ->
         expected = {
             k: keras.ops.convert_to_numpy(v) for k, v in model({"image": images}, training=False).items()
         }
-        difference = _largest_difference(expected, forward(images))
+        found = forward(images)
+        difference = task.difference(expected, found) if _alike(expected, found) else float("inf")
         if not difference <= allowed:
             size = " x ".join(map(str, case))
             raise UserError(
@@ -68,9 +72,7 @@ def pictures(batch: int, height: int, width: int, channels: int) -> np.ndarray:
     return np.clip(smooth + random.normal(0, 20, smooth.shape), 0, 255).round().astype("float32")
 
 
-def _largest_difference(expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> float:
-    """Return infinity where names or shapes differ: NumPy would broadcast some of them."""
-    shapes = [{name: value.shape for name, value in outputs.items()} for outputs in (expected, found)]
-    if shapes[0] != shapes[1]:
-        return float("inf")
-    return float(np.max([np.abs(found[name] - value).max() for name, value in expected.items()]))
+def _alike(expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> bool:
+    """Whether names and shapes are the same: NumPy would broadcast some that are not."""
+    expected_shapes, shapes = ({name: value.shape for name, value in o.items()} for o in (expected, found))
+    return expected_shapes == shapes

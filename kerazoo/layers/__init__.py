@@ -21,6 +21,7 @@ from kerazoo.layers.blocks import (
 from kerazoo.layers.image_norm import ImageNorm
 from kerazoo.layers.resizing import Bilinear, BilinearConv2DTranspose, ResizeLike, Upsample, bilinear_kernel
 from kerazoo.layers.sizes import CropLike, MirrorPad
+from kerazoo.layers.top_down import Framing, KeyPoints
 
 __all__ = [
     "BATCH_NORM_EPSILON",
@@ -28,8 +29,10 @@ __all__ = [
     "Bilinear",
     "BilinearConv2DTranspose",
     "CropLike",
+    "Framing",
     "HeNormal",
     "ImageNorm",
+    "KeyPoints",
     "Materialised",
     "MirrorPad",
     "Normal",

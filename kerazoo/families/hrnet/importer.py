@@ -10,8 +10,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from kerazoo.checkpoints import Table, batch_norm, conv, dense, recognise, translate, without_prefix
+from kerazoo.errors import UserError
 from kerazoo.families.hrnet.configuration import Body
 from kerazoo.settings import fields
+from kerazoo.skeleton import KNOWN as SKELETONS
+from kerazoo.skeleton import Skeleton
 from kerazoo.tasks.photographs import IMAGENET
 from kerazoo.weights import Arrays
 
@@ -126,20 +129,46 @@ def convert(arrays: Arrays) -> Arrays:
         UserError: keys that are missing or unexpected.
     """
     arrays = _renamed(without_prefix(arrays))
-    return translate(arrays, _body(arrays) | _head(arrays))
+    branches = 1 if "final_layer.weight" in arrays else 4
+    return translate(arrays, _body(arrays, branches) | _head(arrays))
 
 
-def convert_body(arrays: Arrays) -> Arrays:
-    """Return `{variable path: array}` of the body alone, for `hrnet_features`.
+def convert_body(arrays: Arrays, branches: int = 4) -> Arrays:
+    """Return `{variable path: array}` of the body alone, for `hrnet_features` or below another head.
 
     Args:
         arrays: the state dict of any layout but "pose", whose last module leaves three branches out.
+        branches: that the last module is to fuse to; only the highest is what the heat-map head needs.
 
     Raises:
         UserError: keys that are missing.
     """
-    table = _body(arrays := _renamed(without_prefix(arrays)))
+    table = _body(arrays := _renamed(without_prefix(arrays)), branches)
     return translate({key: arrays[key] for key, _ in table.values() if key in arrays}, table)
+
+
+def is_classifier(arrays: Arrays) -> bool:
+    """Whether a checkpoint is a classifier's."""
+    return any(re.fullmatch(KNOWN["classification"].mark, key) for key in without_prefix(arrays))
+
+
+def skeleton_of(count: int, own: Skeleton) -> Skeleton:
+    """Return the skeleton of a checkpoint: the family's where it fits, or else a known one.
+
+    Args:
+        count: of the points that the checkpoint knows.
+        own: of the family.
+
+    Raises:
+        UserError: neither has so many points.
+    """
+    for skeleton in (own, *SKELETONS.values()):
+        if len(skeleton.points) == count and not skeleton.between:
+            return skeleton
+    raise UserError(
+        f"the checkpoint has {count} points, the skeleton {len(own.points)}",
+        "write a recipe whose family has the skeleton of the checkpoint",
+    )
 
 
 def _renamed(arrays: Arrays) -> Arrays:
@@ -155,7 +184,7 @@ def _renamed(arrays: Arrays) -> Arrays:
     return renamed
 
 
-def _body(arrays: Arrays) -> Table:
+def _body(arrays: Arrays, branches: int) -> Table:
     table = _pair("conv1", "bn1", "stem_conv1") | _pair("conv2", "bn2", "stem_conv2")
     for unit in range(_count(arrays, "layer1")):
         table |= _unit(arrays, f"layer1.{unit}", f"stage1_unit{unit}", 3)
@@ -165,8 +194,8 @@ def _body(arrays: Arrays) -> Table:
         table |= _pair(f"{theirs}.0", f"{theirs}.1", ours)
         modules = _count(arrays, f"stage{stage}")
         for module in range(modules):
-            only_first = "final_layer.weight" in arrays and (stage, module) == (4, modules - 1)
-            table |= _module(arrays, stage, module, targets=1 if only_first else stage)
+            last = (stage, module) == (4, modules - 1)
+            table |= _module(arrays, stage, module, targets=branches if last else stage)
     return table
 
 

@@ -1,0 +1,199 @@
+"""HRNet for the key points of one person at a time."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from kerazoo.errors import UserError
+from kerazoo.families.hrnet.configuration import Body
+from kerazoo.placement import Frame
+from kerazoo.settings import fields, replace, settings
+from kerazoo.tasks.photographs import IMAGENET
+from kerazoo.tasks.pose import People, Pose, Poses
+
+if TYPE_CHECKING:
+    import keras
+
+MULTIPLE = 32
+"""Sides of the network's input divide by it: the lowest resolution's stride."""
+
+Side = Annotated[int, Field(ge=MULTIPLE, multiple_of=MULTIPLE)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+@settings
+class HRNetPose(Pose):
+    """HRNet V1: a heat map for every point of the one person in a box.
+
+    A whole photograph is taken for such a box; boxes in a photograph are `infer_boxes`' and
+    those that a source cuts out (`kerazoo.data.keypoints.Windows`).
+
+    Attributes:
+        body: depth and width.
+        fuse: how branches are brought to one size; a property of published weights.
+        size: height and width of the network's input; a box is put into it in proportion.
+        sigma: of the targets' Gaussians, in cells of 4 input pixels (published: 2, and 3 at 384 x 288).
+        target: "exact", with the centre where the point is, or "rounded" to the nearest cell, as published.
+        cells: what input pixel cell g stands for: its middle, "centre", or 4 g, "corner", as published.
+        decode_by: "dark", the top of the Gaussian, or "quarter", a quarter of a cell to a side, as published.
+        margin: by how much what the network sees is larger than what just holds the box.
+    """
+
+    mean: tuple[float, ...] = (123.675, 116.28, 103.53)
+    deviation: tuple[float, ...] = (58.395, 57.12, 57.375)
+    body: Body = Body()
+    fuse: Literal["nearest", "bilinear"] = "nearest"
+    size: tuple[Side, Side] = (256, 192)
+    sigma: Positive = 2.0
+    target: Literal["exact", "rounded"] = "exact"
+    cells: Literal["centre", "corner"] = "centre"
+    decode_by: Literal["dark", "quarter"] = "dark"
+    margin: Positive = 1.25
+
+    published: ClassVar[dict[str, str]] = {"target": "rounded", "cells": "corner", "decode_by": "quarter"}
+    """How the heat maps of published weights were drawn and are read."""
+    layouts: ClassVar[tuple[str, ...]] = ("pose",)
+    branches: ClassVar[int] = 1
+    """What the body's last module fuses to."""
+
+    def build(self) -> "keras.Model":
+        from kerazoo.families.hrnet.model import hrnet
+
+        return hrnet(
+            head="heatmap",
+            fuse=self.fuse,
+            classes=len(self.skeleton.points),
+            channels=self.channels,
+            **fields(self.body),
+        )
+
+    def meaning(self) -> dict[str, Any]:
+        part_of_weights = ("body", "fuse", "channels", "mean", "deviation", "order")
+        return {name: getattr(self, name) for name in part_of_weights}
+
+    @property
+    def first(self) -> float:
+        """The input pixel, along both axes, that cell 0 stands for."""
+        return 1.5 if self.cells == "centre" else 0.0
+
+    # --- from the photograph to the network ---------------------------------------------
+
+    def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Frame]:
+        from kerazoo.families.hrnet.framing import around_image
+
+        height, width = image.shape[:2]
+        if whole:
+            frame = around_image(height, width, self.size)
+            return self.framed(image, frame), frame
+        if height % MULTIPLE or width % MULTIPLE:
+            raise UserError(
+                f"training windows of {height} x {width} pixels do not divide by {MULTIPLE}",
+                f"set augmentation.crop to family.size, {list(self.size)}",
+            )
+        return self.normalised(image), Frame(0, 0, width, height, width, height)
+
+    def framed(self, image: np.ndarray, frame: Frame) -> np.ndarray:
+        """Return the network's input for a part of a photograph, grey beyond it."""
+        from kerazoo.families.hrnet.framing import seen
+
+        return self.normalised(seen(image, frame))
+
+    def encode(self, truth: People, placement: Frame) -> dict[str, np.ndarray]:
+        from kerazoo.families.hrnet.codec import targets
+
+        rounded = self.target == "rounded"
+        return targets(truth, placement, sigma=self.sigma, first=self.first, rounded=rounded)
+
+    # --- from the network to the result -------------------------------------------------
+
+    def objective(self, network: "keras.Model") -> "keras.Model":
+        from kerazoo.families.hrnet.pose_objective import JointObjective
+
+        return JointObjective(network)
+
+    def decode(self, outputs: dict[str, np.ndarray], placement: Frame) -> Poses:
+        from kerazoo.families.hrnet.codec import STRIDE, peaks, person_score
+
+        points = peaks(outputs["heatmaps"], self.sigma if self.decode_by == "dark" else None)
+        points[:, :2] = placement.outside(points[:, :2] * STRIDE + self.first)
+        return Poses(points[None], np.array([person_score(points[:, 2])], "float32"))
+
+    def infer(
+        self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
+    ) -> Poses:
+        return next(self.infer_all(forward, [image], tile=tile, tta=tta))
+
+    def infer_all(
+        self, forward: Callable, images: Iterable[np.ndarray], *, tile: int | None = None, tta: bool = False
+    ) -> Iterator[Poses]:
+        """Return the person in each photograph in turn; `tta` averages with the mirror image's heat maps."""
+        from kerazoo.families.hrnet.top_down import people
+
+        if tile:
+            raise UserError("key points know no tiles", "leave the tile out")
+        return people(self, forward, (self.prepare(image) for image in images), tta)
+
+    def infer_boxes(
+        self,
+        forward: Callable,
+        image: np.ndarray,
+        boxes: np.ndarray,
+        scores: np.ndarray,
+        *,
+        tta: bool = False,
+    ) -> Poses:
+        """Return a person per box, the best first; a score is the person's own times that of the box."""
+        from kerazoo.families.hrnet.top_down import in_boxes
+
+        return in_boxes(self, forward, image, boxes, scores, tta)
+
+    def serving(self, network: "keras.Model") -> "keras.Model":
+        from kerazoo.families.hrnet.pose_objective import serving_model
+
+        return serving_model(self, network)
+
+    def difference(self, expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> float:
+        """Return the largest difference of heights, or the middle one of places as a share of the image.
+
+        Rounding decides which of two nearly equal cells is the highest, so one place alone says nothing.
+        """
+        points, others = expected["keypoints"], found["keypoints"]
+        apart = np.abs(others - points)
+        share = np.median(apart[..., :2]) / max(np.abs(points[..., :2]).max(), 1)
+        maps = np.abs(found["heatmaps"] - expected["heatmaps"])
+        return float(np.max([share, apart[..., 2].max(), maps.max()]))
+
+    # --- published weights ----------------------------------------------------------------
+
+    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
+        from kerazoo.families.hrnet.importer import family_settings, skeleton_of
+
+        found = family_settings(self.layouts, arrays, layout) | self.published
+        skeleton = skeleton_of(found.pop("classes"), self.skeleton)
+        return replace(self, found | {"skeleton": skeleton}, "family")
+
+    def start(self, arrays: dict[str, np.ndarray]) -> tuple[Self, dict[str, np.ndarray]]:
+        """Return what a training starts from: such a network, or the body of an ImageNet classifier.
+
+        The body then computes as this family says: published trainings of faces start
+        from a classifier too, although it fuses its branches otherwise.
+        """
+        from kerazoo.families.hrnet.importer import (
+            CLASSIFICATION,
+            convert_body,
+            family_settings,
+            is_classifier,
+        )
+
+        if not is_classifier(arrays):
+            return super().start(arrays)
+        found = family_settings(CLASSIFICATION, arrays)
+        kept = {name: found[name] for name in ("body", "channels", *IMAGENET)}
+        return replace(self, kept, "family"), convert_body(arrays, self.branches)
+
+    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        from kerazoo.families.hrnet.importer import convert
+
+        return convert(arrays)
