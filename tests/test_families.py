@@ -12,10 +12,8 @@ from kerazoo.data.augment import Augmentation
 from kerazoo.data.loader import Feed, stream
 from kerazoo.optimizer import Optimizer, Schedule, learning_rate
 from kerazoo.run import load_weights, save_weights
-from tests.samples import answer, outputs, samples, shape
+from tests.samples import agree, answer, outputs, samples, shape, window
 from tests.tiny import DEEP, TINY
-
-SIDE = 52  # what the valid U-Net of three levels labels: 4 k, with context 18 admissible
 
 
 @pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow if name in DEEP else ()) for name in TINY])
@@ -24,7 +22,7 @@ def family(request):
 
 
 def batches(family, batch=4, seed=0):
-    return stream(samples(family), family, Augmentation(crop=(SIDE, SIDE)), batch=batch, seed=seed)
+    return stream(samples(family), family, Augmentation(crop=window(family)), batch=batch, seed=seed)
 
 
 def compiled(family, rate=3e-3):
@@ -32,6 +30,7 @@ def compiled(family, rate=3e-3):
     model = family.objective(network)
     rates = learning_rate(rate, Schedule(kind="constant"), updates=100, warmup=0)
     model.compile(optimizer=Optimizer().build(rates, mixed=False), jit_compile=backends.jit_training())
+    model.optimizer.build(model.trainable_variables)  # inside the step TensorFlow takes minutes for HRNet's
     return network, model
 
 
@@ -45,7 +44,7 @@ def test_outputs_are_named_logits_of_the_labelled_window(family):
     (x, y) = batches(family)[0]
     for name, logits in family.build().predict_on_batch(x).items():
         assert isinstance(name, str)
-        assert logits.shape == shape(family, y)
+        assert logits.shape == shape(family, y, name)
         assert logits.dtype == "float32"
         several = logits.shape[-1] > 1
         shares = (0 <= logits).all() and (not several or np.allclose(logits.sum(-1), 1, atol=1e-4))
@@ -63,8 +62,8 @@ def test_photographs_of_any_size_are_answered(family):
     results = [family.infer(forward, sample.image) for sample in asked]
     together = family.infer_all(forward, (sample.image for sample in asked))
     for sample, result, again in zip(asked, results, together, strict=True):
-        assert answer(result).shape == answer(sample.truth).shape
-        np.testing.assert_array_equal(answer(again), answer(result))
+        assert answer(result).shape[-2:] == answer(sample.truth).shape[-2:]  # but any number of people
+        assert agree(again, result)
         assert family.draw(sample.image, result).dtype == np.uint8
         assert json.loads(json.dumps(family.describe(result)))
 
@@ -108,7 +107,7 @@ def test_decode_of_encoded_truth_is_the_truth(family):
         image, truth = sample.image, sample.truth
         _, placement = family.prepare(image)
         result = family.decode(outputs(family, family.encode(truth, placement)), placement)
-        np.testing.assert_array_equal(answer(result), answer(truth))
+        assert agree(result, truth)
         scores = family.evaluate([(truth, result)])
         assert 1.0 in scores.values()
 
