@@ -20,7 +20,7 @@ def command(
 ) -> None:
     """Read CHECKPOINT into the network of RECIPE, strictly: every key must fit.
 
-    CHECKPOINT is a .safetensors, .pth, .npz or .h5: a path, hf://owner/repo/file, or
+    CHECKPOINT is a .safetensors, .pth, .npz, .h5 or frozen graph .pb: a path, hf://owner/repo/file, or
     https://... with #sha256=... at its end. 'kerazoo checkpoints' lists known ones.
     """
     from kerazoo.convert import convert, read_names
