@@ -78,13 +78,14 @@ class Warp:
         return moved
 
     def boxes(self, boxes: np.ndarray) -> np.ndarray:
-        """Return the upright boxes around boxes of the input: float32 `(N, 4)`, left, top, width, height."""
-        left, top, width, height = (boxes[:, None, axis] for axis in range(4))
-        x, y = left + width * (0, 1, 0, 1), top + height * (0, 0, 1, 1)
-        corners = self.points(np.stack([x, y], axis=-1))
-        least = corners.min(axis=1) if len(boxes) else np.zeros((0, 2), "float32")
-        most = corners.max(axis=1) if len(boxes) else least
-        return np.concatenate([least, most - least], axis=1).astype("float32")
+        """Return the upright boxes around boxes of the input: float32 `(N, 4)`, left, top, width, height.
+
+        Sides of boxes lie between pixels: (0, 0, w, h) is the box around an image of width w and height h.
+        """
+        corners = boxes[:, None, :2] + boxes[:, None, 2:] * ((0, 0), (1, 0), (0, 1), (1, 1))
+        corners = self.points(corners - 0.5) + 0.5
+        least = corners.min(axis=1)
+        return np.concatenate([least, corners.max(axis=1) - least], axis=1).astype("float32")
 
     def _outside(self, array: np.ndarray) -> np.ndarray:
         x, y = self._sources
@@ -94,6 +95,8 @@ class Warp:
     def _displaced(self, points: np.ndarray) -> np.ndarray:
         """Return the displacement at points of the output; beyond it that of its border."""
         assert self.displacement is not None
+        if not points.size:
+            return points  # OpenCV takes none
         x, y = (points[..., axis].reshape(1, -1).astype("float32") for axis in (0, 1))
         fields = [
             cv2.remap(f, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for f in self.displacement

@@ -24,7 +24,7 @@ class People:
     Attributes:
         points: float32 `(P, K, 2)`, x and y in pixels, pixel centres at whole numbers.
         visible: uint8 `(P, K)`: 0 not labelled, 1 labelled but hidden, 2 seen.
-        boxes: float32 `(P, 4)`: left, top, width, height.
+        boxes: float32 `(P, 4)`: left, top, width, height; (0, 0, W, H) is the whole photograph.
         areas: float32 `(P,)`, square pixels that each person covers; similarity is measured by it.
         skeleton: what the points are.
         silent: uint8 `(H, W)`, 1 where nothing is known and nothing may be learned (crowds, people

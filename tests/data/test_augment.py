@@ -6,7 +6,9 @@ import pytest
 
 from kerazoo.data.augment import Augmentation, augment, draw_warp
 from kerazoo.data.light import colour_matrix, curve, relit
+from kerazoo.skeleton import COCO17
 from kerazoo.task import Sample
+from kerazoo.tasks.pose import People
 from kerazoo.tasks.segmentation import Mask
 
 EVERYTHING = Augmentation(
@@ -183,6 +185,63 @@ def test_elastic_displacements_have_their_standard_deviation():
     assert abs(nodes.mean()) < 0.3
 
 
+def standing(boxes, size=(100, 120)):
+    """People of whom only their boxes matter, in a picture that is white in the first one's."""
+    boxes = np.array(boxes, "float32").reshape(-1, 4)
+    image = np.zeros((*size, 3), "uint8")
+    for left, top, width, height in boxes[:1].astype(int):
+        image[top : top + height, left : left + width] = 255
+    points = np.zeros((len(boxes), 17, 2), "float32")
+    visible = np.full((len(boxes), 17), 2, "uint8")
+    return Sample(image, People(points, visible, boxes, boxes[:, 2], COCO17), "standing")
+
+
+@pytest.mark.parametrize("box", [(40, 20, 10, 50), (70, 80, 45, 15)])
+@pytest.mark.parametrize("turns", [False, True])
+def test_focus_brings_a_box_to_the_middle_and_to_its_share(box, turns):
+    settings = Augmentation(crop=(64, 48), focus=0.5, beyond=128, quarter_turns=turns)
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        moved = augment(standing([box]), settings, rng)
+        ((left, top, width, height),) = moved.truth.boxes
+        assert (left + width / 2, top + height / 2) == pytest.approx((24, 32), abs=1e-3)
+        assert max(width / 48, height / 64) == pytest.approx(0.5, abs=1e-3)
+        y, x = np.nonzero(moved.image[..., 0] > 191)
+        edges = x.min(), y.min(), x.max() + 1, y.max() + 1
+        np.testing.assert_allclose(edges, (left, top, left + width, top + height), atol=1.5)
+
+
+def test_focus_draws_one_box_and_zoom_and_shift_come_on_top():
+    rng, boxes = np.random.default_rng(0), [(10, 20, 10, 40), (80, 20, 10, 40)]
+    settings = Augmentation(crop=(64, 64), focus=0.5, scale=(0.5, 2.0), shift=6)
+    warps = [augment(standing(boxes), settings, rng).truth.boxes for _ in range(300)]
+    middles = np.array([np.abs(each[:, :2] + each[:, 2:] / 2 - 32).max(axis=1) for each in warps])
+    assert middles.min(axis=1).max() <= 6 + 1e-3  # one of the two is where it belongs, up to the shift
+    assert middles.min(axis=1).max() > 5
+    assert 100 < (middles.argmin(axis=1) == 0).sum() < 200
+    heights = np.array([each[0, 3] for each in warps])
+    assert 16 <= heights.min() < 17
+    assert 62 < heights.max() <= 64
+
+
+def test_where_nobody_is_focus_cuts_anywhere():
+    settings = Augmentation(crop=(30, 40), focus=0.6, flip=True)
+    moved = augment(standing([]), settings, np.random.default_rng(0))
+    assert moved.image.shape == (30, 40, 3)
+    assert not moved.truth.boxes.size
+    plain = augment(numbered(), settings, np.random.default_rng(0))  # a mask has no boxes
+    assert set(np.unique(np.diff(plain.image[0, :, 0].astype(int)))) <= {1, -1}
+
+
+def test_beyond_the_image_is_the_grey_that_was_asked_for():
+    settings = Augmentation(crop=(50, 70), beyond=77)
+    moved = augment(numbered(20, 30), settings, np.random.default_rng(0))
+    inside = moved.image[..., 2] == moved.image[..., 0] + moved.image[..., 1]
+    assert inside.sum() == 600
+    assert (moved.image[~inside] == 77).all()
+    assert not moved.truth.labels[~inside].any()
+
+
 def test_light_changes_are_what_they_say():
     np.testing.assert_array_equal(curve(0, 0, 0), np.arange(256))
     np.testing.assert_array_equal(curve(0.2, 0, 0)[:204], np.arange(256)[:204] + 51)
@@ -223,6 +282,9 @@ def test_light_leaves_the_truth_alone_and_wrong_strengths_are_refused():
         {"area": (0.5, 0.2), "crop": (8, 8)},
         {"aspect": (2, 1), "crop": (8, 8)},
         {"area": (0.1, 0.5), "scale": (0.5, 1), "crop": (8, 8)},
+        {"focus": 0.5},
+        {"focus": 0.5, "area": (0.1, 0.5), "crop": (8, 8)},
+        {"beyond": 256},
     ):
         with pytest.raises(pydantic.ValidationError):
             Augmentation(**wrong)

@@ -1,10 +1,14 @@
 """Geometry: exact where it can be, the same grid for image and truth, smooth where it bends."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
 
 from kerazoo.data.warp import Warp, about, elastic, linear, quarter_turn, shifted
+from kerazoo.skeleton import COCO17, COCO18, MPII
+from kerazoo.tasks.pose import People
 from kerazoo.tasks.segmentation import Mask
 
 RNG = np.random.default_rng(0)
@@ -128,3 +132,150 @@ def test_images_beyond_opencvs_limit_are_warped():
     wide = np.tile(np.arange(40_000) % 251, (8, 1)).astype("uint8")
     window = Warp(shifted(39_000.0, 2.0), (4, 100))
     np.testing.assert_array_equal(window.labels(wide), wide[2:6, 39_000:39_100])
+
+
+def test_what_lies_beyond_is_grey_and_of_no_class():
+    moved = Warp(shifted(-3, -2), (12, 15), beyond=90)
+    border = ((2, 3), (3, 2))
+    np.testing.assert_array_equal(moved.image(IMAGE), np.pad(IMAGE, (*border, (0, 0)), constant_values=90))
+    np.testing.assert_array_equal(moved.labels(WEIGHTS), np.pad(WEIGHTS, border))
+    shrunk = Warp(about(linear(2, 0, 0, 2), (8, 8), CENTRE), (8, 8), beyond=90).image(IMAGE)
+    assert (shrunk[[0, 0, -1, -1], [0, -1, 0, -1]] == 90).all()
+    assert (shrunk[4, 4] != 90).any()
+
+
+def blob(point, size, width):
+    """A soft dot around a point."""
+    y, x = np.mgrid[: size[0], : size[1]]
+    dot = np.exp(-((x - point[0]) ** 2 + (y - point[1]) ** 2) / (2 * width**2))
+    return np.dstack([np.rint(255 * dot)] * 3).astype("uint8")
+
+
+def centroid(image):
+    y, x = np.mgrid[: image.shape[0], : image.shape[1]]
+    weight = image[..., 0].astype("float64")
+    return np.array([(weight * x).sum(), (weight * y).sum()]) / weight.sum()
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("zoom", [0.6, 1.0, 1.8])
+def test_points_move_with_the_pixels(seed, zoom):
+    rng = np.random.default_rng(seed)
+    warp = dataclasses.replace(random_warp(rng, (100, 90), (59.5, 44.5), zoom), beyond=0)
+    places = rng.uniform((45, 30), (75, 60), (8, 2)).astype("float32")
+    moved = warp.points(places)
+    assert moved.dtype == np.float32
+    whole = ((moved > 8) & (moved < np.array([90, 100]) - 9)).all(axis=1)
+    assert whole.sum() > 2
+    for place, expected in zip(places[whole], moved[whole], strict=True):
+        assert np.abs(centroid(warp.image(blob(place, (90, 120), 1.5 * zoom))) - expected).max() < 0.5
+
+
+def test_points_of_a_bent_image_are_found_to_a_hundredth_of_a_pixel():
+    rng = np.random.default_rng(3)
+    warp = random_warp(rng, (120, 160), (80, 60), 0.8)
+    where = rng.uniform(5, 110, (50, 2)).astype("float32")  # in the output, whence they came is known
+    x, y = (where[:, axis].reshape(1, -1) for axis in (0, 1))
+    bent = where + np.stack([cv2.remap(f, x, y, cv2.INTER_LINEAR)[0] for f in warp.displacement], axis=-1)
+    came = bent @ warp.matrix[:2, :2].T + warp.matrix[:2, 2]
+    np.testing.assert_allclose(warp.points(came), where, atol=0.01)
+
+
+EXACT = {
+    "as it is": np.eye(3),
+    "flip": about(linear(-1, 0, 0, 1), (40, 40), (19.5, 19.5)),
+    "upside down": about(linear(1, 0, 0, -1), (40, 40), (19.5, 19.5)),
+    "turn": about(quarter_turn(1), (40, 40), (19.5, 19.5)),
+    "move": shifted(-4, 3),
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_boxes_move_with_what_they_are_around(name):
+    warp = Warp(EXACT[name], (40, 40), beyond=0)
+    mask = np.zeros((40, 40), "uint8")
+    mask[10:17, 20:32] = 1  # a box from 20 to 32 and from 10 to 17
+    expected = cv2.boundingRect(warp.labels(mask))
+    np.testing.assert_allclose(warp.boxes(np.array([[20, 10, 12, 7]], "float32")), [expected], atol=1e-4)
+
+
+def test_a_box_around_what_is_turned_holds_it():
+    turned = Warp(about(linear(0.8, -0.6, 0.6, 0.8), (40, 40), (19.5, 19.5)), (40, 40), beyond=0)
+    mask = np.zeros((40, 40), "uint8")
+    mask[14:21, 15:27] = 1
+    ((left, top, width, height),) = turned.boxes(np.array([[15, 14, 12, 7]], "float32"))
+    assert width == pytest.approx(0.8 * 12 + 0.6 * 7, abs=1e-4)
+    assert height == pytest.approx(0.6 * 12 + 0.8 * 7, abs=1e-4)
+    y, x = np.nonzero(turned.labels(mask))
+    assert left - 1 < x.min() < left + 1
+    assert top - 1 < y.min() < top + 1
+    assert left + width - 2 < x.max() < left + width
+
+
+def test_nobody_and_nothing_can_be_moved():
+    field = elastic(RNG.normal(0, 2, (3, 3, 2)), (20, 20))
+    for warp in (Warp(np.eye(3), (20, 20)), Warp(np.eye(3), (20, 20), field)):
+        assert warp.points(np.zeros((0, 17, 2), "float32")).shape == (0, 17, 2)
+        assert warp.boxes(np.zeros((0, 4), "float32")).shape == (0, 4)
+
+
+def somebody(skeleton=COCO17, count=2, size=(60, 80)):
+    """People whose every point is somewhere in the photograph, part of which is silent."""
+    rng = np.random.default_rng(1)
+    points = rng.uniform(0, 1, (count, len(skeleton.points), 2)) * (size[1] - 1, size[0] - 1)
+    visible = rng.integers(0, 3, points.shape[:2]).astype("uint8")
+    boxes = rng.uniform(5, 30, (count, 4)).astype("float32")
+    silent = np.zeros(size, "uint8")
+    silent[10:20, 30:60] = 1
+    areas = np.full(count, 500.0, "float32")
+    return People(points.astype("float32"), visible, boxes, areas, skeleton, silent, boxes[:1] + 3)
+
+
+@pytest.mark.parametrize("skeleton", [COCO17, COCO18, MPII])
+def test_in_a_mirror_left_and_right_change_places(skeleton):
+    people = somebody(skeleton)
+    mirrored = people.moved(Warp(about(linear(-1, 0, 0, 1), (60, 80), (39.5, 29.5)), (60, 80)))
+    for index, name in enumerate(skeleton.points):
+        other = name.replace("left", "LEFT").replace("right", "left").replace("LEFT", "right")
+        partner = skeleton.points.index(other)
+        reflected = (79, 0) + people.points[:, partner] * (-1, 1)
+        np.testing.assert_allclose(mirrored.points[:, index], reflected, atol=1e-4)
+        np.testing.assert_array_equal(mirrored.visible[:, index], people.visible[:, partner])
+    np.testing.assert_array_equal(mirrored.silent, people.silent[:, ::-1])
+    np.testing.assert_array_equal(mirrored.areas, people.areas)
+
+
+@pytest.mark.parametrize("mirror", [linear(-1, 0, 0, 1), linear(1, 0, 0, -1)])
+def test_a_mirrored_mirror_image_is_the_same(mirror):
+    people, warp = somebody(), Warp(about(mirror, (60, 80), (39.5, 29.5)), (60, 80))
+    again = people.moved(warp).moved(warp)
+    for name in ("points", "boxes", "areas", "crowds"):
+        np.testing.assert_allclose(getattr(again, name), getattr(people, name), atol=1e-4)
+    np.testing.assert_array_equal(again.visible, people.visible)
+    np.testing.assert_array_equal(again.silent, people.silent)
+    assert again.points.dtype == again.boxes.dtype == again.areas.dtype == np.float32
+    assert again.visible.dtype == np.uint8
+
+
+def test_a_turn_swaps_no_names():
+    people = somebody()
+    turned = people.moved(Warp(about(quarter_turn(2), (60, 80), (39.5, 29.5)), (60, 80)))
+    np.testing.assert_allclose(turned.points, (79, 59) - people.points, atol=1e-4)
+    np.testing.assert_array_equal(turned.visible, people.visible)
+
+
+def test_points_beyond_the_window_are_not_labelled_any_more():
+    people = somebody(count=1)
+    people.points[0, :5] = [(9.4, 20), (9.6, 20), (39.4, 20), (39.6, 20), (20, 4.4)]
+    people.visible[:] = 2
+    moved = people.moved(Warp(shifted(10, 5), (30, 30)))
+    assert moved.visible[0, :5].tolist() == [0, 2, 2, 0, 0]
+    assert moved.silent.shape == (30, 30)
+    np.testing.assert_array_equal(moved.silent, people.silent[5:35, 10:40])
+
+
+def test_areas_grow_with_the_square_of_the_scale():
+    people = somebody()
+    larger = people.moved(Warp(about(linear(0.5, 0, 0, 0.5), (120, 160), (39.5, 29.5)), (120, 160)))
+    np.testing.assert_allclose(larger.areas, people.areas * 4)
+    np.testing.assert_allclose(larger.boxes, people.boxes * 2, atol=1e-4)
