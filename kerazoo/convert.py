@@ -31,7 +31,8 @@ def convert(
         recipe: its family must be what the checkpoint holds; sizes, layout and preprocessing
             are taken from the checkpoint.
         checkpoint: a path, `hf://owner/repo/file` or `https://...#sha256=...` (see `kerazoo.fetch`)
-            of a `.safetensors`, `.pth` (read without unpickling), `.npz` or `.h5`.
+            of a `.safetensors`, `.pth` (read without unpickling), `.npz`, `.h5` or a frozen
+            TensorFlow graph `.pb`.
         folder: the run folder to make.
         layout: what the keys are; None recognises it.
         names: of the classes, in label order; otherwise the recipe's, where there are as many.
@@ -90,7 +91,7 @@ def run_or_weights(name: str, weights: str | None = None) -> Run:
     if weights is None and (run_folder(name) is not None or not is_recipe):
         return find_run(name)
     recipe = load_recipe(name) if is_recipe else find_run(name).recipe
-    reference = weights or recipe.weights
+    reference = weights or recipe.weights or recipe.published
     if reference is None:
         raise UserError(
             f"the recipe {name} has no run under runs/ and no published weights",

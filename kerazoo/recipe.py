@@ -41,6 +41,7 @@ class Recipe:
         monitor: the score that decides which weights are kept; larger is better.
         weights: published weights to start from, and to predict with before there is a run: a path,
             `hf://owner/repo/file` or `https://...#sha256=...` (see `kerazoo.fetch`).
+        published: other weights to predict with before there is a run; no training starts from them.
     """
 
     family: Task
@@ -58,6 +59,7 @@ class Recipe:
     tile: Count | None = None
     monitor: str = "mean_iou"
     weights: str | None = None
+    published: str | None = None
 
 
 def folder() -> Path:

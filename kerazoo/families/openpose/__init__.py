@@ -1,0 +1,168 @@
+"""Part affinity fields (Cao et al. 2017, arXiv:1611.08050): key points and limbs of all people at once."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from kerazoo.errors import UserError
+from kerazoo.families.openpose.parser import Parser
+from kerazoo.placement import Frame
+from kerazoo.settings import replace, settings
+from kerazoo.skeleton import COCO18, Skeleton
+from kerazoo.tasks.pose import People, Pose, Poses
+
+if TYPE_CHECKING:
+    import keras
+
+STRIDE = 8
+"""Input pixels per cell of the maps, of all three trunks."""
+
+Factor = Annotated[float, Field(gt=0)]
+
+
+@settings
+class OpenPose(Pose):
+    """A heat map for every point and a field of unit vectors for every limb, refined from stage to stage.
+
+    Attributes:
+        trunk: "vgg19" as in the paper, "mobilenet" (Osokin 2018), or "mobilenet_v2", the small network of
+            tf-pose-estimation, which normalises by the statistics of the photographs it sees.
+        stages: predictions one after the other, each of which is trained; the last one answers.
+        width: factor on the channels of every layer.
+        height: pixels that photographs are scaled to for prediction, in proportion.
+        scales: heights that predictions are averaged over, as factors of `height`.
+        sigma: of a point's Gaussian, in input pixels.
+        half_width: of a limb's field, in input pixels ("published": in cells of 8).
+        targets: where people overlap: "paper" the maximum of heat maps and the mean of fields, "published"
+            the sum of heat maps and the last field, as the released networks were trained.
+        parser: how maps become people.
+        refinement_rate, bias_rate: factors on the learning rate of all stages but the first, and of biases
+            (the published training: 4 and 2).
+    """
+
+    mean: tuple[float, ...] = (128.0,)
+    deviation: tuple[float, ...] = (256.0,)
+    order: Literal["RGB", "BGR"] = "BGR"
+    skeleton: Skeleton = COCO18
+    trunk: Literal["vgg19", "mobilenet", "mobilenet_v2"] = "mobilenet"
+    stages: Annotated[int, Field(ge=1)] = 2
+    width: Factor = 1.0
+    height: Annotated[int, Field(ge=STRIDE)] = 368
+    scales: tuple[Factor, ...] = (1.0,)
+    sigma: Factor = 7.0
+    half_width: Factor = 8.0
+    targets: Literal["paper", "published"] = "paper"
+    parser: Parser = Parser()
+    refinement_rate: Factor = 1.0
+    bias_rate: Factor = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.skeleton.limbs:
+            raise ValueError("the skeleton has no limbs, which people are put together by")
+
+    def build(self) -> "keras.Model":
+        from kerazoo.families.openpose.model import built
+
+        return built(self)
+
+    def meaning(self) -> dict[str, Any]:
+        part_of_weights = ("trunk", "stages", "width", "channels", "mean", "deviation", "order")
+        return {name: getattr(self, name) for name in part_of_weights}
+
+    def rate_factors(self, network: "keras.Model") -> dict[str, float]:
+        refined = {f"stage{stage}_" for stage in range(2, self.stages + 1)}
+        return {
+            path: (self.refinement_rate if path.startswith(tuple(refined)) else 1.0)
+            * (self.bias_rate if path.endswith("/bias") else 1.0)
+            for path in (variable.path for variable in network.trainable_variables)
+            if self.refinement_rate != 1 or self.bias_rate != 1
+        }
+
+    # --- from the photograph to the network ---------------------------------------------
+
+    def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Frame]:
+        if whole:
+            return self.scaled(image, self.height)
+        height, width = image.shape[:2]
+        if height % STRIDE or width % STRIDE:
+            raise UserError(
+                f"training windows of {height} x {width} pixels do not divide by {STRIDE}",
+                f"set augmentation.crop to multiples of {STRIDE}, such as [256,256]",
+            )
+        return self.normalised(image), Frame(0, 0, width, height, width, height)
+
+    def scaled(self, image: np.ndarray, height: int) -> tuple[np.ndarray, Frame]:
+        """Return the input for a photograph brought to a height; its border is repeated up to whole cells.
+
+        Args:
+            image: uint8 `(H, W, 3)`.
+            height: in pixels; the width follows.
+        """
+        import cv2
+
+        rows, columns = height, max(round(image.shape[1] * height / image.shape[0]), 1)
+        method = cv2.INTER_AREA if rows < image.shape[0] else cv2.INTER_CUBIC
+        small = cv2.resize(image, (columns, rows), interpolation=method)
+        filled = [-(-side // STRIDE) * STRIDE for side in (rows, columns)]
+        border = [(0, whole - side) for whole, side in zip(filled, (rows, columns), strict=True)]
+        padded = np.pad(small, (*border, (0, 0)), mode="edge")
+        covered = (image.shape[1] * filled[1] / columns, image.shape[0] * filled[0] / rows)
+        return self.normalised(padded), Frame(0, 0, *covered, filled[1], filled[0])
+
+    def encode(self, truth: People, placement: Frame) -> dict[str, np.ndarray]:
+        from kerazoo.families.openpose.codec import targets
+
+        people = dataclasses.replace(truth, points=placement.inside(truth.points).astype("float32"))
+        size = placement.rows // STRIDE, placement.columns // STRIDE
+        return targets(
+            people, size, stride=STRIDE, sigma=self.sigma, half_width=self.half_width, mode=self.targets
+        )
+
+    # --- from the network to the result -------------------------------------------------
+
+    def objective(self, network: "keras.Model") -> "keras.Model":
+        from kerazoo.families.openpose.objective import PoseObjective
+
+        return PoseObjective(network)
+
+    def decode(self, outputs: dict[str, np.ndarray], placement: Frame) -> Poses:
+        last = f"stage{self.stages}"
+        return self.joined(outputs[f"{last}_heatmaps"], outputs[f"{last}_fields"], placement)
+
+    def joined(self, heatmaps: np.ndarray, fields: np.ndarray, frame: Frame) -> Poses:
+        """Return the people of one photograph's maps `(h, w, K + 1)` and `(h, w, 2 L)`."""
+        from kerazoo.families.openpose.grouping import people
+
+        found = people(heatmaps, fields, self.skeleton, self.parser, stride=STRIDE)
+        found.points[..., :2] = frame.outside(found.points[..., :2])
+        return found
+
+    def infer(
+        self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
+    ) -> Poses:
+        from kerazoo.families.openpose.averaging import averaged
+
+        if tile:
+            raise UserError("poses know no tiles", "leave the tile out; family.height makes people larger")
+        return self.joined(*averaged(self, forward, image, mirrored=tta))
+
+    def serving(self, network: "keras.Model") -> "keras.Model":
+        from kerazoo.families.openpose.serving import serving_model
+
+        return serving_model(self, network)
+
+    # --- published weights ----------------------------------------------------------------
+
+    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
+        from kerazoo.families.openpose.importer import family_settings
+
+        return replace(self, family_settings(arrays, layout), "family")
+
+    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        from kerazoo.families.openpose.importer import convert
+
+        return convert(arrays)

@@ -1,0 +1,96 @@
+"""The maps of one photograph, averaged over sizes and its mirror image."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from kerazoo.errors import UserError
+from kerazoo.placement import Frame
+from kerazoo.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from kerazoo.families.openpose import OpenPose
+
+Maps = tuple[np.ndarray, np.ndarray]
+"""Heat maps `(h, w, K + 1)` and fields `(h, w, 2 L)`."""
+
+
+def averaged(
+    family: "OpenPose", forward: Callable, image: np.ndarray, *, mirrored: bool
+) -> tuple[np.ndarray, np.ndarray, Frame]:
+    """Return heat maps, fields and the frame they are in, that of the first of `family.scales`.
+
+    Args:
+        family: decides the sizes.
+        forward: the network on a batch.
+        image: uint8 `(H, W, 3)`.
+        mirrored: average over the photograph and its mirror image.
+    """
+    found: list[Maps] = []
+    frames = []
+    for scale in family.scales:
+        x, frame = family.scaled(image, max(round(family.height * scale), 1))
+        frames.append(frame)
+        views = [_last(family, forward, x)]
+        if mirrored:
+            views.append(mirror(*_last(family, forward, x[:, ::-1]), family.skeleton))
+        found += [_in_frame(maps, frame, frames[0]) for maps in views]
+    heatmaps, fields = (np.mean(maps, axis=0) for maps in zip(*found, strict=True))
+    return heatmaps, fields, frames[0]
+
+
+def mirror(heatmaps: np.ndarray, fields: np.ndarray, skeleton: Skeleton) -> Maps:
+    """Return the maps of a mirrored photograph as those of the photograph itself.
+
+    Columns are reversed, left and right points and limbs change places, and vectors turn round in x. A limb
+    whose mirror image is listed from its other end turns round as a whole.
+    """
+    swapped = skeleton.swapped()
+    heatmaps = heatmaps[:, ::-1][..., [*swapped, len(swapped)]]
+    vectors = fields[:, ::-1].reshape(*fields.shape[:2], -1, 2)
+    place, direction = _mirrored_limbs(skeleton)
+    vectors = vectors[:, :, place] * (direction[:, None] * (-1, 1))
+    return heatmaps, vectors.reshape(fields.shape).astype("float32")
+
+
+def _mirrored_limbs(skeleton: Skeleton) -> tuple[list[int], np.ndarray]:
+    """Return, for every limb, which one is its mirror image, and 1 or (the other way round) -1."""
+    swapped = skeleton.swapped()
+    place, direction = [], []
+    for first, second in skeleton.limbs:
+        image = (int(swapped[first]), int(swapped[second]))
+        forwards = image in skeleton.limbs
+        if not forwards and image[::-1] not in skeleton.limbs:
+            raise UserError(
+                f"the limb from {skeleton.points[first]} to {skeleton.points[second]} has no mirror image "
+                "in the skeleton",
+                "leave --tta out",
+            )
+        place.append(skeleton.limbs.index(image if forwards else image[::-1]))
+        direction.append(1 if forwards else -1)
+    return place, np.array(direction)
+
+
+def _last(family: "OpenPose", forward: Callable, x: np.ndarray) -> Maps:
+    outputs = forward(np.ascontiguousarray(x)[None])
+    heatmaps, fields = (outputs[f"stage{family.stages}_{name}"][0] for name in ("heatmaps", "fields"))
+    return heatmaps, fields
+
+
+def _in_frame(maps: Maps, frame: Frame, target: Frame) -> Maps:
+    """Return maps resampled to the cells of another frame of the same photograph."""
+    if frame == target:
+        return maps
+    rows, columns = (round(side * maps[0].shape[0] / frame.rows) for side in (target.rows, target.columns))
+    x = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1) + 0.5
+    cell = frame.rows / maps[0].shape[0]
+    places = (frame.inside(target.outside(x * cell - 0.5)) + 0.5) / cell - 0.5
+    x, y = (places[..., axis].astype("float32") for axis in (0, 1))
+    heatmaps, fields = (
+        np.stack([cv2.remap(m, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+                  for m in np.moveaxis(array, -1, 0)], axis=-1)
+        for array in maps
+    )  # fmt: skip
+    return heatmaps, fields

@@ -1,0 +1,31 @@
+"""The loss of part affinity fields: every stage and both branches, silent where people are not labelled."""
+
+import keras
+from keras import ops
+
+from kerazoo.objective import SumOfTerms, Tensor
+
+
+class PoseObjective(SumOfTerms):
+    """The squared error of each stage's heat maps and of its fields, a term each (Cao et al. 2017, eq. 5).
+
+    Summed over cells and channels and halved, as the published networks were trained (Caffe's
+    EuclideanLoss); the mean over the batch. A cell counts by its weight W(p), 0 where nobody was
+    labelled. In float32 whatever the precision of the network.
+
+    Args:
+        network: outputs `{"stage1_heatmaps": (N, h, w, K + 1), "stage1_fields": (N, h, w, 2 L), ...}`.
+    """
+
+    def __init__(self, network: keras.Model):
+        super().__init__(network, list(network.output))
+
+    def terms(self, x: Tensor, y: dict, outputs: dict, training: bool) -> dict[str, Tensor]:
+        weights = ops.expand_dims(ops.cast(y["weights"], "float32"), -1)
+
+        def half_squares(name: str) -> Tensor:
+            branch = name.partition("_")[2]
+            error = ops.cast(outputs[name], "float32") - ops.cast(y[branch], "float32")
+            return ops.mean(ops.sum(weights * ops.square(error), axis=(1, 2, 3))) / 2
+
+        return {name: half_squares(name) for name in outputs}
