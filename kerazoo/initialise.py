@@ -7,6 +7,7 @@ from kerazoo.checkpoints import fit, listed
 from kerazoo.errors import UserError, naming
 from kerazoo.fetch import fetch
 from kerazoo.run import Run
+from kerazoo.settings import fields
 from kerazoo.task import Task
 from kerazoo.weights import Arrays, read
 
@@ -30,7 +31,9 @@ def initialise(network: "keras.Model", family: Task, init: Run | str) -> str:
     origin = init.folder if isinstance(init, Run) else init
     given, wanted = maker.meaning(), family.meaning()
     other = [
-        f"family.{name}={json.dumps(given.get(name))}" for name in wanted if given.get(name) != wanted[name]
+        f"family.{name}={json.dumps(given.get(name), default=fields)}"
+        for name in wanted
+        if given.get(name) != wanted[name]
     ]
     if other:
         raise UserError(f"the weights of {origin} were trained with {', '.join(other)}", "--set the same")

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 
 from kerazoo.data.generated import Cells, Shapes
 from kerazoo.data.source import Source
+from kerazoo.skeleton import Skeleton
 from kerazoo.task import Sample, Task
 from kerazoo.tasks.classification import Classification, Label
+from kerazoo.tasks.pose import People, Pose
 from kerazoo.tasks.segmentation import Mask
 
 
@@ -21,9 +24,26 @@ def source(task: Task, size: tuple[int, int] = (64, 64)) -> Source:
 
 def samples(task: Task, count: int = 8, size: tuple[int, int] = (64, 64)) -> Sequence[Sample]:
     """Return photographs whose truths are of the task's classes."""
+    if isinstance(task, Pose):
+        return [_person(task.skeleton, np.random.default_rng(n), size, f"{n}.png") for n in range(count)]
     last, (height, width) = len(task.class_names()) - 1, size
     drawn = source(task, size).samples("train")[:count]
     return [Sample(s.image[:height, :width], _limited(s.truth, last), s.name) for s in drawn]
+
+
+def _person(skeleton: Skeleton, rng: np.random.Generator, size: tuple[int, int], name: str) -> Sample:
+    """Return a picture of one person: a dot of its own colour for every point, away from the border."""
+    height, width = size
+    image = rng.integers(100, 120, (height, width, 3)).astype("uint8")
+    points = rng.uniform(0.2, 0.8, (1, len(skeleton.points), 2)) * (width, height)
+    for point, colour in enumerate(rng.integers(0, 256, (len(skeleton.points), 3)).tolist()):
+        cv2.circle(image, points[0, point].round().astype(int).tolist(), 3, colour, -1)
+    low, high = points[0].min(axis=0), points[0].max(axis=0)
+    boxes = np.array([[*low, *(high - low)]], "float32")
+    visible = np.full(points.shape[:2], 2, "uint8")
+    return Sample(
+        image, People(points.astype("float32"), visible, boxes, boxes[:, 2] * boxes[:, 3], skeleton), name
+    )
 
 
 def _limited(truth: Any, last: int) -> Any:
@@ -32,13 +52,23 @@ def _limited(truth: Any, last: int) -> Any:
     return Mask(np.minimum(truth.labels, last))
 
 
-def shape(task: Task, y: dict[str, np.ndarray]) -> tuple[int, ...]:
-    """Return what shape the logits for a batch of targets must have."""
+def window(task: Task) -> tuple[int, int]:
+    """Return the size of training windows that suits the network."""
+    return (64, 64) if isinstance(task, Pose) else (52, 52)  # the valid U-Net labels 4 k, with context 18
+
+
+def shape(task: Task, y: dict[str, np.ndarray], name: str) -> tuple[int, ...]:
+    """Return what shape the output `name` for a batch of targets must have."""
+    if isinstance(task, Pose):
+        return y[name.rpartition("_")[2]].shape
     return y["targets"].shape if "targets" in y else (*y["labels"].shape, task.classes)
 
 
 def outputs(task: Task, y: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return what a network that is sure of the targets of one sample would answer."""
+    if isinstance(task, Pose):
+        last = f"stage{task.stages}_" if hasattr(task, "stages") else ""
+        return {f"{last}{name}": maps for name, maps in y.items() if name != "weights"}
     if "targets" in y:
         return {"logits": np.log(y["targets"] + 1e-6)}
     names = len(task.class_names())
@@ -46,8 +76,20 @@ def outputs(task: Task, y: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {"logits": 20.0 * hot - 10.0}
 
 
+def agree(result: Any, truth: Any) -> bool:
+    """Whether a result says what a truth or another result does: key points to a pixel, all else exactly."""
+    if not hasattr(truth, "points"):
+        return np.array_equal(answer(result), answer(truth))
+    counted = truth.visible > 0 if isinstance(truth, People) else truth.points[..., 2] > 0
+    apart = np.linalg.norm(answer(result)[:, None] - answer(truth), axis=-1)
+    worst = np.where(counted, apart, 0).max(axis=-1)
+    return len(result.points) == len(truth.points) and bool((worst.min(axis=0) < 1).all())
+
+
 def answer(told: Any) -> np.ndarray:
     """Return what a truth or a result says, to be compared."""
+    if hasattr(told, "points"):
+        return told.points[..., :2]
     if hasattr(told, "probabilities"):
         return told.probabilities.argmax()
     return np.asarray(told.label if isinstance(told, Label) else told.labels)

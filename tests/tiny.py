@@ -2,7 +2,7 @@
 
 from kerazoo.families.encoders import Encoder
 from kerazoo.families.fcn import FCN
-from kerazoo.families.hrnet import Body, HRNetClassifier, HRNetSegmentation
+from kerazoo.families.hrnet import Body, HRNetClassifier, HRNetPose, HRNetSegmentation
 from kerazoo.families.resnet import ResNet
 from kerazoo.families.resnet.cifar import ResNetCifar
 from kerazoo.families.unet import UNet
@@ -23,8 +23,9 @@ TINY = {
     "resnet-cifar": ResNetCifar(classes=3, depth=8, width=4),
     "hrnet": HRNetSegmentation(classes=3, body=HRNET, losses=Losses(cross_entropy=0.0, dice=1.0, ohem=1.0)),
     "hrnet-cls": HRNetClassifier(classes=3, body=HRNET, head_width=1, size=(64, 64)),
+    "hrnet-pose": HRNetPose(body=HRNET, size=(64, 64)),
     "fcn": FCN(classes=3, width=0.0625, upsampling="learned", dropout=0.0),
 }
 
-DEEP = ("hrnet", "hrnet-cls")
+DEEP = ("hrnet", "hrnet-cls", "hrnet-pose")
 """Those whose training takes TensorFlow and JAX half a minute to compile: slow tests."""

@@ -104,7 +104,7 @@ class KeyPoints(layers.Layer):
         heatmaps = ops.cast(heatmaps, "float32")
         _, rows, columns, count = heatmaps.shape
         flat = ops.reshape(heatmaps, (-1, rows * columns, count))
-        best = ops.argmax(flat, axis=1)
+        best = _highest(flat)
         cells = ops.stack([best % columns, best // columns], axis=-1)
         shift = _quarter(heatmaps, cells)
         if self.sigma is not None:
@@ -126,6 +126,15 @@ class KeyPoints(layers.Layer):
 
     def get_config(self):
         return super().get_config() | {"stride": self.stride, "first": self.first, "sigma": self.sigma}
+
+
+def _highest(flat: Tensor) -> Tensor:
+    """Return the first highest cell of every map: `(N, h * w, K)` -> int32 `(N, K)`.
+
+    Keras' own argmax looks at the bits of zeros, which neither ONNX nor LiteRT can.
+    """
+    cells = ops.expand_dims(ops.arange(flat.shape[1], dtype="int32"), 1)
+    return ops.min(ops.where(flat == ops.max(flat, axis=1, keepdims=True), cells, flat.shape[1] - 1), axis=1)
 
 
 def _quarter(maps: Tensor, cells: Tensor) -> Tensor:
@@ -165,12 +174,13 @@ def _around(maps: Tensor, cells: Tensor, reach: int) -> tuple[Any, Tensor]:
     """Return a function from (dx, dy) to the values `(N, K)` there, and where it may be asked."""
     _, rows, columns, count = maps.shape
     flat = ops.reshape(maps, (-1, rows * columns, count))
+    numbers = ops.expand_dims(ops.arange(rows * columns, dtype="int32"), 1)
     x, y = cells[..., 0], cells[..., 1]
     inside = (x > 1, x < columns - reach, y > 1, y < rows - reach)
     x, y = ops.clip(x, reach, columns - 1 - reach), ops.clip(y, reach, rows - 1 - reach)
 
     def at(dx: int, dy: int) -> Tensor:
         place = ops.expand_dims((y + dy) * columns + x + dx, 1)
-        return ops.squeeze(ops.take_along_axis(flat, place, axis=1), 1)
+        return ops.sum(ops.where(place == numbers, flat, 0.0), axis=1)
 
     return at, ops.all(ops.stack(inside), axis=0)

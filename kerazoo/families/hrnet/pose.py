@@ -144,7 +144,7 @@ class HRNetPose(Pose):
         *,
         tta: bool = False,
     ) -> Poses:
-        """Return a person per box, the best first; a score is the person's own times that of the box."""
+        """Return the people in boxes, the best first; a score is the person's own times that of the box."""
         from kerazoo.families.hrnet.top_down import in_boxes
 
         return in_boxes(self, forward, image, boxes, scores, tta)

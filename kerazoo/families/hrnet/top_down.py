@@ -10,6 +10,7 @@ from kerazoo.families.hrnet.framing import around_box
 from kerazoo.placement import Frame
 from kerazoo.skeleton import Skeleton
 from kerazoo.tasks.pose import Poses
+from kerazoo.tasks.similarity import distinct
 
 if TYPE_CHECKING:
     from kerazoo.families.hrnet.pose import HRNetPose
@@ -64,7 +65,9 @@ def in_boxes(
     scores: np.ndarray,
     tta: bool,
 ) -> Poses:
-    """Return a person per box, the best first; a score is the person's own times that of the box.
+    """Return the people in boxes, the best first; a score is the person's own times that of the box.
+
+    Of people more alike than 0.9 the better one stays, as published.
 
     Args:
         family, forward, tta: as for `people`.
@@ -77,5 +80,4 @@ def in_boxes(
     none = np.zeros((0, len(family.skeleton.points), 3), "float32")
     points = np.concatenate([none, *(person.points for person in found)])
     ranked = np.array([person.scores[0] for person in found], "float32") * np.asarray(scores, "float32")
-    best = np.argsort(-ranked, kind="stable")
-    return Poses(points[best], ranked[best])
+    return distinct(Poses(points, ranked), family.skeleton.spread())
