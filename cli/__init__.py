@@ -22,7 +22,7 @@ COMMANDS = {
     "data": "Check a data set before training on it.",
     "train": "Train a recipe; writes a run folder.",
     "evaluate": "Score a run on a split of its data.",
-    "predict": "Run a trained network on images and folders.",
+    "predict": "Run a trained network on images, films and cameras.",
     "export": "Write a run as SavedModel, ONNX, LiteRT or .keras.",
     "convert": "Turn published weights into a run.",
     "checkpoints": "List known published weights.",

@@ -1,5 +1,7 @@
-"""`kerazoo predict`: photographs in, what is on them and pictures out."""
+"""`kerazoo predict`: photographs and films in, what is on them and pictures out."""
 
+import contextlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
     help="Predict in windows of N pixels, in bounded memory.",
 )
 @click.option("--weights", metavar="REF", help="Published weights to use: a path, hf:// or https://.")
+@click.option(
+    "--boxes",
+    type=Path,
+    metavar="FILE",
+    help="Look for a person in each box: COCO results or a predictions.jsonl.",
+)
 @click.option("--tta", is_flag=True, help="Average over flips (and quarter turns of masks).")
 @set_option("family.mode=fast")
 @backend_option
@@ -40,13 +48,16 @@ def command(
     output: Path,
     json_file: Path,
     tile: int,
+    boxes: Path,
     tta: bool,
     weights: str,
     assignments: tuple[str, ...],
 ) -> None:
-    """Run RUN on image files, folders and globs.
+    """Run RUN on image files, folders and globs, films and cameras.
 
-    RUN is a run folder or a recipe: its newest run, else its published weights.
+    RUN is a run folder or a recipe: its newest run, else its published weights. PATHS may also
+    be films (such as clip.mp4) and cameras (camera:0): they are drawn on and written as a
+    film, with a row of JSON per frame, while they run; Ctrl-C ends a camera and keeps what is there.
     """
     from kerazoo.convert import run_or_weights
     from kerazoo.image import find_images
@@ -55,16 +66,32 @@ def command(
 
     found = find_images(paths)
     chosen = with_settings(run_or_weights(run, weights), assignments)
-    rows = predict(chosen, found, output, tile=tile, tta=tta)
+    rows = predict(chosen, found, output, tile=tile, tta=tta, boxes=boxes)
     failed = 0
-    for row in write_rows(rows, json_file or output / "predictions.jsonl"):
-        failed += "error" in row
-        click.echo(_line(row, chosen.recipe.family), err="error" in row)
+    with contextlib.closing(rows):
+        for row in _worth_a_line(write_rows(rows, json_file or output / "predictions.jsonl")):
+            failed += "error" in row
+            click.echo(_line(row, chosen.recipe.family), err="error" in row)
     raise SystemExit(2 if failed else 0)
+
+
+def _worth_a_line(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of photographs and of errors, and of films the last one."""
+    film = None
+    for row in rows:
+        ended = film is not None and ("error" in row or row["image"] != film["image"])
+        if film is not None and ended:
+            yield film
+        filmed = "frame" in row and "error" not in row
+        film = row if filmed else None
+        if not filmed:
+            yield row
+    if film is not None:
+        yield film
 
 
 def _line(row: dict[str, Any], family: "Task") -> str:
     if "error" in row:
         return f"Error: {row['error']}"
-    told = family.tell(row)
+    told = f"{row['frame'] + 1} frames" if "frame" in row else family.tell(row)
     return f"{row['image']} -> {row['files'][-1]}" + (f": {told}" if told else "")

@@ -1,64 +1,123 @@
-"""The verb predict: photographs in, pictures, masks and JSON out; one at a time."""
+"""The verb predict: photographs and films in, pictures, masks and JSON out; one at a time."""
 
-import functools
+import contextlib
+import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kerazoo import backend
+from kerazoo.boxes import read_boxes
 from kerazoo.errors import UserError
 from kerazoo.files import make_folder, unwritable
 from kerazoo.image import read_image, write_image
+from kerazoo.progress import FilmProgress
 from kerazoo.run import Run
 from kerazoo.task import Task
+from kerazoo.video import Film, FilmWriter, camera, is_film
+
+Row = dict[str, Any]
+Look = Callable[[np.ndarray, Path, int | None], Any]
+"""From a picture, its file and in a film the number of the frame, to the result."""
 
 
 def predict(
-    run: Run, paths: Sequence[Path], output: Path, *, tile: int | None = None, tta: bool = False
-) -> Iterator[dict[str, Any]]:
-    """Predict photographs one by one and write, for each, the result's files and an overlay.
+    run: Run,
+    paths: Sequence[Path],
+    output: Path,
+    *,
+    tile: int | None = None,
+    tta: bool = False,
+    boxes: Path | None = None,
+) -> Generator[Row, None, None]:
+    """Predict photographs and films one by one and write, for each, the result's files and an overlay.
 
-    A broken photograph becomes a row with "error" and stops nothing.
+    A broken photograph or film becomes a row with "error" and stops nothing; what a film held until
+    there is kept. So it is when the iterator is closed or interrupted. A camera ends in no other way.
 
     Args:
         run: what predicts.
-        paths: image files, as `kerazoo.image.find_images` gives them.
-        output: folder for the files; made if needed.
+        paths: image files, as `kerazoo.image.find_images` gives them, films (`kerazoo.video.SUFFIXES`), or
+            cameras: camera:0.
+        output: folder for the files; made if needed. A film gets an overlay only, as a film.
         tile: window for large photographs; None as the recipe says.
         tta: average over flips and turns.
+        boxes: file of boxes to look for one person each in (`kerazoo.boxes`), for families that do.
 
     Returns:
-        An iterator: a JSON-ready row per photograph: "image", then "files" and what the task says of the
-        result, or "error".
+        An iterator: a JSON-ready row per photograph or frame: "image", in a film "frame" (from 0) and
+        "seconds"; "height", "width" and "files", then what the task says of the result; or "error".
 
     Raises:
-        UserError: the run cannot predict, or nothing can be written to `output`.
+        UserError: the run cannot predict, boxes are unusable, or nothing can be written to `output`.
     """
-    if any(path.resolve().parent == output.resolve() for path in paths):
+    if any(path.exists() and path.resolve().parent == output.resolve() for path in paths):
         raise UserError(f"{output} holds the photographs themselves", "choose another --output")
-    forward, family = backend.forward(run.deployed), run.recipe.family
+    family, look = run.recipe.family, _looking(run, paths, tile, tta, boxes)
     make_folder(output)
-    infer = functools.partial(family.infer, forward, tile=tile or run.recipe.tile, tta=tta)
-    return (_row(family, infer, path, output / stem) for path, stem in zip(paths, _stems(paths), strict=True))
+    return _rows(family, look, paths, output)
 
 
-def _row(task: Task, infer: Callable[[np.ndarray], Any], path: Path, stem: Path) -> dict[str, Any]:
+def _looking(run: Run, paths: Sequence[Path], tile: int | None, tta: bool, boxes: Path | None) -> Look:
+    family = run.recipe.family
+    if boxes is None:
+        forward = backend.forward(run.deployed)
+        return lambda image, *_: family.infer(forward, image, tile=tile or run.recipe.tile, tta=tta)
+    if tile:
+        raise UserError("boxes know no tiles", "leave --tile or --boxes out")
+    found = read_boxes(boxes)
+    if not any(map(found.know, paths)):
+        raise UserError(f"{boxes} has boxes for none of these photographs", "are they called by other names?")
+    forward = backend.forward(run.deployed)
+    return lambda image, *place: family.infer_boxes(forward, image, *found.of(*place), tta=tta)
+
+
+def _rows(family: Task, look: Look, paths: Sequence[Path], output: Path) -> Generator[Row, None, None]:
+    for path, name in zip(paths, _stems(paths), strict=True):
+        if is_film(path):
+            yield from _of_film(family, look, path, output / f"{name}_overlay.mp4")
+        else:
+            yield _of_photograph(family, look, path, output / name)
+
+
+def _of_photograph(family: Task, look: Look, path: Path, stem: Path) -> Row:
     try:
         image = read_image(path)
     except UserError as error:
         return {"image": str(path), "error": str(error)}
-    result = infer(image)
+    result = look(image, path, None)
     overlay = stem.with_name(f"{stem.name}_overlay.png")
-    files = [*task.save(result, stem), overlay]
-    write_image(overlay, task.draw(image, result))
-    row = {"image": str(path), "height": image.shape[0], "width": image.shape[1]}
-    return row | {"files": [str(file) for file in files]} | task.describe(result)
+    files = [*family.save(result, stem), overlay]
+    write_image(overlay, family.draw(image, result))
+    return {"image": str(path)} | _told(family, image, result, files)
 
 
-def write_rows(rows: Iterable[dict[str, Any]], path: Path) -> Iterator[dict[str, Any]]:
+def _of_film(family: Task, look: Look, path: Path, overlay: Path) -> Generator[Row, None, None]:
+    try:
+        film = Film(path)
+    except UserError as error:
+        yield {"image": str(path), "error": str(error)}
+        return
+    frames = FilmProgress().through(film.frames(), film.count, str(path))
+    with FilmWriter(overlay, film.rate) as written, contextlib.closing(frames):
+        for image, number, seconds in frames:
+            result = look(image, path, number)
+            written.add(family.draw(image, result), seconds if film.live else 0.0)
+            row = {"image": str(path), "frame": number, "seconds": round(seconds, 3)}
+            yield row | _told(family, image, result, [overlay])
+    if (problem := film.problem()) is not None:
+        yield {"image": str(path), "frame": film.seen, "error": problem}
+
+
+def _told(family: Task, image: np.ndarray, result: Any, files: Sequence[Path]) -> Row:
+    size = {"height": image.shape[0], "width": image.shape[1]}
+    return size | {"files": [str(file) for file in files]} | family.describe(result)
+
+
+def write_rows(rows: Iterable[Row], path: Path) -> Iterator[Row]:
     """Pass rows on, writing each as a line of JSON as soon as it is there.
 
     Raises:
@@ -80,11 +139,10 @@ def _stems(paths: Sequence[Path]) -> list[str]:
     stems: list[str] = []
     taken: set[str] = set()
     for path in paths:
-        candidates = [
-            path.stem,
-            f"{path.parent.name}-{path.stem}",
-            *(f"{path.stem}-{n}" for n in range(2, 10**6)),
-        ]
+        number = camera(path)
+        stem = path.stem if number is None else f"camera{number}"
+        numbered = (f"{stem}-{n}" for n in itertools.count(2))
+        candidates = itertools.chain([stem, f"{path.parent.name}-{stem}"], numbered)
         stems.append(next(name for name in candidates if name not in taken))
         taken.add(stems[-1])
     return stems
