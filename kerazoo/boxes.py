@@ -78,7 +78,7 @@ def _of_row(row: dict[str, Any]) -> list[tuple[Place, list[float]]]:
         return [((name, None), _box(row["bbox"], row))] if wanted else []
     place = Path(row["image"]).name, row.get("frame")
     people = row.get("people", []) + [each for each in row.get("objects", []) if _is_person(each)]
-    return [(place, _box(each["box"], each)) for each in people if each["box"] is not None]
+    return [(place, _box(each["box"], each)) for each in people if min(each["box"][2:]) > 0]
 
 
 def _is_person(thing: dict[str, Any]) -> bool:

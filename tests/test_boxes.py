@@ -46,7 +46,10 @@ def test_results_with_file_names_go_by_them(tmp_path):
 def test_rows_of_kerazoo_are_read_with_their_frames(tmp_path):
     person = {"box": BOX, "score": 0.8, "keypoints": {}}
     rows = [
-        {"image": "x/a.jpg", "people": [person, {"box": BOX, "score": 0.1}]},
+        {
+            "image": "x/a.jpg",
+            "people": [person, {"box": BOX, "score": 0.1}, {"box": [5, 6, 0, 0], "score": 0.9}],
+        },
         {"image": "x/b.jpg", "error": "b.jpg is no image"},
         {"image": "clip.mp4", "frame": 3, "objects": [{**person, "class": "dog"}, person]},
     ]
