@@ -22,7 +22,8 @@ def drawn(image: np.ndarray, result: People | Poses, skeleton: Skeleton) -> np.n
 
     Sticks are as wide as suits the person's size, so that small people and faces with many points stay
     readable. Points of a truth that are labelled but hidden are rings. What was not found or is not
-    labelled is left out, with the limbs that end there. The first person is drawn last, on top.
+    labelled is left out, with the limbs that end there, and so are bridges, which join what does not
+    hang together. The first person is drawn last, on top.
 
     Args:
         image: uint8 `(H, W, 3)`; it stays as it is.
@@ -55,7 +56,9 @@ def _width(places: np.ndarray, known: np.ndarray, skeleton: Skeleton) -> float:
 
 def _person(shown: np.ndarray, places: np.ndarray, state: np.ndarray, skeleton: Skeleton, width: int) -> None:
     colours = skeleton.colours().tolist()
-    limbs = list(zip(skeleton.limbs, colours, strict=False))  # without limbs there is still one colour
+    limbs = [
+        (limb, colours[index]) for index, limb in enumerate(skeleton.limbs) if index not in skeleton.bridges
+    ]
     of_point = {end: colour for limb, colour in limbs[::-1] for end in limb}
     fixed = np.nan_to_num(np.round(places * 2**_FRACTION)).clip(-(2**24), 2**24).astype(int).tolist()
     for (start, end), colour in limbs:

@@ -44,6 +44,13 @@ def test_what_is_not_known_is_left_out_with_its_limbs(unknown):
     assert not changed(shown)[places[unknown]]
 
 
+def test_bridges_are_not_drawn():
+    bridged = Skeleton(points=("a", "b", "c"), limbs=((0, 1), (1, 2)), bridges=(1,))
+    shown = drawn(GREY, truth([[[20, 50], [100, 50], [100, 90]]], [[2, 2, 2]]), bridged)
+    assert changed(shown)[50, 60]
+    assert not changed(shown)[70, 100]
+
+
 def test_a_result_is_drawn_like_a_truth():
     points = np.array([[[20, 50, 0.9], [100, 50, 0.1], [100, 90, 0.0]]], "float32")
     expected = drawn(GREY, truth(points[..., :2], [[2, 2, 0]]), LINE)
