@@ -31,7 +31,6 @@ class Skeleton:
             one for all.
         between: `(point, end, end)`: points that lie in the middle of two others; data that do
             not have them get them by that rule where both are known, and scores leave them out.
-        order: limbs in the order that they are put together in; by default that of `limbs`.
         bridges: limbs that never begin a person and only add a point that is missing.
         published: the points that are annotated in their publisher's order, where that is another.
         normalise: two points whose distance mean errors are divided by: a face's outer eye corners.
@@ -42,7 +41,6 @@ class Skeleton:
     flips: tuple[Pair, ...] = ()
     sigmas: tuple[float, ...] = (0.05,)
     between: tuple[tuple[str, str, str], ...] = ()
-    order: tuple[int, ...] = ()
     bridges: tuple[int, ...] = ()
     published: tuple[str, ...] = ()
     normalise: Pair | None = None
@@ -57,8 +55,6 @@ class Skeleton:
                 raise ValueError(f"{field} joins points that do not exist: there are 0 to {count - 1}")
         if len(self.sigmas) not in (1, count) or min(self.sigmas) <= 0:
             raise ValueError(f"sigmas needs one value or {count}, above 0")
-        if self.order and sorted(self.order) != list(range(len(self.limbs))):
-            raise ValueError("order needs the number of every limb once")
         if not {*self.published, *(name for middle in self.between for name in middle)} <= {*self.points}:
             raise ValueError("between and published name points that do not exist")
 
@@ -81,10 +77,6 @@ class Skeleton:
     def spread(self) -> np.ndarray:
         """Return the sigma of every point: float64 `(K,)`."""
         return np.broadcast_to(np.asarray(self.sigmas, "float64"), len(self.points))
-
-    def parsing(self) -> tuple[int, ...]:
-        """Return the limbs in the order that they are put together in."""
-        return self.order or tuple(range(len(self.limbs)))
 
     def colours(self) -> np.ndarray:
         """Return a colour per limb, hues around the circle: uint8 `(L, 3)`, RGB."""
@@ -170,7 +162,6 @@ COCO18 = Skeleton(
         0.079 if name == "neck" else _COCO_SIGMAS[_COCO.index(name)] for name in _COCO18
     ),
     between=(("neck", "left_shoulder", "right_shoulder"),),
-    order=(6, 10, 7, 8, 11, 12, 0, 1, 2, 3, 4, 5, 14, 15, 17, 16, 18, 9, 13),
     bridges=(9, 13),
     published=_COCO,
 )  # fmt: skip

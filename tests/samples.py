@@ -83,7 +83,7 @@ def agree(result: Any, truth: Any) -> bool:
     counted = truth.visible > 0 if isinstance(truth, People) else truth.points[..., 2] > 0
     apart = np.linalg.norm(answer(result)[:, None] - answer(truth), axis=-1)
     worst = np.where(counted, apart, 0).max(axis=-1)
-    return len(result.points) == len(truth.points) and bool((worst.min(axis=0) < 1).all())
+    return len(result.points) == len(truth.points) and bool((worst.min(axis=0, initial=np.inf) < 1).all())
 
 
 def answer(told: Any) -> np.ndarray:

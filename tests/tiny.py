@@ -3,6 +3,7 @@
 from kerazoo.families.encoders import Encoder
 from kerazoo.families.fcn import FCN
 from kerazoo.families.hrnet import Body, HRNetClassifier, HRNetPose, HRNetSegmentation
+from kerazoo.families.openpose import OpenPose
 from kerazoo.families.resnet import ResNet
 from kerazoo.families.resnet.cifar import ResNetCifar
 from kerazoo.families.unet import UNet
@@ -24,6 +25,7 @@ TINY = {
     "hrnet": HRNetSegmentation(classes=3, body=HRNET, losses=Losses(cross_entropy=0.0, dice=1.0, ohem=1.0)),
     "hrnet-cls": HRNetClassifier(classes=3, body=HRNET, head_width=1, size=(64, 64)),
     "hrnet-pose": HRNetPose(body=HRNET, size=(64, 64)),
+    "openpose": OpenPose(trunk="mobilenet", width=0.125, height=64),
     "fcn": FCN(classes=3, width=0.0625, upsampling="learned", dropout=0.0),
 }
 

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from kerazoo.errors import UserError
-from kerazoo.families.openpose.parser import Parser
+from kerazoo.families.openpose.parser import PRESETS, Parser, Preset
 from kerazoo.placement import Frame
 from kerazoo.settings import replace, settings
 from kerazoo.skeleton import COCO18, Skeleton
@@ -35,10 +35,9 @@ class OpenPose(Pose):
         height: pixels that photographs are scaled to for prediction, in proportion.
         scales: heights that predictions are averaged over, as factors of `height`.
         sigma: of a point's Gaussian, in input pixels.
-        half_width: of a limb's field, in input pixels ("published": in cells of 8).
-        targets: where people overlap: "paper" the maximum of heat maps and the mean of fields, "published"
-            the sum of heat maps and the last field, as the released networks were trained.
-        parser: how maps become people.
+        half_width: of a limb's field, in input pixels.
+        targets: how they are drawn (`kerazoo.families.openpose.codec.targets`).
+        parser: how maps become people; or the name of a published parser.
         refinement_rate, bias_rate: factors on the learning rate of all stages but the first, and of biases
             (the published training: 4 and 2).
     """
@@ -54,8 +53,8 @@ class OpenPose(Pose):
     scales: tuple[Factor, ...] = (1.0,)
     sigma: Factor = 7.0
     half_width: Factor = 8.0
-    targets: Literal["paper", "published"] = "paper"
-    parser: Parser = Parser()
+    targets: Literal["capsule", "paper", "mixed", "published"] = "capsule"
+    parser: Parser | Preset = Parser()
     refinement_rate: Factor = 1.0
     bias_rate: Factor = 1.0
 
@@ -68,6 +67,10 @@ class OpenPose(Pose):
         from kerazoo.families.openpose.model import built
 
         return built(self)
+
+    def parsing(self) -> Parser:
+        """Return how maps become people."""
+        return PRESETS[self.parser] if isinstance(self.parser, str) else self.parser
 
     def meaning(self) -> dict[str, Any]:
         part_of_weights = ("trunk", "stages", "width", "channels", "mean", "deviation", "order")
@@ -137,7 +140,7 @@ class OpenPose(Pose):
         """Return the people of one photograph's maps `(h, w, K + 1)` and `(h, w, 2 L)`."""
         from kerazoo.families.openpose.grouping import people
 
-        found = people(heatmaps, fields, self.skeleton, self.parser, stride=STRIDE)
+        found = people(heatmaps, fields, self.skeleton, self.parsing(), stride=STRIDE, sigma=self.sigma)
         found.points[..., :2] = frame.outside(found.points[..., :2])
         return found
 

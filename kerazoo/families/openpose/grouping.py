@@ -1,71 +1,144 @@
-import cv2
+"""People from heat maps and part affinity fields (Cao et al. 2017, section 2.4), the inverse of `codec`.
+
+What is numeric is done for all candidates at once; what is left in Python are a few dozen limbs.
+"""
+
+from collections.abc import Mapping
+
 import numpy as np
 
+from kerazoo.families.openpose.parser import Parser
+from kerazoo.families.openpose.peaks import peaks
+from kerazoo.skeleton import Skeleton
 from kerazoo.tasks.pose import Poses
 
-_BLOCK = np.ones((3, 3), "uint8")
+Limb = list[tuple[int, int, float]]
+"""Candidates for a limb: peak of its first point, peak of its second, score."""
 
-def people(heatmaps, fields, skeleton, parser, *, stride=8):
-    found = [peaks(heatmaps[..., k], parser.peak) for k in range(len(skeleton.points))]
-    groups, owner = [], {}
-    for limb in skeleton.parsing():
-        a, b = skeleton.limbs[limb]
-        pairs = joined(found[a], found[b], fields[..., 2 * limb : 2 * limb + 2], parser)
-        for i, j, score in pairs:
-            ends = ((a, i), (b, j))
-            owners = [owner[e] for e in ends if e in owner]
-            if not owners:
-                if limb in skeleton.bridges: continue
-                groups.append(({}, [])); owners = [groups[-1]]
-            group = owners[0]
-            if len(owners) == 2 and owners[1] is not group:
-                if group[0].keys() & owners[1][0].keys(): continue
-                group[0].update(owners[1][0]); group[1].extend(owners[1][1])
-                for e in owners[1][0].items(): owner[e] = group
-                owners[1][0].clear()
-            if any(group[0].get(p, q) != q for p, q in ends): continue
-            for p, q in ends:
-                group[0][p] = q; owner[p, q] = group
-            group[1].append(score)
-    rows, scores = [], []
-    for points, limbs in groups:
-        if len(points) < parser.least_points: continue
-        person = np.zeros((len(skeleton.points), 3), "float32")
-        for p, q in points.items(): person[p] = found[p][q]
-        score = (person[:, 2].sum() + sum(limbs)) / len(points)
-        if score < parser.least_score: continue
-        rows.append(person); scores.append(score * len(points) / (2*len(skeleton.points)))
-    if not rows: return Poses(np.zeros((0, len(skeleton.points), 3), "float32"), np.zeros(0, "float32"))
-    order = np.argsort(-np.array(scores), kind="stable")
-    points = np.array(rows)[order]
-    got = points[..., 2:] > 0
-    points[..., :2] = np.where(got, points[..., :2] * stride + (stride - 1) / 2, 0)
-    return Poses(points, np.array(scores, "float32")[order])
+End = tuple[int, int]
+"""A point and which of its peaks."""
 
-def peaks(m, threshold):
-    m = np.ascontiguousarray(m, "float32")
-    y, x = np.nonzero((m >= cv2.dilate(m, _BLOCK)) & (m > threshold))
-    logs = np.log(np.maximum(np.pad(m, 1, mode="reflect"), 1e-4))
-    c = logs[y + 1, x + 1]
-    def offset(before, after):
-        return np.clip(0.5 * (before - after) / np.minimum(before - 2 * c + after, -1e-6), -0.5, 0.5)
-    dx, dy = offset(logs[y + 1, x], logs[y + 1, x + 2]), offset(logs[y, x + 1], logs[y + 2, x + 1])
-    return np.stack([x + dx, y + dy, m[y, x]], axis=1).astype("float32")
+Group = tuple[dict[int, int], list[float]]
+"""A person under way: the peak of each point, and the scores of the limbs."""
 
-def joined(first, second, field, parser):
-    if not len(first) or not len(second): return []
-    way = second[None, :, :2] - first[:, None, :2]
-    length = np.maximum(np.linalg.norm(way, axis=-1), 1e-6)
-    t = np.linspace(0, 1, parser.samples, dtype="float32")[:, None]
-    places = first[:, None, None, :2] + way[:, :, None] * t
-    cells = np.rint(places).astype(int)
-    x = cells[..., 0].clip(0, field.shape[1] - 1); y = cells[..., 1].clip(0, field.shape[0] - 1)
-    agree = (field[y, x] * (way / length[..., None])[:, :, None]).sum(-1)
-    score = np.where((agree > parser.agreement).mean(-1) >= parser.share, agree.mean(-1), 0)
-    out, used = [], (set(), set())
-    for place in np.argsort(-score, axis=None, kind="stable"):
-        i, j = divmod(int(place), score.shape[1])
-        if score[i, j] <= 0: break
-        if i in used[0] or j in used[1]: continue
-        used[0].add(i); used[1].add(j); out.append((i, j, float(score[i, j])))
-    return out
+
+def people(
+    heatmaps: np.ndarray,
+    fields: np.ndarray,
+    skeleton: Skeleton,
+    parser: Parser,
+    *,
+    stride: int = 8,
+    sigma: float = 7.0,
+) -> Poses:
+    """Return the people that maps show, in input pixels, the best first.
+
+    Args:
+        heatmaps: float32 `(h, w, K + 1)`; the background's is not looked at.
+        fields: float32 `(h, w, 2 L)`.
+        skeleton: what the maps are of.
+        parser: what counts.
+        stride: input pixels per cell.
+        sigma: of a point's Gaussian in input pixels, by which its place between cells is told where
+            neighbours disagree.
+
+    Returns:
+        Poses; a person's score is that of points and limbs, as a share of the most there can be.
+    """
+    count = len(skeleton.points)
+    found = peaks(heatmaps[..., :count], parser, sigma / stride)
+    limbs = {
+        limb: _candidates(*(found[end] for end in ends), fields[..., 2 * limb : 2 * limb + 2], parser, stride)
+        for limb, ends in enumerate(skeleton.limbs)
+    }
+    kept = [group for group in assembled(limbs, skeleton) if len(group[0]) >= parser.least_points]
+    points = np.zeros((len(kept), count, 3), "float32")
+    for person, (peak_of, _) in enumerate(kept):
+        for point, peak in peak_of.items():
+            points[person, point] = found[point][peak]
+    totals = points[..., 2].sum(axis=1) + np.array([sum(scores) for _, scores in kept], "float32")
+    enough = totals >= parser.least_score * (points[..., 2] > 0).sum(axis=1)
+    order = np.argsort(-totals[enough], kind="stable")
+    points, totals = points[enough][order], totals[enough][order]
+    points[..., :2] = np.where(points[..., 2:] > 0, points[..., :2] * stride + (stride - 1) / 2, 0)
+    return Poses(points, totals / (count + len(skeleton.limbs)))
+
+
+def _candidates(
+    first: np.ndarray, second: np.ndarray, field: np.ndarray, parser: Parser, stride: int
+) -> Limb:
+    """Return the pairs of peaks, `(A, 3)` and `(B, 3)`, that a limb's field `(h, w, 2)` joins."""
+    if not len(first) or not len(second):
+        return []
+    scores = _line_scores(first[:, None, :2], second[None, :, :2], field, parser, stride)
+    return [(int(a), int(b), float(scores[a, b])) for a, b in zip(*np.nonzero(scores > 0), strict=True)]
+
+
+def _line_scores(
+    start: np.ndarray, end: np.ndarray, field: np.ndarray, parser: Parser, stride: int
+) -> np.ndarray:
+    """Return how well a field agrees with the lines between peaks, 0 for not: `(A, B)`.
+
+    The integral of equation 10 as a sum over even samples, each of the nearest cell.
+    """
+    way = end - start
+    length = np.linalg.norm(way, axis=-1)
+    least, most = parser.samples
+    number = np.clip(np.rint(np.sqrt(5 * np.abs(way).max(axis=-1) * stride)), least, most)[..., None]
+    sample = np.arange(most)
+    along = np.minimum(sample / (number - 1), 1)
+    cells = np.rint(start[:, :, None] + way[:, :, None] * along[..., None]).astype("int64")
+    x, y = (cells[..., axis].clip(0, field.shape[1 - axis] - 1) for axis in (0, 1))
+    unit = way / np.maximum(length, 1e-6)[..., None]
+    agreement = (field[y, x] * unit[:, :, None]).sum(axis=-1)
+    taken = sample < number
+    agrees = taken & (agreement > parser.agreement)
+    counted = agrees if parser.counted == "agreeing" else taken
+    score = (agreement * counted).sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1)
+    if parser.half_height:
+        score = score + np.minimum(0.5 * field.shape[0] / np.maximum(length, 1e-6) - 1, 0)
+    enough = agrees.sum(axis=-1) >= parser.share * number[..., 0] - 1e-6
+    return np.where(enough, score, 0)
+
+
+def assembled(limbs: Mapping[int, Limb], skeleton: Skeleton) -> list[Group]:
+    """Return people put together from candidates for limbs, by number of the limb: the best first.
+
+    A limb goes to whom one of its ends belongs to; where its ends belong to two that have no point in
+    common, these become one; where they are taken otherwise, it is left out. The paper and its parsers
+    go through the limbs one kind after the other, so that a wrong arm can win over a right leg: of
+    points where people overlap 1 % more came back in this order (`benchmarks/pose_round_trip.py`).
+    """
+    groups: list[Group] = []
+    owner: dict[End, Group] = {}
+    joined: set[tuple[int, End]] = set()
+    ordered = sorted(
+        (limb in skeleton.bridges, -score, limb, a, b)
+        for limb, candidates in limbs.items()
+        for a, b, score in candidates
+    )
+    for bridge, score, limb, a, b in ordered:
+        ends = dict(zip(skeleton.limbs[limb], (a, b), strict=True))
+        owners = [owner[end] for end in ends.items() if end in owner]
+        if any((limb, end) in joined for end in ends.items()) or (bridge and not owners):
+            continue
+        group = owners[0] if owners else ({}, [])
+        for other in owners[1:]:
+            if other is not group and not group[0].keys() & other[0].keys():
+                _merge(group, other, owner)
+        if all(group[0].get(point, peak) == peak for point, peak in ends.items()):
+            groups += [] if owners else [group]
+            group[0].update(ends)
+            group[1].append(-score)
+            owner.update(dict.fromkeys(ends.items(), group))
+            joined |= {(limb, end) for end in ends.items()}
+    return [group for group in groups if group[0]]
+
+
+def _merge(group: Group, other: Group, owner: dict[End, Group]) -> None:
+    """Make one person of two halves."""
+    owner.update(dict.fromkeys(other[0].items(), group))
+    group[0].update(other[0])
+    group[1].extend(other[1])
+    other[0].clear()
+    other[1].clear()

@@ -133,11 +133,11 @@ def serving_model(family: "OpenPose", network: keras.Model) -> keras.Model:
     image, x = family.serving_input()
     outputs = network(x)
     last = f"stage{family.stages}"
-    parser = family.parser
+    parser = family.parsing()
     peaks = Peaks(parser.peak, name="cells")(outputs[f"{last}_heatmaps"])
-    limbs = LimbScores(family.skeleton.limbs, parser.samples, parser.agreement, parser.share, name="limbs")(
-        [peaks, outputs[f"{last}_fields"]]
-    )
+    limbs = LimbScores(
+        family.skeleton.limbs, parser.samples[1], parser.agreement, parser.share, name="limbs"
+    )([peaks, outputs[f"{last}_fields"]])
     scale = np.array([STRIDE, STRIDE, 1.0], "float32")
     centre = np.array([(STRIDE - 1) / 2, (STRIDE - 1) / 2, 0.0], "float32")
     found = layers.Rescaling(scale.tolist(), centre.tolist(), name="peaks")(peaks)

