@@ -1,4 +1,4 @@
-"""Built-in data that needs no download: drawn cells with membranes, drawn shapes."""
+"""Built-in data that needs no download: drawn cells with membranes, drawn shapes, drawn people."""
 
 import functools
 from collections.abc import Sequence
@@ -8,7 +8,10 @@ from pydantic import Field
 
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.source import Source, Split
+from kerazoo.data.windows import Windows
+from kerazoo.errors import UserError
 from kerazoo.settings import settings
+from kerazoo.skeleton import COCO17, Skeleton
 from kerazoo.task import Sample
 from kerazoo.tasks.classification import Label
 from kerazoo.tasks.segmentation import Mask
@@ -89,3 +92,75 @@ def _shape(seed: int, split: Split, size: int, index: int) -> Sample:
     label = index % len(NAMES)
     image = draw_shape(np.random.default_rng([seed, _STREAMS[split], index]), label, size)
     return Sample(image, Label(label), f"{split}-{index:05}.png")
+
+
+@settings
+class Figures(Source):
+    """Pictures of people, drawn from a seed; see `kerazoo.data.figures`.
+
+    Attributes:
+        train, validation, test: number of pictures in each split; none is in two of them.
+        size: height and width in pixels.
+        people: least and most in a picture.
+        seed: another one gives other pictures.
+        skeleton: the points that are given; COCO's and MPII's are known.
+        windows: give every person a sample of its own, cut out so; None gives whole pictures.
+    """
+
+    train: Count = 1200
+    validation: Count = 100
+    test: Count = 100
+    size: tuple[Side, Side] = (192, 256)
+    people: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1, le=12)]] = (1, 4)
+    seed: Count = 0
+    skeleton: Skeleton = COCO17
+    windows: Windows | None = None
+
+    def __post_init__(self) -> None:
+        if self.people[0] > self.people[1]:
+            raise ValueError("people goes from the least to the most")
+
+    def samples(self, split: Split) -> Sequence[Sample]:
+        from kerazoo.data.figures import POINTS
+
+        lacking = [name for name in self.skeleton.annotated() if name not in POINTS]
+        if lacking:
+            raise UserError(
+                f"built-in figures have no point {lacking[0]!r}", "give your own data with --data"
+            )
+        count = {"train": self.train, "val": self.validation, "test": self.test}[split]
+        if self.windows is None:
+            return Lazy(range(count), functools.partial(_figures, self, split))
+        # Every picture has at least so many people; the first of them are looked at.
+        places = [(index, person) for index in range(count) for person in range(self.people[0])]
+        return Lazy(places, functools.partial(_figure, self, split))
+
+    def class_names(self) -> tuple[str, ...]:
+        return self.skeleton.points
+
+
+def _figures(source: Figures, split: Split, index: int) -> Sample:
+    """Return one picture with all its people."""
+    import numpy as np
+
+    from kerazoo.data.figures import POINTS, draw_figures
+    from kerazoo.tasks.pose import People
+
+    rng = np.random.default_rng([source.seed, _STREAMS[split], index])
+    count = int(rng.integers(source.people[0], source.people[1] + 1))
+    drawn = draw_figures(rng, source.size, count)
+    points, visible = source.skeleton.taken_from(POINTS, drawn.points, drawn.visible)
+    people = People(points, visible, drawn.boxes, drawn.areas, source.skeleton, image=index + 1)
+    return Sample(drawn.image, people, f"{split}-{index:05}.png")
+
+
+def _figure(source: Figures, split: Split, place: tuple[int, int]) -> Sample:
+    """Return the window around one person of a picture."""
+    from kerazoo.data.windows import in_box, one_person
+
+    assert source.windows is not None
+    index, person = place
+    sample = _figures(source, split, index)
+    if split == "train":
+        return one_person(sample, source.windows, person)
+    return in_box(sample, source.windows, sample.truth.boxes[person], 1.0, person)
