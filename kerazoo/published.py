@@ -6,6 +6,7 @@ networks. None of these files was downloaded where kerazoo is developed (there i
 that they load and compute the same rests on the parity fixtures (docs/checkpoints.md).
 """
 
+import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -59,7 +60,7 @@ def table(found: Sequence[Published]) -> str:
         lines += [
             f"{each.recipe}  {each.reference}",
             f"    {each.origin}, {each.licence}, {4 * each.parameters / 1e6:.0f} MB",
-            "    " + " ".join([each.measured, *(f"--set {text}" for text in each.assignments)]),
+            "    " + " ".join([each.measured, *(f"--set {shlex.quote(text)}" for text in each.assignments)]),
         ]
     return "\n".join([*lines, "", CAUTION])
 
@@ -80,6 +81,11 @@ def _hub(
     """Return weights that timm keeps on the hub."""
     reference = f"hf://timm/{name}/model.safetensors"
     return Published(recipe, reference, *source, parameters, f"ImageNet top-1 % {top1}", sets)
+
+
+def _width(width: int) -> str:
+    """Return the setting for an HRNet of the full depth."""
+    return f'family.body={{"width":{width}}}'
 
 
 KNOWN = (
@@ -103,4 +109,9 @@ KNOWN = (
     _hub("hrnet-cls", "hrnet_w48_ssld.paddle_in1k", _PADDLE, 77_466_024, "84.48", *WHOLE_288),
     _hub("unet-resnet34", "resnet34.tv_in1k", _TORCHVISION, 21_797_672, "73.314 as a classifier"),
     _hub("unetpp-resnet34", "resnet34.tv_in1k", _TORCHVISION, 21_797_672, "73.314 as a classifier"),
+    _hub("hrnet-pose", "hrnet_w18_small.ms_in1k", _OFFICIAL, 13_187_464, "72.34 as a classifier"),
+    _hub("hrnet-pose", "hrnet_w32.ms_in1k", _OFFICIAL, 41_232_680, "78.45 as a classifier", _width(32)),
+    _hub("hrnet-pose", "hrnet_w48.ms_in1k", _OFFICIAL, 77_469_864, "79.33 as a classifier", _width(48)),
+    _hub("face-landmarks", "hrnet_w18_small.ms_in1k", _OFFICIAL, 13_187_464, "72.34 as a classifier"),
+    _hub("face-landmarks", "hrnet_w18.ms_in1k", _OFFICIAL, 21_299_004, "76.77 as a classifier", _width(18)),
 )

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from kerazoo import backend as backends
+from kerazoo.data.generated import Figures
+from kerazoo.data.windows import Windows
 from kerazoo.errors import UserError
 from kerazoo.export.verify import verified
 from kerazoo.families.hrnet import Body, HRNetFace, HRNetPose, codec
@@ -215,7 +217,7 @@ def test_a_training_window_is_taken_as_it_is():
         SMALL.prepare(image[:60], whole=False)
 
 
-@pytest.mark.parametrize("shape", SIZES)
+@pytest.mark.parametrize("shape", [(300, 211), (130, 90), (20, 700), (1, 1)])
 def test_the_graph_frames_alike(shape):
     image = np.random.default_rng(0).integers(0, 256, (2, *shape, 3), "uint8")
     found = keras.ops.convert_to_numpy(Framing((128, 96), [127.0] * 3)(image.astype("float32")))
@@ -482,8 +484,7 @@ def patches(family):
     return keras.Model(image, {"heatmaps": maps})
 
 
-@pytest.mark.parametrize("shape", [(300, 211), (45, 70), (64, 128)])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(("name", "shape"), [*((name, (300, 211)) for name in FAMILIES), ("bgr", (45, 70))])
 def test_the_served_model_is_what_prediction_computes(name, shape):
     family = FAMILIES[name]
     network = patches(family)
@@ -544,6 +545,13 @@ def test_an_artefact_that_is_wrong_is_told_from_one_that_rounds():
 def test_sides_divide_by_the_lowest_resolutions_stride():
     with pytest.raises(UserError, match="size"):
         replace(SMALL, {"size": (250, 192)})
+
+
+def test_whole_photographs_are_cut_into_windows_that_suit_the_network():
+    family = HRNetPose(size=(64, 64), margin=1.5)
+    assert family.ordered(Figures(skeleton=MPII)).skeleton == COCO17
+    assert family.ordered(Figures()).windows == Windows(aspect=1.0, margin=1.5)
+    assert family.ordered(Figures(windows=Windows(margin=2.0))).windows == Windows(margin=2.0)
 
 
 def test_a_new_head_may_have_other_points_and_another_size():

@@ -16,6 +16,8 @@ from kerazoo.tasks.pose import People, Pose, Poses
 if TYPE_CHECKING:
     import keras
 
+    from kerazoo.data.source import Source
+
 MULTIPLE = 32
 """Sides of the network's input divide by it: the lowest resolution's stride."""
 
@@ -27,8 +29,8 @@ Positive = Annotated[float, Field(gt=0)]
 class HRNetPose(Pose):
     """HRNet V1: a heat map for every point of the one person in a box.
 
-    A whole photograph is taken for such a box; boxes in a photograph are `infer_boxes`' and
-    those that a source cuts out (`kerazoo.data.keypoints.Windows`).
+    A whole photograph is taken for such a box. To train and to be scored, a source cuts windows around
+    people (`kerazoo.data.windows`); `infer_boxes` looks at boxes that something else has found.
 
     Attributes:
         body: depth and width.
@@ -77,6 +79,14 @@ class HRNetPose(Pose):
     def first(self) -> float:
         """The input pixel, along both axes, that cell 0 stands for."""
         return 1.5 if self.cells == "centre" else 0.0
+
+    def ordered(self, data: "Source") -> "Source":
+        """Return the data with this network's points, in windows as it wants them where they are whole."""
+        from kerazoo.data.windows import Windows
+
+        rows, columns = self.size
+        windows = getattr(data, "windows", None) or Windows(aspect=columns / rows, margin=self.margin)
+        return replace(super().ordered(data), {"windows": windows})
 
     # --- from the photograph to the network ---------------------------------------------
 

@@ -1,0 +1,38 @@
+"""A small HRNet that finds the points of one person in a box; on built-in figures, or on COCO key points.
+
+    kerazoo train hrnet-pose
+    kerazoo train hrnet-pose --data COCO --weights hf://timm/hrnet_w32.ms_in1k/model.safetensors
+        --set 'family.body={"width":32}' --set family.size=[256,192] --set family.sigma=2
+        --set augmentation.crop=[256,192] --set augmentation.rotation=45 --set augmentation.scale=[0.65,1.35]
+        --epochs 210 --batch-size 128
+    kerazoo predict hrnet-pose photo.jpg --boxes boxes.json
+
+The second is close to the published training of HRNet-W32. Without boxes, a photograph is taken to
+show one person.
+"""
+
+from kerazoo.data.augment import Augmentation
+from kerazoo.data.generated import Figures
+from kerazoo.families.hrnet import SMALL_V1, HRNetPose
+from kerazoo.optimizer import Optimizer, Schedule
+from kerazoo.recipe import Recipe
+
+recipe = Recipe(
+    family=HRNetPose(body=SMALL_V1, size=(128, 96), sigma=1.5),
+    data=Figures(train=1500, validation=100, people=(2, 2)),
+    augmentation=Augmentation(
+        crop=(128, 96),
+        focus=0.8,
+        beyond=127,
+        flip=True,
+        rotation=30,
+        scale=(0.75, 1.3),
+        brightness=0.1,
+        contrast=0.2,
+    ),
+    optimizer=Optimizer(name="adam", rate=1e-3),
+    schedule=Schedule(kind="cosine", warmup=0.5),
+    epochs=12,
+    batch=16,
+    monitor="ap",
+)

@@ -1,0 +1,24 @@
+"""A very small HRNet for the points of one person; within a minute on a CPU, for trying things and for tests.
+
+kerazoo train hrnet-pose-tiny
+"""
+
+from kerazoo.data.augment import Augmentation
+from kerazoo.data.generated import Figures
+from kerazoo.families.hrnet import Body, HRNetPose
+from kerazoo.optimizer import Optimizer
+from kerazoo.recipe import Recipe
+
+recipe = Recipe(
+    family=HRNetPose(
+        body=Body(width=8, blocks=1, modules=(1, 1, 1), bottlenecks=1, bottleneck_width=8),
+        size=(64, 64),
+        sigma=1.5,
+    ),
+    data=Figures(train=48, validation=8, test=8, size=(96, 96), people=(1, 1)),
+    augmentation=Augmentation(crop=(64, 64), focus=0.8, beyond=127, flip=True),
+    optimizer=Optimizer(rate=3e-3),
+    epochs=3,
+    batch=8,
+    monitor="ap",
+)
