@@ -88,7 +88,7 @@ class LimbScores(layers.Layer):
         first, second = (ops.take(peaks, [limb[end] for limb in self.limbs], axis=1) for end in (0, 1))
         start = first[:, :, :, None, None, :2]
         way = second[:, :, None, :, None, :2] - start
-        along = np.linspace(0, 1, self.samples, dtype="float32")[:, None]
+        along = ops.convert_to_tensor(np.linspace(0, 1, self.samples, dtype="float32")[:, None])
         values = self._sampled(fields, start + way * along)
         length = ops.sqrt(ops.sum(ops.square(way), axis=-1, keepdims=True))
         agreement = ops.sum(values * way / ops.maximum(length, 1e-6), axis=-1)
