@@ -5,7 +5,6 @@ default, "capsule", differs from the paper's in one thing: a limb's field also c
 ends, without which limbs shorter than a cell (nose to eye, of a small person) would have none.
 """
 
-from collections.abc import Sequence
 from typing import Literal
 
 import cv2
@@ -17,6 +16,9 @@ Targets = Literal["capsule", "paper", "mixed", "published"]
 
 FARTHEST = np.log(100)
 """Exponent beyond which the published code takes a Gaussian for 0."""
+
+REACH = 8.0
+"""Deviations up to which Gaussians are computed at all; what is farther is below 1e-13."""
 
 
 def targets(
@@ -46,19 +48,18 @@ def targets(
         of limb after limb; "weights" float32 `(h, w)`, 1 where everything is known and 0 where nothing is.
     """
     seen, points = people.visible > 0, people.points.astype("float64")
-    coded = mode in ("mixed", "published")
-    heatmaps = _heatmaps(points, seen, size, stride, sigma, coded=coded, added=mode == "published")
-    parts = heatmaps.max(axis=-1, keepdims=True)
-    fields = np.zeros((*size, len(people.skeleton.limbs), 2))
-    for limb, ends in enumerate(people.skeleton.limbs):
-        both = np.flatnonzero(seen[:, ends].all(axis=1))
-        lines = points[both][:, ends]
-        fields[:, :, limb] = _field(lines, size, stride, half_width, mode)
+    offset = 0.0 if _coded(mode) else (stride - 1) / 2
+    lines, limb = _lines((points - offset) / stride, seen, people.skeleton.limbs)
     return {
-        "heatmaps": np.concatenate([heatmaps, 1 - parts], axis=-1).astype("float32"),
-        "fields": fields.reshape(*size, -1).astype("float32"),
+        "heatmaps": _heatmaps(points, seen, size, stride, sigma, mode),
+        "fields": _fields(lines, limb, (*size, len(people.skeleton.limbs)), half_width / stride, mode),
         "weights": _weights(people.silent, size),
     }
+
+
+def _coded(mode: Targets) -> bool:
+    """Whether the geometry is the published code's."""
+    return mode in ("mixed", "published")
 
 
 def _weights(silent: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
@@ -69,74 +70,102 @@ def _weights(silent: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
 
 
 def _heatmaps(
-    points: np.ndarray,
-    seen: np.ndarray,
-    size: tuple[int, int],
-    stride: int,
-    sigma: float,
-    *,
-    coded: bool,
-    added: bool,
+    points: np.ndarray, seen: np.ndarray, size: tuple[int, int], stride: int, sigma: float, mode: Targets
 ) -> np.ndarray:
-    """Return float64 `(h, w, K)`; a Gaussian is the product of one along each axis."""
-    maps = np.zeros((points.shape[1], *size))
-    along = [_exponents(points[..., axis], size[1 - axis], stride, sigma, coded) for axis in (0, 1)]
-    for person, point in zip(*np.nonzero(seen), strict=True):
-        exponent = along[1][person, point][:, None] + along[0][person, point]
-        values = np.exp(-exponent)
-        if coded:
-            values[exponent > FARTHEST] = 0
-        maps[point] = np.minimum(maps[point] + values, 1) if added else np.maximum(maps[point], values)
-    return np.moveaxis(maps, 0, -1)
+    """Return float32 `(h, w, K + 1)`: every Gaussian is drawn into the cells around its point."""
+    (x, across), (y, down) = (
+        _around(points[seen][:, axis], size[1 - axis], stride, sigma, mode) for axis in (0, 1)
+    )
+    exponents = down[:, :, None] + across[:, None]
+    values = np.exp(-exponents)
+    if _coded(mode):
+        values[exponents > FARTHEST] = 0
+    maps = np.zeros((*size, points.shape[1] + 1))
+    place = (y[:, :, None] * size[1] + x[:, None]) * maps.shape[-1] + np.nonzero(seen)[1][:, None, None]
+    combined = np.add if mode == "published" else np.maximum
+    combined.at(maps.reshape(-1), place.ravel(), values.ravel())
+    np.minimum(maps, 1, out=maps)
+    maps[..., -1] = 1 - maps.max(axis=-1)
+    return maps.astype("float32")
 
 
-def _exponents(places: np.ndarray, cells: int, stride: int, sigma: float, coded: bool) -> np.ndarray:
-    """Return the squared distance of every cell along one axis by 2 sigma^2: float64 `(P, K, cells)`."""
-    centres = stride * np.arange(cells) + (stride - 1) / 2
-    exponents = (centres - places[..., None]) ** 2 / (2 * sigma**2)
-    if coded:  # the window that the code looks at, 4 sigma either way, cut to whole cells
-        low = np.maximum(places - 4 * sigma, 0).astype(int) // stride
-        high = np.minimum(places + 4 * sigma, stride * cells).astype(int) // stride
-        cell = np.arange(cells)
-        exponents[(cell < low[..., None]) | (cell >= high[..., None])] = np.inf
-    return exponents
+def _around(
+    places: np.ndarray, count: int, stride: int, sigma: float, mode: Targets
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cells around each place along one axis, and their squared distance by 2 sigma^2.
+
+    Both are `(N, W)`; a cell that is not to be drawn into is infinitely far.
+    """
+    reach = int(np.ceil(REACH * sigma / stride))
+    cells = np.rint(places / stride).astype("int64")[:, None] + np.arange(-reach, reach + 1)
+    exponents = (stride * cells + (stride - 1) / 2 - places[:, None]) ** 2 / (2 * sigma**2)
+    low, high = np.zeros_like(cells[:, :1]), np.full_like(cells[:, :1], count)
+    if _coded(mode):  # the window that the code looks at, 4 sigma either way, cut to whole cells
+        low = np.maximum(places - 4 * sigma, 0).astype("int64")[:, None] // stride
+        high = np.minimum(places + 4 * sigma, stride * count).astype("int64")[:, None] // stride
+    exponents[(cells < low) | (cells >= high)] = np.inf
+    return cells.clip(0, count - 1), exponents
 
 
-def _field(
-    lines: np.ndarray, size: tuple[int, int], stride: int, half_width: float, mode: Targets
+def _lines(
+    points: np.ndarray, seen: np.ndarray, limbs: tuple[tuple[int, int], ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return all limbs that are known, person by person: their ends `(N, 2, 2)` and which limbs, `(N,)`."""
+    ends = np.array(limbs).reshape(-1, 2)
+    person, limb = np.nonzero(seen[:, ends].all(axis=-1))
+    lines = points[person[:, None], ends[limb]]
+    long = (lines[:, 0] != lines[:, 1]).any(axis=-1)
+    return lines[long], limb[long]
+
+
+def _fields(
+    lines: np.ndarray, limb: np.ndarray, shape: tuple[int, int, int], half_width: float, mode: Targets
 ) -> np.ndarray:
-    """Return one limb's field of all people: lines `(P, 2, 2)` -> float64 `(h, w, 2)`."""
-    field, count = np.zeros((*size, 2)), np.zeros((*size, 1))
-    offset = 0.0 if mode in ("mixed", "published") else (stride - 1) / 2
-    for start, end in (lines - offset) / stride:  # in cells
-        length = np.hypot(*(end - start))
-        if length == 0:
-            continue
-        way = (end - start) / length
-        rows, columns, on = _covered(start, way, length, half_width / stride, size, mode)
-        if mode == "published":
-            field[rows, columns][on] = way
-        else:
-            field[rows, columns] += on[..., None] * way
-            count[rows, columns] += on[..., None]
-    return field if mode == "published" else field / np.maximum(count, 1)
+    """Return float32 `(h, w, 2 L)`; lines, `shape` (h, w, L) and half width are in cells."""
+    rows, columns, limbs = shape
+    vectors = lines[:, 1] - lines[:, 0]
+    lengths = np.hypot(*vectors.T)
+    ways = vectors / lengths[:, None]
+    line, x, y = _covered(lines, lengths, ways, half_width, (rows, columns), mode)
+    place = (y * columns + x) * limbs + limb[line]
+    fields = np.zeros((rows * columns * limbs, 2))
+    if mode == "published":
+        fields[place] = ways[line]  # of several in one place, the last stays
+    else:
+        count = np.maximum(np.bincount(place, minlength=len(fields)), 1)
+        for axis in (0, 1):
+            fields[:, axis] = np.bincount(place, ways[line, axis], len(fields)) / count
+    return fields.reshape(rows, columns, -1).astype("float32")
 
 
 def _covered(
-    start: np.ndarray, way: np.ndarray, length: float, half_width: float, size: Sequence[int], mode: Targets
-) -> tuple[slice, slice, np.ndarray]:
-    """Return the rows and columns around a limb, and which of their cells its field covers."""
-    ends = np.stack([start, start + way * length])
-    low = np.maximum(ends.min(axis=0) - half_width, 0).astype(int)
-    high = np.minimum(ends.max(axis=0) + half_width + (mode in ("capsule", "paper")), size[::-1]).astype(int)
-    columns, rows = (slice(first, max(last, first)) for first, last in zip(low, high, strict=True))
-    x = np.arange(columns.start, columns.stop) - start[0]
-    y = np.arange(rows.start, rows.stop)[:, None] - start[1]
-    along, across = x * way[0] + y * way[1], np.abs(x * way[1] - y * way[0])
+    lines: np.ndarray,
+    lengths: np.ndarray,
+    ways: np.ndarray,
+    half_width: float,
+    size: tuple[int, int],
+    mode: Targets,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what fields cover: which line, column and row, a row of each per line and cell."""
+    low = np.maximum(lines.min(axis=1) - half_width, 0).astype("int64")
+    high = np.minimum(lines.max(axis=1) + half_width + (not _coded(mode)), size[::-1]).astype("int64")
+    line, x, y = _boxed(low, np.maximum(high - low, 0))
+    start, way, length = lines[line, 0], ways[line], lengths[line]
+    from_x, from_y = x - start[:, 0], y - start[:, 1]
+    along = from_x * way[:, 0] + from_y * way[:, 1]
+    across = np.abs(from_x * way[:, 1] - from_y * way[:, 0])
     on = across <= half_width
     if mode == "paper":
         on &= (along >= 0) & (along <= length)
     elif mode == "capsule":
-        beyond = along - np.clip(along, 0, length)
-        on = np.hypot(beyond, across) <= half_width
-    return rows, columns, on
+        on = np.hypot(along - np.clip(along, 0, length), across) <= half_width
+    return line[on], x[on], y[on]
+
+
+def _boxed(low: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the cells of boxes, one box after the other: which box, column and row."""
+    areas = size.prod(axis=1)
+    box = np.repeat(np.arange(len(areas)), areas)
+    nth = np.arange(len(box)) - np.repeat(areas.cumsum() - areas, areas)
+    down, right = np.divmod(nth, size[box, 0])
+    return box, low[box, 0] + right, low[box, 1] + down

@@ -47,10 +47,7 @@ def people(
     """
     count = len(skeleton.points)
     found = peaks(heatmaps[..., :count], parser, sigma / stride)
-    limbs = {
-        limb: _candidates(*(found[end] for end in ends), fields[..., 2 * limb : 2 * limb + 2], parser, stride)
-        for limb, ends in enumerate(skeleton.limbs)
-    }
+    limbs = _candidates(found, fields, skeleton, parser, stride)
     kept = [group for group in assembled(limbs, skeleton) if len(group[0]) >= parser.least_points]
     points = np.zeros((len(kept), count, 3), "float32")
     for person, (peak_of, _) in enumerate(kept):
@@ -65,39 +62,52 @@ def people(
 
 
 def _candidates(
-    first: np.ndarray, second: np.ndarray, field: np.ndarray, parser: Parser, stride: int
-) -> Limb:
-    """Return the pairs of peaks, `(A, 3)` and `(B, 3)`, that a limb's field `(h, w, 2)` joins."""
-    if not len(first) or not len(second):
-        return []
-    scores = _line_scores(first[:, None, :2], second[None, :, :2], field, parser, stride)
-    return [(int(a), int(b), float(scores[a, b])) for a, b in zip(*np.nonzero(scores > 0), strict=True)]
+    found: list[np.ndarray], fields: np.ndarray, skeleton: Skeleton, parser: Parser, stride: int
+) -> dict[int, Limb]:
+    """Return, by number of the limb, the pairs of peaks that its field joins; all pairs are tried at once."""
+    counts = np.array([len(some) for some in found])
+    before = counts.cumsum() - counts
+    first, second = np.array(skeleton.limbs).T
+    pairs = counts[first] * counts[second]
+    limb = np.repeat(np.arange(len(pairs)), pairs)
+    nth = np.arange(len(limb)) - np.repeat(pairs.cumsum() - pairs, pairs)
+    a, b = np.divmod(nth, counts[second[limb]])
+    places = np.concatenate(found)[:, :2]
+    start, end = places[before[first[limb]] + a], places[before[second[limb]] + b]
+    scores = _line_scores(start, end, limb, fields, parser, stride)
+    limbs: dict[int, Limb] = {number: [] for number in range(len(pairs))}
+    for pair in np.flatnonzero(scores > 0):
+        limbs[int(limb[pair])].append((int(a[pair]), int(b[pair]), float(scores[pair])))
+    return limbs
 
 
 def _line_scores(
-    start: np.ndarray, end: np.ndarray, field: np.ndarray, parser: Parser, stride: int
+    start: np.ndarray, end: np.ndarray, limb: np.ndarray, fields: np.ndarray, parser: Parser, stride: int
 ) -> np.ndarray:
-    """Return how well a field agrees with the lines between peaks, 0 for not: `(A, B)`.
+    """Return how well their limb's field agrees with lines between peaks, 0 for not: `(N,)`.
 
     The integral of equation 10 as a sum over even samples, each of the nearest cell.
     """
+    rows, columns, limbs = *fields.shape[:2], fields.shape[2] // 2
     way = end - start
-    length = np.linalg.norm(way, axis=-1)
+    length = np.maximum(np.hypot(*way.T), 1e-6)
     least, most = parser.samples
-    number = np.clip(np.rint(np.sqrt(5 * np.abs(way).max(axis=-1) * stride)), least, most)[..., None]
+    number = np.clip(np.rint(np.sqrt(5 * np.abs(way).max(axis=-1) * stride)), least, most)[:, None]
     sample = np.arange(most)
     along = np.minimum(sample / (number - 1), 1)
-    cells = np.rint(start[:, :, None] + way[:, :, None] * along[..., None]).astype("int64")
-    x, y = (cells[..., axis].clip(0, field.shape[1 - axis] - 1) for axis in (0, 1))
-    unit = way / np.maximum(length, 1e-6)[..., None]
-    agreement = (field[y, x] * unit[:, :, None]).sum(axis=-1)
+    x, y = (
+        np.rint(start[:, axis, None] + way[:, axis, None] * along).astype("int64").clip(0, cells - 1)
+        for axis, cells in enumerate((columns, rows))
+    )
+    vectors = fields.reshape(-1, 2)[(y * columns + x) * limbs + limb[:, None]]
+    agreement = (vectors[..., 0] * way[:, :1] + vectors[..., 1] * way[:, 1:]) / length[:, None]
     taken = sample < number
     agrees = taken & (agreement > parser.agreement)
     counted = agrees if parser.counted == "agreeing" else taken
     score = (agreement * counted).sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1)
     if parser.half_height:
-        score = score + np.minimum(0.5 * field.shape[0] / np.maximum(length, 1e-6) - 1, 0)
-    enough = agrees.sum(axis=-1) >= parser.share * number[..., 0] - 1e-6
+        score = score + np.minimum(0.5 * rows / length - 1, 0)
+    enough = agrees.sum(axis=-1) >= parser.share * number[:, 0] - 1e-6
     return np.where(enough, score, 0)
 
 

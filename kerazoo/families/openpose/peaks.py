@@ -10,6 +10,10 @@ _AROUND = np.ones((3, 3), "uint8")
 DISAGREEMENT = 0.25
 """Cells by which the two neighbours may differ about where a peak is before the lower one is believed."""
 
+MOST = 100
+"""Peaks of a point that are kept, the highest. A network that has learned nothing yet shows hundreds, and
+what is tried to join them grows with their square."""
+
 
 def peaks(heatmaps: np.ndarray, parser: Parser, sigma: float) -> list[np.ndarray]:
     """Return the peaks of every map, the highest first: a list of float32 `(P, 3)`: x, y in cells, height.
@@ -19,42 +23,45 @@ def peaks(heatmaps: np.ndarray, parser: Parser, sigma: float) -> list[np.ndarray
         parser: what counts as a peak.
         sigma: of a point's Gaussian, in cells.
     """
-    maps = np.ascontiguousarray(np.moveaxis(heatmaps, -1, 0), "float32")
-    point, y, x = _cells(maps, parser)
-    height = maps[point, y, x]
+    maps = np.ascontiguousarray(heatmaps, "float32")
+    y, x, point = _cells(maps, parser)
+    height = maps[y, x, point]
     order = np.lexsort((-height, point))
-    point, y, x, height = point[order], y[order], x[order], height[order]
-    places = np.stack([x, y], axis=1) + _offsets(maps, point, y, x, sigma)
+    y, x, point, height = y[order], x[order], point[order], height[order]
+    places = np.stack([x, y], axis=1) + _offsets(maps, y, x, point, sigma)
     found = np.concatenate([places, height[:, None]], axis=1).astype("float32")
-    each = [found[point == number] for number in range(len(maps))]
-    return [_apart(some, parser.apart) for some in each]
+    starts = np.searchsorted(point, np.arange(1, maps.shape[-1]))
+    return [_apart(some[:MOST], parser.apart) for some in np.split(found, starts)]
 
 
 def _cells(maps: np.ndarray, parser: Parser) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return map, row and column of the cells that no neighbour exceeds; of equals, the first."""
+    """Return row, column and map of the cells that no neighbour exceeds; of equals, the first."""
     looked = maps
     if parser.smoothing:
-        looked = np.stack([cv2.GaussianBlur(m, (0, 0), parser.smoothing) for m in maps])
-    highest = np.stack([cv2.dilate(m, _AROUND) for m in looked])
+        looked = cv2.GaussianBlur(maps, (0, 0), parser.smoothing).reshape(maps.shape)
+    highest = cv2.dilate(looked, _AROUND, borderType=cv2.BORDER_REPLICATE).reshape(maps.shape)
     top = (looked >= highest) & (maps > parser.peak)
-    # Two neighbours that are equal to the last bit are one peak.
-    top[:, :, 1:] &= ~(top[:, :, :-1] & (looked[:, :, 1:] == looked[:, :, :-1]))
-    top[:, 1:] &= ~(top[:, :-1] & (looked[:, 1:] == looked[:, :-1]))
-    return np.nonzero(top)
+    y, x, point = np.nonzero(top)
+    for down, right in ((0, 1), (1, 0)):  # two neighbours that are equal to the last bit are one peak
+        before = np.maximum(y - down, 0), np.maximum(x - right, 0), point
+        again = (y >= down) & (x >= right) & top[before] & (looked[before] == looked[y, x, point])
+        top[y[again], x[again], point[again]] = False
+        y, x, point = y[~again], x[~again], point[~again]
+    return y, x, point
 
 
-def _offsets(maps: np.ndarray, point: np.ndarray, y: np.ndarray, x: np.ndarray, sigma: float) -> np.ndarray:
+def _offsets(maps: np.ndarray, y: np.ndarray, x: np.ndarray, point: np.ndarray, sigma: float) -> np.ndarray:
     """Return by how much each peak's Gaussian is off its cell: `(P, 2)`, x and y, -0.5..0.5.
 
     A Gaussian of known width is told by its cell and one neighbour. Where both neighbours say
     the same, it is their mean (then also the top of the parabola through three logarithms,
     whatever the width); else the lower one is right, since another's Gaussian only ever adds.
     """
-    here = np.log(maps[point, y, x])
+    here = np.log(maps[y, x, point])
     offsets = []
     for down, right in ((0, 1), (1, 0)):
-        before = _log(maps, point, y - down, x - right)
-        after = _log(maps, point, y + down, x + right)
+        before = _log(maps, y - down, x - right, point)
+        after = _log(maps, y + down, x + right, point)
         by_before, by_after = -0.5 - sigma**2 * (before - here), 0.5 + sigma**2 * (after - here)
         curvature = np.minimum(before - 2 * here + after, -1e-6)
         parabola = (before - after) / (2 * curvature)
@@ -65,11 +72,11 @@ def _offsets(maps: np.ndarray, point: np.ndarray, y: np.ndarray, x: np.ndarray, 
     return np.stack(offsets, axis=1)
 
 
-def _log(maps: np.ndarray, point: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+def _log(maps: np.ndarray, y: np.ndarray, x: np.ndarray, point: np.ndarray) -> np.ndarray:
     """Return the logarithms in some cells, NaN beyond the map."""
-    rows, columns = maps.shape[1:]
+    rows, columns = maps.shape[:2]
     inside = (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
-    values = maps[point, y.clip(0, rows - 1), x.clip(0, columns - 1)]
+    values = maps[y.clip(0, rows - 1), x.clip(0, columns - 1), point]
     return np.where(inside, np.log(np.maximum(values, 1e-6)), np.nan)
 
 
