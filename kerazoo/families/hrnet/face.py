@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from kerazoo.families.hrnet.pose import HRNetPose, Positive, Side
+from kerazoo.families.hrnet.pose import DEVIATION, HRNetPose, Positive, Side
 from kerazoo.settings import fields, settings
 from kerazoo.skeleton import FACE68, Skeleton
 
@@ -45,6 +45,7 @@ class HRNetFace(HRNetPose):
             channels=self.channels,
             align_corners=self.align_corners,
             head_bias=self.head_bias,
+            deviation=DEVIATION,
             **fields(self.body),
         )
         return keras.Model(network.input, {"heatmaps": network.output["logits"]}, name="hrnet")

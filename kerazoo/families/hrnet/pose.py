@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MULTIPLE = 32
 """Sides of the network's input divide by it: the lowest resolution's stride."""
 
+DEVIATION = 0.001
+"""Of the last layer's first weights, as published: heat maps begin near 0, which most of them is."""
+
 Side = Annotated[int, Field(ge=MULTIPLE, multiple_of=MULTIPLE)]
 Positive = Annotated[float, Field(gt=0)]
 
@@ -68,6 +71,7 @@ class HRNetPose(Pose):
             fuse=self.fuse,
             classes=len(self.skeleton.points),
             channels=self.channels,
+            deviation=DEVIATION,
             **fields(self.body),
         )
 
