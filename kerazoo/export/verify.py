@@ -12,14 +12,11 @@ from kerazoo.task import Task
 CASES = ((1, 97, 131), (2, 97, 131), (1, 256, 256), (2, 256, 256))
 """Batch, height, width. The first size is odd and divides by nothing a network likes."""
 
-TOLERANCE = 1e-5
-"""On probabilities, where no logit is beyond +-5; sums in another order differ by about 1e-6 there."""
-
 Forward = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
 def tolerance(task: Task, network: keras.Model) -> float:
-    """Return by how much rounding may change a probability: `TOLERANCE`, more for large logits.
+    """Return by how much rounding may change a probability: `task.rounding()`, more for large logits.
 
     A logit is sure to about 16 units in its last place after a few dozen float32 convolutions,
     and a probability moves no further than its logit. FCN's logits reach hundreds.
@@ -27,7 +24,7 @@ def tolerance(task: Task, network: keras.Model) -> float:
     x, _ = task.prepare(pictures(1, 256, 256, 3)[0].astype("uint8"))
     logits = network(x[None], training=False).values()
     peak = max(float(keras.ops.max(keras.ops.abs(value))) for value in logits)
-    return max(TOLERANCE, 16 * float(np.finfo("float32").eps) * peak)
+    return max(task.rounding(), 16 * float(np.finfo("float32").eps) * peak)
 
 
 def verified(

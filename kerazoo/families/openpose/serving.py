@@ -85,31 +85,33 @@ class LimbScores(layers.Layer):
 
     def call(self, inputs):
         peaks, fields = inputs
+        most = peaks.shape[2]
+        # All pairs side by side: LiteRT takes no more than five axes.
         first, second = (ops.take(peaks, [limb[end] for limb in self.limbs], axis=1) for end in (0, 1))
-        start = first[:, :, :, None, None, :2]
-        way = second[:, :, None, :, None, :2] - start
-        along = ops.convert_to_tensor(np.linspace(0, 1, self.samples, dtype="float32")[:, None])
-        values = self._sampled(fields, start + way * along)
-        length = ops.sqrt(ops.sum(ops.square(way), axis=-1, keepdims=True))
-        agreement = ops.sum(values * way / ops.maximum(length, 1e-6), axis=-1)
+        first, second = ops.repeat(first, most, axis=2), ops.tile(second, (1, 1, most, 1))
+        way_x, way_y = ((second - first)[..., axis : axis + 1] for axis in (0, 1))
+        along = ops.convert_to_tensor(np.linspace(0, 1, self.samples, dtype="float32"))
+        x, y = first[..., :1] + way_x * along, first[..., 1:2] + way_y * along
+        length = ops.maximum(ops.sqrt(ops.square(way_x) + ops.square(way_y)), 1e-6)
+        field_x, field_y = self._sampled(fields, x, y)
+        agreement = (field_x * way_x + field_y * way_y) / length
         agreeing = ops.mean(ops.cast(agreement > self.threshold, "float32"), axis=-1)
         score = ops.mean(agreement, axis=-1)
         joined = ops.logical_and(agreeing >= self.share - 1e-6, score > 0)
-        both = ops.logical_and(first[:, :, :, None, 2] > 0, second[:, :, None, :, 2] > 0)
-        return ops.where(ops.logical_and(joined, both), score, 0.0)
+        both = ops.logical_and(first[..., 2] > 0, second[..., 2] > 0)
+        score = ops.where(ops.logical_and(joined, both), score, 0.0)
+        return ops.reshape(score, (-1, len(self.limbs), most, most))
 
-    def _sampled(self, fields: Tensor, places: Tensor) -> Tensor:
-        """Return the vectors of each limb's field in the cells of `places`, `(N, L, M, M, S, 2)` both."""
+    def _sampled(self, fields: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return x and y of each limb's field in the nearest cells: `(N, L, P, S)` each."""
         rows, columns = ops.shape(fields)[1], ops.shape(fields)[2]
-        cells = ops.cast(ops.round(places), "int32")
-        x = ops.clip(cells[..., 0], 0, columns - 1)
-        y = ops.clip(cells[..., 1], 0, rows - 1)
-        count, limbs = ops.shape(fields)[0], len(self.limbs)
-        index = ops.reshape(y * columns + x, (count, limbs, -1))
+        column = ops.clip(ops.cast(ops.round(x), "int32"), 0, columns - 1)
+        row = ops.clip(ops.cast(ops.round(y), "int32"), 0, rows - 1)
+        shape = (-1, len(self.limbs), x.shape[2], self.samples)
+        index = ops.reshape(row * columns + column, (-1, len(self.limbs), x.shape[2] * self.samples))
         flat = _flat(fields)
-        shape = (count, limbs, places.shape[2], places.shape[3], self.samples)
-        vectors = [ops.reshape(_taken(flat[:, axis::2], index), shape) for axis in (0, 1)]
-        return ops.stack(vectors, axis=-1)
+        field_x, field_y = (ops.reshape(_taken(flat[:, axis::2], index), shape) for axis in (0, 1))
+        return field_x, field_y
 
     def compute_output_shape(self, input_shape):
         (batch, _, most, _), _ = input_shape
@@ -121,12 +123,13 @@ class LimbScores(layers.Layer):
 
 
 def serving_model(family: "OpenPose", network: keras.Model) -> keras.Model:
-    """Return `{"image"}` -> `{"peaks", "limbs"}` of unknown batch, height and width.
+    """Return `{"image"}` -> `{"peaks", "limbs", "heatmaps", "fields"}` of unknown batch, height and width.
 
     Shape: image float32 `(N, H, W, C)`, 0..255, of the size that people are to be looked for in (the graph
         does not scale it) -> peaks float32 `(N, K, MOST, 3)`: x and y in the image's pixels and the height
         of the heat map, highest first, height 0 for none; limbs float32 `(N, L, MOST, MOST)`: by limb, peak
         of its first and of its second point, how well the field joins them, 0 for not at all.
+        The maps they were found in come along, `(N, h, w, K + 1)` and `(N, h, w, 2 L)`.
     """
     from kerazoo.families.openpose import STRIDE
 
@@ -141,7 +144,11 @@ def serving_model(family: "OpenPose", network: keras.Model) -> keras.Model:
     scale = np.array([STRIDE, STRIDE, 1.0], "float32")
     centre = np.array([(STRIDE - 1) / 2, (STRIDE - 1) / 2, 0.0], "float32")
     found = layers.Rescaling(scale.tolist(), centre.tolist(), name="peaks")(peaks)
-    return keras.Model({"image": image}, {"peaks": found, "limbs": limbs}, name="serving")
+    maps = {
+        name: layers.Activation("linear", name=name)(outputs[f"{last}_{name}"])
+        for name in ("heatmaps", "fields")
+    }
+    return keras.Model({"image": image}, {"peaks": found, "limbs": limbs} | maps, name="serving")
 
 
 def _offset(logs: Tensor, axis: int) -> Tensor:
