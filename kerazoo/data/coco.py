@@ -1,28 +1,40 @@
 """COCO's key points: photographs, people with points, crowds."""
 
-import functools
-from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerazoo.data.keypoints import SPLITS, Keypoints, Listed, Photograph, divided, finite, read_annotations
-from kerazoo.data.source import Split
+from kerazoo.data.annotations import finite_rows, read_json
+from kerazoo.data.keypoints import AREA_OF_BOX, Keypoints, Photograph
+from kerazoo.data.regions import region
 from kerazoo.errors import UserError
 from kerazoo.settings import nearest, settings
+from kerazoo.tasks.pose import People
 
-REMEDY = "mend or remove it"
+_PARTS = ("images", "annotations", "categories")
+_MEND = "mend or remove it"
+
+
+class _Image(NamedTuple):
+    name: str
+    size: tuple[int, int] | None
+
+
+class _Category(NamedTuple):
+    number: int
+    points: tuple[str, ...]
+    known: set
+    """Numbers of all categories."""
 
 
 @settings
 class CocoKeypoints(Keypoints):
-    """A COCO annotation file with key points, or a folder with one for each split.
+    """COCO's annotations of key points (https://cocodataset.org/#format-data).
 
-    In a folder these are `train.json`, `val.json` and `test.json`, in it or in `annotations/`, or COCO's own
-    `annotations/person_keypoints_train2017.json` and so on; the photographs lie in folders of the split's
-    name (`train/`, `train2017/`), in `images/`, or beside the file. Crowds and people none of whose points
-    are labelled teach nothing where they are; of the annotations of other categories nothing is used.
+    Crowds and people who are not labelled teach nothing where they are: in their polygons or run
+    lengths or, without these, in their boxes. Points of visibility 0 are not labelled, whatever their place.
+    Annotations of other categories are left out.
 
     Attributes:
         category: whose points these are.
@@ -30,183 +42,172 @@ class CocoKeypoints(Keypoints):
 
     category: str = "person"
 
-    def listed(self) -> Listed:
-        return self._listed
-
-    @functools.cached_property
-    def _listed(self) -> Listed:
-        if not self.root.is_dir():
-            found = _read(self.root, self.category, self.images, "train")
-            return Listed(found.names, found.category, divided(found.photographs, self), found.problems)
-        files = {split: file for split in SPLITS if (file := _file_of(self.root, split))}
-        if not files:
+    def parsed(self, file: Path, problems: list[UserError]) -> list[Photograph]:
+        content = read_json(file)
+        if not isinstance(content, dict) or not all(isinstance(content.get(part), list) for part in _PARTS):
             raise UserError(
-                f"{self.path} has no key points",
-                "it should hold train.json and val.json, or COCO's annotations/",
+                f"{file} has no lists {', '.join(_PARTS)}", "export the key points in COCO's form"
             )
-        read = {split: _read(file, self.category, self.images, split) for split, file in files.items()}
-        first = next(iter(read.values()))
-        others = [file for split, file in files.items() if read[split].names != first.names]
-        problems = [problem for found in read.values() for problem in found.problems]
-        problems += [
-            UserError(f"{file} has other points than its neighbours", "use one skeleton") for file in others
-        ]
-        splits: dict[Split, list[Photograph]] = {
-            split: read[split].photographs if split in read else [] for split in SPLITS
-        }
-        if "val" not in read:
-            splits |= {
-                k: v for k, v in divided(splits["train"], self).items() if k != "test" or "test" not in read
-            }
-        return Listed(first.names, first.category, splits, problems)
+        category = _category(content["categories"], self.category, file)
+        images = _images(content["images"], file, problems)
+        told = _sound(content["annotations"], images, category, file, problems)
+        return self._photographs(told, images, category, file)
 
-
-class _Read:
-    """One file: point names, the category's number, its photographs, and what is wrong."""
-
-    def __init__(self, names: tuple[str, ...], category: int):
-        self.names, self.category = names, category
-        self.photographs: list[Photograph] = []
-        self.problems: list[UserError] = []
-
-
-def _file_of(root: Path, split: Split) -> Path | None:
-    names = (f"{split}.json", f"annotations/{split}.json", f"annotations/person_keypoints_{split}2017.json")
-    return next((root / name for name in names if (root / name).is_file()), None)
-
-
-def _read(file: Path, category: str, images: str | None, split: Split) -> _Read:
-    content = read_annotations(file)
-    parts = ("images", "annotations", "categories")
-    if not isinstance(content, dict) or not all(isinstance(content.get(part), list) for part in parts):
-        raise UserError(
-            f"{file} is no COCO file of key points", "it needs images, annotations and categories"
-        )
-    found = _Read(*_points(content["categories"], category, file))
-    photographs = _photographs(content["images"], file, found)
-    known = {each.get("id") for each in content["categories"]}
-    people = _people(content["annotations"], photographs, known, file, found)
-    folder = _folder(file, photographs, images, split)
-    for number, told in photographs.items():
-        path = folder / told["file_name"]
-        if not path.is_file():
-            found.problems.append(
-                UserError(f"{file}: image {number}: there is no {path}", "add it, or set data.images")
+    def _photographs(
+        self, told: list[dict], images: dict[int, _Image], category: _Category, file: Path
+    ) -> list[Photograph]:
+        """Return the photographs with what sound annotations tell of them."""
+        count = len(category.points)
+        flat = np.array([_keypoints(each, count) for each in told], "float32")
+        points, visible = self.chosen(category.points, flat.reshape(-1, count, 3), file)
+        boxes, areas = _boxes(told, images, points, visible)
+        crowd = np.array([bool(each.get("iscrowd")) for each in told], bool)
+        labelled = self.enough(visible, areas) & ~crowd
+        places = {number: index for index, number in enumerate(images)}
+        place = np.array([places[each["image_id"]] for each in told], int)
+        order = np.argsort(place, kind="stable")
+        ends = np.searchsorted(place[order], np.arange(len(images)), side="right")
+        photographs = []
+        for part, (number, image) in zip(np.split(order, ends)[:-1], images.items(), strict=True):
+            quiet = part[~labelled[part]].tolist()
+            people, crowds = part[~crowd[part]], part[crowd[part]]
+            truth = People(
+                points[people],
+                visible[people],
+                boxes[people],
+                areas[people],
+                self.skeleton,
+                crowds=boxes[crowds],
+                image=number,
+                category=category.number,
             )
+            silent = tuple(region(told[each].get("segmentation"), boxes[each]) for each in quiet)
+            photographs.append(Photograph(image.name, image.size, truth, labelled[people], silent))
+        return photographs
+
+
+def _category(categories: list[Any], name: str, file: Path) -> _Category:
+    """Return what is said of the category of a name."""
+    objects = [each for each in categories if isinstance(each, dict)]
+    with_points = {str(each.get("name")): each for each in objects if each.get("keypoints")}
+    known = {_key(each.get("id")) for each in objects}
+    if not with_points:
+        raise UserError(f"{file} has no category with keypoints", "take the annotations of key points")
+    if name not in with_points:
+        remedy = nearest(name, list(with_points)) + ", with --set data.category"
+        raise UserError(f"{file} has no category {name!r} with keypoints", remedy)
+    points, number = with_points[name]["keypoints"], with_points[name].get("id")
+    if not isinstance(points, list) or len({str(point) for point in points}) < len(points):
+        raise UserError(f"{file}: the keypoints of {name!r} are no list of different names", "mend the file")
+    if not isinstance(number, int):
+        raise UserError(f"{file}: the category {name!r} has no number as id", "give it one")
+    return _Category(number, tuple(map(str, points)), known)
+
+
+def _images(images: list[Any], file: Path, problems: list[UserError]) -> dict[int, _Image]:
+    """Return the photographs by number."""
+    found: dict[int, _Image] = {}
+    for index, each in enumerate(images, 1):
+        number = each.get("id") if isinstance(each, dict) else None
+        name = each.get("file_name") if isinstance(each, dict) else None
+        if not isinstance(number, int) or not isinstance(name, str):
+            which = number if isinstance(number, int) else f"number {index}"
+            problems.append(UserError(f"{file}: image {which} has no id or no file_name", _MEND))
+        elif number in found:
+            problems.append(UserError(f"{file}: image {number} is there twice", "give each an id of its own"))
         else:
-            found.photographs.append(_photograph(path, number, people.get(number, []), len(found.names)))
-    if not any(photograph.visible.any() for photograph in found.photographs) and not found.problems:
-        raise UserError(f"{file} has no person with labelled points", "check the file")
+            sides = each.get("height"), each.get("width")
+            found[number] = _Image(name, sides if all(isinstance(side, int) for side in sides) else None)
     return found
 
 
-def _points(categories: list[Any], category: str, file: Path) -> tuple[tuple[str, ...], int]:
-    """Return the names of a category's points and its number."""
-    named = {each.get("name"): each for each in categories if isinstance(each, dict)}
-    if category not in named:
-        raise UserError(
-            f"{file} has no category {category!r}", nearest(category, [str(name) for name in named])
-        )
-    points = named[category].get("keypoints")
-    if not isinstance(points, list) or not points:
-        raise UserError(f"{file}: its category {category!r} has no keypoints", "take a file of key points")
-    return tuple(map(str, points)), named[category].get("id", 1)
-
-
-def _photographs(images: list[Any], file: Path, found: _Read) -> dict[int, dict[str, Any]]:
-    """Return what is told of every image, by its number."""
-    numbers = Counter(each.get("id") for each in images if isinstance(each, dict))
-    found.problems += [
-        UserError(f"{file}: image {number} is listed {count} times", "give every image a number of its own")
-        for number, count in numbers.items()
-        if count > 1
-    ]
-    whole = [each for each in images if isinstance(each, dict) and isinstance(each.get("file_name"), str)]
-    if len(whole) < len(images):
-        found.problems.append(
-            UserError(f"{file}: {len(images) - len(whole)} images have no file_name", REMEDY)
-        )
-    return {each["id"]: each for each in whole if isinstance(each.get("id"), int)}
-
-
-def _people(
-    annotations: list[Any], photographs: dict[int, dict], known: set, file: Path, found: _Read
-) -> dict[int, list[dict]]:
-    """Return the sound annotations of the category, by image."""
-    people: dict[int, list[dict]] = {}
-    seen: set = set()
-    for told in annotations:
-        name = f"{file}: annotation {told.get('id') if isinstance(told, dict) else told!r}"
-        problem = _problem(told, photographs, known, seen, found)
+def _sound(
+    annotations: list[Any],
+    images: dict[int, _Image],
+    category: _Category,
+    file: Path,
+    problems: list[UserError],
+) -> list[dict]:
+    """Return the annotations of the category that say what they must."""
+    told, seen = [], set()
+    for index, each in enumerate(annotations, 1):
+        key = _key(each.get("id")) if isinstance(each, dict) else None
+        problem = _placed(each, images, category) if isinstance(each, dict) else "is no object"
+        if key is not None and key in seen:
+            problem = "is there twice"
+        seen.add(key)
         if problem:
-            found.problems.append(UserError(f"{name} {problem}", REMEDY))
-        elif told["category_id"] == found.category:
-            people.setdefault(told["image_id"], []).append(told)
-    return people
-
-
-def _problem(told: Any, photographs: dict[int, dict], known: set, seen: set, found: _Read) -> str:
-    """Return what is wrong with an annotation, or nothing."""
-    if not isinstance(told, dict):
-        return "is no object"
-    if told.get("id") in seen:
-        return "is listed twice"
-    seen.add(told.get("id"))
-    if told.get("category_id") not in known:
-        return f"is of an unknown category {told.get('category_id')!r}"
-    if told["category_id"] != found.category:
-        return ""
-    if told.get("image_id") not in photographs:
-        return f"is of an unknown image {told.get('image_id')!r}"
-    if not finite(told.get("bbox"), 4) or min(told["bbox"][2:]) < 0:
-        return f"has no box but {told.get('bbox')!r}"
-    image, (left, top, width, height) = photographs[told["image_id"]], told["bbox"]
-    if (
-        left >= image.get("width", np.inf)
-        or top >= image.get("height", np.inf)
-        or left + width <= 0
-        or top + height <= 0
-    ):
-        return "has a box outside the image"
-    if told.get("iscrowd"):
-        return ""
-    points = told.get("keypoints", [0] * (3 * len(found.names)))
-    if not isinstance(points, list) or len(points) != 3 * len(found.names):
-        count = len(points) / 3 if isinstance(points, list) else 0
-        return f"has {count:g} keypoints, its category {len(found.names)}"
-    return "" if finite(points, len(points)) else "has keypoints that are no numbers"
-
-
-def _folder(file: Path, photographs: dict[int, dict], images: str | None, split: Split) -> Path:
-    """Return where the first of the photographs is."""
-    root = file.parent.parent if file.parent.name == "annotations" else file.parent
-    places = [
-        root / f"{split}2017",
-        root / split,
-        root / "images" / split,
-        root / "images",
-        file.parent,
-        root,
+            name = f"annotation {key if key is not None else f'number {index}'}"
+            problems.append(UserError(f"{file}: {name} {problem}", _MEND))
+        elif each["category_id"] == category.number:
+            told.append(each)
+    wrong = _misshapen(told, images, len(category.points))
+    problems += [
+        UserError(f"{file}: annotation {told[index].get('id')} {problem}", _MEND)
+        for index, problem in wrong.items()
     ]
-    places = [Path(images).expanduser()] if images else places
-    first = next(iter(photographs.values()), {"file_name": ""})["file_name"]
-    return next(
-        (place for place in places if (place / first).is_file()), places[0] if images else file.parent
-    )
+    return [each for index, each in enumerate(told) if index not in wrong]
 
 
-def _photograph(path: Path, number: int, people: list[dict], count: int) -> Photograph:
-    crowds = [told for told in people if told.get("iscrowd")]
-    persons = [told for told in people if not told.get("iscrowd")]
-    given = [told.get("keypoints") or [0] * (3 * count) for told in persons]
-    points = np.array(given, "float32").reshape(-1, count, 3)
-    visible = points[..., 2].clip(0, 2).astype("uint8")
-    boxes, ignored = (
-        np.array([told["bbox"] for told in some], "float32").reshape(-1, 4) for some in (persons, crowds)
-    )
-    areas = [told.get("area") or told["bbox"][2] * told["bbox"][3] for told in persons]
-    unlabelled = [told for told, seen in zip(persons, visible, strict=True) if not seen.any()]
-    silent = [told.get("segmentation") or told["bbox"] for told in (*crowds, *unlabelled)]
-    return Photograph(
-        path, number, points[..., :2], visible, boxes, np.array(areas, "float32"), ignored, silent
-    )
+def _placed(each: dict, images: dict[int, _Image], category: _Category) -> str:
+    """Return what is wrong with where an annotation belongs, or nothing."""
+    number, image = _key(each.get("category_id")), _key(each.get("image_id"))
+    if number is None or number not in category.known:
+        return f"is of the unknown category {each.get('category_id')!r}"
+    if number == category.number and image not in images:
+        return f"is of the unknown image {each.get('image_id')!r}"
+    return ""
+
+
+def _misshapen(told: list[dict], images: dict[int, _Image], count: int) -> dict[int, str]:
+    """Return what is wrong with the numbers of annotations, by index."""
+    boxes = finite_rows([each.get("bbox") for each in told], 4)
+    points = finite_rows([_keypoints(each, count) for each in told], 3 * count).reshape(-1, count, 3)
+    sizes = np.array([images[each["image_id"]].size or (np.inf, np.inf) for each in told]).reshape(-1, 2)
+    left, top, width, height = boxes.T
+    beyond = (left >= sizes[:, 1]) | (top >= sizes[:, 0]) | (left + width <= 0) | (top + height <= 0)
+    beyond &= (width > 0) & (height > 0)  # COCO has a few boxes without extent
+    wrong: dict[int, str] = {}
+    for unsound, problem in (
+        (~np.isin(points[..., 2], (0, 1, 2)).all(axis=1), "has keypoints of a visibility other than 0, 1, 2"),
+        (np.isnan(points[:, 0, 0]), "has keypoints that are no finite numbers"),
+        (beyond, "has a bbox outside the image"),
+        (np.isnan(width) | (width < 0) | (height < 0), "has no bbox of left, top, width and height"),
+    ):
+        wrong |= dict.fromkeys(np.flatnonzero(unsound).tolist(), problem)
+    for index in wrong:
+        given = _keypoints(told[index], count)
+        if not isinstance(given, list) or len(given) != 3 * count:
+            length = len(given) if isinstance(given, list) else "no"
+            wrong[index] = f"has {length} numbers as keypoints, {count} points need {3 * count}"
+    return wrong
+
+
+def _keypoints(each: dict, count: int) -> Any:
+    """Return the numbers of a person's points; a crowd has none, nor have those whom nobody labelled."""
+    return [0] * (3 * count) if each.get("iscrowd") else each.get("keypoints") or [0] * (3 * count)
+
+
+def _boxes(
+    told: list[dict], images: dict[int, _Image], points: np.ndarray, visible: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return boxes within their photographs, `(N, 4)`, and areas, `(N,)`, both float32.
+
+    A box without extent becomes that of the labelled points.
+    """
+    boxes = np.array([each["bbox"] for each in told], "float64").reshape(-1, 4)
+    flat = np.flatnonzero((boxes[:, 2:] <= 0).any(axis=1) & visible.any(axis=1))
+    for index in flat:
+        places = points[index][visible[index] > 0]
+        boxes[index] = *places.min(axis=0), *np.maximum(np.ptp(places, axis=0), 1)
+    sizes = np.array([images[each["image_id"]].size or (np.inf, np.inf) for each in told]).reshape(-1, 2)
+    low = np.maximum(boxes[:, :2], 0)
+    high = np.minimum(boxes[:, :2] + boxes[:, 2:], sizes[:, ::-1])
+    clipped = np.concatenate([low, np.maximum(high - low, 0)], axis=1)
+    areas = finite_rows([[each.get("area")] for each in told], 1)[:, 0]
+    usual = AREA_OF_BOX * clipped[:, 2:].prod(axis=1)
+    return clipped.astype("float32"), np.where(areas > 0, areas, usual).astype("float32")
+
+
+def _key(value: Any) -> int | str | None:
+    return value if isinstance(value, int | str) else None

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -15,6 +15,9 @@ from kerazoo.skeleton import COCO17, Skeleton
 from kerazoo.task import Sample
 from kerazoo.tasks.classification import Label
 from kerazoo.tasks.segmentation import Mask
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Count = Annotated[int, Field(ge=0)]
 Side = Annotated[int, Field(ge=16, le=4096)]
@@ -131,23 +134,30 @@ class Figures(Source):
         count = {"train": self.train, "val": self.validation, "test": self.test}[split]
         if self.windows is None:
             return Lazy(range(count), functools.partial(_figures, self, split))
-        # Every picture has at least so many people; the first of them are looked at.
-        places = [(index, person) for index in range(count) for person in range(self.people[0])]
-        return Lazy(places, functools.partial(_figure, self, split))
+        people = (
+            (index, person) for index in range(count) for person in range(_people(self, split, index)[0])
+        )
+        return Lazy(list(people), functools.partial(_figure, self, split))
 
     def class_names(self) -> tuple[str, ...]:
         return self.skeleton.points
 
 
-def _figures(source: Figures, split: Split, index: int) -> Sample:
-    """Return one picture with all its people."""
+def _people(source: Figures, split: Split, index: int) -> "tuple[int, np.random.Generator]":
+    """Return how many people are in a picture, and what decides all else."""
     import numpy as np
 
+    rng = np.random.default_rng([source.seed, _STREAMS[split], index])
+    least, most = source.people
+    return int(rng.integers(least, most + 1)), rng
+
+
+def _figures(source: Figures, split: Split, index: int) -> Sample:
+    """Return one picture with all its people."""
     from kerazoo.data.figures import POINTS, draw_figures
     from kerazoo.tasks.pose import People
 
-    rng = np.random.default_rng([source.seed, _STREAMS[split], index])
-    count = int(rng.integers(source.people[0], source.people[1] + 1))
+    count, rng = _people(source, split, index)
     drawn = draw_figures(rng, source.size, count)
     points, visible = source.skeleton.taken_from(POINTS, drawn.points, drawn.visible)
     people = People(points, visible, drawn.boxes, drawn.areas, source.skeleton, image=index + 1)

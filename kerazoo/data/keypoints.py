@@ -1,17 +1,21 @@
 """Photographs of people with key points: what COCO's and MPII's files have in common."""
 
+import dataclasses
 import functools
-import json
-import math
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
+from kerazoo.data.annotations import annotation_files, image_folder, present
+from kerazoo.data.detections import read_detections
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.pairs import divide
-from kerazoo.data.source import Source, Split
+from kerazoo.data.regions import Region, covered
+from kerazoo.data.source import Files, Source, Split
 from kerazoo.data.windows import Windows, in_box, one_person
 from kerazoo.errors import UserError
 from kerazoo.image import read_image
@@ -22,42 +26,46 @@ from kerazoo.tasks.pose import People
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
+AREA_OF_BOX = 0.53
+"""Share of a box that a person is taken to cover where the area is not told, as is usual for COCO."""
+
 
 class Photograph(NamedTuple):
     """A photograph and what a file says of the people in it.
 
     Attributes:
-        path: of the image.
-        number: by which results name it.
-        points: float32 `(P, N, 2)`, of the file's own points.
-        visible: uint8 `(P, N)`.
-        boxes: float32 `(P, 4)`: left, top, width, height.
-        areas: float32 `(P,)`.
-        crowds: float32 `(C, 4)`.
-        silent: COCO segmentations (polygons or RLE) or boxes of whoever is not labelled.
+        name: of its file.
+        size: height and width that the file of annotations tells, or None.
+        people: without `silent`.
+        labelled: bool `(P,)`, who is to be learned from.
+        silent: where crowds are and whoever is not.
     """
 
-    path: Path
-    number: int
-    points: np.ndarray
-    visible: np.ndarray
-    boxes: np.ndarray
-    areas: np.ndarray
-    crowds: np.ndarray
-    silent: Sequence[Any] = ()
+    name: str
+    size: tuple[int, int] | None
+    people: People
+    labelled: np.ndarray
+    silent: tuple[Region, ...] = ()
 
 
 class Listed(NamedTuple):
-    """What was read of all files: point names, the category's number, photographs by split, problems."""
+    """The photographs of a split, and their folder."""
 
-    names: tuple[str, ...]
-    category: int
-    splits: dict[Split, list[Photograph]]
-    problems: list[UserError]
+    folder: Path
+    photographs: list[Photograph]
+
+
+class View(NamedTuple):
+    """What a window is cut around: a person of a photograph, or a box; None is all of it."""
+
+    photograph: int
+    number: int
+    box: np.ndarray | None = None
+    score: float = 1.0
 
 
 def reader(path: Path) -> type[Source]:
-    """Return the source that reads key points at `path`: COCO's, a folder or a JSON object, or MPII's list.
+    """Return the source that reads the key points at `path`: a JSON object is COCO's, a list MPII's.
 
     Raises:
         UserError: there is nothing, or something else.
@@ -65,190 +73,177 @@ def reader(path: Path) -> type[Source]:
     from kerazoo.data.coco import CocoKeypoints
     from kerazoo.data.mpii import MpiiKeypoints
 
-    if path.is_dir():
-        return CocoKeypoints
-    if not path.exists():
-        raise UserError(f"there are no key points at {path}", "check the path")
+    file = next(iter(annotation_files(path.expanduser()).values()))
     try:
-        with path.open(encoding="utf-8") as file:
-            start = file.read(4096).lstrip()[:1]
-    except (OSError, UnicodeDecodeError):
-        start = ""
-    if start not in ("{", "["):
-        raise UserError(f"{path} holds no key points", "give COCO's or MPII's JSON, or a folder with them")
-    return CocoKeypoints if start == "{" else MpiiKeypoints
+        with file.open("rb") as opened:
+            start = opened.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}", "change its permissions") from None
+    if start not in (b"{", b"["):
+        raise UserError(
+            f"{file} holds no key points", "give COCO's or MPII's JSON, or a folder with train.json"
+        )
+    return CocoKeypoints if start == b"{" else MpiiKeypoints
 
 
 @settings
-class Keypoints(Source):
-    """Key points in JSON files, with photographs beside them.
+class Keypoints(Files):
+    """Key points in JSON files.
+
+    In a folder these are `train.json`, `val.json` and `test.json`, there or in `annotations/` or `annot/`,
+    or COCO's own `annotations/person_keypoints_train2017.json` and so on. What of val and test is not
+    there is taken from the training photographs by `validation` and `test`.
 
     Attributes:
-        path: a JSON file, or a folder of them.
-        images: folder of the photographs; by default found beside the file.
-        validation, test: shares of the photographs held back where there is one file only.
-        same: validate on the photographs of the training, to see whether they can be learned at all.
-        seed: of the choice of what is held back.
-        skeleton: the points that are given, matched to the file's by name.
+        path: of a file, or of a folder with a file for each split.
+        images: folder of the photographs; by default the one of these that has them: the file's own,
+            `images/`, `train/` for train.json, `../train2017/` for person_keypoints_train2017.json.
+        same: validate and test on the training photographs themselves where there is one file, which shows
+            whether they can be learned by heart, and nothing else.
+        skeleton: the points that are given, found by name; the file must have all that it annotates.
+        least_points, least_area: labelled points and square pixels that people must have to be learned
+            from; where others are nothing is learned (the published training of part affinity
+            fields: 5 and 1024). In val and test all of them count.
         windows: give every person a sample of its own, cut out so; None gives whole photographs.
-        detections: for windows, COCO's results of a detector, whose boxes are validated instead of the
-            annotated ones.
+        detections: COCO's results of a detector, whose boxes the windows of val and test are cut around
+            instead of the annotated ones; who is in none was missed.
     """
 
-    path: str
     images: str | None = None
-    validation: float = 0.2
-    test: float = 0.0
     same: bool = False
-    seed: int = 0
     skeleton: Skeleton = COCO17
+    least_points: Annotated[int, Field(ge=1)] = 1
+    least_area: Annotated[float, Field(ge=0)] = 0.0
     windows: Windows | None = None
     detections: str | None = None
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.validation + self.test < 1 or min(self.validation, self.test) < 0:
-            raise ValueError("validation and test leave nothing to train on")
-        if self.detections and self.windows is None:
-            raise ValueError("detections are boxes for windows: set windows too")
+    @abstractmethod
+    def parsed(self, file: Path, problems: list[UserError]) -> list[Photograph]:
+        """Return the photographs that a file tells of; what is wrong with some is added to `problems`.
 
-    def listed(self) -> Listed:
-        """Return what the files say, read once."""
-        raise NotImplementedError
-
-    @property
-    def root(self) -> Path:
-        """The file or folder."""
-        return Path(self.path).expanduser()
+        Raises:
+            UserError: nothing of the file can be used.
+        """
 
     def class_names(self) -> tuple[str, ...]:
         return self.skeleton.points
 
-    def samples(self, split: Split) -> Sequence[Sample]:
-        splits, problems = self.survey()
-        if problems:
-            raise problems[0]
-        if split == "train" and not splits["train"]:
-            raise UserError(f"{self.path} has no photographs of people to train on", "check the file")
-        return splits[split]
-
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
-        listed = self.listed()
-        lacking = [name for name in self.skeleton.annotated() if name not in listed.names]
+        if self.detections and not self.windows:
+            raise UserError("data.detections are boxes for windows", "set data.windows too, or leave it out")
+        splits, problems = self._listed
+        return {split: self._samples(split, listed) for split, listed in splits.items()}, problems
+
+    def chosen(self, names: Sequence[str], points: np.ndarray, file: Path) -> tuple[np.ndarray, np.ndarray]:
+        """Return the points of the skeleton, `(P, K, 2)`, and their visibility.
+
+        Args:
+            names: of the file's points.
+            points: `(P, len(names), 3)`: x, y, and 0 not labelled, 1 hidden, 2 seen.
+            file: for the message.
+
+        Raises:
+            UserError: the file lacks some.
+        """
+        lacking = [name for name in self.skeleton.annotated() if name not in names]
         if lacking:
             raise UserError(
-                f"{self.path} has no point {lacking[0]!r}, its points are {', '.join(listed.names)[:200]}",
-                "give their skeleton with --set family.skeleton=FILE.json",
+                f"{file} has no point {lacking[0]!r}, its points are {', '.join(names)[:200]}",
+                "give their skeleton with --set family.skeleton=mpii or FILE.json",
             )
+        return self.skeleton.taken_from(names, points[..., :2], points[..., 2].astype("uint8"))
+
+    def enough(self, visible: np.ndarray, areas: np.ndarray) -> np.ndarray:
+        """Return who is to be learned from: bool `(P,)`."""
+        return ((visible > 0).sum(axis=1) >= self.least_points) & (areas >= self.least_area)
+
+    @functools.cached_property
+    def _listed(self) -> tuple[dict[Split, Listed], list[UserError]]:
+        found: dict[Split, Listed] = {}
+        problems: list[UserError] = []
+        for split, file in annotation_files(self.root).items():
+            try:
+                found[split] = self._found(file, problems)
+            except UserError as error:
+                problems.append(error)
+        training = found.get("train", Listed(self.root, []))
+        pool = training.photographs
+        shares = ("val" not in found) * self.validation, ("test" not in found) * self.test
+        parts = dict.fromkeys(SPLITS, pool) if self.same else divide(pool, *shares, "random", self.seed)
+        divided = {split: Listed(training.folder, parts[split]) for split in SPLITS}
+        return divided | {split: listed for split, listed in found.items() if split != "train"}, problems
+
+    def _found(self, file: Path, problems: list[UserError]) -> Listed:
+        before = len(problems)
+        photographs = self.parsed(file, problems)
+        names = [photograph.name for photograph in photographs]
+        folder = image_folder(file, names, self.images)
+        there = present(folder, names)
+        problems += [
+            UserError(f"{file}: there is no {folder / name}", "add the image, or say with data.images where")
+            for name, is_there in zip(names, there, strict=True)
+            if not is_there
+        ]
+        if not any(photograph.labelled.any() for photograph in photographs) and len(problems) == before:
+            least = f"{self.least_points} labelled points and {self.least_area:g} square pixels"
+            raise UserError(f"{file} has nobody with {least}", "label people, or lower data.least_points")
+        return Listed(folder, [each for each, is_there in zip(photographs, there, strict=True) if is_there])
+
+    def _samples(self, split: Split, listed: Listed) -> Sequence[Sample]:
+        indices = range(len(listed.photographs))
+        read = functools.partial(self._read, split, listed)
         if self.windows is None:
-            return {split: Lazy(found, self.read) for split, found in listed.splits.items()}, listed.problems
-        return {
-            split: Lazy(self._places(split, found), functools.partial(self._window, split))
-            for split, found in listed.splits.items()
-        }, listed.problems
+            return Lazy(indices, read)
+        # The windows of a photograph follow each other: it is read once for all of them.
+        recent = functools.lru_cache(2)(read)
+        return Lazy(self._views(split, listed), functools.partial(_window, split, self.windows, recent))
 
-    def read(self, photograph: Photograph) -> Sample:
-        """Return a photograph with all its people."""
-        image = read_image(photograph.path)
-        names = self.listed().names
-        points, visible = self.skeleton.taken_from(names, photograph.points, photograph.visible)
-        people = People(
-            points,
-            visible,
-            photograph.boxes,
-            photograph.areas,
-            self.skeleton,
-            silent=_mask(photograph.silent, image.shape[:2]) if photograph.silent else None,
-            crowds=photograph.crowds,
-            image=photograph.number,
-            category=self.listed().category,
-        )
-        return Sample(image, people, photograph.path.name)
+    def _read(self, split: Split, listed: Listed, index: int) -> Sample:
+        name, size, people, labelled, regions = listed.photographs[index]
+        image = read_image(listed.folder / name)
+        if size is not None and size != image.shape[:2]:
+            found, told = (f"{width} x {height}" for height, width in (image.shape[:2], size))
+            told = f"{listed.folder / name} has {found} pixels, its annotations are for {told}"
+            raise UserError(
+                told, "give the photographs that were annotated, in their size and the right way up"
+            )
+        if split == "train" and not labelled.all():
+            parts = {
+                part: getattr(people, part)[labelled] for part in ("points", "visible", "boxes", "areas")
+            }
+            people = dataclasses.replace(people, **parts)
+        if regions and self.windows is None:
+            people = dataclasses.replace(people, silent=covered(regions, image.shape[:2]))
+        return Sample(image, people, name)
 
-    def _places(self, split: Split, found: Sequence[Photograph]) -> list[tuple]:
-        """Return photograph, number of the person or box, box and score of every window."""
-        if split == "train" or not self.detections:
-            return [
-                (photograph, person, photograph.boxes[person], 1.0)
-                for photograph in found
-                for person in np.flatnonzero(photograph.visible.any(axis=1)).tolist()
-            ]
-        from kerazoo.boxes import read_boxes
+    def _views(self, split: Split, listed: Listed) -> list[View]:
+        if split != "train" and self.detections:
+            return self._detected(listed)
+        views = []
+        for index, photograph in enumerate(listed.photographs):
+            wanted = photograph.labelled if split == "train" else photograph.people.visible.any(axis=1)
+            boxes = photograph.people.boxes[wanted]
+            views += [View(index, number, box) for number, box in enumerate(boxes)]
+        return views
 
-        boxes = read_boxes(Path(self.detections))
-        places: list[tuple] = []
-        for photograph in found:
-            seen, scores = boxes.of(photograph.path)
-            if not len(seen):  # its people are missed, and that counts
-                seen, scores = np.array([[0, 0, 1, 1]], "float32"), np.zeros(1, "float32")
-            places += [
-                (photograph, number, seen[number], float(scores[number])) for number in range(len(seen))
-            ]
-        return places
-
-    def _window(self, split: Split, place: tuple) -> Sample:
-        assert self.windows is not None
-        photograph, number, box, score = place
-        sample = self.read(photograph)
-        if split == "train":
-            return one_person(sample, self.windows, number)
-        return in_box(sample, self.windows, box, score, number)
+    def _detected(self, listed: Listed) -> list[View]:
+        if not listed.photographs:
+            return []
+        assert self.detections
+        found = read_detections(Path(self.detections).expanduser(), listed.photographs[0].people.category)
+        views = []
+        for index, photograph in enumerate(listed.photographs):
+            for number, box in enumerate(found.get(photograph.people.image, ())):
+                views.append(View(index, number, box[:4], float(box[4])))
+            if photograph.people.image not in found and photograph.people.visible.any():
+                views.append(View(index, 0, None, 0.0))
+        return views
 
 
-def divided(photographs: Sequence[Photograph], source: Keypoints) -> dict[Split, list[Photograph]]:
-    """Return the photographs of one file in splits, as the source's shares say."""
-    if source.same:
-        return {split: list(photographs) for split in SPLITS}
-    return divide(list(photographs), source.validation, source.test, "random", source.seed)
-
-
-def read_annotations(path: Path) -> Any:
-    """Return the content of a JSON file.
-
-    Raises:
-        UserError: it cannot be read or is no JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}", "get the file again") from None
-
-
-def finite(values: Any, count: int) -> bool:
-    """Whether `values` is a list of so many finite numbers."""
-    return (
-        isinstance(values, list)
-        and len(values) == count
-        and all(isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in values)
-    )
-
-
-def _mask(shapes: Sequence[Any], size: tuple[int, int]) -> np.ndarray:
-    """Return where COCO segmentations and boxes are: uint8 `(H, W)`, 0 or 1."""
-    import cv2
-
-    mask = np.zeros(size, "uint8")
-    for shape in shapes:
-        if isinstance(shape, dict):
-            mask |= _decoded(shape, size)
-        elif shape and isinstance(shape[0], list):
-            rings = [np.rint(np.reshape(ring, (-1, 2))).astype("int32") for ring in shape]
-            cv2.fillPoly(mask, rings, 1)
-        else:
-            left, top, width, height = shape
-            rows, columns = _span(top, height), _span(left, width)
-            mask[rows, columns] = 1
-    return mask
-
-
-def _span(start: float, length: float) -> slice:
-    return slice(max(math.floor(start), 0), max(math.ceil(start + length), 0))
-
-
-def _decoded(rle: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
-    """Return the mask of a run-length encoding; one of another size than the image is left out."""
-    from faster_coco_eval import mask
-
-    if list(rle.get("size", ())) != list(size):
-        return np.zeros(size, "uint8")
-    plain = rle if isinstance(rle["counts"], (str, bytes)) else mask.frPyObjects(rle, *size)
-    return mask.decode(plain).astype("uint8")
+def _window(split: Split, windows: Windows, read: Callable[[int], Sample], view: View) -> Sample:
+    sample = read(view.photograph)
+    if split == "train":
+        return one_person(sample, windows, view.number)
+    height, width = sample.image.shape[:2]
+    box = [0, 0, width, height] if view.box is None else view.box.tolist()
+    return in_box(sample, windows, box, view.score, view.number)

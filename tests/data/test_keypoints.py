@@ -1,19 +1,27 @@
 """Key points from COCO's and MPII's files, whole photographs and windows; and what is wrong with files."""
 
 import json
+import shutil
 
+import cv2
 import numpy as np
+import pydantic
 import pytest
+from faster_coco_eval import mask
 
+from kerazoo import settings
+from kerazoo.data import keypoints
 from kerazoo.data.check import check
 from kerazoo.data.coco import CocoKeypoints
-from kerazoo.data.generated import Figures
 from kerazoo.data.keypoints import reader
 from kerazoo.data.mpii import MpiiKeypoints
+from kerazoo.data.regions import covered, region, unpacked
 from kerazoo.data.windows import Windows
 from kerazoo.errors import UserError
-from kerazoo.image import write_image
+from kerazoo.image import read_image, write_image
 from kerazoo.skeleton import COCO17, COCO18, MPII, Skeleton
+from kerazoo.tasks.oks import scores
+from kerazoo.tasks.pose import Poses
 
 POINTS = ("left", "right", "top")
 PLAIN = Skeleton(points=POINTS, limbs=((0, 2), (1, 2)), flips=((0, 1),))
@@ -60,18 +68,53 @@ def test_points_boxes_and_numbers(folder):
     assert samples[1].truth.image == 2
 
 
+POLYGON = [[0, 0, 9, 0, 9, 9, 0, 9]]
+RUNS = {"counts": [0, 40 * 3, 40 * 57], "size": [40, 60]}  # three columns, column by column
+
+
+def nobody(number, **changes):
+    return person(number, keypoints=[0] * 9, **changes)
+
+
 def test_crowds_and_unlabelled_people_are_silent(folder):
-    polygon = [[0, 0, 9, 0, 9, 9, 0, 9]]
-    runs = {"counts": [0, 40 * 3, 40 * 57], "size": [40, 60]}  # three columns, column by column
-    crowd = person(2, iscrowd=1, segmentation=runs, keypoints=[0] * 9)
-    unlabelled = person(3, keypoints=[0] * 9, segmentation=polygon)
-    boxed = person(4, keypoints=[0] * 9, bbox=[50, 30, 5, 5])
-    truth = source(written(folder, person(), crowd, unlabelled, boxed)).samples("train")[0].truth
-    assert len(truth.points) == 3
-    assert len(truth.crowds) == 1
+    people = person(), nobody(2, iscrowd=1, segmentation=RUNS), nobody(3, segmentation=POLYGON)
+    found = source(written(folder, *people, nobody(4, bbox=[50, 30, 5, 5])))
     silent = np.zeros((40, 60), "uint8")
     silent[:, :3] = silent[:10, :10] = silent[30:35, 50:55] = 1
-    np.testing.assert_array_equal(truth.silent, silent)
+    for split, count in (("train", 1), ("val", 3)):  # where scores ask who is there, but not labelled
+        truth = found.samples(split)[0].truth
+        assert len(truth.points) == len(truth.visible) == len(truth.boxes) == len(truth.areas) == count
+        np.testing.assert_array_equal(truth.crowds, [[5, 5, 30, 20]])
+        np.testing.assert_array_equal(truth.silent, silent)
+        assert truth.silent.dtype == np.uint8
+    assert found.samples("train")[1].truth.silent is None
+
+
+def test_people_of_too_few_points_or_pixels_are_silent_in_training_alone(folder):
+    one = person(2, keypoints=[10, 20, 2] + [0] * 6, segmentation=POLYGON)
+    path = written(folder, person(), one, person(3, area=100, bbox=[50, 30, 5, 5]))
+    found = source(path, least_points=2, least_area=101)
+    truth = found.samples("train")[0].truth
+    np.testing.assert_array_equal(truth.visible, [[2, 1, 2]])
+    assert truth.silent[:10, :10].all()
+    assert truth.silent.sum() == 100 + 25
+    assert len(found.samples("val")[0].truth.points) == 3
+    with pytest.raises(UserError, match="nobody with 3 labelled points and 1000 square pixels"):
+        source(path, least_points=3, least_area=1000).samples("train")
+
+
+def test_points_of_visibility_0_are_not_labelled_wherever_they_are(folder):
+    truth = source(written(folder, person(keypoints=[7, 7, 0, 30, 20, 1, 20, 10, 2]))).samples("val")[0].truth
+    assert truth.visible.tolist() == [[0, 1, 2]]
+
+
+def test_points_are_found_by_name(folder):
+    path = written(
+        folder, person(), categories=[{"id": 1, "name": "person", "keypoints": ["top", "left", "right"]}]
+    )
+    truth = source(path).samples("train")[0].truth
+    np.testing.assert_array_equal(truth.points[0], [[30, 20], [20, 10], [10, 20]])
+    assert truth.visible.tolist() == [[1, 2, 2]]
 
 
 def test_the_neck_lies_between_the_shoulders(folder):
@@ -85,35 +128,142 @@ def test_the_neck_lies_between_the_shoulders(folder):
     assert truth.visible.sum(axis=1).tolist() == [6]
 
 
-def test_splits(folder):
-    people = [person(n, n) for n in (1, 2)]
-    path = written(folder, *people)
+def test_shares_of_one_file(folder):
+    path = written(folder, person(), person(2, 2))
     halves = CocoKeypoints(path=str(path), skeleton=PLAIN, validation=0.5)
-    assert [len(halves.samples(split)) for split in ("train", "val", "test")] == [1, 1, 0]
-    path.rename(folder / "train.json")
-    written(folder, person(1, 1), numbers=(1,)).rename(folder / "val.json")
-    both = CocoKeypoints(path=str(folder), skeleton=PLAIN)
-    assert [len(both.samples(split)) for split in ("train", "val", "test")] == [2, 1, 0]
+    parts = [[s.name for s in halves.samples(split)] for split in ("train", "val", "test")]
+    assert sorted(parts[0] + parts[1]) == ["1.png", "2.png"]
+    assert [len(part) for part in parts] == [1, 1, 0]
+    assert [len(source(path).samples(split)) for split in ("train", "val", "test")] == [2, 2, 2]
+    assert settings.from_plain(settings.to_plain(halves)) == halves
+    with pytest.raises(pydantic.ValidationError, match="nothing to train on"):
+        CocoKeypoints(path=str(path), validation=0.6, test=0.4)
+
+
+def placed(folder, file, images):
+    """Bring photograph 1 and annotations of it to where a data set has them."""
+    (folder / file).parent.mkdir(parents=True, exist_ok=True)
+    (folder / images).mkdir(parents=True, exist_ok=True)
+    if images != ".":
+        shutil.copy(folder / "1.png", folder / images / "1.png")
+    written(folder, person(), numbers=(1,)).rename(folder / file)
+
+
+@pytest.mark.parametrize(
+    ("files", "images"),
+    [
+        (("train.json", "val.json"), (".", ".")),
+        (("train.json", "val.json"), ("train", "val")),
+        (("train.json", "valid.json"), ("images", "images")),
+        (("annotations/train.json", "annotations/val.json"), ("train", "val")),
+        (("annotations/train.json", "annotations/val.json"), ("images/train", "images/val")),
+        (("annotations/person_keypoints_train2017.json", "annotations/person_keypoints_val2017.json"),
+         ("train2017", "val2017")),
+        (("train/_annotations.coco.json", "valid/_annotations.coco.json"), ("train", "valid")),
+    ],
+)  # fmt: skip
+def test_folders(folder, files, images):
+    root = folder / "set"
+    root.mkdir()
+    for name in ("1.png", "2.png"):
+        shutil.copy(folder / name, root / name)
+    for file, place in zip(files, images, strict=True):
+        placed(root, file, place)
+    if images[0] != ".":
+        (root / "1.png").unlink()
+    found = reader(root)(path=str(root), skeleton=PLAIN)
+    assert isinstance(found, CocoKeypoints)
+    assert [len(found.samples(split)) for split in ("train", "val", "test")] == [1, 1, 0]
+    assert found.samples("val")[0].image.shape == (40, 60, 3)
+    assert not check(found).problems
+
+
+def test_the_folder_of_the_photographs_can_be_told(folder):
+    (folder / "elsewhere").mkdir()
+    path = written(folder, person(), numbers=(1,))
+    (folder / "1.png").rename(folder / "elsewhere" / "1.png")
+    with pytest.raises(
+        UserError, match=r"there is no .*/1.png; add the image, or say with data.images where"
+    ):
+        source(path).samples("train")
+    assert len(source(path, images=str(folder / "elsewhere")).samples("train")) == 1
+
+
+def test_folders_that_cannot_be_used(folder):
+    for name in ("train2014", "train2017"):
+        placed(folder, f"annotations/person_keypoints_{name}.json", name)
+    with pytest.raises(UserError, match="train2014.json and .*train2017.json, all for train; keep one"):
+        reader(folder)
+    (folder / "empty").mkdir()
+    for path, told in ((folder / "empty", "has no annotations"), (folder / "nowhere", "does not exist")):
+        with pytest.raises(UserError, match=f"{path.name} {told}"):
+            reader(path)
+        assert told in check(source(path)).problems[0]
+    with pytest.raises(UserError, match="1.png holds no key points"):
+        reader(folder / "1.png")
+
+
+def test_a_folder_to_validate_on_alone(folder):
+    written(folder, person(), person(2, 2)).rename(folder / "val.json")
+    found = source(folder)
+    assert len(found.samples("val")) == 2
+    with pytest.raises(UserError, match="no images to train on"):
+        found.samples("train")
+
+
+def test_photographs_without_people_show_that_there_is_nobody(folder):
+    sample = source(written(folder, person())).samples("train")[1]
+    assert sample.name == "2.png"
+    assert sample.truth.points.shape == (0, 3, 2)
+    assert sample.truth.boxes.shape == sample.truth.crowds.shape == (0, 4)
+    assert sample.truth.silent is None
+
+
+def test_boxes_end_where_the_photograph_does_and_have_an_extent(folder):
+    people = person(bbox=[-5, 30, 20, 20], area=None), person(2, bbox=[10, 10, 0, 0], area=0)
+    truth = source(written(folder, *people)).samples("train")[0].truth
+    np.testing.assert_array_equal(truth.boxes, [[0, 30, 15, 10], [10, 10, 20, 10]])
+    np.testing.assert_allclose(truth.areas, [0.53 * 150, 0.53 * 200])
+
+
+def test_a_photograph_of_another_size_than_was_annotated(folder):
+    path = written(folder, person(), images=[{"id": 1, "file_name": "1.png", "width": 40, "height": 60}])
+    with pytest.raises(UserError, match="1.png has 60 x 40 pixels, its annotations are for 40 x 60"):
+        source(path).samples("train")[0]
+    assert len(check(source(path)).problems) == 1
 
 
 @pytest.mark.parametrize(
     ("annotations", "changes", "told"),
     [
-        ([person(keypoints=[1, 2, 2])], {}, "annotation 1 has 1 keypoints, its category 3"),
-        ([person(keypoints=[float("nan")] * 9)], {}, "annotation 1 has keypoints that are no numbers"),
-        ([person(bbox=[100, 5, 10, 10])], {}, "annotation 1 has a box outside the image"),
-        ([person(bbox=[1, 2, float("inf"), 3])], {}, "annotation 1 has no box"),
-        ([person(), person()], {}, "annotation 1 is listed twice"),
-        ([person(image=9)], {}, "unknown image 9"),
-        ([person(category_id=7)], {}, "unknown category 7"),
-        ([person()], {"images": [{"id": 1, "file_name": "1.png"}] * 2}, "image 1 is listed 2 times"),
+        ([person(keypoints=[1, 2, 2])], {}, "annotation 1 has 3 numbers as keypoints, 3 points need 9"),
+        ([person(keypoints=[float("nan")] * 9)], {}, "annotation 1 has keypoints that are no finite numbers"),
+        ([person(bbox=[100, 5, 10, 10])], {}, "annotation 1 has a bbox outside the image"),
+        ([person(bbox=[1, 2, float("inf"), 3])], {}, "annotation 1 has no bbox of left"),
+        ([person(), person()], {}, "annotation 1 is there twice"),
+        ([person(image=9)], {}, "annotation 1 is of the unknown image 9"),
+        ([person(category_id=7)], {}, "annotation 1 is of the unknown category 7"),
+        ([person()], {"images": [{"id": 1, "file_name": "1.png"}] * 2}, "image 1 is there twice"),
         ([person()], {"images": [{"id": 1, "file_name": "no.png"}]}, "there is no"),
-        ([], {}, "no person with labelled points"),
-        ([person(keypoints=[0] * 9)], {}, "no person with labelled points"),
-        ([person()], {"categories": [{"id": 1, "name": "person"}]}, "has no keypoints"),
-        ([person()], {"categories": [{"id": 1, "name": "cat", "keypoints": ["a"]}]}, "no category 'person'"),
-        ([person()], {"annotations": 3}, "is no COCO file"),
-        (["x"], {}, "is no object"),
+        ([], {}, "nobody with 1 labelled points"),
+        ([person(keypoints=[0] * 9)], {}, "nobody with 1 labelled points"),
+        ([person()], {"categories": [{"id": 1, "name": "person"}]}, "no category with keypoints"),
+        (
+            [person()],
+            {"categories": [{"id": 1, "name": "cat", "keypoints": ["a"]}]},
+            "no category 'person' with keypoints",
+        ),
+        ([person()], {"annotations": 3}, "has no lists images, annotations, categories"),
+        (["x"], {}, "annotation number 1 is no object"),
+        ([person(keypoints=[10, 20, 5] * 3)], {}, "annotation 1 has keypoints of a visibility other than"),
+        ([person(keypoints=["x"] * 9)], {}, "annotation 1 has keypoints that are no finite numbers"),
+        ([person(bbox=[1, 2, -3, 4])], {}, "annotation 1 has no bbox of left"),
+        ([person()], {"images": [{"id": 1}]}, "image 1 has no id or no file_name"),
+        (
+            [person()],
+            {"categories": [{"id": 1, "name": "person", "keypoints": ["a", "a"]}]},
+            "different names",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_file_and_annotation(folder, annotations, changes, told):
@@ -137,12 +287,64 @@ def test_other_points_than_the_familys(folder):
         CocoKeypoints(path=str(written(folder, person()))).samples("train")
 
 
-@pytest.mark.parametrize("content", ["{", "[]]", "\x00"])
+@pytest.mark.parametrize("content", ["{", "[]]", '{"images": [1, 2', "[[[" * 9999])
 def test_broken_json(folder, content):
     path = folder / "people.json"
     path.write_text(content)
-    with pytest.raises(UserError, match=r"people\.json"):
+    with pytest.raises(UserError, match=r"people\.json is no JSON.* copy or export it again"):
         reader(path)(path=str(path)).samples("train")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00", b"words", b"3"])
+def test_what_is_neither_cocos_nor_mpiis(folder, content):
+    path = folder / "people.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"people\.json holds no key points"):
+        reader(path)
+    with pytest.raises(UserError, match=r"people\.json"):
+        source(path).samples("train")
+
+
+JUNK = [None, "x", "", [], {}, True, -1, 1e999, [None], [[1]], {"a": 1}, [1, [2]]]
+
+
+@pytest.mark.parametrize("part", ["images", "annotations", "categories"])
+@pytest.mark.parametrize("junk", JUNK, ids=repr)
+def test_no_junk_ends_in_anything_but_a_line(folder, part, junk):
+    content = json.loads(written(folder, person(segmentation=POLYGON), person(2, iscrowd=1)).read_text())
+    for key in content[part][-1 if part == "annotations" else 0]:
+        entry = content[part][-1 if part == "annotations" else 0] | {key: junk}
+        path = written(folder, **(content | {part: [entry, *content[part][1:], person(3)][:3]}))
+        check(source(path))
+    path = written(folder, **(content | {part: [junk]}))
+    assert check(source(path)).problems
+
+
+def test_segmentations_are_unions_and_boxes_where_they_cannot_be_read(folder):
+    box = [2, 3, 4, 5]
+    squares = [[0, 0, 9, 0, 9, 9, 0, 9], [5, 5, 14, 5, 14, 14, 5, 14]]  # overlap
+    union = covered([region(squares, box)], (20, 20))
+    assert union.sum() == 100 + 100 - 25
+    plain = np.zeros((20, 20), "uint8")
+    plain[3:8, 2:6] = 1
+    for wrong in (None, [], [[1, 2]], [["a"] * 6], [[1, 2, 3]], [[float("nan")] * 6], 7, {}, {"counts": None},
+                  {"counts": [3, 4]}, {"counts": "\\??"}, {"counts": [400], "size": [10, 40]}):  # fmt: skip
+        np.testing.assert_array_equal(covered([region(wrong, box)], (20, 20)), plain)
+
+
+def test_run_lengths_are_those_of_cocos_tool():
+    rng = np.random.default_rng(0)
+    for number in range(40):
+        size = tuple(rng.integers(1, 90, 2).tolist())
+        wanted = (cv2.GaussianBlur(rng.random(size), (0, 0), rng.uniform(0.1, 4)) > rng.random()).astype(
+            "uint8"
+        )
+        packed = mask.encode(np.asfortranarray(wanted))
+        text = packed["counts"].decode() if isinstance(packed["counts"], bytes) else packed["counts"]
+        for counts in (text, text.encode()):
+            np.testing.assert_array_equal(
+                unpacked({"counts": counts, "size": size}, size), wanted, str(number)
+            )
 
 
 def test_windows_for_training_hold_one_person_and_room(folder):
@@ -166,61 +368,181 @@ def test_windows_for_scores_hold_everybody(folder):
     assert truth.score == 1
 
 
+def test_windows_reach_beyond_the_photograph_as_grey(folder):
+    (image, truth, _) = source(
+        written(folder, person(bbox=[0, 0, 30, 30])), windows=Windows(aspect=1.0, margin=2.0)
+    ).samples("val")[0]
+    assert image.shape == (60, 60, 3)
+    assert truth.origin == (-15, -15)
+    assert (image[:15] == 127).all()
+    assert (image[:, :15] == 127).all()
+    assert (image[15:55, 15:] != 127).all()
+    np.testing.assert_array_equal(truth.points[0] - 15, [[10, 20], [30, 20], [20, 10]])
+
+
+def test_nobody_who_is_not_labelled_gets_a_window(folder):
+    people = person(), nobody(2), person(3, iscrowd=1)
+    found = source(written(folder, *people), windows=Windows())
+    assert [len(found.samples(split)) for split in ("train", "val")] == [1, 1]
+    truth = found.samples("val")[0].truth
+    assert (len(truth.points), len(truth.crowds)) == (2, 1)
+
+
+def test_a_photograph_is_read_once_for_all_its_windows(folder, monkeypatch):
+    read = []
+    monkeypatch.setattr(keypoints, "read_image", lambda path: read.append(path) or read_image(path))
+    people = [person(number, image) for number, image in enumerate((1, 1, 1, 2, 2), 1)]
+    samples = source(written(folder, *people), windows=Windows()).samples("val")
+    assert len([sample.image for sample in samples]) == 5
+    assert [path.name for path in read] == ["1.png", "2.png"]
+
+
+def detected(folder, *boxes):
+    path = folder / "boxes.json"
+    path.write_text(json.dumps(boxes))
+    return str(path)
+
+
+BOX = {"image_id": 1, "category_id": 1, "bbox": [4, 4, 30, 22], "score": 0.7}
+
+
 def test_windows_of_detections(folder):
-    path, detections = written(folder, person(), person(2, 2)), folder / "boxes.json"
-    box = {"image_id": 1, "category_id": 1, "bbox": [4, 4, 30, 22], "score": 0.7}
-    detections.write_text(json.dumps([box]))
-    samples = source(path, windows=Windows(), detections=str(detections)).samples("val")
-    assert [sample.truth.score for sample in samples] == [pytest.approx(0.7), 0]  # the second was missed
+    boxes = detected(folder, BOX, BOX | {"score": 0.01}, BOX | {"category_id": 2}, BOX | {"image_id": 99})
+    path = written(folder, person(), person(2, 2))
+    found = source(path, windows=Windows(), detections=boxes)
+    samples = found.samples("val")
+    assert [sample.truth.score for sample in samples] == [pytest.approx(0.7), pytest.approx(0.01), 0]
+    assert [sample.truth.image for sample in samples] == [1, 1, 2]  # whom it missed counts too
+    assert samples[2].image.shape == (round(1.25 * 80), round(1.25 * 60), 3)  # looked at whole
+    assert len(found.samples("train")) == 2
+    with pytest.raises(UserError, match="boxes for windows; set data.windows"):
+        source(path, detections=boxes).samples("val")
+
+
+@pytest.mark.parametrize(
+    ("boxes", "told"),
+    [
+        ([BOX, BOX | {"bbox": [1, 2, 3]}], "entry 2 is no box"),
+        ([BOX | {"bbox": [1, 2, 0, 3]}], "entry 1 is no box"),
+        ([BOX | {"score": None}], "entry 1 is no box"),
+        ([BOX | {"image_id": "1"}], "entry 1 is no box"),
+        ([BOX | {"category_id": 2}], "no box of category 1"),
+        ([3], "no list of boxes"),
+    ],
+)
+def test_detections_that_are_none(folder, boxes, told):
+    found = source(written(folder, person()), windows=Windows(), detections=detected(folder, *boxes))
+    with pytest.raises(UserError, match=rf"boxes\.json.*{told}"):
+        found.samples("val")
+
+
+JOINTS = (
+    [[float(n + 2), 11.0] for n in range(3)] + [[-1.0, -1.0]] + [[float(n + 2), 31.0] for n in range(4, 16)]
+)
+ENTRY = {"image": "1.png", "joints": JOINTS, "joints_vis": [1] * 15 + [0], "center": [31, 21], "scale": 0.1}
+
+
+def mpii(folder, *entries, **settings):
+    path = folder / "mpii.json"
+    path.write_text(json.dumps(entries))
+    assert reader(path) is MpiiKeypoints
+    return MpiiKeypoints(path=str(path), same=True, **settings)
 
 
 def test_mpii(folder):
-    joints = [[float(n + 2), 11.0] for n in range(16)]
-    joints[3] = [-1, -1]
-    entry = {
-        "image": "1.png",
-        "joints": joints,
-        "joints_vis": [1] * 15 + [0],
-        "center": [31, 21],
-        "scale": 0.1,
-    }
-    path = folder / "mpii.json"
-    path.write_text(json.dumps([entry, entry | {"image": "2.png"}]))
-    found = MpiiKeypoints(path=str(path), same=True)
-    assert reader(path) is MpiiKeypoints
-    truth = found.samples("train")[0].truth
-    assert truth.points[0, 0].tolist() == [1, 10]
-    assert truth.visible[0].tolist() == [2, 2, 2, 0, *[2] * 11, 0]
-    np.testing.assert_allclose(truth.boxes, [[30 - 7.5, 20 - 10, 15, 20]])
-    wrongs = [
-        ({"joints": joints[:3]}, "3 joints"),
-        ({"image": "x.png"}, "there is no"),
-        ({"scale": 0}, "scale"),
+    samples = mpii(folder, ENTRY, ENTRY | {"image": "2.png"}, ENTRY | {"center": [11, 21]}).samples("train")
+    assert [(s.name, s.truth.image, len(s.truth.points)) for s in samples] == [
+        ("1.png", 1, 2),
+        ("2.png", 2, 1),
     ]
-    for wrong, told in wrongs:
-        path.write_text(json.dumps([entry, entry | wrong]))
-        with pytest.raises(UserError, match=told):
-            MpiiKeypoints(path=str(path), same=True).samples("train")
+    truth = samples[0].truth
+    assert truth.points[0, 0].tolist() == [1, 10]  # counted from 0
+    assert truth.visible[0].tolist() == [2, 2, 2, 0, *[2] * 11, 0]
+    np.testing.assert_allclose(truth.boxes[0], [30.5 - 10, 20.5 + 1.5 - 10, 20, 20])
+    np.testing.assert_allclose(truth.areas[0], 0.53 * 14 * 20)  # x from 1 to 15, y from 10 to 30
+    assert truth.skeleton == MPII
 
 
-@pytest.mark.parametrize("skeleton", [COCO17, COCO18, MPII])
-def test_figures(skeleton):
-    samples = Figures(train=6, skeleton=skeleton).samples("train")
-    again = Figures(train=6, skeleton=skeleton).samples("train")
-    for sample, same in zip(samples, again, strict=True):
-        np.testing.assert_array_equal(sample.image, same.image)
-        points, visible = sample.truth.points, sample.truth.visible
-        inside = ((points > -0.5) & (points < np.array([255.5, 191.5]))).all(axis=-1)
-        assert inside[visible > 0].all()
-        assert 1 <= len(points) <= 4
-        assert (sample.truth.areas > 100).all()
-    assert len({s.truth.image for s in samples}) == 6
-    others = Figures(train=6, validation=6, skeleton=skeleton).samples("val")
-    assert not np.array_equal(others[0].image, samples[0].image)
+def test_mpiis_own_folder(folder):
+    (folder / "set" / "annot").mkdir(parents=True)
+    (folder / "set" / "images").mkdir()
+    (folder / "1.png").rename(folder / "set" / "images" / "1.png")
+    for split in ("train", "valid"):
+        (folder / "set" / "annot" / f"{split}.json").write_text(json.dumps([ENTRY]))
+    assert reader(folder / "set") is MpiiKeypoints
+    found = MpiiKeypoints(path=str(folder / "set"), windows=Windows(aspect=1.0))
+    assert [len(found.samples(split)) for split in ("train", "val")] == [1, 1]
+    assert found.samples("val")[0].image.shape == (25, 25, 3)  # the published 250 pixels times scale
 
 
-def test_figures_in_windows():
-    source = Figures(train=3, validation=2, people=(2, 3), windows=Windows())
-    assert [len(source.samples(split)) for split in ("train", "val")] == [6, 4]
-    assert len(source.samples("train")[1].truth.points) == 1
-    assert len(source.samples("val")[1].truth.points) >= 2
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"joints": JOINTS[:3]}, "entry 2 has no 16 finite pairs"),
+        ({"joints": [[float("nan"), 1]] * 16}, "entry 2 has no 16 finite pairs"),
+        ({"joints": 3}, "entry 2 has no 16 finite pairs"),
+        ({"joints_vis": [1]}, "entry 2 has no 16 numbers as joints_vis"),
+        ({"image": "x.png"}, "there is no"),
+        ({"image": 3}, "entry 2 names no image"),
+        ({"scale": 0}, "entry 2 has no center and scale"),
+        ({"center": None}, "entry 2 has no center and scale"),
+    ],
+)
+def test_what_is_wrong_with_mpiis_is_told(folder, wrong, told):
+    report = check(mpii(folder, ENTRY, ENTRY | wrong))
+    assert len(report.problems) == 1
+    assert told in report.problems[0]
+    assert "mpii.json" in report.problems[0]
+
+
+def test_mpii_has_no_points_of_cocos(folder):
+    with pytest.raises(UserError, match=r"mpii\.json has no point 'nose', its points are right_ankle"):
+        mpii(folder, ENTRY, skeleton=COCO17).samples("train")
+    report = check(mpii(folder))
+    assert "nobody with 1 labelled points" in report.problems[0]
+    report = check(mpii(folder, 3, None))
+    assert len(report.problems) == 2
+
+
+@pytest.fixture
+def real(shared):
+    return shared / "data/coco_pose_fixture"
+
+
+def test_real_annotations(real):
+    found = CocoKeypoints(path=str(real / "test_coco.json"), same=True, skeleton=COCO18)
+    assert [len(sample.truth.points) for sample in found.samples("train")] == [1, 2, 4, 5]
+    assert [len(sample.truth.points) for sample in found.samples("val")] == [1, 3, 5, 5]
+    report = check(found)
+    assert not report.problems
+    assert report.splits == {"train": 4, "val": 4, "test": 4}
+    truth = found.samples("val")[1].truth
+    assert truth.image == 40083
+    assert (truth.visible[:, COCO18.places(COCO17.points)] > 0).sum(axis=1).tolist() == [14, 15, 0]
+    left, top, width, height = truth.boxes[2].astype(int)  # she is not labelled, and 491 pixels large
+    assert truth.silent[top : top + height + 2, left : left + width + 2].sum() == truth.silent.sum()
+    assert 450 < truth.silent.sum() < 600
+
+
+def test_the_truth_of_real_windows_scores_one(real):
+    """From everybody's window, found where they are, people come back to their photographs."""
+    path, boxes = str(real / "test_coco.json"), str(real / "test_coco_det_AP_H_56.json")
+    plain = CocoKeypoints(path=path, same=True, windows=Windows()).samples("val")
+    assert len(plain) == 12
+    pairs = [(truth, alone(truth, image)) for image, truth, _ in plain]
+    told = scores(pairs, COCO17)
+    assert (told["images"], told["people"], told["ap"], told["ar"]) == (4, 12, 1, 1)
+    detected = CocoKeypoints(path=path, same=True, windows=Windows(), detections=boxes).samples("val")
+    assert {sample.truth.image for sample in detected} == {785, 40083, 196141, 197388}
+    assert len(detected) > 100
+    assert scores([(truth, alone(truth, image)) for image, truth, _ in detected], COCO17)["ar"] == 1
+
+
+def alone(truth, image):
+    """Return the person whose box is nearest to the middle of a window, as if found there."""
+    middle = np.array(image.shape[1::-1]) / 2
+    off = np.abs(truth.boxes[:, :2] + truth.boxes[:, 2:] / 2 - middle).sum(axis=1)
+    off[~truth.visible.any(axis=1)] = np.inf
+    person = off.argmin()
+    points = np.concatenate([truth.points[person], truth.visible[person, :, None] > 0], axis=1)
+    return Poses(points[None].astype("float32"), np.ones(1, "float32"))
