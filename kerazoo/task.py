@@ -21,7 +21,8 @@ class Sample(NamedTuple):
         image: uint8 `(H, W, 3)`, RGB.
         truth: the task's own type; moves with the image through `truth.moved(warp)`. For the check of
             a data set it says with `counts(classes)` what it holds of every class and, last, of
-            nothing: integers `(classes + 1,)`, and in `counted` what these are, such as "pixels".
+            nothing: integers `(classes + 1,)`, and in `counted` what these are, such as "pixels"; it may
+            have a `tally()` of other things, `{name: count}`.
         name: what messages and pictures call it, usually a file name.
     """
 
@@ -207,7 +208,7 @@ class Task(ABC):
         """
 
     def rounding(self) -> float:
-        """Return by how much rounding may change an exported artefact's outputs, where no logit is beyond +-5.
+        """Return by how much rounding may change an artefact's outputs, where no logit is beyond +-5.
 
         Sums in another order differ by about 1e-6 there.
         """

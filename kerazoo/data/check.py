@@ -25,6 +25,7 @@ class Report:
         classes: name -> share of what is labelled.
         void: share that is unlabelled.
         counted: what the shares are of, such as "pixels".
+        tally: how much there is of other things, by name, such as people.
         problems: a line each, naming the file; nothing should be trained on before they are mended.
         warnings: a line each about what only the user can judge, such as an image in two splits
             (blank tiles are alike, copies make a score too good).
@@ -36,6 +37,7 @@ class Report:
     classes: dict[str, float]
     void: float
     counted: str
+    tally: dict[str, int]
     problems: tuple[str, ...]
     warnings: tuple[str, ...] = ()
 
@@ -51,6 +53,7 @@ class Report:
             (name, f"{height} x {width} (height x width)") for name, (height, width) in self.sizes.items()
         ]
         rows += [("grey images", f"{self.grey:.0%}")] if self.sizes else []
+        rows += [(name, str(count)) for name, count in self.tally.items()]
         classes = enumerate(self.classes.items())
         of = f"of the {self.counted}"
         rows += [(f"{label:>3} {name}", f"{share:7.2%} {of}") for label, (name, share) in classes]
@@ -74,6 +77,7 @@ class _Seen(NamedTuple):
     grey: bool
     counts: np.ndarray
     counted: str
+    tally: dict[str, int]
     digest: bytes
 
 
@@ -114,7 +118,8 @@ def _look(place: tuple[Split, Sequence[Sample], int, int]) -> _Seen | UserError:
     height, width = image.shape[:2]
     grey = bool((image == image[..., :1]).all())
     digest = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
-    return _Seen(split, name, (height, width), grey, truth.counts(classes), truth.counted, digest)
+    tally = truth.tally() if hasattr(truth, "tally") else {}
+    return _Seen(split, name, (height, width), grey, truth.counts(classes), truth.counted, tally, digest)
 
 
 def _twins(seen: Sequence[_Seen]) -> list[str]:
@@ -146,6 +151,7 @@ def _report(
         classes={name: float(counts[label] / labelled) for label, name in enumerate(names)},
         void=float(counts[-1] / max(int(counts.sum()), 1)),
         counted=seen[0].counted if seen else "samples",
+        tally={name: sum(one.tally[name] for one in seen) for name in (seen[0].tally if seen else ())},
         problems=tuple(problems),
         warnings=tuple(warnings),
     )

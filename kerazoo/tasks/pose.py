@@ -47,7 +47,7 @@ class People:
     origin: tuple[float, float] = (0.0, 0.0)
     score: float = 1.0
     category: int = 1
-    counted: ClassVar[str] = "labelled points"
+    counted: ClassVar[str] = "points"
 
     def moved(self, warp: "Warp") -> "People":
         """Return the people after a geometric change.
@@ -73,6 +73,10 @@ class People:
         """Return how often each point is labelled and, last, how often one is not: int64 `(classes + 1,)`."""
         labelled = (self.visible > 0).sum(axis=0, dtype="int64")
         return np.append(labelled, self.visible.size - labelled.sum())
+
+    def tally(self) -> dict[str, int]:
+        """Return how many people there are that have labelled points, and how many crowds."""
+        return {"people": int(self.visible.any(axis=1).sum()), "crowds": len(self.crowds)}
 
 
 @dataclasses.dataclass(frozen=True)
