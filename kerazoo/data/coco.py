@@ -49,17 +49,19 @@ class CocoKeypoints(Keypoints):
                 f"{file} has no lists {', '.join(_PARTS)}", "export the key points in COCO's form"
             )
         category = _category(content["categories"], self.category, file)
+        self.check_points(category.points, file)
         images = _images(content["images"], file, problems)
         told = _sound(content["annotations"], images, category, file, problems)
-        return self._photographs(told, images, category, file)
+        return self._photographs(told, images, category)
 
     def _photographs(
-        self, told: list[dict], images: dict[int, _Image], category: _Category, file: Path
+        self, told: list[dict], images: dict[int, _Image], category: _Category
     ) -> list[Photograph]:
         """Return the photographs with what sound annotations tell of them."""
         count = len(category.points)
-        flat = np.array([_keypoints(each, count) for each in told], "float32")
-        points, visible = self.chosen(category.points, flat.reshape(-1, count, 3), file)
+        flat = np.array([_keypoints(each, count) for each in told], "float32").reshape(-1, count, 3)
+        given = flat[..., 2].astype("uint8")
+        points, visible = self.skeleton.taken_from(category.points, flat[..., :2], given)
         boxes, areas = _boxes(told, images, points, visible)
         crowd = np.array([bool(each.get("iscrowd")) for each in told], bool)
         labelled = self.enough(visible, areas) & ~crowd

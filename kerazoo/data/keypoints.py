@@ -134,24 +134,14 @@ class Keypoints(Files):
         splits, problems = self._listed
         return {split: self._samples(split, listed) for split, listed in splits.items()}, problems
 
-    def chosen(self, names: Sequence[str], points: np.ndarray, file: Path) -> tuple[np.ndarray, np.ndarray]:
-        """Return the points of the skeleton, `(P, K, 2)`, and their visibility.
-
-        Args:
-            names: of the file's points.
-            points: `(P, len(names), 3)`: x, y, and 0 not labelled, 1 hidden, 2 seen.
-            file: for the message.
-
-        Raises:
-            UserError: the file lacks some.
-        """
+    def check_points(self, names: Sequence[str], file: Path) -> None:
+        """Raise a `UserError` where a file lacks points of the skeleton; `names` are those it has."""
         lacking = [name for name in self.skeleton.annotated() if name not in names]
         if lacking:
             raise UserError(
                 f"{file} has no point {lacking[0]!r}, its points are {', '.join(names)[:200]}",
-                "give their skeleton with --set family.skeleton=mpii or FILE.json",
+                "give their skeleton: --set family.skeleton=NAME or FILE.json (data.skeleton to check them)",
             )
-        return self.skeleton.taken_from(names, points[..., :2], points[..., 2].astype("uint8"))
 
     def enough(self, visible: np.ndarray, areas: np.ndarray) -> np.ndarray:
         """Return who is to be learned from: bool `(P,)`."""

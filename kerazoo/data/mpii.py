@@ -36,6 +36,7 @@ class MpiiKeypoints(Keypoints):
         content = read_json(file)
         if not isinstance(content, list):
             raise UserError(f"{file} is no list of people", "give MPII's JSON, such as annot/train.json")
+        self.check_points(MPII.points, file)
         joints, squares, wrong = _numbers(content)
         problems += [
             UserError(f"{file}: entry {index + 1} {problem}", "mend or remove it")
@@ -45,7 +46,8 @@ class MpiiKeypoints(Keypoints):
         for index, entry in enumerate(content):
             if index not in wrong:
                 by_image.setdefault(entry["image"], []).append(index)
-        points, visible = self.chosen(MPII.points, joints, file)
+        given = joints[..., 2].astype("uint8")
+        points, visible = self.skeleton.taken_from(MPII.points, joints[..., :2], given)
         areas = _areas(joints)
         labelled = self.enough(visible, areas)
         photographs = []
