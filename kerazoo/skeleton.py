@@ -10,11 +10,13 @@ import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydantic import model_validator
 
 from kerazoo.errors import UserError, naming
-from kerazoo.settings import build, check_names, settings
+from kerazoo.settings import build, check_names, fields, settings
 
 Pair = tuple[int, int]
 
@@ -22,6 +24,8 @@ Pair = tuple[int, int]
 @settings
 class Skeleton:
     """Key points and what is known of them.
+
+    Where a setting is a skeleton, its name in `KNOWN` or a file for `read_skeleton` says it too.
 
     Attributes:
         points: names, in channel order; none twice.
@@ -44,6 +48,15 @@ class Skeleton:
     bridges: tuple[int, ...] = ()
     published: tuple[str, ...] = ()
     normalise: Pair | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value not in KNOWN and not value.endswith(".json"):
+            raise ValueError(f"there is no skeleton {value!r}: give {', '.join(KNOWN)} or a FILE.json")
+        return fields(KNOWN[value] if value in KNOWN else read_skeleton(Path(value)))
 
     def __post_init__(self) -> None:
         count = len(self.points)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from kerazoo.errors import UserError
 from kerazoo.settings import settings
 from kerazoo.skeleton import COCO17, Skeleton
 from kerazoo.tasks.photographs import Photographs
@@ -107,17 +106,7 @@ class Pose(Photographs):
         return self.skeleton.points
 
     def for_classes(self, names: Sequence[str]) -> "Pose":
-        """Return this family where the data have its points.
-
-        Raises:
-            UserError: they lack one.
-        """
-        lacking = [name for name in self.skeleton.annotated() if name not in names]
-        if lacking:
-            raise UserError(
-                f"the data have no point {lacking[0]!r}, their points are {', '.join(names)[:200]}",
-                "give the skeleton of your data with --set family.skeleton=coco17, mpii or FILE.json",
-            )
+        """Return this family: data are asked for its points, and tell which they lack when they are read."""
         return self
 
     def reader(self, path: str) -> "type[Source]":

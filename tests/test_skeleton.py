@@ -1,0 +1,86 @@
+"""Skeletons: what is published agrees with itself, a user's own is read from a file or named in a setting."""
+
+import json
+
+import numpy as np
+import pydantic
+import pytest
+
+from kerazoo import settings
+from kerazoo.data.generated import Figures
+from kerazoo.errors import UserError
+from kerazoo.skeleton import COCO17, COCO18, FACE68, KNOWN, MPII, Skeleton, read_skeleton
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_mirror_image_is_the_same_skeleton(name):
+    skeleton = KNOWN[name]
+    swapped = skeleton.swapped()
+    np.testing.assert_array_equal(swapped[swapped], np.arange(len(skeleton.points)))
+    limbs = {frozenset(limb) for limb in skeleton.limbs}
+    assert {frozenset(swapped[list(limb)].tolist()) for limb in limbs} == limbs
+    np.testing.assert_array_equal(skeleton.spread()[swapped], skeleton.spread())
+    assert skeleton.colours().shape == (len(skeleton.limbs), 3)
+
+
+def test_points_of_other_data_are_taken_by_name():
+    rng = np.random.default_rng(0)
+    points, visible = rng.random((3, 17, 2), "float32"), rng.integers(0, 3, (3, 17)).astype("uint8")
+    there, seen = COCO18.taken_from(COCO17.points, points, visible)
+    back, seen_back = COCO17.taken_from(COCO18.points, there, seen)
+    np.testing.assert_array_equal(back, points)
+    np.testing.assert_array_equal(seen_back, visible)
+    np.testing.assert_allclose(there[:, 1], points[:, 5:7].mean(axis=1))
+    np.testing.assert_array_equal(seen[:, 1], visible[:, 5:7].min(axis=1))
+    assert not MPII.taken_from(COCO17.points, points, visible)[1][:, MPII.points.index("head_top")].any()
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_setting_names_a_skeleton(name):
+    source = Figures(skeleton=name)
+    assert source.skeleton == KNOWN[name]
+    assert settings.from_plain(json.loads(json.dumps(settings.to_plain(source)))) == source
+
+
+def test_a_setting_names_a_file(tmp_path):
+    path = tmp_path / "own.json"
+    path.write_text(
+        json.dumps({"points": ["left", "right", "top"], "limbs": [[0, 2], [1, 2]], "flips": [[0, 1]]})
+    )
+    own = Skeleton(points=("left", "right", "top"), limbs=((0, 2), (1, 2)), flips=((0, 1),))
+    assert read_skeleton(path) == own
+    assert settings.replace(Figures(), {"skeleton": str(path)}).skeleton == own
+    with pytest.raises(UserError, match="no skeleton 'coco': give coco17, .* or a FILE.json"):
+        settings.replace(Figures(), {"skeleton": "coco"})
+    with pytest.raises(UserError, match=r"no\.json cannot be read"):
+        settings.replace(Figures(), {"skeleton": "no.json"})
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "holds no object"),
+        ('{"points": ["a"], "limps": []}', "did you mean 'limbs'"),
+        ('{"points": ["a", "a"]}', "none of them twice"),
+        ('{"points": []}', "needs names"),
+        ('{"points": ["a", "b"], "limbs": [[0, 2]]}', "points that do not exist"),
+        ('{"points": ["a", "b"], "flips": [[1, 1]]}', "points that do not exist"),
+        ('{"points": ["a"], "sigmas": [0]}', "above 0"),
+        ('{"points": ["a", "b"], "published": ["c"]}', "points that do not exist"),
+    ],
+)
+def test_wrong_files(tmp_path, content, told):
+    path = tmp_path / "own.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=told) as error:
+        read_skeleton(path)
+    assert "own.json" in str(error.value)
+
+
+def test_faces_are_measured_by_their_outer_eye_corners():
+    assert FACE68.normalise == (36, 45)
+    assert FACE68.annotated() == FACE68.points
+    assert COCO18.annotated() == COCO17.points
+    with pytest.raises(pydantic.ValidationError):
+        Skeleton(points=("a", "b"), normalise=(0, 2))
