@@ -17,6 +17,7 @@ class Parser:
 
     Attributes:
         peak: height that a peak of a heat map is above.
+        neighbours: cells around a peak that are no higher.
         smoothing: deviation in cells of a Gaussian that heat maps are smoothed by before peaks are looked
             for; heights are those of the maps themselves.
         apart: cells that peaks of one point keep from a higher one.
@@ -30,6 +31,7 @@ class Parser:
     """
 
     peak: Share = 0.1
+    neighbours: Literal[4, 8] = 4
     smoothing: Strength = 0.0
     apart: Strength = 0.0
     samples: tuple[Count, Count] = (10, 10)
@@ -46,11 +48,13 @@ class Parser:
 
 
 PRESETS = {
-    "openpose": Parser(peak=0.05, samples=(5, 25), share=0.95, counted="agreeing", least_score=0.4),
+    "openpose": Parser(
+        peak=0.05, neighbours=8, samples=(5, 25), share=0.95, counted="agreeing", least_score=0.4
+    ),
     "matlab": Parser(share=0.8, counted="agreeing"),
     "python": Parser(smoothing=3.0 / 8, half_height=True, least_points=4, least_score=0.4),
     "lightweight": Parser(apart=6.0 / 4, share=0.85, counted="agreeing"),
-    "tf-pose": Parser(peak=0.05, share=0.65, half_height=True, least_points=4, least_score=0.3),
+    "tf-pose": Parser(peak=0.05, neighbours=8, share=0.65, half_height=True, least_points=4, least_score=0.3),
 }
 """The parsers of the C++ program, of the Matlab and Python evaluation, of lightweight-human-pose-estimation
 and of tf-pose-estimation, with their thresholds. Those that enlarge the maps first had lengths in
