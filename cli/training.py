@@ -59,7 +59,7 @@ def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Ru
     }
     chosen = settings.replace(chosen, {key: value for key, value in direct.items() if value is not None})
     click.echo("reading all of the data once, to find what is broken", err=True)
-    report = check(chosen.data)
+    report = check(chosen.family.ordered(chosen.data))
     for warning in report.warnings[:5]:
         click.echo(f"warning: {warning}", err=True)
     problems = report.problems

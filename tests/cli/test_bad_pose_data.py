@@ -111,6 +111,23 @@ def test_a_truncated_file_starts_no_training(folder):
     assert not (folder / "run").exists()
 
 
+def test_the_points_that_are_trained_are_looked_for(folder):
+    own = {"points": ["tail", "nose"], "limbs": [[0, 1]]}
+    (folder / "own.json").write_text(json.dumps(own))
+    category = {"id": 1, "name": "person", "keypoints": ["nose", "tail"]}
+    people = [person(number, number, keypoints=[5, 5, 2, 20, 20, 2]) for number in (1, 2)]
+    path = written(folder, people, categories=[category])
+    (folder / "2.png").unlink()
+    options = "train", "pose", "--data", path, "--output", folder / "run", "--set"
+    result = kerazoo(*options, f"family.skeleton={folder / 'own.json'}")
+    assert "there is no" in result.stderr
+    assert "2.png" in result.stderr
+    assert "no point 'left_eye'" in kerazoo(*options, "epochs=1").stderr
+    check = kerazoo("data", "check", "pose", "--data", path, "--set", f"data.skeleton={folder / 'own.json'}")
+    assert "  1 nose " in check.stdout
+    assert len([line for line in check.stdout.splitlines() if "there is no" in line]) == 1
+
+
 def test_no_key_points_at_all(folder):
     for path in (folder / "1.png", folder / "nowhere.json"):
         result = kerazoo("data", "check", "pose", "--data", path)
