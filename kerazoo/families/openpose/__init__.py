@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 STRIDE = 8
 """Input pixels per cell of the maps, of all three trunks."""
 
+PUBLISHED_HEIGHT = 368
+"""Pixels that photographs are brought to for all published networks."""
+
 Factor = Annotated[float, Field(gt=0)]
 
 
@@ -179,7 +182,7 @@ class OpenPose(Pose):
     def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
         from kerazoo.families.openpose.importer import family_settings
 
-        return replace(self, family_settings(arrays, layout), "family")
+        return replace(self, {"height": PUBLISHED_HEIGHT} | family_settings(arrays, layout), "family")
 
     def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         from kerazoo.families.openpose.importer import convert
