@@ -1,6 +1,7 @@
 """What bodies look like: limbs and trunk as coloured outlines, one before the other."""
 
 import colorsys
+import operator
 from typing import NamedTuple
 
 import cv2
@@ -60,12 +61,12 @@ class Outfit(NamedTuple):
 
 def draw_outfit(rng: np.random.Generator) -> Outfit:
     """Return random clothes, skin and hair."""
-    skin = _hsv(*rng.uniform((0.02, 0.25, 0.35), (0.09, 0.65, 1.0)))
-    hair = _hsv(*rng.uniform((0.02, 0, 0.05), (0.12, 0.8, 0.7)))
+    hue, pale, light, hair_hue, vivid, fair, *chances = rng.random(12).tolist()
+    skin = _hsv(0.02 + 0.07 * hue, 0.25 + 0.4 * pale, 0.35 + 0.65 * light)
+    hair = _hsv(0.02 + 0.1 * hair_hue, 0.8 * vivid, 0.05 + 0.65 * fair)
+    often = (0.1, 0.45, 0.15, 0.3, 0.15, 0.35)
+    bald, short_sleeves, sleeveless, shorts, skirt, long_hair = map(operator.lt, chances, often)
     shirt, trousers, shoes = colours(rng, 3)
-    bald, short_sleeves, sleeveless, shorts, skirt, long_hair = (
-        rng.random(6) < (0.1, 0.45, 0.15, 0.3, 0.15, 0.35)
-    ).tolist()
     worn = {
         "skin": skin,
         "hair": skin if bald else hair,

@@ -99,19 +99,18 @@ def _placed(rng: np.random.Generator, size: tuple[int, int], count: int) -> list
     """Return figures that overlap at most in part and are mostly in the picture, the smallest first."""
     height, width = size
     figures: list[Figure] = []
-    taken: list[np.ndarray] = []
-    for extent in np.sort(rng.uniform(min(SMALLEST, 0.6 * height), 0.95 * height, count)):
+    taken = np.zeros((count, 2, 2))
+    for number, extent in enumerate(np.sort(rng.uniform(min(SMALLEST, 0.6 * height), 0.95 * height, count))):
         body = draw_body(rng)
         low, sides = _frame(body)
         scale = extent / sides.max()
         sides = sides * scale
         spare = np.maximum((width, height) - 0.76 * sides, 1)
         corners = rng.uniform(0, 1, (8, 2)) * spare - 0.12 * sides  # an eighth may lie beyond
-        overlaps = np.array([[_overlap(corner, sides, *other) for other in taken] for corner in corners])
-        worst = overlaps.max(axis=1, initial=0.0)
+        worst = _overlaps(corners, sides, taken[:number]).max(axis=1, initial=0.0)
         fitting = worst <= max(rng.uniform(0, 0.45), worst.min())
         corner = corners[fitting.argmax()]
-        taken.append(np.stack([corner, sides]))
+        taken[number] = corner, sides
         figures.append(Figure(body, scale, corner - low * scale))
     return figures
 
@@ -123,10 +122,21 @@ def _frame(body: Body) -> tuple[np.ndarray, np.ndarray]:
     return low, places.max(axis=0) + 0.05 - low
 
 
-def _overlap(corner: np.ndarray, sides: np.ndarray, other: np.ndarray, others: np.ndarray) -> float:
-    """Return the share of the smaller of two boxes that lies in the other."""
-    common = np.minimum(corner + sides, other + others) - np.maximum(corner, other)
-    return float(np.maximum(common, 0).prod() / min(sides.prod(), others.prod()))
+def _overlaps(corners: np.ndarray, sides: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Return which share of the smaller of two boxes lies in the other.
+
+    Args:
+        corners: `(n, 2)`, where a box may be.
+        sides: `(2,)`, its size.
+        taken: `(m, 2, 2)`, corners and sizes of other boxes.
+
+    Returns:
+        `(n, m)`, 0..1.
+    """
+    others, extents = taken[:, 0], taken[:, 1]
+    ends = np.minimum(corners[:, None] + sides, others + extents)
+    common = np.maximum(ends - np.maximum(corners[:, None], others), 0).prod(axis=2)
+    return common / np.minimum(sides.prod(), extents.prod(axis=1))
 
 
 def _drawn(rng: np.random.Generator, image: np.ndarray, figure: Figure, light: np.ndarray) -> _Shown:

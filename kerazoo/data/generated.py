@@ -103,7 +103,7 @@ class Figures(Source):
 
     Attributes:
         train, validation, test: number of pictures in each split; none is in two of them.
-        size: height and width in pixels.
+        size: height and width in pixels, or one number for both.
         people: least and most in a picture.
         seed: another one gives other pictures.
         skeleton: the points that are given; COCO's and MPII's are known.
@@ -113,7 +113,7 @@ class Figures(Source):
     train: Count = 1200
     validation: Count = 100
     test: Count = 100
-    size: tuple[Side, Side] = (192, 256)
+    size: Side | tuple[Side, Side] = (192, 256)
     people: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1, le=12)]] = (1, 4)
     seed: Count = 0
     skeleton: Skeleton = COCO17
@@ -158,7 +158,8 @@ def _figures(source: Figures, split: Split, index: int) -> Sample:
     from kerazoo.tasks.pose import People
 
     count, rng = _people(source, split, index)
-    drawn = draw_figures(rng, source.size, count)
+    size = (source.size, source.size) if isinstance(source.size, int) else source.size
+    drawn = draw_figures(rng, size, count)
     points, visible = source.skeleton.taken_from(POINTS, drawn.points, drawn.visible)
     people = People(points, visible, drawn.boxes, drawn.areas, source.skeleton, image=index + 1)
     return Sample(drawn.image, people, f"{split}-{index:05}.png")

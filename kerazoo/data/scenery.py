@@ -24,7 +24,7 @@ def draw_ground(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     if rng.random() < 0.7:
         horizon = int(height * rng.uniform(0.35, 0.9))
         image[horizon:] = _blended(rng, (height - horizon, width))
-    count = int(rng.integers(3, 20))
+    count = int(rng.integers(2, 16))
     shares = np.exp(rng.uniform(np.log(0.03), np.log(0.35), count)).tolist()
     for share, paint in zip(shares, colours(rng, count), strict=True):
         draw_thing([image], [paint], rng, share)
@@ -72,9 +72,9 @@ def photographed(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     coarse = np.rint(rng.uniform(140, 255, (3, 3))).astype("uint8")
     light = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     lit = cv2.multiply(soft, cv2.cvtColor(light, cv2.COLOR_GRAY2RGB), scale=rng.uniform(1.0, 1.3) / 255)
-    grain = rng.standard_normal((height, width), "float32") * np.float32(rng.uniform(1, 8)) + 128
-    grainy = cv2.cvtColor(cv2.convertScaleAbs(grain), cv2.COLOR_GRAY2RGB)
-    return cv2.addWeighted(lit, 1, grainy, 1, -128)
+    grain = cv2.cvtColor(rng.integers(0, 256, (height, width), "uint8"), cv2.COLOR_GRAY2RGB)
+    strength = rng.uniform(1, 7) / 74  # the standard deviation of 0..255
+    return cv2.addWeighted(lit, 1, grain, strength, -127.5 * strength)
 
 
 def _blended(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
