@@ -64,6 +64,8 @@ class Optimizer:
         rate: learning rate after warm-up.
         momentum: of SGD and RMSprop.
         beta_1: of Adam and AdamW.
+        epsilon: of Adam and AdamW: much smaller gradients hardly move anything. Those of heat maps are small, as
+            most cells are 0; their published trainings had PyTorch's 1e-8.
         weight_decay: decoupled from the gradient.
         clip_norm: largest norm of all gradients together, or None.
         accumulate: batches whose gradients are averaged into one update.
@@ -73,6 +75,7 @@ class Optimizer:
     rate: Rate = 1e-3
     momentum: Fraction = 0.9
     beta_1: Fraction = 0.9
+    epsilon: Annotated[float, Field(gt=0)] = 1e-7
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     clip_norm: Rate | None = None
     accumulate: Annotated[int, Field(ge=1)] = 1
@@ -102,11 +105,12 @@ class Optimizer:
             "global_clipnorm": self.clip_norm,
             "gradient_accumulation_steps": self.accumulate if self.accumulate > 1 else None,
         }
+        adaptive = {"beta_1": self.beta_1, "epsilon": self.epsilon}
         kind, special = {
             "sgd": (keras.optimizers.SGD, {"momentum": self.momentum, "nesterov": self.momentum > 0}),
             "rmsprop": (keras.optimizers.RMSprop, {"momentum": self.momentum}),
-            "adam": (keras.optimizers.Adam, {"beta_1": self.beta_1}),
-            "adamw": (keras.optimizers.AdamW, {"beta_1": self.beta_1, "weight_decay": self.weight_decay}),
+            "adam": (keras.optimizers.Adam, adaptive),
+            "adamw": (keras.optimizers.AdamW, adaptive | {"weight_decay": self.weight_decay}),
         }[self.name]
         inner = (_with_factors(kind, factors) if factors else kind)(**common | special)
         scale, growth = (2.0**15, 2000) if mixed else (1.0, 2**30)

@@ -2,9 +2,9 @@
 
     kerazoo train hrnet-pose
     kerazoo train hrnet-pose --data COCO --weights hf://timm/hrnet_w32.ms_in1k/model.safetensors
-        --set 'family.body={"width":32}' --set family.size=[256,192] --set family.sigma=2
+        --set 'family.body={"width":32}' --set family.size=[256,192]
         --set augmentation.crop=[256,192] --set augmentation.rotation=45 --set augmentation.scale=[0.65,1.35]
-        --epochs 210 --batch-size 128
+        --epochs 210 --batch-size 128 --set optimizer.rate=1e-3
     kerazoo predict hrnet-pose photo.jpg --boxes boxes.json
 
 The second is close to the published training of HRNet-W32. Without boxes, a photograph is taken to
@@ -18,7 +18,7 @@ from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe
 
 recipe = Recipe(
-    family=HRNetPose(body=SMALL_V1, size=(128, 96), sigma=1.5),
+    family=HRNetPose(body=SMALL_V1, size=(128, 96), sigma=2.0),
     data=Figures(train=1500, validation=100, people=(2, 2)),
     augmentation=Augmentation(
         crop=(128, 96),
@@ -30,7 +30,7 @@ recipe = Recipe(
         brightness=0.1,
         contrast=0.2,
     ),
-    optimizer=Optimizer(name="adam", rate=1e-3),
+    optimizer=Optimizer(name="adam", rate=2e-3, epsilon=1e-9),
     schedule=Schedule(kind="cosine", warmup=0.5),
     epochs=12,
     batch=16,
