@@ -80,13 +80,13 @@ def _heatmaps(
     values = np.exp(-exponents)
     if _coded(mode):
         values[exponents > FARTHEST] = 0
-    maps = np.zeros((*size, points.shape[1] + 1))
+    maps = np.zeros((*size, points.shape[1] + 1), "float32")
     place = (y[:, :, None] * size[1] + x[:, None]) * maps.shape[-1] + np.nonzero(seen)[1][:, None, None]
     combined = np.add if mode == "published" else np.maximum
-    combined.at(maps.reshape(-1), place.ravel(), values.ravel())
+    combined.at(maps.reshape(-1), place.ravel(), values.ravel().astype("float32"))
     np.minimum(maps, 1, out=maps)
     maps[..., -1] = 1 - maps.max(axis=-1)
-    return maps.astype("float32")
+    return maps
 
 
 def _around(
@@ -128,14 +128,15 @@ def _fields(
     ways = vectors / lengths[:, None]
     line, x, y = _covered(lines, lengths, ways, half_width, (rows, columns), mode)
     place = (y * columns + x) * limbs + limb[line]
-    fields = np.zeros((rows * columns * limbs, 2))
+    fields = np.zeros((rows * columns * limbs, 2), "float32")
     if mode == "published":
         fields[place] = ways[line]  # of several in one place, the last stays
     else:
-        count = np.maximum(np.bincount(place, minlength=len(fields)), 1)
-        for axis in (0, 1):
-            fields[:, axis] = np.bincount(place, ways[line, axis], len(fields)) / count
-    return fields.reshape(rows, columns, -1).astype("float32")
+        sums = np.zeros((3, len(fields)))
+        for total, values in zip(sums, (1.0, *ways[line].T), strict=True):
+            np.add.at(total, place, values)
+        fields[place] = (sums[1:, place] / sums[0, place]).T
+    return fields.reshape(rows, columns, -1)
 
 
 def _covered(
