@@ -64,8 +64,8 @@ class Optimizer:
         rate: learning rate after warm-up.
         momentum: of SGD and RMSprop.
         beta_1: of Adam and AdamW.
-        epsilon: of Adam and AdamW: much smaller gradients hardly move anything. Those of heat maps are small, as
-            most cells are 0; their published trainings had PyTorch's 1e-8.
+        epsilon: of Adam and AdamW: much smaller gradients hardly move anything. Those of heat maps are
+            small, as most cells are 0; their published trainings had PyTorch's 1e-8.
         weight_decay: decoupled from the gradient.
         clip_norm: largest norm of all gradients together, or None.
         accumulate: batches whose gradients are averaged into one update.
