@@ -73,7 +73,7 @@ def draw_body(rng: np.random.Generator) -> Body:
     skull = np.array([0.05, 0.07, 0.058]) * rng.uniform(1.05, 1.4)
     joints, head = _built(rng, skull)
     heading = rng.normal(0, 35) if rng.random() < 0.5 else rng.uniform(-180, 180)
-    view = _turn(2, rng.normal(0, 6)) @ _turn(0, rng.uniform(-4, 14)) @ _turn(1, heading)
+    view = turn(2, rng.normal(0, 6)) @ turn(0, rng.uniform(-4, 14)) @ turn(1, heading)
     places = np.stack(list(joints.values())) @ view.T
     seen = dict(zip(joints, places, strict=True))
     return Body(seen, view @ head, float(view[2, 2]), rng.uniform(0.85, 1.25), skull)
@@ -82,11 +82,11 @@ def draw_body(rng: np.random.Generator) -> Body:
 def _built(rng: np.random.Generator, skull: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return the joints of a body that faces the viewer, and the rotation of its head."""
     lean = rng.uniform(20, 60) if rng.random() < 0.12 else rng.normal(0, 7)
-    torso = _turn(0, -lean) @ _turn(2, rng.normal(0, 5)) @ _turn(1, rng.normal(0, 10))
+    torso = turn(0, -lean) @ turn(2, rng.normal(0, 5)) @ turn(1, rng.normal(0, 10))
     joints = {"pelvis": np.zeros(3), "thorax": torso @ (0, -0.31 * rng.normal(1, 0.04), 0)}
     joints |= _lower(rng) | _upper(rng, joints["thorax"], torso)
-    nod = _turn(1, rng.normal(0, 22)) @ _turn(0, rng.normal(-4, 9)) @ _turn(2, rng.normal(0, 6))
-    head = torso @ _turn(0, 0.5 * lean) @ nod
+    nod = turn(1, rng.normal(0, 22)) @ turn(0, rng.normal(-4, 9)) @ turn(2, rng.normal(0, 6))
+    head = torso @ turn(0, 0.5 * lean) @ nod
     joints["upper_neck"] = joints["thorax"] + torso @ (0, -0.05, 0.005)
     joints["head"] = joints["upper_neck"] + head @ (0, -0.75 * skull[1], 0.012)
     joints["head_top"] = joints["head"] + head @ (0, -skull[1], 0)
@@ -147,7 +147,7 @@ def _bent(direction: np.ndarray, towards: Sequence[float] | np.ndarray, angle: f
     return math.cos(angle) * direction + math.sin(angle) / length * aside
 
 
-def _turn(axis: int, angle: float) -> np.ndarray:
+def turn(axis: int, angle: float) -> np.ndarray:
     """Return the rotation by an angle about an axis."""
     c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     about = (((1, 0, 0), (0, c, -s), (0, s, c)), ((c, 0, s), (0, 1, 0), (-s, 0, c)),

@@ -1,4 +1,4 @@
-"""Built-in data that needs no download: drawn cells with membranes, drawn shapes, drawn people."""
+"""Built-in data that needs no download: drawn cells with membranes, shapes, people, faces."""
 
 import functools
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from kerazoo.data.source import Source, Split
 from kerazoo.data.windows import Windows
 from kerazoo.errors import UserError
 from kerazoo.settings import settings
-from kerazoo.skeleton import COCO17, Skeleton
+from kerazoo.skeleton import COCO17, FACE68, Skeleton
 from kerazoo.task import Sample
 from kerazoo.tasks.classification import Label
 from kerazoo.tasks.segmentation import Mask
@@ -165,13 +165,64 @@ def _figures(source: Figures, split: Split, index: int) -> Sample:
     return Sample(drawn.image, people, f"{split}-{index:05}.png")
 
 
-def _figure(source: Figures, split: Split, place: tuple[int, int]) -> Sample:
+def _figure(source: "Figures | Faces", split: Split, place: tuple[int, int]) -> Sample:
     """Return the window around one person of a picture."""
     from kerazoo.data.windows import in_box, one_person
 
     assert source.windows is not None
     index, person = place
-    sample = _figures(source, split, index)
+    sample = _figures(source, split, index) if isinstance(source, Figures) else _face(source, split, index)
     if split == "train":
         return one_person(sample, source.windows, person)
     return in_box(sample, source.windows, sample.truth.boxes[person], 1.0, person)
+
+
+@settings
+class Faces(Source):
+    """Pictures of one face each with 300W's 68 landmarks, drawn from a seed; see `kerazoo.data.faces`.
+
+    Attributes:
+        train, validation, test: number of pictures in each split; none is in two of them.
+        size: height and width in pixels.
+        seed: another one gives other pictures.
+        skeleton: those landmarks.
+        windows: give the window around every face, cut out so; None gives whole pictures.
+    """
+
+    train: Count = 1200
+    validation: Count = 100
+    test: Count = 100
+    size: Side = 160
+    seed: Count = 0
+    skeleton: Skeleton = FACE68
+    windows: Windows | None = None
+
+    def __post_init__(self) -> None:
+        if self.skeleton.points != FACE68.points:
+            raise ValueError("built-in faces have the 68 landmarks of face68: give your own data with --data")
+
+    def samples(self, split: Split) -> Sequence[Sample]:
+        count = {"train": self.train, "val": self.validation, "test": self.test}[split]
+        if self.windows is None:
+            return Lazy(range(count), functools.partial(_face, self, split))
+        return Lazy([(index, 0) for index in range(count)], functools.partial(_figure, self, split))
+
+    def class_names(self) -> tuple[str, ...]:
+        return self.skeleton.points
+
+
+def _face(source: Faces, split: Split, index: int) -> Sample:
+    """Return one picture of a face; its box and area are those of the landmarks."""
+    import cv2
+    import numpy as np
+
+    from kerazoo.data.faces import draw_face
+    from kerazoo.tasks.pose import People
+
+    rng = np.random.default_rng([source.seed, _STREAMS[split], index])
+    image, points, visible = draw_face(rng, (source.size, source.size))
+    low, high = points.min(axis=0), points.max(axis=0)
+    area = np.array([cv2.contourArea(cv2.convexHull(points))], "float32")
+    box = np.concatenate([low, high - low])[None]
+    people = People(points[None], visible[None], box, area, source.skeleton, image=index + 1)
+    return Sample(image, people, f"{split}-{index:05}.png")
