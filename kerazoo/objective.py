@@ -62,20 +62,30 @@ class SumOfTerms(keras.Model):
         *state, data = args
         if state:
             logs, new = super().train_step(*state, data)
-            kept = [_finite_or(old, value) for old, value in zip(state[0][1], new[1], strict=True)]
-            return logs, (new[0], kept, *new[2:])
+            return logs, (new[0], _all_or_none(state[0][1], new[1]), *new[2:])
         statistics = [v for v in self.non_trainable_variables if "float" in str(v.dtype)]
         before = [ops.copy(v.value) for v in statistics]
         logs = super().train_step(data)
-        for variable, old in zip(statistics, before, strict=True):
-            variable.assign(_finite_or(old, variable.value))
+        kept = _all_or_none(before, [v.value for v in statistics])
+        for variable, value in zip(statistics, kept, strict=True):
+            variable.assign(value)
         return logs
 
 
-def _finite_or(old: Tensor, new: Tensor) -> Tensor:
-    if "float" not in keras.backend.standardize_dtype(new.dtype):
-        return new
-    return ops.where(ops.all(ops.isfinite(new)), new, old)
+def _all_or_none(old: Sequence[Tensor], new: Sequence[Tensor]) -> list[Tensor]:
+    """Return the new running statistics, or the old ones where any of the new is not finite.
+
+    Not one by one: TensorFlow's ReLU may turn NaN into 0, so that deeper layers look sound.
+    """
+    floats = ["float" in keras.backend.standardize_dtype(value.dtype) for value in new]
+    finite = [ops.all(ops.isfinite(value)) for value, is_float in zip(new, floats, strict=True) if is_float]
+    if not finite:
+        return list(new)
+    sound = ops.all(ops.stack(finite))
+    return [
+        ops.where(sound, value, before) if is_float else value
+        for before, value, is_float in zip(old, new, floats, strict=True)
+    ]
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
