@@ -80,12 +80,13 @@ class OpenPose(Pose):
         return {name: getattr(self, name) for name in part_of_weights}
 
     def rate_factors(self, network: "keras.Model") -> dict[str, float]:
-        refined = {f"stage{stage}_" for stage in range(2, self.stages + 1)}
+        if self.refinement_rate == self.bias_rate == 1:
+            return {}
+        refined = tuple(f"stage{stage}_" for stage in range(2, self.stages + 1))
         return {
-            path: (self.refinement_rate if path.startswith(tuple(refined)) else 1.0)
+            path: (self.refinement_rate if path.startswith(refined) else 1.0)
             * (self.bias_rate if path.endswith("/bias") else 1.0)
             for path in (variable.path for variable in network.trainable_variables)
-            if self.refinement_rate != 1 or self.bias_rate != 1
         }
 
     # --- from the photograph to the network ---------------------------------------------

@@ -1,7 +1,10 @@
 """The exported graph: peaks of the heat maps and scores of all possible limbs.
 
 Putting people together takes loops over what was found, which no graph of tensors does well: docs/pose.md
-has the sixty lines of Python that do it behind a server.
+has the Python that does it behind a server.
+
+Of the parser, thresholds and samples are in the graph. What it leaves out: smoothing, distances, how a
+limb's mean is counted, and peaks in the shadow of others, so it finds a little less in crowds.
 """
 
 from collections.abc import Sequence
