@@ -84,4 +84,16 @@ def set_option(example: str) -> Callable[[Callable], Callable]:
     return click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help=told)
 
 
+direction_option = click.option(
+    "--direction",
+    type=click.Choice(["AtoB", "BtoA", "both"]),
+    help="Of translations; short for --set family.direction=... [default: both].",
+)
+
+
+def directed(direction: str | None) -> tuple[str, ...]:
+    """Return what `direction_option` sets."""
+    return () if direction is None else (f"family.direction={direction}",)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kerazoo.cli import set_option
+from kerazoo.cli import directed, direction_option, set_option
 
 if TYPE_CHECKING:
     from kerazoo.export import Format
@@ -23,10 +23,16 @@ if TYPE_CHECKING:
     help="savedmodel is for TensorFlow Serving, onnx for ONNX Runtime, litert for phones, keras for Python.",
 )
 @click.option("--output", type=Path, metavar="DIR", help="Folder to write to [default: RUN/export].")
+@direction_option
 @set_option("family.mode=fast")
 @click.option("--json", "as_json", is_flag=True, help="Print what export.json says of it.")
 def command(
-    run: str, kind: "Format", output: Path | None, assignments: tuple[str, ...], as_json: bool
+    run: str,
+    kind: "Format",
+    output: Path | None,
+    direction: str | None,
+    assignments: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Write RUN for other programs, and verify it.
 
@@ -40,5 +46,6 @@ def command(
     from kerazoo.export import export, report, summary
     from kerazoo.run import with_settings
 
-    path = export(with_settings(run_or_weights(run), assignments), kind, output)
+    chosen = with_settings(run_or_weights(run), (*assignments, *directed(direction)))
+    path = export(chosen, kind, output)
     click.echo(json.dumps({"path": str(path)} | report(path), indent=2) if as_json else summary(path))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kerazoo.cli import backend_option, set_option
+from kerazoo.cli import backend_option, directed, direction_option, set_option
 
 if TYPE_CHECKING:
     from kerazoo.task import Task
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     help="Look for a person in each box: COCO results or a predictions.jsonl.",
 )
 @click.option("--tta", is_flag=True, help="Average over flips (and quarter turns of masks).")
+@direction_option
 @set_option("family.mode=fast")
 @backend_option
 def command(
@@ -51,6 +52,7 @@ def command(
     boxes: Path,
     tta: bool,
     weights: str,
+    direction: str | None,
     assignments: tuple[str, ...],
 ) -> None:
     """Run RUN on image files, folders and globs, films and cameras.
@@ -65,7 +67,7 @@ def command(
     from kerazoo.run import with_settings
 
     found = find_images(paths)
-    chosen = with_settings(run_or_weights(run, weights), assignments)
+    chosen = with_settings(run_or_weights(run, weights), (*assignments, *directed(direction)))
     rows = predict(chosen, found, output, tile=tile, tta=tta, boxes=boxes)
     failed = 0
     with contextlib.closing(rows):

@@ -27,7 +27,7 @@ def run(recipe: str | None, resume: str | None, **options: Any) -> None:
             click.echo(f"Stopped. Continue with: kerazoo train --resume {folder}", err=True)
         raise
     scores = done.read_json("metrics.json")
-    click.echo(summary(folder, scores, done.recipe.monitor))
+    click.echo(summary(folder, scores, done.recipe.score))
 
 
 def _run_folder(name: str) -> Path:
@@ -84,8 +84,9 @@ def _resumed(folder: Path, epochs: int | None, **options: Any) -> "Run":
 
 def summary(folder: Path, scores: dict, monitor: str) -> str:
     """Return the lines printed when a training has ended."""
+    best = "unknown" if scores["best"] is None else f"{scores['best']:.4f}"
     lines = [
-        f"{monitor} {scores['best']:.4f} in epoch {scores['best_epoch']}"
+        f"{monitor} {best} in epoch {scores['best_epoch']}"
         + (f" (stopped: {scores['stopped']})" if scores["stopped"] else ""),
         f"run      {folder}",
         f"pictures {folder / 'samples.png'}  {folder / 'curves.png'}",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kerazoo.backend import set_backend
 
 if TYPE_CHECKING:
+    from kerazoo.families.cyclegan.model import cyclegan_generator, patch_discriminator
     from kerazoo.families.fcn.model import fcn
     from kerazoo.families.hrnet.model import hrnet, hrnet_features
     from kerazoo.families.openpose.model import lightweight_openpose, mobilenet_v2_openpose, openpose
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
     from kerazoo.families.unetpp.model import unetpp
 
 __all__ = [
+    "cyclegan_generator",
     "fcn",
     "hrnet",
     "hrnet_features",
     "lightweight_openpose",
     "mobilenet_v2_openpose",
     "openpose",
+    "patch_discriminator",
     "resnet",
     "resnet_cifar",
     "resnet_features",
@@ -30,12 +33,19 @@ __all__ = [
     "unetpp",
 ]
 
+_FAMILIES = {
+    "lightweight_openpose": "openpose",
+    "mobilenet_v2_openpose": "openpose",
+    "patch_discriminator": "cyclegan",
+}
+"""The families of networks that are not called by theirs."""
+
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     set_backend()
-    family = "openpose" if name.endswith("openpose") else name.partition("_")[0]
+    family = _FAMILIES.get(name, name.partition("_")[0])
     return getattr(importlib.import_module(f"kerazoo.families.{family}.model"), name)
 
 

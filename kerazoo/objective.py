@@ -31,7 +31,16 @@ class SumOfTerms(keras.Model):
     def __init__(self, network: keras.Model, names: Sequence[str]):
         super().__init__(name="objective")
         self.network = network
+        self.memory: list[keras.Variable] = []
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        """Make `memory`: what the terms remember from step to step, and a resume point therefore holds.
+
+        Args:
+            shape: of the training batches, `(N, H, W, C)`.
+        """
+        self.built = True
 
     def call(self, x: Tensor, training: bool | None = None) -> dict[str, Tensor]:
         return self.network(x, training=training)
@@ -86,6 +95,18 @@ def _all_or_none(old: Sequence[Tensor], new: Sequence[Tensor]) -> list[Tensor]:
         ops.where(sound, value, before) if is_float else value
         for before, value, is_float in zip(old, new, floats, strict=True)
     ]
+
+
+def past(value: Tensor, leak: Tensor) -> Tensor:
+    """Return `value`, but without the gradient that `leak` has: a look through a player that learns nothing.
+
+    With `value = judge(made)` and `leak = judge(stop_gradient(made))` it teaches the maker of `made` and
+    leaves the judge alone; the judge must draw no random numbers. A frozen copy of the judge would
+    read its weights after the update in TensorFlow's graphs.
+
+    Shape: two tensors of one shape and one value -> the same.
+    """
+    return value - (leak - ops.stop_gradient(leak))
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:

@@ -21,20 +21,22 @@ class Schedule:
     """How the learning rate moves; warm-up is linear and comes first, whatever the kind.
 
     Attributes:
-        kind: "cosine" to `final`, "poly" (1 - progress)^power, "step" times `factor` at each
-            milestone, "plateau" times `factor` when the score has not risen for `patience`
+        kind: "cosine" to `final`, "poly" (1 - progress)^power, "linear" to `final` after `hold`, "step" times
+            `factor` at each milestone, "plateau" times `factor` when the score has not risen for `patience`
             validations, or "constant".
         warmup: epochs.
-        final: fraction of the rate that cosine ends at.
+        final: fraction of the rate that cosine and linear end at.
+        hold: fraction of the training that linear begins after.
         power: of poly.
         milestones: of step, as fractions of the training.
         factor: of step and plateau.
         patience: of plateau, in validations.
     """
 
-    kind: Literal["constant", "cosine", "step", "poly", "plateau"] = "cosine"
+    kind: Literal["constant", "cosine", "linear", "step", "poly", "plateau"] = "cosine"
     warmup: Annotated[float, Field(ge=0)] = 0.0
     final: Annotated[float, Field(ge=0, le=1)] = 0.0
+    hold: Fraction = 0.5
     power: Rate = 0.9
     milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.6, 0.85)
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
@@ -48,6 +50,8 @@ class Schedule:
         """
         if self.kind == "cosine":
             return self.final + (1.0 - self.final) * 0.5 * (1.0 + math.cos(math.pi * progress))
+        if self.kind == "linear":
+            return 1.0 - (1.0 - self.final) * max(progress - self.hold, 0.0) / (1.0 - self.hold)
         if self.kind == "poly":
             return (1.0 - progress) ** self.power
         if self.kind == "step":

@@ -38,7 +38,8 @@ class Recipe:
         patience: validations without a better score before the training stops, or None.
         save_every: steps between resume points inside an epoch; every epoch ends with one.
         tile: window for validation and prediction of large photographs, or None.
-        monitor: the score that decides which weights are kept; larger is better.
+        monitor: the score that decides which weights are kept; larger is better, or with a "-" before its
+            name smaller.
         weights: published weights to start from, and to predict with before there is a run: a path,
             `hf://owner/repo/file` or `https://...#sha256=...` (see `kerazoo.fetch`).
         published: other weights to predict with before there is a run; no training starts from them.
@@ -60,6 +61,17 @@ class Recipe:
     monitor: str = "mean_iou"
     weights: str | None = None
     published: str | None = None
+
+    @property
+    def score(self) -> str:
+        """The name of the score to be monitored."""
+        return self.monitor.removeprefix("-")
+
+    def better(self, value: float | None, best: float | None) -> bool:
+        """Whether a value of that score is better than the best so far; the first one always is."""
+        if value is None or best is None:
+            return best is None
+        return value < best if self.monitor.startswith("-") else value > best
 
 
 def folder() -> Path:

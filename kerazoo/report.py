@@ -44,12 +44,9 @@ def curves(path: Path, rows: Sequence[dict[str, Any]], monitor: str) -> None:
 
 
 def sample_sheet(path: Path, task: Task, pictures: Sequence[tuple]) -> None:
-    """Draw photograph, truth and result of (sample, result) pairs side by side as a PNG."""
-    rows = [
-        (sample.image, task.draw(sample.image, sample.truth), task.draw(sample.image, result))
-        for sample, result in pictures
-    ]
-    write_image(path, sheet(rows, ("image", "truth", "prediction"), legend=task.legend()))
+    """Draw (sample, result) pairs, one or more, as the task lays them out: a row each, as a PNG."""
+    rows = [task.row(sample, result) for sample, result in pictures]
+    write_image(path, sheet([list(row.values()) for row in rows], list(rows[0]), legend=task.legend()))
 
 
 def score_pictures(folder: Path, prefix: str, task: Task, scores: dict[str, Any]) -> None:

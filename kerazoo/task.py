@@ -167,6 +167,11 @@ class Task(ABC):
         """Return the names of the colours that `draw` gives to labels, in label order, where it does."""
         return ()
 
+    def row(self, sample: Sample, result: Any) -> dict[str, np.ndarray]:
+        """Return what a sheet shows of a sample and its result, side by side, by title."""
+        truth, found = (self.draw(sample.image, told) for told in (sample.truth, result))
+        return {"image": sample.image, "truth": truth, "prediction": found}
+
     def pictures(self, scores: dict[str, Any]) -> dict[str, np.ndarray]:
         """Return pictures of scores by name, uint8 `(H, W, 3)`."""
         return {}

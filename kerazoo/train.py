@@ -56,7 +56,11 @@ class Training:
 
     def variables(self) -> dict[str, list]:
         """Return all that a resume point holds."""
-        return {"network": self.network.variables, "optimizer": self.objective.optimizer.variables}
+        return {
+            "network": self.network.variables,
+            "optimizer": self.objective.optimizer.variables,
+            "memory": self.objective.memory,
+        }
 
 
 def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Progress | None = None) -> Run:
@@ -134,8 +138,8 @@ def _check(recipe: Recipe) -> None:
     scores = [
         name for name, value in recipe.family.evaluate([]).items() if not isinstance(value, dict | list)
     ]
-    if recipe.monitor not in scores:
-        raise UserError(f"unknown score monitor={recipe.monitor}", settings.nearest(recipe.monitor, scores))
+    if recipe.score not in scores:
+        raise UserError(f"unknown score monitor={recipe.score}", settings.nearest(recipe.score, scores))
     _first_batch(recipe)
     names = recipe.data.class_names()
     if len(names) != len(recipe.family.class_names()):
@@ -178,21 +182,22 @@ def _started(run: Run, network: "keras.Model", progress: Progress) -> Training:
     samples = Remembered(recipe.data.samples("train"))
     batches = stream(samples, recipe.family, recipe.augmentation, batch=recipe.batch, seed=recipe.seed)
     objective = recipe.family.objective(network)
+    objective.build(batches[0][0].shape)
     steps = math.ceil(len(samples) / recipe.batch)
     mixed = recipe.precision == "mixed_float16"
     factors = recipe.family.rate_factors(network)
     optimizer = recipe.optimizer.build(_rates(recipe, steps), mixed=mixed, factors=factors)
     objective.compile(optimizer=optimizer, jit_compile=backend.jit_training())
     optimizer.build(objective.trainable_variables)
-    variables = {"network": network.variables, "optimizer": optimizer.variables}
     if not resume.points(run.folder / "resume"):
         load_weights(network, run.folder / WEIGHTS)
-    state = resume.restore(run.folder / "resume", variables)
-    if state.factor != 1.0:
-        optimizer.inner_optimizer.learning_rate = _rates(recipe, steps, state.factor)
     forward = backend.forward(recipe.family.deploy(network))
     validation = Remembered(recipe.data.samples("val"))
-    return Training(run, network, objective, forward, batches, validation, state, progress, steps)
+    training = Training(run, network, objective, forward, batches, validation, State(), progress, steps)
+    state = resume.restore(run.folder / "resume", training.variables())
+    if state.factor != 1.0:
+        optimizer.inner_optimizer.learning_rate = _rates(recipe, steps, state.factor)
+    return dataclasses.replace(training, state=state)
 
 
 def _rates(
@@ -301,13 +306,13 @@ def _close_epoch(training: Training) -> None:
     atomic_text(training.run.folder / "log.jsonl", "".join(json_line(r) for r in state.rows))
     scalars = {key: value for key, value in row.items() if isinstance(value, float)}
     backend.tensorboard(training.run.folder / "tensorboard", state.step, scalars | _score(row, recipe))
-    curves(training.run.folder / "curves.png", state.rows, recipe.monitor)
-    training.progress.epoch(row, recipe.epochs, recipe.monitor)
+    curves(training.run.folder / "curves.png", state.rows, recipe.score)
+    training.progress.epoch(row, recipe.epochs, recipe.score)
 
 
 def _score(row: dict[str, Any], recipe: Recipe) -> dict[str, float]:
-    score = row.get("validation", {}).get(recipe.monitor)
-    return {} if score is None else {f"validation/{recipe.monitor}": score}
+    score = row.get("validation", {}).get(recipe.score)
+    return {} if score is None else {f"validation/{recipe.score}": score}
 
 
 def _row(training: Training) -> dict[str, Any]:
@@ -332,8 +337,8 @@ def _row(training: Training) -> dict[str, Any]:
 def _judge(training: Training, scores: dict[str, Any], epoch: int) -> None:
     """Keep the weights if they are the best so far; cut the rate or stop if they have long not been."""
     state, recipe = training.state, training.recipe
-    score = -math.inf if scores[recipe.monitor] is None else scores[recipe.monitor]
-    if state.best is None or score > state.best:
+    score = scores[recipe.score]
+    if recipe.better(score, state.best):
         save_weights(training.network, training.run.folder / WEIGHTS)
         score_pictures(training.run.folder, "", recipe.family, scores)
         state.best, state.best_epoch, state.stale, state.plateau = score, epoch, 0, 0
@@ -347,5 +352,6 @@ def _judge(training: Training, scores: dict[str, Any], epoch: int) -> None:
         training.objective.make_train_function(force=True)  # rare, so a new trace is no matter
     if recipe.patience is not None and state.stale >= recipe.patience:
         state.stopped = (
-            f"{recipe.monitor} has not risen for {state.stale} validations, best in epoch {state.best_epoch}"
+            f"{recipe.score} has not improved for {state.stale} validations, "
+            f"best in epoch {state.best_epoch}"
         )

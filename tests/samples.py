@@ -6,19 +6,22 @@ from typing import Any
 import cv2
 import numpy as np
 
-from kerazoo.data.generated import Cells, Shapes
+from kerazoo.data.generated import Cells, Landscapes, Shapes
 from kerazoo.data.source import Source
 from kerazoo.skeleton import Skeleton
 from kerazoo.task import Sample, Task
 from kerazoo.tasks.classification import Classification, Label
 from kerazoo.tasks.pose import People, Pose
 from kerazoo.tasks.segmentation import Mask
+from kerazoo.tasks.translation import Real, Translation
 
 
 def source(task: Task, size: tuple[int, int] = (64, 64)) -> Source:
     """Return a small data set of the task's kind; it may have more classes than the task."""
     if isinstance(task, Classification):
         return Shapes(train=10, validation=2, test=1, size=max(size))
+    if isinstance(task, Translation):
+        return Landscapes(train=10, validation=2, test=1, size=max(size))
     return Cells(train=10, validation=2, test=1, size=size)
 
 
@@ -26,9 +29,18 @@ def samples(task: Task, count: int = 8, size: tuple[int, int] = (64, 64)) -> Seq
     """Return photographs whose truths are of the task's classes."""
     if isinstance(task, Pose):
         return [_person(task.skeleton, np.random.default_rng(n), size, f"{n}.png") for n in range(count)]
+    if isinstance(task, Translation):
+        summer, winter = Landscapes(validation=count).samples("val")[::2], Landscapes(validation=count).samples("val")[1::2]
+        return [_translated(*pair, size) for pair in zip(summer, winter, strict=True)]
     last, (height, width) = len(task.class_names()) - 1, size
     drawn = source(task, size).samples("train")[:count]
     return [Sample(s.image[:height, :width], _limited(s.truth, last), s.name) for s in drawn]
+
+
+def _translated(summer: Sample, winter: Sample, size: tuple[int, int]) -> Sample:
+    """Return a photograph with one of the other domain as its truth, as in training."""
+    one, other = (cv2.resize(sample.image, size[::-1]) for sample in (summer, winter))
+    return Sample(one, Real(1, other), summer.name)
 
 
 def _person(skeleton: Skeleton, rng: np.random.Generator, size: tuple[int, int], name: str) -> Sample:
@@ -61,6 +73,10 @@ def shape(task: Task, y: dict[str, np.ndarray], name: str) -> tuple[int, ...]:
     """Return what shape the output `name` for a batch of targets must have."""
     if isinstance(task, Pose):
         return y[name.rpartition("_")[2]].shape
+    if isinstance(task, Translation):
+        batch, height, width, channels = y["partner"].shape
+        patches = (batch, height // 2 - 2, width // 2 - 2, 1)  # after strides of 2 and 1, and the logits
+        return patches if name.startswith("real") else (batch, height, width, channels)
     return y["targets"].shape if "targets" in y else (*y["labels"].shape, task.classes)
 
 
@@ -69,6 +85,8 @@ def outputs(task: Task, y: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     if isinstance(task, Pose):
         last = f"stage{task.stages}_" if hasattr(task, "stages") else ""
         return {f"{last}{name}": maps for name, maps in y.items() if name != "weights"}
+    if isinstance(task, Translation):
+        return {"AtoB": y["partner"], "BtoA": y["partner"]}
     if "targets" in y:
         return {"logits": np.log(y["targets"] + 1e-6)}
     names = len(task.class_names())
@@ -90,6 +108,10 @@ def answer(told: Any) -> np.ndarray:
     """Return what a truth or a result says, to be compared."""
     if hasattr(told, "points"):
         return told.points[..., :2]
+    if isinstance(told, Real):
+        return told.image
+    if hasattr(told, "pictures"):
+        return told.pictures["AtoB"]
     if hasattr(told, "probabilities"):
         return told.probabilities.argmax()
     return np.asarray(told.label if isinstance(told, Label) else told.labels)

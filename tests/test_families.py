@@ -57,7 +57,7 @@ def test_height_width_and_batch_are_unknown(family):
 
 
 def test_photographs_of_any_size_are_answered(family):
-    forward = backends.forward(family.build())
+    forward = backends.forward(family.deploy(family.build()))
     asked = [samples(family, 1, size)[0] for size in ((61, 47), (33, 96))]
     results = [family.infer(forward, sample.image) for sample in asked]
     together = family.infer_all(forward, (sample.image for sample in asked))

@@ -110,7 +110,7 @@ def test_patience_stops_and_says_so(tmp_path):
     run = train(recipe, tmp_path / "run", progress=QUIET)
     scores = run.read_json("metrics.json")
     assert len(log(run)) < 20
-    assert "has not risen for 2 validations" in scores["stopped"]
+    assert "has not improved for 2 validations" in scores["stopped"]
     assert scores["best_epoch"] == len(log(run)) - 2
 
 

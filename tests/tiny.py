@@ -1,5 +1,6 @@
 """One small instance per family; every test of the contract asks all of them."""
 
+from kerazoo.families.cyclegan import CycleGAN
 from kerazoo.families.encoders import Encoder
 from kerazoo.families.fcn import FCN
 from kerazoo.families.hrnet import Body, HRNetClassifier, HRNetPose, HRNetSegmentation
@@ -26,6 +27,7 @@ TINY = {
     "hrnet-cls": HRNetClassifier(classes=3, body=HRNET, head_width=1, size=(64, 64)),
     "hrnet-pose": HRNetPose(body=HRNET, size=(64, 64)),
     "openpose": OpenPose(trunk="mobilenet", width=0.125, height=64),
+    "cyclegan": CycleGAN(blocks=1, width=4, judge_width=4, judge_depth=1, pool=6),
     "fcn": FCN(classes=3, width=0.0625, upsampling="learned", dropout=0.0),
 }
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from kerazoo.settings import settings
 from kerazoo.task import Sample
+from kerazoo.tasks.translation import Partners, Real
 
 if TYPE_CHECKING:
     from kerazoo.data.warp import Warp
@@ -97,14 +98,20 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, co
             networks that label less than they see.
 
     Returns:
-        A sample of crop + 2 context pixels (the image's size + 2 context without a crop).
+        Of unpaired data the photograph with a partner that is drawn here and goes its own ways; else a
+        sample of crop + 2 context pixels (the image's size + 2 context without a crop).
     """
     from kerazoo.data.light import relit
 
     boxes = getattr(sample.truth, "boxes", ()) if settings.focus else ()
     focus = boxes[rng.integers(len(boxes))] if len(boxes) else None
     warp = draw_warp(sample.image.shape[:2], settings, rng, context, focus)
-    return Sample(relit(warp.image(sample.image), settings, rng), sample.truth.moved(warp), sample.name)
+    truth = sample.truth.moved(warp)
+    moved = Sample(relit(warp.image(sample.image), settings, rng), truth, sample.name)
+    if not isinstance(truth, Partners):
+        return moved
+    partner = augment(truth.drawn(rng), settings, rng, context)
+    return Sample(moved.image, Real(partner.truth.domain, partner.image), sample.name)
 
 
 def draw_warp(

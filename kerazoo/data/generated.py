@@ -1,4 +1,4 @@
-"""Built-in data that needs no download: drawn cells with membranes, shapes, people, faces."""
+"""Built-in data that needs no download: drawn cells with membranes, shapes, landscapes, people, faces."""
 
 import functools
 from collections.abc import Sequence
@@ -95,6 +95,47 @@ def _shape(seed: int, split: Split, size: int, index: int) -> Sample:
     label = index % len(NAMES)
     image = draw_shape(np.random.default_rng([seed, _STREAMS[split], index]), label, size)
     return Sample(image, Label(label), f"{split}-{index:05}.png")
+
+
+@settings
+class Landscapes(Source):
+    """Two domains of landscapes, in summer (A) and in winter (B); see `kerazoo.data.landscapes`.
+
+    Attributes:
+        train, validation, test: number of pictures of each domain; no scene is drawn in both.
+        size: height and width in pixels.
+        seed: another one gives other pictures.
+    """
+
+    train: Count = 400
+    validation: Count = 60
+    test: Count = 60
+    size: Side = 64
+    seed: Count = 0
+
+    def samples(self, split: Split) -> Sequence[Sample]:
+        from kerazoo.data.unpaired import alternating, paired
+
+        count = {"train": self.train, "val": self.validation, "test": self.test}[split]
+        summer, winter = (
+            Lazy(range(count), functools.partial(_landscape, self, split, domain)) for domain in (0, 1)
+        )
+        return paired(summer, winter) if split == "train" else alternating(summer, winter)
+
+    def class_names(self) -> tuple[str, ...]:
+        return "summer", "winter"
+
+
+def _landscape(source: Landscapes, split: Split, domain: int, index: int) -> Sample:
+    """Return one picture; the domain decides the scene, too."""
+    import numpy as np
+
+    from kerazoo.data.landscapes import draw_landscape
+    from kerazoo.tasks.translation import Real
+
+    rng = np.random.default_rng([source.seed, _STREAMS[split], domain, index])
+    image = draw_landscape(rng, source.size, winter=domain == 1)
+    return Sample(image, Real(domain, image), f"{split}-{'summer' if domain == 0 else 'winter'}-{index:05}.png")
 
 
 @settings

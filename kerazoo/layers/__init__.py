@@ -20,7 +20,7 @@ from kerazoo.layers.blocks import (
 )
 from kerazoo.layers.image_norm import ImageNorm
 from kerazoo.layers.resizing import Bilinear, BilinearConv2DTranspose, ResizeLike, Upsample, bilinear_kernel
-from kerazoo.layers.sizes import CropLike, MirrorPad
+from kerazoo.layers.sizes import CropLike, MirrorPad, ReflectPad
 from kerazoo.layers.top_down import Framing, KeyPoints
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "MirrorPad",
     "Normal",
     "PadMaxPool",
+    "ReflectPad",
     "ResizeLike",
     "Upsample",
     "ZeroChannels",

@@ -9,7 +9,7 @@ from kerazoo.layers.blocks import registered
 
 @registered
 class ImageNorm(layers.Layer):
-    """Give every channel of every image mean 0 and variance 1, then a learned scale and offset.
+    """Give every channel of every image mean 0 and variance 1, then, if `affine`, a learned scale and offset.
 
     What a batch normalisation does that was frozen in training mode and is shown one image at a time;
     here images of a batch do not see each other. The same while training and predicting: nothing is
@@ -20,13 +20,16 @@ class ImageNorm(layers.Layer):
 
     Args:
         epsilon: added to the variance.
+        affine: with a learned scale and offset; without them it is PyTorch's InstanceNorm2d.
     """
 
-    def __init__(self, epsilon: float = 1e-3, **kwargs: Any) -> None:
+    def __init__(self, epsilon: float = 1e-3, affine: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.epsilon = epsilon
+        self.epsilon, self.affine = epsilon, affine
 
     def build(self, input_shape):
+        if not self.affine:
+            return
         self.gamma = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="gamma")
         self.beta = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="beta")
 
@@ -34,11 +37,14 @@ class ImageNorm(layers.Layer):
         single = ops.cast(x, "float32")
         centred = single - ops.mean(single, (1, 2), keepdims=True)
         variance = ops.mean(ops.square(centred), (1, 2), keepdims=True)
-        scale = ops.cast(self.gamma, "float32") * ops.rsqrt(variance + self.epsilon)
+        scale = ops.rsqrt(variance + self.epsilon)
+        if not self.affine:
+            return ops.cast(centred * scale, x.dtype)
+        scale = ops.cast(self.gamma, "float32") * scale
         return ops.cast(centred * scale + ops.cast(self.beta, "float32"), x.dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        return super().get_config() | {"epsilon": self.epsilon}
+        return super().get_config() | {"epsilon": self.epsilon, "affine": self.affine}

@@ -16,18 +16,21 @@ class MirrorPad(layers.Layer):
     only, so that the pooling grid starts at the first pixel. Nothing is done where nothing
     is needed.
 
-    Shape: `(N, H, W, C)` -> `(N, H', W', C)`, H' the least number >= H + 2 * margin with
+    Shape: `(N, H, W, C)` -> `(N, H', W', C)`, H' the least number >= H + 2 * margin, and >= `least`, with
         H' % multiple == remainder.
 
     Args:
         multiple: what the sides are counted in.
         margin: pixels added on each of the four sides.
         remainder: of the sides after division by `multiple`.
+        least: of the sides.
     """
 
-    def __init__(self, multiple: int, margin: int = 0, remainder: int = 0, **kwargs: Any) -> None:
+    def __init__(
+        self, multiple: int, margin: int = 0, remainder: int = 0, least: int = 0, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.multiple, self.margin, self.remainder = multiple, margin, remainder
+        self.multiple, self.margin, self.remainder, self.least = multiple, margin, remainder, least
 
     def call(self, x):
         return self._padded(self._padded(x, 1), 2)
@@ -44,6 +47,8 @@ class MirrorPad(layers.Layer):
 
     def _length(self, size):
         least = size + 2 * self.margin
+        if self.least:
+            least = max(least, self.least) if isinstance(size, int) else ops.maximum(least, self.least)
         beyond = (least + self.multiple - self.remainder) % self.multiple
         return least + (self.multiple - beyond) % self.multiple
 
@@ -52,8 +57,34 @@ class MirrorPad(layers.Layer):
         return batch, *(side and self._length(side) for side in sides), channels
 
     def get_config(self):
-        own = {"multiple": self.multiple, "margin": self.margin, "remainder": self.remainder}
-        return super().get_config() | own
+        own = ("multiple", "margin", "remainder", "least")
+        return super().get_config() | {name: getattr(self, name) for name in own}
+
+
+@registered
+class ReflectPad(layers.Layer):
+    """Mirror a map beyond its borders, the edge itself not repeated: PyTorch's ReflectionPad2d.
+
+    Shape: `(N, H, W, C)` -> `(N, H + 2 * margin, W + 2 * margin, C)`, H and W > margin.
+
+    Args:
+        margin: pixels added on each of the four sides.
+    """
+
+    def __init__(self, margin: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.margin = margin
+
+    def call(self, x):
+        border = (self.margin, self.margin)
+        return ops.pad(x, ((0, 0), border, border, (0, 0)), mode="reflect")
+
+    def compute_output_shape(self, input_shape):
+        batch, *sides, channels = input_shape
+        return batch, *(side and side + 2 * self.margin for side in sides), channels
+
+    def get_config(self):
+        return super().get_config() | {"margin": self.margin}
 
 
 @registered

@@ -14,6 +14,7 @@ import numpy as np
 
 from kerazoo import models
 from kerazoo.checkpoints import assign, batch_norm, conv, translate
+from kerazoo.families.cyclegan import importer as cyclegan
 from kerazoo.families.encoders import Encoder
 from kerazoo.families.fcn import importer as fcn
 from kerazoo.families.hrnet import importer as hrnet
@@ -115,6 +116,17 @@ def openpose_case(builder, names, **settings):
     return case(lambda: getattr(models, builder)(**settings), openpose.convert, theirs)
 
 
+def cyclegan_case(blocks):
+    """Return the case of a generator, before and after its tanh."""
+
+    def build():
+        network = models.cyclegan_generator(blocks=blocks)
+        logits = network.output["logits"]
+        return keras.Model(network.input, {"pre_tanh": logits, "image": keras.ops.tanh(logits)})
+
+    return case(build, cyclegan.convert_generator)
+
+
 def lightweight(stages):
     names = {stage: f"stage{stage - 1}_" for stage in range(1, stages + 1)}
     return openpose_case("lightweight_openpose", names, stages=stages)
@@ -172,6 +184,11 @@ CASES = {
         head="segmentation", fuse="bilinear", classes=19, **fields(SMALL_V2)
     ),
     "hrnetv2p_w18": hrnet_case(head="pyramid", fuse="nearest", classes=256),
+    "cyclegan_generator_resnet9": cyclegan_case(9),
+    "cyclegan_generator_resnet6": cyclegan_case(6),
+    "cyclegan_discriminator": case(
+        models.patch_discriminator, cyclegan.convert_discriminator, {"logits": "patches"}
+    ),
     "openpose_coco": openpose_case("openpose", {1: "stage1_", 6: ""}),
     "lightweight_openpose": lightweight(2),
     "lightweight_openpose_3stages": lightweight(4),

@@ -1,0 +1,116 @@
+"""CycleGAN (Zhu et al. 2017, arXiv:1703.10593): translation between two domains without pairs."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from kerazoo.errors import UserError
+from kerazoo.settings import replace, settings
+from kerazoo.tasks.translation import DIRECTIONS, Translation
+
+if TYPE_CHECKING:
+    import keras
+
+Weight = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+@settings
+class CycleGAN(Translation):
+    """Two generators that undo one another, and a discriminator for each domain.
+
+    Attributes:
+        blocks: residual blocks of a generator: 9 as published for 256 x 256 pixels, 6 for 128 x 128.
+        width: channels of a generator's first convolution.
+        judge_width: of a discriminator's first convolution.
+        judge_depth: a discriminator's convolutions of stride 2; 3 see patches of 70 x 70 pixels.
+        adversarial: "lsgan" (squares, as published) or "bce" (cross entropy).
+        cycle: weight of A -> B -> A and of B -> A -> B; 0 leaves it out.
+        identity: weight of leaving alone what is of the target domain already, as a factor on `cycle`.
+        pool: translations of the past that the discriminators may be shown again; 0 shows them the new ones.
+        alone: a single translator, such as a published one: called AtoB, and not to be trained.
+    """
+
+    blocks: Count = 9
+    width: Count = 64
+    judge_width: Count = 64
+    judge_depth: Count = 3
+    adversarial: Literal["lsgan", "bce"] = "lsgan"
+    cycle: tuple[Weight, Weight] = (10.0, 10.0)
+    identity: Weight = 0.5
+    pool: Annotated[int, Field(ge=0)] = 50
+    alone: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.alone and self.direction == "BtoA":
+            raise ValueError("a generator alone goes AtoB")
+
+    def translators(self) -> tuple[str, ...]:
+        return ("AtoB",) if self.alone else DIRECTIONS
+
+    def build(self) -> "keras.Model":
+        from kerazoo.families.cyclegan.model import cyclegan_generator, patch_discriminator, players
+
+        generators = {
+            name: cyclegan_generator(
+                channels=self.channels, blocks=self.blocks, width=self.width, prefix=f"{name}_"
+            )
+            for name in self.translators()
+        }
+        discriminators = {
+            domain: patch_discriminator(
+                channels=self.channels, width=self.judge_width, depth=self.judge_depth, prefix=f"{domain}_"
+            )
+            for domain in ("" if self.alone else "AB")
+        }
+        return players(generators, discriminators)
+
+    def generator(self, network: "keras.Model", direction: str) -> "keras.Model":
+        return network.get_layer(f"{direction}_generator")
+
+    def meaning(self) -> dict[str, Any]:
+        part_of_weights = ("channels", "mean", "deviation", "order", "blocks", "width")
+        return {name: getattr(self, name) for name in part_of_weights}
+
+    def term_weights(self) -> dict[str, float]:
+        """Return how much each term of the loss weighs."""
+        cycle_a, cycle_b = self.cycle
+        return {
+            "adversarial_AtoB": 1.0,
+            "adversarial_BtoA": 1.0,
+            "cycle_A": cycle_a,
+            "cycle_B": cycle_b,
+            "identity_A": self.identity * cycle_a,
+            "identity_B": self.identity * cycle_b,
+            "discriminator_A": 1.0,
+            "discriminator_B": 1.0,
+        }
+
+    def term_names(self) -> list[str]:
+        """Return the names of the terms that weigh anything."""
+        return [name for name, weight in self.term_weights().items() if weight]
+
+    def objective(self, network: "keras.Model") -> "keras.Model":
+        from kerazoo.families.cyclegan.objective import CycleGANObjective
+
+        if self.alone:
+            raise UserError(
+                "a generator alone cannot be trained", "start a training from it: --weights or --init"
+            )
+        return CycleGANObjective(network, self)
+
+    # --- published weights ----------------------------------------------------------------
+
+    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
+        from kerazoo.checkpoints import recognise
+        from kerazoo.families.cyclegan.importer import LAYOUTS
+
+        _, found = recognise(LAYOUTS, arrays, layout)
+        return replace(self, {"direction": "AtoB"} | found, "family")
+
+    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        from kerazoo.families.cyclegan.importer import convert_generator
+
+        return convert_generator(arrays, "AtoB_")

@@ -1,0 +1,226 @@
+"""Translation of photographs between two domains, A and B, of which nobody has pairs."""
+
+import dataclasses
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from kerazoo.errors import UserError
+from kerazoo.placement import Placement
+from kerazoo.settings import replace, settings
+from kerazoo.task import Sample
+from kerazoo.tasks.photographs import Photographs
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerazoo.data.source import Source
+    from kerazoo.data.warp import Warp
+
+DIRECTIONS = ("AtoB", "BtoA")
+
+
+@dataclasses.dataclass(frozen=True)
+class Real:
+    """The truth of translation: a photograph that is known to be of a domain.
+
+    Attributes:
+        domain: 0 for A, 1 for B.
+        image: uint8 `(H, W, 3)`: the sample's photograph itself, or while training one of the other domain.
+    """
+
+    domain: int
+    image: np.ndarray
+    counted: ClassVar[str] = "photographs"
+
+    def moved(self, warp: "Warp") -> "Real":
+        """Return the photograph after a geometric change."""
+        return Real(self.domain, warp.image(self.image))
+
+    def counts(self, classes: int) -> np.ndarray:
+        """Return 1 for its domain: int64 `(classes + 1,)`."""
+        return np.eye(classes + 1, dtype="int64")[self.domain]
+
+
+@dataclasses.dataclass(frozen=True)
+class Partners:
+    """What a training sample of domain A has instead of a truth: all of domain B, to draw one from.
+
+    Attributes:
+        samples: of domain B, with `Real` as truth.
+    """
+
+    samples: Sequence[Sample]
+    counted: ClassVar[str] = Real.counted
+
+    def drawn(self, rng: np.random.Generator) -> Sample:
+        """Return one of them."""
+        return self.samples[int(rng.integers(len(self.samples)))]
+
+    def moved(self, warp: "Warp") -> "Partners":
+        """Return them as they are: the one that is drawn moves by itself (`kerazoo.data.augment`)."""
+        return self
+
+    def counts(self, classes: int) -> np.ndarray:
+        """Return 1 for domain A: int64 `(classes + 1,)`."""
+        return np.eye(classes + 1, dtype="int64")[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Translated:
+    """The result of translation.
+
+    Attributes:
+        pictures: uint8 `(H, W, 3)` by the way they went: "AtoB", and there and back "AtoBtoA".
+        cycle_error: mean distance of there and back to the photograph by direction, 0..1.
+    """
+
+    pictures: dict[str, np.ndarray]
+    cycle_error: dict[str, float]
+
+
+@settings
+class Translation(Photographs):
+    """What every translating family shares.
+
+    Attributes:
+        names: of the domains A and B.
+        direction: in which photographs are translated, "AtoB" or "BtoA"; both tells nothing of a photograph.
+        inception: file of InceptionV3's weights, as keras.applications has them, for the distances of
+            scores; None takes statistics of colour and texture (`kerazoo.tasks.likeness`).
+    """
+
+    mean: tuple[float, ...] = (127.5,)
+    deviation: tuple[float, ...] = (127.5,)
+    channels: Literal[3] = 3
+    names: Annotated[tuple[str, ...], Field(min_length=2, max_length=2)] = ("A", "B")
+    direction: Literal["AtoB", "BtoA", "both"] = "both"
+    inception: str | None = None
+
+    @abstractmethod
+    def translators(self) -> tuple[str, ...]:
+        """Return the directions that there is a generator for."""
+
+    @abstractmethod
+    def generator(self, network: "keras.Model", direction: str) -> "keras.Model":
+        """Return the part of the network that goes in one direction: images -> {"logits"}, before a tanh."""
+
+    def class_names(self) -> tuple[str, ...]:
+        return self.names
+
+    def for_classes(self, names: Sequence[str]) -> "Translation":
+        return replace(self, {"names": tuple(names)}, "family")
+
+    def reader(self, path: str) -> "type[Source]":
+        from kerazoo.data.unpaired import Unpaired
+
+        return Unpaired
+
+    # --- from the photograph to the network ---------------------------------------------
+
+    def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Placement]:
+        return self.normalised(image), Placement(0, 0, *image.shape[:2])
+
+    def encode(self, truth: Real, placement: Placement) -> dict[str, np.ndarray]:
+        return {"partner": self.normalised(truth.image)}
+
+    def blend(self, x: np.ndarray, y: Any, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
+        # What is shown again of the past is decided here: the same on every backend and after a resume.
+        return x, y | {"draws": rng.random((len(x), len(DIRECTIONS), 2), "float32")}
+
+    # --- from the network to the result -------------------------------------------------
+
+    def asked(self) -> tuple[str, ...]:
+        """Return the directions that photographs are translated in."""
+        return self.translators() if self.direction == "both" else (self.direction,)
+
+    def deploy(self, network: "keras.Model") -> "keras.Model":
+        """Return the network that translates there and, where it can, back: -1..1 by name of the way."""
+        from kerazoo.tasks.translation_graphs import there_and_back
+
+        return there_and_back(self, network)
+
+    def serving(self, network: "keras.Model") -> "keras.Model":
+        from kerazoo.tasks.translation_graphs import serving_model
+
+        return serving_model(self, network)
+
+    def rounding(self) -> float:
+        return 127.5 * super().rounding()  # of grey levels
+
+    def decode(self, outputs: dict[str, np.ndarray], placement: Placement) -> Translated:
+        return Translated({name: self.pixels(image) for name, image in outputs.items()}, {})
+
+    def pixels(self, values: np.ndarray) -> np.ndarray:
+        """Return -1..1 as a photograph: float32 `(H, W, 3)` -> uint8 `(H, W, 3)`, RGB."""
+        levels = np.clip((values + 1.0) * 127.5, 0, 255).round().astype("uint8")
+        return levels[..., ::-1] if self.order == "BGR" else levels
+
+    def infer(
+        self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
+    ) -> Translated:
+        from kerazoo.tasks.blending import blended
+
+        if tta:
+            raise UserError("translations know no test-time averaging", "leave --tta out")
+
+        def translated(window: np.ndarray) -> dict[str, np.ndarray]:
+            x, _ = self.prepare(window)
+            return {name: value[0] for name, value in forward(x[None]).items()}
+
+        if tile and max(image.shape[:2]) > tile:
+            pictures = blended(translated, image, tile, self.pixels)
+        else:
+            pictures = self.decode(translated(image), None).pictures
+        errors = {name[:4]: _apart(image, back) for name, back in pictures.items() if len(name) > 4}
+        return Translated(pictures, errors)
+
+    def evaluate(self, pairs: Iterable[tuple[Real, Translated]]) -> dict[str, Any]:
+        from kerazoo.tasks.likeness import scores
+
+        return scores(pairs, self.inception)
+
+    # --- for people -----------------------------------------------------------------------
+
+    def row(self, sample: Sample, result: Translated) -> dict[str, np.ndarray]:
+        there, back = ("AtoB", "AtoBtoA") if sample.truth.domain == 0 else ("BtoA", "BtoAtoB")
+        pictures = {"photograph": sample.image, "translated": result.pictures.get(there, sample.image)}
+        return pictures | {"and back": result.pictures.get(back, sample.image)}
+
+    def draw(self, image: np.ndarray, result: Real | Translated) -> np.ndarray:
+        """Return a sheet of the photograph, its translation, and there and back; a row per direction."""
+        from kerazoo.draw import sheet
+
+        if isinstance(result, Real):
+            return image
+        a, b = self.names
+        titles = {"AtoB": b, "BtoA": a, "AtoBtoA": f"back in {a}", "BtoAtoB": f"back in {b}"}
+        rows = []
+        for way in (way for way in result.pictures if way in DIRECTIONS):
+            shown = [name for name in result.pictures if name.startswith(way)]
+            rows.append({"photograph": image} | {titles[name]: result.pictures[name] for name in shown})
+        return np.concatenate([sheet([list(row.values())], list(row)) for row in rows], axis=0)
+
+    def describe(self, result: Translated) -> dict[str, Any]:
+        return {"cycle_error": {way: round(error, 5) for way, error in result.cycle_error.items()}}
+
+    def tell(self, described: dict[str, Any]) -> str:
+        errors = described["cycle_error"].items()
+        return ", ".join(f"{way} and back {error:.1%} off" for way, error in errors)
+
+    def save(self, result: Translated, stem: Path) -> list[Path]:
+        """Write the translations, `NAME_AtoB.png` and `NAME_BtoA.png`, without the ways back."""
+        from kerazoo.image import write_image
+
+        files = {stem.with_name(f"{stem.name}_{way}.png"): way for way in result.pictures if way in DIRECTIONS}
+        for path, way in files.items():
+            write_image(path, result.pictures[way])
+        return list(files)
+
+
+def _apart(image: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(image.astype("float32") - other).mean() / 255)
