@@ -352,6 +352,5 @@ def _judge(training: Training, scores: dict[str, Any], epoch: int) -> None:
         training.objective.make_train_function(force=True)  # rare, so a new trace is no matter
     if recipe.patience is not None and state.stale >= recipe.patience:
         state.stopped = (
-            f"{recipe.score} has not improved for {state.stale} validations, "
-            f"best in epoch {state.best_epoch}"
+            f"{recipe.score} has not improved for {state.stale} validations, best in epoch {state.best_epoch}"
         )

@@ -30,8 +30,8 @@ def samples(task: Task, count: int = 8, size: tuple[int, int] = (64, 64)) -> Seq
     if isinstance(task, Pose):
         return [_person(task.skeleton, np.random.default_rng(n), size, f"{n}.png") for n in range(count)]
     if isinstance(task, Translation):
-        summer, winter = Landscapes(validation=count).samples("val")[::2], Landscapes(validation=count).samples("val")[1::2]
-        return [_translated(*pair, size) for pair in zip(summer, winter, strict=True)]
+        drawn = Landscapes(validation=count).samples("val")  # in turns of summer and winter
+        return [_translated(drawn[2 * n], drawn[2 * n + 1], size) for n in range(count)]
     last, (height, width) = len(task.class_names()) - 1, size
     drawn = source(task, size).samples("train")[:count]
     return [Sample(s.image[:height, :width], _limited(s.truth, last), s.name) for s in drawn]

@@ -135,7 +135,9 @@ def _landscape(source: Landscapes, split: Split, domain: int, index: int) -> Sam
 
     rng = np.random.default_rng([source.seed, _STREAMS[split], domain, index])
     image = draw_landscape(rng, source.size, winter=domain == 1)
-    return Sample(image, Real(domain, image), f"{split}-{'summer' if domain == 0 else 'winter'}-{index:05}.png")
+    return Sample(
+        image, Real(domain, image), f"{split}-{'summer' if domain == 0 else 'winter'}-{index:05}.png"
+    )
 
 
 @settings

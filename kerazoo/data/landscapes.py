@@ -12,11 +12,14 @@ _FINER = 4
 
 Colour = tuple[float, float, float]
 
-_SUMMER = {"zenith": (70, 130, 215), "horizon": (190, 220, 245), "far": (95, 140, 95), "near": (85, 165, 50),
-           "crown": (35, 105, 35), "trunk": (95, 65, 40), "roof": (150, 60, 45), "disc": (255, 240, 170)}  # fmt: skip
-_WINTER = {"zenith": (125, 135, 150), "horizon": (205, 205, 210), "far": (175, 185, 205),
-           "near": (238, 240, 246), "crown": (100, 80, 70), "trunk": (70, 55, 50), "roof": (235, 238, 245),
-           "disc": (250, 225, 205)}  # fmt: skip
+_SUMMER = {
+    "zenith": (70, 130, 215), "horizon": (190, 220, 245), "far": (95, 140, 95), "near": (85, 165, 50),
+    "crown": (35, 105, 35), "trunk": (95, 65, 40), "roof": (150, 60, 45), "disc": (255, 240, 170),
+}  # fmt: skip
+_WINTER = {
+    "zenith": (125, 135, 150), "horizon": (205, 205, 210), "far": (175, 185, 205), "near": (238, 240, 246),
+    "crown": (100, 80, 70), "trunk": (70, 55, 50), "roof": (235, 238, 245), "disc": (250, 225, 205),
+}  # fmt: skip
 _WALLS = ((200, 60, 50), (235, 190, 60), (60, 95, 175), (225, 220, 205), (95, 60, 120))
 
 
@@ -58,7 +61,9 @@ def _sky(rng: np.random.Generator, fine: int, paint: dict[str, Colour]) -> np.nd
 def _ridge(rng: np.random.Generator, fine: int, low: float, high: float, swing: float) -> np.ndarray:
     """Return the height of a ridge at every column, in pixels from the top: float64 `(fine,)`."""
     x = np.linspace(0, 2 * np.pi, fine)
-    waves = sum(rng.uniform(0.3, 1) / n * np.sin(n * x + rng.uniform(0, 6.3)) for n in (1, 2, 3))
+    waves = np.zeros(fine)
+    for n in (1, 2, 3):
+        waves += rng.uniform(0.3, 1) / n * np.sin(n * x + rng.uniform(0, 6.3))
     return fine * (rng.uniform(low, high) + swing * waves)
 
 

@@ -29,8 +29,9 @@ class Unpaired(Files):
     """Photographs in `trainA/` and `trainB/`, as published data sets have them, or in `A/` and `B/`.
 
     `testA/` and `testB/` are the test split, `valA/` and `valB/` the validation; what of validation there
-    is not is held back from training. Grey photographs get three equal channels, transparency is dropped; those smaller than the crop are mirrored beyond their borders. Which domain is A
-    decides nothing but what the directions are called.
+    is not is held back from training. Grey photographs get three equal channels, transparency is
+    dropped; those smaller than the crop are mirrored beyond their borders. Which domain is A decides
+    nothing but what the directions are called.
 
     Attributes:
         size: height and width that training photographs are brought to, whatever their shape (published:

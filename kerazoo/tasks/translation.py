@@ -169,13 +169,12 @@ class Translation(Photographs):
             raise UserError("translations know no test-time averaging", "leave --tta out")
 
         def translated(window: np.ndarray) -> dict[str, np.ndarray]:
-            x, _ = self.prepare(window)
-            return {name: value[0] for name, value in forward(x[None]).items()}
+            return {name: value[0] for name, value in forward(self.normalised(window)[None]).items()}
 
         if tile and max(image.shape[:2]) > tile:
             pictures = blended(translated, image, tile, self.pixels)
         else:
-            pictures = self.decode(translated(image), None).pictures
+            pictures = {name: self.pixels(value) for name, value in translated(image).items()}
         errors = {name[:4]: _apart(image, back) for name, back in pictures.items() if len(name) > 4}
         return Translated(pictures, errors)
 
@@ -216,10 +215,11 @@ class Translation(Photographs):
         """Write the translations, `NAME_AtoB.png` and `NAME_BtoA.png`, without the ways back."""
         from kerazoo.image import write_image
 
-        files = {stem.with_name(f"{stem.name}_{way}.png"): way for way in result.pictures if way in DIRECTIONS}
-        for path, way in files.items():
+        ways = [way for way in DIRECTIONS if way in result.pictures]
+        files = [stem.with_name(f"{stem.name}_{way}.png") for way in ways]
+        for path, way in zip(files, ways, strict=True):
             write_image(path, result.pictures[way])
-        return list(files)
+        return files
 
 
 def _apart(image: np.ndarray, other: np.ndarray) -> float:

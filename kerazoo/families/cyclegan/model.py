@@ -92,9 +92,7 @@ def _conv(
 ) -> keras.KerasTensor:
     """Convolve without padding; logits in float32, since PyTorch has no gradient for one bfloat16 map."""
     start = Normal(0.02)  # section 7.1
-    return layers.Conv2D(
-        filters, kernel, strides=stride, kernel_initializer=start, dtype=dtype, name=name
-    )(x)
+    return layers.Conv2D(filters, kernel, strides=stride, kernel_initializer=start, dtype=dtype, name=name)(x)
 
 
 def _normalised(x: keras.KerasTensor, name: str) -> keras.KerasTensor:

@@ -1,0 +1,149 @@
+"""The game of CycleGAN in plain PyTorch, from the paper and the published order of updates."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class Generator(nn.Module):
+    """One residual block between two convolutions down and two up."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.conv = nn.Conv2d(3, width, 7)
+        self.down1 = nn.Conv2d(width, 2 * width, 3, 2, 1)
+        self.down2 = nn.Conv2d(2 * width, 4 * width, 3, 2, 1)
+        self.block1_conv1 = nn.Conv2d(4 * width, 4 * width, 3)
+        self.block1_conv2 = nn.Conv2d(4 * width, 4 * width, 3)
+        self.up1 = nn.ConvTranspose2d(4 * width, 2 * width, 3, 2, 1, 1)
+        self.up2 = nn.ConvTranspose2d(2 * width, width, 3, 2, 1, 1)
+        self.out = nn.Conv2d(width, 3, 7)
+
+    def forward(self, x):
+        x = normalised(self.conv(reflected(x, 3)))
+        x = normalised(self.down2(normalised(self.down1(x))))
+        inner = normalised(self.block1_conv1(reflected(x, 1)))
+        x = x + functional.instance_norm(self.block1_conv2(reflected(inner, 1)))
+        x = normalised(self.up2(normalised(self.up1(x))))
+        return torch.tanh(self.out(reflected(x, 3)))
+
+
+class Discriminator(nn.Module):
+    """Two convolutions of stride 2, one of stride 1, the logits."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, width, 4, 2, 1)
+        self.conv2 = nn.Conv2d(width, 2 * width, 4, 2, 1)
+        self.conv3 = nn.Conv2d(2 * width, 4 * width, 4, 1, 1)
+        self.logits = nn.Conv2d(4 * width, 1, 4, 1, 1)
+
+    def forward(self, x):
+        x = functional.leaky_relu(self.conv1(x), 0.2)
+        for conv in (self.conv2, self.conv3):
+            x = functional.leaky_relu(functional.instance_norm(conv(x)), 0.2)
+        return self.logits(x)
+
+
+def reflected(x, margin):
+    return functional.pad(x, (margin,) * 4, mode="reflect")
+
+
+def normalised(x):
+    return functional.relu(functional.instance_norm(x))
+
+
+class Pool:
+    """The history of translations, with the draws given from outside."""
+
+    def __init__(self, size):
+        self.size, self.images = size, []
+
+    def query(self, image, draws):
+        if len(self.images) < self.size:
+            self.images.append(image)
+            return image
+        if draws[0] <= 0.5:
+            return image
+        place = min(int(draws[1] * self.size), self.size - 1)
+        old, self.images[place] = self.images[place], image
+        return old
+
+
+class Game:
+    """Both generators in one optimizer and both discriminators in another, which moves after it."""
+
+    def __init__(self, width, optimizer, cycle=(10.0, 10.0), identity=0.5, pool=2):
+        self.players = {
+            "AtoB": Generator(width),
+            "BtoA": Generator(width),
+            "A": Discriminator(width),
+            "B": Discriminator(width),
+        }
+        self.cycle, self.identity = cycle, identity
+        self.pools = {"A": Pool(pool), "B": Pool(pool)}
+        self.optimizers = [
+            optimizer([p for name in pair for p in self.players[name].parameters()])
+            for pair in (("AtoB", "BtoA"), ("A", "B"))
+        ]
+
+    def step(self, real_a, real_b, draws):
+        """Play one step on images (1, 3, H, W) and return the gradients by player and parameter."""
+        makers, judges = self.optimizers
+        ab, ba, judge_a, judge_b = (self.players[name] for name in ("AtoB", "BtoA", "A", "B"))
+        fake_b, fake_a = ab(real_a), ba(real_b)
+        weight_a, weight_b = self.cycle
+        loss = square(judge_b(fake_b), 1) + square(judge_a(fake_a), 1)
+        loss = loss + weight_a * absolute(ba(fake_b), real_a) + weight_b * absolute(ab(fake_a), real_b)
+        loss = loss + self.identity * weight_a * absolute(ba(real_a), real_a)
+        loss = loss + self.identity * weight_b * absolute(ab(real_b), real_b)
+        makers.zero_grad()
+        loss.backward()
+        gradients = self.gradients("AtoB", "BtoA")
+        makers.step()
+        judges.zero_grad()
+        for index, (domain, judge, real, fake) in enumerate(
+            (("A", judge_a, real_a, fake_a), ("B", judge_b, real_b, fake_b))
+        ):
+            shown = self.pools[domain].query(fake.detach(), draws[index])
+            ((square(judge(real), 1) + square(judge(shown), 0)) / 2).backward()
+        gradients |= self.gradients("A", "B")
+        judges.step()
+        return gradients
+
+    def gradients(self, *names):
+        return {
+            f"{name}_{path}": parameter.grad.clone()
+            for name in names
+            for path, parameter in self.players[name].named_parameters()
+        }
+
+
+class Adam:
+    """Adam as Kingma and Ba state it at the end of section 2, where epsilon is not corrected for bias."""
+
+    def __init__(self, parameters, rate=2e-4, beta_1=0.5, beta_2=0.999, epsilon=1e-3):
+        self.parameters, self.settings, self.count = list(parameters), (rate, beta_1, beta_2, epsilon), 0
+        self.moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in self.parameters]
+
+    def zero_grad(self):
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self):
+        rate, beta_1, beta_2, epsilon = self.settings
+        self.count += 1
+        rate *= (1 - beta_2**self.count) ** 0.5 / (1 - beta_1**self.count)
+        for parameter, (first, second) in zip(self.parameters, self.moments, strict=True):
+            first.mul_(beta_1).add_(parameter.grad, alpha=1 - beta_1)
+            second.mul_(beta_2).add_(parameter.grad**2, alpha=1 - beta_2)
+            parameter -= rate * first / (second.sqrt() + epsilon)
+
+
+def square(logits, truth):
+    return ((logits - truth) ** 2).mean()
+
+
+def absolute(made, real):
+    return (made - real).abs().mean()

@@ -1,0 +1,285 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kerazoo import backend as backends
+from kerazoo import models
+from kerazoo.checkpoints import assign
+from kerazoo.errors import UserError
+from kerazoo.families.cyclegan import CycleGAN
+from kerazoo.families.cyclegan.importer import convert_generator
+from kerazoo.families.cyclegan.objective import exchanged
+from kerazoo.run import load_weights, save_weights
+
+SMALL = {"blocks": 1, "width": 4, "judge_width": 4, "judge_depth": 2, "pool": 2}
+SIZE = 24
+
+
+def parameters(model):
+    return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+
+
+def test_published_parameter_counts():
+    assert parameters(models.cyclegan_generator()) == 11_378_179
+    assert parameters(models.cyclegan_generator(blocks=6)) == 7_837_699
+    assert parameters(models.patch_discriminator()) == 2_764_737
+
+
+def test_the_discriminator_sees_patches_of_70_pixels():
+    judge = models.patch_discriminator(width=2)
+    assert judge.compute_output_shape((1, 256, 256, 3))["logits"] == (1, 30, 30, 1)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 9), (33, 47), (64, 80)])
+def test_any_size_comes_back(size):
+    generator = models.cyclegan_generator(blocks=1, width=2)
+    x = np.random.default_rng(0).uniform(-1, 1, (1, *size, 3)).astype("float32")
+    assert generator.predict_on_batch(x)["logits"].shape == x.shape
+
+
+def batches(count, rng):
+    for _ in range(count):
+        x, partner = rng.uniform(-1, 1, (2, 1, SIZE, SIZE, 3)).astype("float32")
+        yield x, {"partner": partner, "draws": rng.random((1, 2, 2), "float32")}
+
+
+def compiled(optimizer, **settings):
+    keras.utils.set_random_seed(0)
+    network = CycleGAN(**SMALL | settings).build()
+    model = CycleGAN(**SMALL | settings).objective(network)
+    for variable in network.variables:  # of a size that gives every term a gradient worth comparing
+        variable.assign(5 * ops.convert_to_numpy(variable))
+    model.compile(optimizer=optimizer, jit_compile=backends.jit_training())
+    return network, model
+
+
+def played(model, steps):
+    """Train on batches one at a time and return the terms of each step."""
+    logs = []
+    for batch in steps:
+        found = model.fit((pair for pair in [batch]), steps_per_epoch=1, shuffle=False, verbose=0).history
+        logs.append({name: found[name][0] for name in model.trackers})
+    return logs
+
+
+def weights(network):
+    return {v.path: ops.convert_to_numpy(v).copy() for v in network.variables}
+
+
+def as_ours(name, array):
+    """Return our variable's path and array for a parameter of the reference."""
+    layer, kind = name.rsplit(".", 1)
+    kernel = array.numpy()
+    return (
+        (f"{layer}/kernel", kernel.transpose(2, 3, 1, 0)) if kind == "weight" else (f"{layer}/bias", kernel)
+    )
+
+
+def reference(network, optimizer, **settings):
+    """Return the plain PyTorch game with our network's weights."""
+    torch = pytest.importorskip("torch")
+    from tests.families.cyclegan_reference import Game
+
+    game = Game(SMALL["width"], optimizer, **settings)
+    ours = weights(network)
+    with torch.no_grad():
+        for player, module in game.players.items():
+            for name, parameter in module.named_parameters():
+                path, _ = as_ours(f"{player}_{name}", parameter.detach())
+                array = ours[path]
+                parameter.copy_(torch.tensor(array.transpose(3, 2, 0, 1) if array.ndim == 4 else array))
+    return game
+
+
+def play_reference(game, steps):
+    import torch
+
+    gradients = []
+    for x, y in steps:
+        a, b = (torch.tensor(image.transpose(0, 3, 1, 2)) for image in (x, y["partner"]))
+        gradients.append(game.step(a, b, y["draws"][0]))
+    return gradients
+
+
+def check(found, expected):
+    """Compare arrays by path, relative to the largest value of each.
+
+    Biases before an instance norm have no gradient, only the rounding of sums that are 0.
+    """
+    assert found.keys() == expected.keys()
+    nothing = 1e-6 * max(np.abs(array).max() for array in expected.values())
+    for path, array in expected.items():
+        size = np.abs(array).max()
+        if size <= nothing:
+            assert path.endswith("bias"), path
+            assert np.abs(found[path]).max() <= nothing, path
+        else:
+            assert np.abs(found[path] - array).max() <= 1e-5 * size, path
+
+
+@pytest.mark.parametrize("cycle", [(10.0, 10.0), (0.0, 0.0), (10.0, 0.0)])
+def test_gradients_of_one_step_are_those_of_the_published_objective(cycle):
+    network, model = compiled(keras.optimizers.SGD(1.0), cycle=cycle)
+    torch = pytest.importorskip("torch")
+    game = reference(network, lambda p: torch.optim.SGD(p, 0.0), cycle=cycle)
+    steps = list(batches(1, np.random.default_rng(0)))
+    before = weights(network)
+    played(model, steps)
+    after = weights(network)
+    (gradients,) = play_reference(game, steps)
+    expected = dict(as_ours(name, gradient) for name, gradient in gradients.items())
+    check({path: before[path] - after[path] for path in before}, expected)
+
+
+def test_three_steps_of_adam_are_those_of_two_optimizers():
+    pytest.importorskip("torch")
+    from tests.families.cyclegan_reference import Adam
+
+    network, model = compiled(keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-3))
+    game = reference(network, Adam)
+    steps = list(batches(3, np.random.default_rng(1)))
+    played(model, steps)
+    play_reference(game, steps)
+    named = (
+        (f"{player}_{name}", parameter.detach())
+        for player, module in game.players.items()
+        for name, parameter in module.named_parameters()
+    )
+    check(weights(network), dict(as_ours(*pair) for pair in named))
+
+
+def moved_by(**settings):
+    """Return which players one step of SGD moves, as their names' beginnings."""
+    network, model = compiled(keras.optimizers.SGD(1.0), **settings)
+    before = weights(network)
+    played(model, batches(1, np.random.default_rng(0)))
+    after = weights(network)
+    return {path.partition("_")[0]: np.abs(after[path] - before[path]).max() for path in sorted(before)
+            if path.endswith("kernel")}, after  # fmt: skip
+
+
+def test_a_generator_learns_from_both_cycles():
+    _, both = moved_by(identity=0.0)
+    for left_out in ((0.0, 10.0), (10.0, 0.0)):
+        _, one = moved_by(identity=0.0, cycle=left_out)
+        for player in ("AtoB", "BtoA"):
+            assert not np.allclose(one[f"{player}_out/kernel"], both[f"{player}_out/kernel"], rtol=1e-3)
+
+
+def test_discriminators_do_not_see_the_generators_terms():
+    _, strong = moved_by(cycle=(100.0, 100.0))
+    _, none = moved_by(cycle=(0.0, 0.0))
+    for path in strong:
+        if path.startswith(("A_", "B_")):  # the adversarial terms are in both
+            np.testing.assert_allclose(strong[path], none[path], rtol=0, atol=1e-6)
+
+
+def test_terms_are_logged_by_name_and_those_without_weight_left_out():
+    names = {"adversarial_AtoB", "adversarial_BtoA", "discriminator_A", "discriminator_B"}
+    _, model = compiled(keras.optimizers.SGD(1e-3), cycle=(0.0, 0.0))
+    assert set(model.trackers) == names
+    _, model = compiled(keras.optimizers.SGD(1e-3), cycle=(10.0, 0.0), identity=0.0, adversarial="bce")
+    (logs,) = played(model, batches(1, np.random.default_rng(0)))
+    assert set(logs) == names | {"cycle_A"}
+    assert all(np.isfinite(value) for value in logs.values())
+
+
+def replayed(images, draws, size):
+    """The published rule, one image after the other."""
+    pool, shown = [], []
+    for image, (swap, which) in zip(images, draws, strict=True):
+        if len(pool) < size:
+            pool.append(image)
+            shown.append(image)
+        elif swap > 0.5:
+            place = min(int(which * size), size - 1)
+            shown.append(pool[place])
+            pool[place] = image
+        else:
+            shown.append(image)
+    return np.array(shown), pool
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_the_pool_follows_the_published_rule(batch):
+    rng, size = np.random.default_rng(0), 4
+    images = np.arange(30, dtype="float32").reshape(-1, 1, 1, 1)
+    draws = rng.random((30, 2), "float32")
+    pool, seen, shown = ops.zeros((size, 1, 1, 1)), ops.convert_to_tensor(0.0), []
+    for start in range(0, 30, batch):
+        part = slice(start, start + batch)
+        found, pool = exchanged(
+            ops.convert_to_tensor(images[part]), pool, seen, ops.convert_to_tensor(draws[part])
+        )
+        seen = ops.minimum(seen + batch, size)
+        shown.append(ops.convert_to_numpy(found))
+    expected, kept = replayed(images, draws, size)
+    np.testing.assert_array_equal(np.concatenate(shown), expected)
+    np.testing.assert_array_equal(ops.convert_to_numpy(pool), kept)
+
+
+def test_half_of_what_is_shown_comes_from_the_past_evenly():
+    rng, size, count = np.random.default_rng(0), 5, 4000
+    draws = CycleGAN(**SMALL).blend(np.zeros((count, 1, 1, 3)), {}, rng)[1]["draws"]
+    shown, _ = replayed(np.arange(count), draws[:, 0], size)
+    ages = np.arange(size, count) - shown[size:]
+    assert np.mean(ages > 0) == pytest.approx(0.5, abs=0.03)
+    # An image stays one of `size`, one of which is replaced in every second step.
+    assert ages[ages > 0].mean() == pytest.approx(2 * size, rel=0.1)
+
+
+def test_the_pool_is_remembered_and_belongs_to_a_resume_point():
+    _, model = compiled(keras.optimizers.SGD(1e-3))
+    played(model, batches(3, np.random.default_rng(0)))
+    seen, *pools = (ops.convert_to_numpy(variable) for variable in model.memory)
+    assert seen == 2
+    assert all(np.abs(pool).min(axis=0).max() > 0 for pool in pools)
+
+
+def published(generator, second=5):
+    """Return the state dict of a published generator, undone from our variables."""
+    modules = {"conv": 1, "down1": 4, "down2": 7, "up1": 11, "up2": 14, "out": 18}
+    modules |= {"block1_conv1": "10.conv_block.1", "block1_conv2": f"10.conv_block.{second}"}
+    state = {}
+    for variable in generator.variables:
+        layer, kind = variable.path.split("/")
+        array = ops.convert_to_numpy(variable)
+        array = array.transpose(3, 2, 0, 1) if kind == "kernel" else array
+        state[f"model.{modules[layer]}.{'weight' if kind == 'kernel' else 'bias'}"] = array
+    return state
+
+
+@pytest.mark.parametrize("second", [5, 6], ids=["plain", "with dropout"])
+def test_old_files_with_running_statistics_load(second):
+    generator = models.cyclegan_generator(blocks=1, width=4)
+    state = published(generator, second)
+    for name in ("running_mean", "running_var", "num_batches_tracked"):
+        state[f"model.2.{name}"] = np.ones(4, "float32")
+    other = models.cyclegan_generator(blocks=1, width=4)
+    assign(other, convert_generator(state))
+    for one, same in zip(generator.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(one), ops.convert_to_numpy(same))
+
+
+def test_a_published_generator_is_a_family_that_predicts_but_is_not_trained():
+    generator = models.cyclegan_generator(blocks=1, width=4)
+    state = published(generator)
+    family = CycleGAN().for_checkpoint(state)
+    assert (family.alone, family.blocks, family.width) == (True, 1, 4)
+    network = family.build()
+    assign(network, family.convert(state))
+    image = np.random.default_rng(0).integers(0, 256, (20, 24, 3)).astype("uint8")
+    result = family.infer(backends.forward(family.deploy(network)), image)
+    assert list(result.pictures) == ["AtoB"]
+    with pytest.raises(UserError, match="alone cannot be trained"):
+        family.objective(network)
+
+
+def test_weights_survive_a_file(tmp_path):
+    network = CycleGAN(**SMALL).build()
+    save_weights(network, tmp_path / "a.weights.h5")
+    other = CycleGAN(**SMALL).build()
+    load_weights(other, tmp_path / "a.weights.h5")
+    for path, array in weights(network).items():
+        np.testing.assert_array_equal(weights(other)[path], array)
