@@ -104,15 +104,16 @@ def play_reference(game, steps):
     return gradients
 
 
-def check(found, expected):
+def check(found, expected, least=0.0):
     """Compare arrays by path, relative to the largest value of each.
 
-    Biases before an instance norm have no gradient, only the rounding of sums that are 0.
+    Biases before an instance norm have no gradient, only the rounding of sums that are 0. An array
+    whose values are all below `least` is compared with that.
     """
     assert found.keys() == expected.keys()
     nothing = 1e-6 * max(np.abs(array).max() for array in expected.values())
     for path, array in expected.items():
-        size = np.abs(array).max()
+        size = max(np.abs(array).max(), least)
         if size <= nothing:
             assert path.endswith("bias"), path
             assert np.abs(found[path]).max() <= nothing, path
@@ -151,7 +152,8 @@ def test_three_steps_of_adam_are_those_of_two_optimizers():
     expected = dict(as_ours(*pair) for pair in named)
     learned = [path for path in expected if path.endswith("kernel") or path.startswith(FREE)]
     found = weights(network)
-    check({path: found[path] for path in learned}, {path: expected[path] for path in learned})
+    moved = 3 * 2e-4  # as far as Adam goes in three steps
+    check({path: found[path] for path in learned}, {path: expected[path] for path in learned}, least=moved)
 
 
 def moved_by(**settings):
