@@ -12,7 +12,7 @@ from kerazoo.families.openpose import OpenPose
 from kerazoo.families.openpose.codec import targets
 from kerazoo.families.openpose.grouping import people
 from kerazoo.families.openpose.parser import Parser
-from kerazoo.families.openpose.serving import MOST, LimbScores, Peaks
+from kerazoo.layers.part_fields import MOST, LimbScores, Peaks
 from kerazoo.settings import fields
 from kerazoo.skeleton import COCO17, COCO18
 from tests.scenes import scene
