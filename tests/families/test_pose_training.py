@@ -153,7 +153,7 @@ def test_two_accumulated_batches_are_one_of_twice_the_size(name):
 
 @pytest.mark.parametrize("name", POSES)
 def test_halves_train_with_a_scaled_loss(name):
-    """A sum over all cells is large: the scale that the loss begins with must come down to it, step by step."""
+    """A sum over all cells is large: the scale that the loss begins with must come down to it first."""
     keras.config.set_dtype_policy("mixed_float16")
     optimizer = made(rate=1e-3, mixed=True)
     before, after, logs = steps(name, optimizer, 4, 12)

@@ -46,3 +46,22 @@ def serving_model(family: "OpenPose", network: keras.Model) -> keras.Model:
         for name in ("heatmaps", "fields")
     }
     return keras.Model({"image": image}, {"peaks": found, "limbs": limbs} | maps, name="serving")
+
+
+def heights_apart(some: np.ndarray, others: np.ndarray, threshold: float) -> float:
+    """Return how far a peak's height is at most from the nearest height among the others' peaks.
+
+    Rounding decides whether one of two equal cells side by side is a peak or both are, and whether a peak at
+    the threshold, or the last of those that are kept, is there: so numbers of peaks are not compared.
+
+    Args:
+        some, others: `(..., M)`, of the same maps, highest first, 0 for no peak.
+        threshold: that peaks are above.
+    """
+    return max(_farthest(some, others, threshold), _farthest(others, some, threshold))
+
+
+def _farthest(peaks: np.ndarray, others: np.ndarray, threshold: float) -> float:
+    least = np.maximum(others[..., -1:], threshold)  # lower ones may be among the others, but were not kept
+    peaks, others = np.maximum(peaks, least), np.maximum(others, least)
+    return float(np.abs(peaks[..., :, None] - others[..., None, :]).min(axis=-1).max())
