@@ -1,6 +1,6 @@
 """Part affinity fields on VGG19 as Cao et al. trained them, six stages; on COCO key points.
 
-    kerazoo train openpose --data COCO
+    kerazoo train openpose --data COCO --set data.least_points=5 --set data.least_area=1024
     kerazoo convert openpose body_pose_model.pth --output RUN
 
 52 million weights: for a GPU. On built-in figures `pose` learns within minutes. Whoever converts the

@@ -24,7 +24,9 @@ from kerazoo.tasks.classification import Classification
 from kerazoo.tasks.pose import Pose
 from tests.tiny import DEEP, TINY
 
-KEY_POINTS = {name for name, family in TINY.items() if isinstance(family, Pose)}  # tests of their own
+KEY_POINTS = {
+    name for name, family in TINY.items() if isinstance(family, Pose)
+}  # these have no probabilities
 FAMILIES = {name: family for name, family in TINY.items() if name not in KEY_POINTS} | {
     "unetpp-fast": dataclasses.replace(TINY["unetpp"], mode="fast", level=1),
     "unetpp-bilinear": dataclasses.replace(TINY["unetpp"], up="bilinear_align_corners", classes=4),
@@ -130,6 +132,32 @@ def test_every_family_in_every_format(name, kind, tmp_path):
     assert sorted(p.name for p in path.parent.iterdir() if p.name.startswith(".")) == []
 
 
+READ_OFF = {
+    "openpose": {
+        "peaks": [None, 18, 24, 3],
+        "limbs": [None, 19, 24, 24],
+        "heatmaps": [None, None, None, 19],
+        "fields": [None, None, None, 38],
+    },
+    "hrnet-pose": {"keypoints": [None, 17, 3], "heatmaps": [None, 16, 16, 17]},
+}
+
+
+@on_tensorflow
+@pytest.mark.parametrize("kind", ["savedmodel", "onnx"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in DEEP else ()) for name in sorted(KEY_POINTS)],
+)
+def test_key_points_come_out_with_the_maps_they_were_read_from(name, kind, tmp_path):
+    told = report(export(made_run(TINY[name], tmp_path / "run", gain=0.6), kind))
+    assert told["format"] == kind
+    assert told["largest_difference"] <= 1e-5
+    assert [case["batch"] for case in told["differences"]] == [1, 2, 1, 2]
+    assert told["classes"] == list(TINY[name].class_names())
+    assert told["outputs"] == READ_OFF[name]
+
+
 @on_tensorflow
 def test_savedmodel_is_laid_out_for_serving(run):
     import tensorflow as tf
@@ -164,13 +192,21 @@ def test_onnx_names_its_inputs_and_outputs(run, tmp_path):
 
 @on_tensorflow
 @pytest.mark.slow  # a fresh interpreter
-def test_keras_archive_opens_with_the_layers_alone(run):
-    path = export(run, "keras")
+@pytest.mark.parametrize(
+    ("name", "output", "shape"),
+    [
+        ("unetpp", "probabilities", "(1, 33, 40, 1)"),
+        ("openpose", "limbs", "(1, 19, 24, 24)"),
+        ("hrnet-pose", "keypoints", "(1, 17, 3)"),
+    ],
+)
+def test_keras_archive_opens_with_the_layers_alone(name, output, shape, tmp_path):
+    path = export(made_run(TINY[name], tmp_path / "run", gain=0.6), "keras")
     code = f"""import kerazoo.layers, keras, numpy
 model = keras.saving.load_model({str(path)!r}, compile=False)
-print(model.predict({{"image": numpy.zeros((1, 33, 40, 3), "float32")}}, verbose=0)["probabilities"].shape)"""
+print(model.predict({{"image": numpy.zeros((1, 33, 40, 3), "float32")}}, verbose=0)[{output!r}].shape)"""
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert told.splitlines()[-1] == "(1, 33, 40, 1)"
+    assert told.splitlines()[-1] == shape
 
 
 @on_tensorflow

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Count = Annotated[int, Field(ge=0)]
 Side = Annotated[int, Field(ge=16, le=4096)]
+Share = Annotated[float, Field(gt=0, le=1)]
 
 _STREAMS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 
@@ -148,6 +149,8 @@ class Figures(Source):
         train, validation, test: number of pictures in each split; none is in two of them.
         size: height and width in pixels, or one number for both.
         people: least and most in a picture.
+        extent: height or width, whichever is larger, of the smallest and of the largest people, as shares
+            of the picture's height; None is from 60 pixels to 0.95.
         seed: another one gives other pictures.
         skeleton: the points that are given; COCO's and MPII's are known.
         windows: give every person a sample of its own, cut out so; None gives whole pictures.
@@ -158,6 +161,7 @@ class Figures(Source):
     test: Count = 100
     size: Side | tuple[Side, Side] = (192, 256)
     people: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1, le=12)]] = (1, 4)
+    extent: tuple[Share, Share] | None = None
     seed: Count = 0
     skeleton: Skeleton = COCO17
     windows: Windows | None = None
@@ -165,6 +169,8 @@ class Figures(Source):
     def __post_init__(self) -> None:
         if self.people[0] > self.people[1]:
             raise ValueError("people goes from the least to the most")
+        if self.extent and self.extent[0] > self.extent[1]:
+            raise ValueError("extent goes from the smallest to the largest")
 
     def samples(self, split: Split) -> Sequence[Sample]:
         from kerazoo.data.figures import POINTS
@@ -202,7 +208,7 @@ def _figures(source: Figures, split: Split, index: int) -> Sample:
 
     count, rng = _people(source, split, index)
     size = (source.size, source.size) if isinstance(source.size, int) else source.size
-    drawn = draw_figures(rng, size, count)
+    drawn = draw_figures(rng, size, count, source.extent)
     points, visible = source.skeleton.taken_from(POINTS, drawn.points, drawn.visible)
     people = People(points, visible, drawn.boxes, drawn.areas, source.skeleton, image=index + 1)
     return Sample(drawn.image, people, f"{split}-{index:05}.png")

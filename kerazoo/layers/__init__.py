@@ -19,6 +19,7 @@ from kerazoo.layers.blocks import (
     pad_depthwise,
 )
 from kerazoo.layers.image_norm import ImageNorm
+from kerazoo.layers.part_fields import LimbScores, Peaks
 from kerazoo.layers.resizing import Bilinear, BilinearConv2DTranspose, ResizeLike, Upsample, bilinear_kernel
 from kerazoo.layers.sizes import CropLike, MirrorPad, ReflectPad
 from kerazoo.layers.top_down import Framing, KeyPoints
@@ -33,10 +34,12 @@ __all__ = [
     "HeNormal",
     "ImageNorm",
     "KeyPoints",
+    "LimbScores",
     "Materialised",
     "MirrorPad",
     "Normal",
     "PadMaxPool",
+    "Peaks",
     "ReflectPad",
     "ResizeLike",
     "Upsample",

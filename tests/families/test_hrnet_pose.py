@@ -12,7 +12,6 @@ from kerazoo import backend as backends
 from kerazoo.data.generated import Figures
 from kerazoo.data.windows import Windows
 from kerazoo.errors import UserError
-from kerazoo.export import export, report
 from kerazoo.export.verify import verified
 from kerazoo.families.hrnet import Body, HRNetFace, HRNetPose, codec
 from kerazoo.families.hrnet.framing import around_box, around_image, seen
@@ -25,8 +24,7 @@ from kerazoo.skeleton import COCO17, FACE68, FACE98, MPII, Skeleton
 from kerazoo.tasks.pose import People
 from tests.families.test_hrnet import CLASSIFICATION, POSE, SEGMENTATION, head_is_face, openmmlab, published
 from tests.families.test_hrnet import TINY as BODY
-from tests.test_export import made_run, on_tensorflow
-from tests.tiny import TINY
+from tests.test_export import on_tensorflow
 
 HAND = Skeleton(
     points=("left", "right", "middle", "left tip", "right tip"), flips=((0, 1), (3, 4)), sigmas=(0.05,)
@@ -523,15 +521,6 @@ def test_points_come_out_of_every_format(name, kind, tmp_path):
     module.write(model, path, HAND.points)
     cases = verified(family, model, module.forward(path), 1e-5, kind)
     assert len(cases) == 4
-
-
-@on_tensorflow
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["savedmodel", "onnx"])
-def test_the_network_itself_is_exported(kind, tmp_path):
-    told = report(export(made_run(TINY["hrnet-pose"], tmp_path / "run", gain=0.6), kind))
-    assert told["largest_difference"] <= 1e-5
-    assert told["outputs"] == {"keypoints": [None, 17, 3], "heatmaps": [None, 16, 16, 17]}
 
 
 def test_an_artefact_that_is_wrong_is_told_from_one_that_rounds():

@@ -12,7 +12,8 @@ from kerazoo.families.openpose import OpenPose
 from kerazoo.families.openpose.codec import targets
 from kerazoo.families.openpose.grouping import people
 from kerazoo.families.openpose.parser import Parser
-from kerazoo.families.openpose.serving import MOST, LimbScores, Peaks
+from kerazoo.families.openpose.serving import heights_apart
+from kerazoo.layers.part_fields import MOST, LimbScores, Peaks
 from kerazoo.settings import fields
 from kerazoo.skeleton import COCO17, COCO18
 from tests.scenes import scene
@@ -56,3 +57,14 @@ def test_small_images_and_no_peaks():
     assert found["limbs"].shape == (2, 19, MOST, MOST)
     none = Peaks(2.0)(np.ones((1, 3, 4, 5), "float32"))
     assert float(keras.ops.max(none[..., 2])) == 0
+
+
+def test_heights_are_compared_whatever_rounding_makes_a_peak_of():
+    """Two equal cells, one peak or two; at the threshold; at the end of what is kept."""
+    heights = np.array([0.9, 0.7, 0.5, 0.0])
+    assert heights_apart(heights, np.array([0.9, 0.7, 0.7, 0.5]), 0.1) == 0
+    assert heights_apart(heights, np.array([0.9, 0.7, 0.5, 0.1000001]), 0.1) == pytest.approx(1e-7, rel=1e-3)
+    assert heights_apart(np.array([0.9, 0.8, 0.8, 0.7]), np.array([0.9, 0.8, 0.7, 0.6]), 0.1) == 0
+    for wrong in ([0.9, 0.5, 0.0, 0.0], [0.9, 0.7, 0.3, 0.0], [0.9, 0.7, 0.5, 0.3], [0.0] * 4):
+        assert heights_apart(heights, np.array(wrong), 0.1) > 0.15
+        assert heights_apart(np.array(wrong), heights, 0.1) > 0.15

@@ -172,11 +172,14 @@ class OpenPose(Pose):
 
         Rounding decides which of nearly equal peaks comes first and which cell a sample falls into.
         """
-        apart = np.abs(found["peaks"] - expected["peaks"])
-        share = np.median(apart[..., :2]) / max(np.abs(expected["peaks"][..., :2]).max(), 1)
+        from kerazoo.families.openpose.serving import heights_apart
+
+        apart = np.abs(found["peaks"] - expected["peaks"])[..., :2]
+        share = np.median(apart) / max(np.abs(expected["peaks"][..., :2]).max(), 1)
         limbs = np.median(np.abs(found["limbs"] - expected["limbs"]))
+        heights = heights_apart(found["peaks"][..., 2], expected["peaks"][..., 2], self.parsing().peak)
         maps = [np.abs(found[name] - expected[name]).max() for name in ("heatmaps", "fields")]
-        return float(np.max([share, apart[..., 2].max(), limbs, *maps]))
+        return float(np.max([share, heights, limbs, *maps]))
 
     # --- published weights ----------------------------------------------------------------
 
