@@ -67,25 +67,20 @@ class _Shown(NamedTuple):
     cover: np.ndarray
 
 
-def draw_figures(
-    rng: np.random.Generator, size: tuple[int, int], count: int, extent: tuple[float, float] | None = None
-) -> Drawn:
+def draw_figures(rng: np.random.Generator, size: tuple[int, int], count: int) -> Drawn:
     """Return a picture of people, the largest before the others.
 
     Args:
         rng: decides everything else.
         size: height and width in pixels.
         count: of people, 1 or more.
-        extent: height or width, whichever is larger, of the smallest and of the largest people, as shares
-            of the picture's height; None is from `SMALLEST` pixels to 0.95.
     """
-    low, high = extent or (min(SMALLEST / size[0], 0.6), 0.95)
     image, top = draw_ground(rng, size), np.zeros(size, "uint8")
     angle = rng.uniform(-np.pi, 0)
     light = np.array([np.cos(angle), np.sin(angle)])
     before = int(rng.integers(count)) if rng.random() < 0.35 else count
     people = []
-    for number, figure in enumerate(_placed(rng, size, rng.uniform(low * size[0], high * size[0], count))):
+    for number, figure in enumerate(_placed(rng, size, count)):
         people.append(_drawn(rng, image, figure, light))
         top[people[-1].cover > 0] = number + 1
         if number == before:
@@ -100,15 +95,12 @@ def draw_figures(
     )
 
 
-def _placed(rng: np.random.Generator, size: tuple[int, int], extents: np.ndarray) -> list[Figure]:
-    """Return figures that overlap at most in part and are mostly in the picture, the smallest first.
-
-    `extents` are their heights or widths in pixels, `(count,)`.
-    """
+def _placed(rng: np.random.Generator, size: tuple[int, int], count: int) -> list[Figure]:
+    """Return figures that overlap at most in part and are mostly in the picture, the smallest first."""
     height, width = size
     figures: list[Figure] = []
-    taken = np.zeros((len(extents), 2, 2))
-    for number, extent in enumerate(np.sort(extents)):
+    taken = np.zeros((count, 2, 2))
+    for number, extent in enumerate(np.sort(rng.uniform(min(SMALLEST, 0.6 * height), 0.95 * height, count))):
         body = draw_body(rng)
         low, sides = _frame(body)
         scale = extent / sides.max()

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Count = Annotated[int, Field(ge=0)]
 Side = Annotated[int, Field(ge=16, le=4096)]
-Share = Annotated[float, Field(gt=0, le=1)]
 
 _STREAMS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 
@@ -136,9 +135,7 @@ def _landscape(source: Landscapes, split: Split, domain: int, index: int) -> Sam
 
     rng = np.random.default_rng([source.seed, _STREAMS[split], domain, index])
     image = draw_landscape(rng, source.size, winter=domain == 1)
-    return Sample(
-        image, Real(domain, image), f"{split}-{'summer' if domain == 0 else 'winter'}-{index:05}.png"
-    )
+    return Sample(image, Real(domain, image), f"{split}-{source.class_names()[domain]}-{index:05}.png")
 
 
 @settings
@@ -149,8 +146,6 @@ class Figures(Source):
         train, validation, test: number of pictures in each split; none is in two of them.
         size: height and width in pixels, or one number for both.
         people: least and most in a picture.
-        extent: height or width, whichever is larger, of the smallest and of the largest people, as shares
-            of the picture's height; None is from 60 pixels to 0.95.
         seed: another one gives other pictures.
         skeleton: the points that are given; COCO's and MPII's are known.
         windows: give every person a sample of its own, cut out so; None gives whole pictures.
@@ -161,7 +156,6 @@ class Figures(Source):
     test: Count = 100
     size: Side | tuple[Side, Side] = (192, 256)
     people: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1, le=12)]] = (1, 4)
-    extent: tuple[Share, Share] | None = None
     seed: Count = 0
     skeleton: Skeleton = COCO17
     windows: Windows | None = None
@@ -169,8 +163,6 @@ class Figures(Source):
     def __post_init__(self) -> None:
         if self.people[0] > self.people[1]:
             raise ValueError("people goes from the least to the most")
-        if self.extent and self.extent[0] > self.extent[1]:
-            raise ValueError("extent goes from the smallest to the largest")
 
     def samples(self, split: Split) -> Sequence[Sample]:
         from kerazoo.data.figures import POINTS
@@ -208,7 +200,7 @@ def _figures(source: Figures, split: Split, index: int) -> Sample:
 
     count, rng = _people(source, split, index)
     size = (source.size, source.size) if isinstance(source.size, int) else source.size
-    drawn = draw_figures(rng, size, count, source.extent)
+    drawn = draw_figures(rng, size, count)
     points, visible = source.skeleton.taken_from(POINTS, drawn.points, drawn.visible)
     people = People(points, visible, drawn.boxes, drawn.areas, source.skeleton, image=index + 1)
     return Sample(drawn.image, people, f"{split}-{index:05}.png")

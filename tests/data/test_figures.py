@@ -34,16 +34,6 @@ def test_the_seed_decides_everything():
         assert not np.array_equal(one, another)
 
 
-def test_people_are_as_large_as_is_asked():
-    for seed in range(8):
-        boxes = draw_figures(np.random.default_rng(seed), SIZE, 1, (0.5, 0.5)).boxes
-        assert (
-            0.8 * 96 < boxes[:, 2:].max() < 1.15 * 96
-        )  # flesh around the joints, or a part beyond the picture
-    with pytest.raises(pydantic.ValidationError, match="smallest to the largest"):
-        Figures(extent=(0.9, 0.5))
-
-
 def test_shapes_and_ranges(many):
     for number, (image, points, visible, boxes, areas) in enumerate(many):
         count = 1 + number % 4
