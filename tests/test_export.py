@@ -24,12 +24,9 @@ from kerazoo.tasks.classification import Classification
 from kerazoo.tasks.pose import Pose
 from tests.tiny import DEEP, TINY
 
-KEY_POINTS = {
-    name for name, family in TINY.items() if isinstance(family, Pose)
-}  # these have no probabilities
-FAMILIES = {
-    name: family for name, family in TINY.items() if name not in KEY_POINTS and name != "cyclegan"
-} | {
+KEY_POINTS = {name for name, family in TINY.items() if isinstance(family, Pose)}
+WITHOUT_PROBABILITIES = {"cyclegan", *KEY_POINTS}  # tests of their own
+FAMILIES = {name: family for name, family in TINY.items() if name not in WITHOUT_PROBABILITIES} | {
     "unetpp-fast": dataclasses.replace(TINY["unetpp"], mode="fast", level=1),
     "unetpp-bilinear": dataclasses.replace(TINY["unetpp"], up="bilinear_align_corners", classes=4),
     "unet-grey": dataclasses.replace(TINY["unet"], channels=1, mean=(100.0,)),

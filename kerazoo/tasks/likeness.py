@@ -7,6 +7,7 @@ file of weights, statistics of colour and texture are taken: they need nothing, 
 looks apart, and know nothing of what is in a picture.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -107,6 +108,7 @@ def statistics(image: np.ndarray) -> np.ndarray:
     return np.concatenate(found).astype("float64")
 
 
+@functools.cache  # not anew for every validation
 def inception_features(path: str) -> Features:
     """Return the 2048 pooled features of InceptionV3 as a function of photographs.
 

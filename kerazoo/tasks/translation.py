@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 DIRECTIONS = ("AtoB", "BtoA")
 
+RETURNS = {"AtoB": "AtoBtoA", "BtoA": "BtoAtoB"}
+"""What the way back of each direction is called."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Real:
@@ -89,7 +92,8 @@ class Translation(Photographs):
 
     Attributes:
         names: of the domains A and B.
-        direction: in which photographs are translated, "AtoB" or "BtoA"; both tells nothing of a photograph.
+        direction: in which photographs are translated, "AtoB", "BtoA", or "both" where it is not known
+            which domain they are of.
         inception: file of InceptionV3's weights, as keras.applications has them, for the distances of
             scores; None takes statistics of colour and texture (`kerazoo.tasks.likeness`).
     """
@@ -100,6 +104,11 @@ class Translation(Photographs):
     names: Annotated[tuple[str, ...], Field(min_length=2, max_length=2)] = ("A", "B")
     direction: Literal["AtoB", "BtoA", "both"] = "both"
     inception: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if set(self.mean) | set(self.deviation) != {127.5}:
+            raise ValueError("mean and deviation are 127.5: translations are -1..1 as photographs are")
 
     @abstractmethod
     def translators(self) -> tuple[str, ...]:
@@ -174,8 +183,8 @@ class Translation(Photographs):
         if tile and max(image.shape[:2]) > tile:
             pictures = blended(translated, image, tile, self.pixels)
         else:
-            pictures = {name: self.pixels(value) for name, value in translated(image).items()}
-        errors = {name[:4]: _apart(image, back) for name, back in pictures.items() if len(name) > 4}
+            pictures = super().infer(forward, image).pictures
+        errors = {way: _apart(image, pictures[name]) for way, name in RETURNS.items() if name in pictures}
         return Translated(pictures, errors)
 
     def evaluate(self, pairs: Iterable[tuple[Real, Translated]]) -> dict[str, Any]:
@@ -186,9 +195,10 @@ class Translation(Photographs):
     # --- for people -----------------------------------------------------------------------
 
     def row(self, sample: Sample, result: Translated) -> dict[str, np.ndarray]:
-        there, back = ("AtoB", "AtoBtoA") if sample.truth.domain == 0 else ("BtoA", "BtoAtoB")
-        pictures = {"photograph": sample.image, "translated": result.pictures.get(there, sample.image)}
-        return pictures | {"and back": result.pictures.get(back, sample.image)}
+        there, blank = DIRECTIONS[sample.truth.domain], np.full_like(sample.image, 255)
+        ways = {"translated": there, "and back": RETURNS[there]}
+        shown = {title: result.pictures.get(way, blank) for title, way in ways.items()}
+        return {"photograph": sample.image} | shown
 
     def draw(self, image: np.ndarray, result: Real | Translated) -> np.ndarray:
         """Return a sheet of the photograph, its translation, and there and back; a row per direction."""
@@ -199,10 +209,12 @@ class Translation(Photographs):
         a, b = self.names
         titles = {"AtoB": b, "BtoA": a, "AtoBtoA": f"back in {a}", "BtoAtoB": f"back in {b}"}
         rows = []
-        for way in (way for way in result.pictures if way in DIRECTIONS):
-            shown = [name for name in result.pictures if name.startswith(way)]
-            rows.append({"photograph": image} | {titles[name]: result.pictures[name] for name in shown})
-        return np.concatenate([sheet([list(row.values())], list(row)) for row in rows], axis=0)
+        for way, back in RETURNS.items():
+            shown = [name for name in (way, back) if name in result.pictures]
+            row = [image, *(result.pictures[name] for name in shown)]
+            if shown:
+                rows.append(sheet([row], ["photograph", *(titles[name] for name in shown)]))
+        return np.concatenate(rows, axis=0)
 
     def describe(self, result: Translated) -> dict[str, Any]:
         return {"cycle_error": {way: round(error, 5) for way, error in result.cycle_error.items()}}

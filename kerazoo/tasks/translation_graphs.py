@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import keras
 from keras import layers
 
-from kerazoo.tasks.translation import DIRECTIONS
+from kerazoo.tasks.translation import DIRECTIONS, RETURNS
 
 if TYPE_CHECKING:
     from kerazoo.tasks.translation import Translation
@@ -23,8 +23,8 @@ def there_and_back(task: "Translation", network: keras.Model) -> keras.Model:
             continue
         ways[there] = _translated(task.generator(network, there), image, there)
         if back in task.translators():
-            returned = f"{there}to{there[0]}"
-            ways[returned] = _translated(task.generator(network, back), ways[there], returned)
+            name = RETURNS[there]
+            ways[name] = _translated(task.generator(network, back), ways[there], name)
     return keras.Model(image, ways, name="there_and_back")
 
 

@@ -73,14 +73,16 @@ class Pool:
 class Game:
     """Both generators in one optimizer and both discriminators in another, which moves after it."""
 
-    def __init__(self, width, optimizer, cycle=(10.0, 10.0), identity=0.5, pool=2):
+    def __init__(self, width, dtype, optimizer, cycle=(10.0, 10.0), identity=0.5, pool=2):
         self.players = {
             "AtoB": Generator(width),
             "BtoA": Generator(width),
             "A": Discriminator(width),
             "B": Discriminator(width),
         }
-        self.cycle, self.identity = cycle, identity
+        for player in self.players.values():
+            player.to(dtype)
+        self.dtype, self.cycle, self.identity = dtype, cycle, identity
         self.pools = {"A": Pool(pool), "B": Pool(pool)}
         self.optimizers = [
             optimizer([p for name in pair for p in self.players[name].parameters()])
@@ -89,6 +91,7 @@ class Game:
 
     def step(self, real_a, real_b, draws):
         """Play one step on images (1, 3, H, W) and return the gradients by player and parameter."""
+        real_a, real_b = real_a.to(self.dtype), real_b.to(self.dtype)
         makers, judges = self.optimizers
         ab, ba, judge_a, judge_b = (self.players[name] for name in ("AtoB", "BtoA", "A", "B"))
         fake_b, fake_a = ab(real_a), ba(real_b)
@@ -110,6 +113,13 @@ class Game:
         gradients |= self.gradients("A", "B")
         judges.step()
         return gradients
+
+    def weights(self):
+        return {
+            f"{name}_{path}": parameter.detach()
+            for name, player in self.players.items()
+            for path, parameter in player.named_parameters()
+        }
 
     def gradients(self, *names):
         return {

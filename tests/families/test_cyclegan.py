@@ -10,7 +10,6 @@ from kerazoo.errors import UserError
 from kerazoo.families.cyclegan import CycleGAN
 from kerazoo.families.cyclegan.importer import convert_generator
 from kerazoo.families.cyclegan.objective import exchanged
-from kerazoo.run import load_weights, save_weights
 
 SMALL = {"blocks": 1, "width": 4, "judge_width": 4, "judge_depth": 2, "pool": 2}
 SIZE = 24
@@ -78,12 +77,13 @@ def as_ours(name, array):
     )
 
 
-def reference(network, optimizer, **settings):
-    """Return the plain PyTorch game with our network's weights."""
-    torch = pytest.importorskip("torch")
+def reference(network, optimizer, single=False, **settings):
+    """Return the plain PyTorch game with our network's weights, in float64 or in single precision."""
+    import torch
+
     from tests.families.cyclegan_reference import Game
 
-    game = Game(SMALL["width"], optimizer, **settings)
+    game = Game(SMALL["width"], torch.float32 if single else torch.float64, optimizer, **settings)
     ours = weights(network)
     with torch.no_grad():
         for player, module in game.players.items():
@@ -95,46 +95,45 @@ def reference(network, optimizer, **settings):
 
 
 def play_reference(game, steps):
+    """Play steps; return the last gradients, and the weights after them, as arrays of our variables."""
     import torch
 
-    gradients = []
     for x, y in steps:
         a, b = (torch.tensor(image.transpose(0, 3, 1, 2)) for image in (x, y["partner"]))
-        gradients.append(game.step(a, b, y["draws"][0]))
-    return gradients
+        gradients = game.step(a, b, y["draws"][0])
+    return tuple(dict(as_ours(*pair) for pair in each.items()) for each in (gradients, game.weights()))
 
 
-def check(found, expected, least=0.0):
-    """Compare arrays by path: the length of the difference relative to the array's.
+def check(found, exact, single):
+    """Compare arrays by path with float64: a vector may be off by 1e-5 of its length, or by twice as much as
+    plain PyTorch in float32 is, which comes to 7e-6 in the first layers of a generator.
 
-    Biases before an instance norm have no gradient, only the rounding of sums that are 0. An array
-    whose values are all below `least` is compared with such values.
+    Biases before an instance norm have no gradient, only the rounding of sums that are 0.
     """
-    assert found.keys() == expected.keys()
-    nothing = 1e-6 * max(np.abs(array).max() for array in expected.values())
-    for path, array in expected.items():
-        if max(np.abs(array).max(), least) <= nothing:
+    assert found.keys() == exact.keys()
+    nothing = 1e-6 * max(np.abs(array).max() for array in exact.values())
+    for path, array in exact.items():
+        if np.abs(array).max() <= nothing:
             assert path.endswith("bias"), path
             assert np.abs(found[path]).max() <= nothing, path
         else:
-            # A bias' gradient is a sum over all pixels that cancels: rounded like its layer's kernel.
-            layer = np.linalg.norm(expected[path.replace("bias", "kernel")])
-            length = max(np.linalg.norm(array), layer if "bias" in path else 0, least * array.size**0.5)
-            assert np.linalg.norm(found[path] - array) <= 1e-5 * length, path
+            off, plain = (np.linalg.norm(each[path] - array) for each in (found, single))
+            assert off <= max(1e-5 * np.linalg.norm(array), 2 * plain), path
 
 
 @pytest.mark.parametrize("cycle", [(10.0, 10.0), (0.0, 0.0), (10.0, 0.0)])
 def test_gradients_of_one_step_are_those_of_the_published_objective(cycle):
-    network, model = compiled(keras.optimizers.SGD(1.0), cycle=cycle)
     torch = pytest.importorskip("torch")
-    game = reference(network, lambda p: torch.optim.SGD(p, 0.0), cycle=cycle)
+    network, model = compiled(keras.optimizers.SGD(1.0), cycle=cycle)
+    games = [
+        reference(network, lambda p: torch.optim.SGD(p, 0.0), single, cycle=cycle) for single in (False, True)
+    ]
     steps = list(batches(1, np.random.default_rng(0)))
     before = weights(network)
     played(model, steps)
     after = weights(network)
-    (gradients,) = play_reference(game, steps)
-    expected = dict(as_ours(name, gradient) for name, gradient in gradients.items())
-    check({path: before[path] - after[path] for path in before}, expected)
+    exact, single = (play_reference(game, steps)[0] for game in games)
+    check({path: before[path] - after[path] for path in before}, exact, single)
 
 
 def test_three_steps_of_adam_are_those_of_two_optimizers():
@@ -142,43 +141,38 @@ def test_three_steps_of_adam_are_those_of_two_optimizers():
     from tests.families.cyclegan_reference import Adam
 
     network, model = compiled(keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-3))
-    game = reference(network, Adam)
+    games = [reference(network, Adam, single) for single in (False, True)]
     steps = list(batches(3, np.random.default_rng(1)))
-    played(model, steps)
-    play_reference(game, steps)
-    named = (
-        (f"{player}_{name}", parameter.detach())
-        for player, module in game.players.items()
-        for name, parameter in module.named_parameters()
-    )
-    expected = dict(as_ours(*pair) for pair in named)
-    learned = [path for path in expected if path.endswith("kernel") or path.startswith(FREE)]
-    found = weights(network)
-    moved = 3 * 2e-4  # as far as Adam goes in three steps
-    check({path: found[path] for path in learned}, {path: expected[path] for path in learned}, least=moved)
-
-
-def moved_by(**settings):
-    """Return which players one step of SGD moves, as their names' beginnings."""
-    network, model = compiled(keras.optimizers.SGD(1.0), **settings)
     before = weights(network)
+    played(model, steps)
+    exact, single = (_moved(before, play_reference(game, steps)[1]) for game in games)
+    found = _moved(before, weights(network))
+    learned = [path for path in found if path.endswith("kernel") or path.startswith(FREE)]
+    check(*({path: each[path] for path in learned} for each in (found, exact, single)))
+
+
+def _moved(before, after):
+    return {path: after[path] - before[path] for path in before}
+
+
+def after_a_step(**settings):
+    """Return the weights after one step of SGD from a known beginning."""
+    network, model = compiled(keras.optimizers.SGD(1.0), **settings)
     played(model, batches(1, np.random.default_rng(0)))
-    after = weights(network)
-    return {path.partition("_")[0]: np.abs(after[path] - before[path]).max() for path in sorted(before)
-            if path.endswith("kernel")}, after  # fmt: skip
+    return weights(network)
 
 
 def test_a_generator_learns_from_both_cycles():
-    _, both = moved_by(identity=0.0)
+    both = after_a_step(identity=0.0)
     for left_out in ((0.0, 10.0), (10.0, 0.0)):
-        _, one = moved_by(identity=0.0, cycle=left_out)
+        one = after_a_step(identity=0.0, cycle=left_out)
         for player in ("AtoB", "BtoA"):
             assert not np.allclose(one[f"{player}_out/kernel"], both[f"{player}_out/kernel"], rtol=1e-3)
 
 
 def test_discriminators_do_not_see_the_generators_terms():
-    _, strong = moved_by(cycle=(100.0, 100.0))
-    _, none = moved_by(cycle=(0.0, 0.0))
+    strong = after_a_step(cycle=(100.0, 100.0))
+    none = after_a_step(cycle=(0.0, 0.0))
     for path in strong:
         if path.startswith(("A_", "B_")):  # the adversarial terms are in both
             np.testing.assert_allclose(strong[path], none[path], rtol=0, atol=1e-6)
@@ -229,13 +223,15 @@ def test_the_pool_follows_the_published_rule(batch):
 
 
 def test_half_of_what_is_shown_comes_from_the_past_evenly():
-    rng, size, count = np.random.default_rng(0), 5, 4000
+    rng, size, count = np.random.default_rng(0), 5, 2000
     draws = CycleGAN(**SMALL).blend(np.zeros((count, 1, 1, 3)), {}, rng)[1]["draws"]
-    shown, _ = replayed(np.arange(count), draws[:, 0], size)
-    ages = np.arange(size, count) - shown[size:]
-    assert np.mean(ages > 0) == pytest.approx(0.5, abs=0.03)
+    images = np.arange(count, dtype="float32").reshape(-1, 1, 1, 1)
+    arguments = (images, np.zeros((size, 1, 1, 1), "float32"), np.float32(0), draws[:, 0])
+    shown, _ = exchanged(*map(ops.convert_to_tensor, arguments))
+    ages = np.arange(size, count) - ops.convert_to_numpy(shown)[size:, 0, 0, 0]
+    assert np.mean(ages > 0) == pytest.approx(0.5, abs=0.04)
     # An image stays one of `size`, one of which is replaced in every second step.
-    assert ages[ages > 0].mean() == pytest.approx(2 * size, rel=0.1)
+    assert ages[ages > 0].mean() == pytest.approx(2 * size, rel=0.15)
 
 
 def test_the_pool_is_remembered_and_belongs_to_a_resume_point():
@@ -283,12 +279,3 @@ def test_a_published_generator_is_a_family_that_predicts_but_is_not_trained():
     assert list(result.pictures) == ["AtoB"]
     with pytest.raises(UserError, match="alone cannot be trained"):
         family.objective(network)
-
-
-def test_weights_survive_a_file(tmp_path):
-    network = CycleGAN(**SMALL).build()
-    save_weights(network, tmp_path / "a.weights.h5")
-    other = CycleGAN(**SMALL).build()
-    load_weights(other, tmp_path / "a.weights.h5")
-    for path, array in weights(network).items():
-        np.testing.assert_array_equal(weights(other)[path], array)
