@@ -36,7 +36,7 @@ def test_tiny_recipes_train_evaluate_and_predict(name, tmp_path):
     # busy machine, so a pixel whose two best classes tie may flip.
     recipe = load_recipe(name)
     best = json.loads((run / "metrics.json").read_text())["best"]
-    assert scores[recipe.monitor] == pytest.approx(best, abs=1e-4)
+    assert scores[recipe.score] == pytest.approx(best, abs=1e-4)
     tiles = ["--tile", 96] if isinstance(recipe.family, Segmentation) else []
     kerazoo("predict", run, run / "samples.png", "--output", tmp_path / "p", *tiles)
     assert (tmp_path / "p" / "samples_overlay.png").exists()
