@@ -124,14 +124,16 @@ def main() -> None:
         answer(work(options.network, options.size, options.batch))
         return
     told = {"network": options.network, "size": options.size, "batch": options.batch}
-    best = measure(__file__, [text for k, v in told.items() for text in (f"--{k}", str(v))], options.rounds)
+    best, memory = measure(
+        __file__, [text for k, v in told.items() for text in (f"--{k}", str(v))], options.rounds
+    )
     print(
         f"{options.network}, {options.size} x {options.size}, batch {options.batch}; ratio to plain PyTorch"
     )
-    print(table(best))
+    print(table(best, memory))
     if options.output:
         with open(options.output, "w", encoding="utf-8") as file:
-            json.dump(told | {"images_per_second": best}, file, indent=2)
+            json.dump(told | {"images_per_second": best, "gib": memory}, file, indent=2)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ The best round of each counts, so that what else the machine does touches all al
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ Work = dict[str, tuple[Callable[[], None], int]]
 
 
 def answer(work: Work) -> None:
-    """Be a contestant: warm up, then answer each line of standard input with images/s."""
+    """Be a contestant: warm up, then answer each line of standard input with images/s and memory."""
     for run, _ in work.values():
         run()
     print("ready", flush=True)
@@ -27,12 +28,20 @@ def answer(work: Work) -> None:
             began = time.perf_counter()
             run()
             speeds[piece] = images / (time.perf_counter() - began)
-        print(json.dumps(speeds), flush=True)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(json.dumps({"images_per_second": speeds, "gib": memory}), flush=True)
 
 
-def measure(script: str, arguments: Sequence[str], rounds: int) -> dict[str, dict[str, float]]:
-    """Return `{contestant: {piece: images/s}}` of `script --contestant NAME arguments`."""
+def measure(
+    script: str, arguments: Sequence[str], rounds: int
+) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """Return what `script --contestant NAME arguments` reach.
+
+    Returns:
+        `{contestant: {piece: images/s}}`, and `{contestant: GiB}` that the process held at most.
+    """
     best: dict[str, dict[str, float]] = {}
+    memory: dict[str, float] = {}
     children = {name: _start(script, name, arguments) for name in CONTESTANTS}
     for name, child in children.items():
         while (line := child.stdout.readline()).strip() != "ready":
@@ -43,11 +52,13 @@ def measure(script: str, arguments: Sequence[str], rounds: int) -> dict[str, dic
             child.stdin.write("go\n")
             child.stdin.flush()
             found = json.loads(child.stdout.readline())
-            best[name] = {p: max(speed, best.get(name, {}).get(p, 0)) for p, speed in found.items()}
+            memory[name] = found["gib"]
+            speeds = found["images_per_second"].items()
+            best[name] = {p: max(speed, best.get(name, {}).get(p, 0)) for p, speed in speeds}
     for child in children.values():
         child.stdin.close()
         child.wait()
-    return best
+    return best, memory
 
 
 def _start(script: str, name: str, arguments: Sequence[str]) -> subprocess.Popen:
@@ -59,13 +70,14 @@ def _start(script: str, name: str, arguments: Sequence[str]) -> subprocess.Popen
     )
 
 
-def table(best: dict[str, dict[str, float]]) -> str:
-    """Return the speeds with their ratios to plain PyTorch, a line per contestant."""
-    base = best["plain-torch"]
+def table(best: dict[str, dict[str, float]], memory: dict[str, float]) -> str:
+    """Return speeds and memory with their ratios to plain PyTorch, a line per contestant."""
+    base, held = best["plain-torch"], memory["plain-torch"]
     lines = []
     for name, speeds in best.items():
         parts = [
             f"{piece} {speeds[piece]:7.1f} images/s ({speeds[piece] / base[piece]:.2f})" for piece in base
         ]
+        parts.append(f"{memory[name]:.2f} GiB ({memory[name] / held:.2f})")
         lines.append(f"{name:12} " + "  ".join(parts))
     return "\n".join(lines)

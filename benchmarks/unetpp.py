@@ -88,9 +88,11 @@ def main() -> None:
         work = plain_torch if options.contestant == "plain-torch" else kerazoo_network
         answer(work(options.size, options.batch))
         return
-    best = measure(__file__, ["--size", str(options.size), "--batch", str(options.batch)], options.rounds)
+    best, memory = measure(
+        __file__, ["--size", str(options.size), "--batch", str(options.batch)], options.rounds
+    )
     print(f"UNet++ {FILTERS}, {options.size} x {options.size}, batch {options.batch}; ratio to plain PyTorch")
-    print(table(best))
+    print(table(best, memory))
     whole = best["tensorflow"]["predict"]
     pruned = {
         piece: speed / whole for piece, speed in best["tensorflow"].items() if piece.startswith("predict L")
@@ -100,7 +102,7 @@ def main() -> None:
     )
     if options.output:
         with open(options.output, "w", encoding="utf-8") as file:
-            json.dump({"images_per_second": best, "pruned_ratio": pruned}, file, indent=2)
+            json.dump({"images_per_second": best, "gib": memory, "pruned_ratio": pruned}, file, indent=2)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Kill a training at random moments and see that `--resume` ends as if nothing had happened.
 
-    python -m tests.end_to_end.killing --times 20
+    python -m tests.end_to_end.killing --times 20 [--recipe cyclegan-tiny]
 
 One training runs undisturbed; then, as often as asked, the same training is killed with
 SIGKILL at a random moment after its run folder began, the run is opened as it lies there, resumed, compared:
@@ -21,17 +21,23 @@ from pathlib import Path
 import numpy as np
 
 CLOCKED = {"seconds", "images_per_second", "validation_seconds"}
-RECIPE = ["unetpp-tiny", "--epochs", "3", "--set", "save_every=3", "--set", "data.train=28"]
-RECIPE += ["--set", "family.dropout=0.2", "--set", "optimizer.accumulate=2"]
+RECIPES = {
+    "unetpp-tiny": {"data.train": 28, "family.dropout": 0.2, "optimizer.accumulate": 2},
+    "cyclegan-tiny": {"family.pool": 5},  # full after three steps, so most of them draw from it
+}
+"""What is trained, with settings that have something to be remembered."""
 
 
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-c", "from kerazoo.cli import main; main()", *arguments]
 
 
-def train(folder: Path) -> subprocess.Popen:
+def train(recipe: str, folder: Path) -> subprocess.Popen:
+    changes = {"save_every": 3} | RECIPES[recipe]
+    options = [text for key, value in changes.items() for text in ("--set", f"{key}={value}")]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "start_new_session": True}
-    return subprocess.Popen(command("train", *RECIPE, "--output", str(folder)), text=True, **quiet)
+    started = command("train", recipe, "--epochs", "3", *options, "--output", str(folder))
+    return subprocess.Popen(started, text=True, **quiet)
 
 
 def resume(folder: Path) -> None:
@@ -73,7 +79,7 @@ def appeared(folder: Path, process: subprocess.Popen) -> None:
         time.sleep(0.02)
 
 
-def killed_once(folder: Path, moment: float) -> str:
+def killed_once(recipe: str, folder: Path, moment: float) -> str:
     """Train, kill `moment` seconds after the run folder came, open what is left and resume to the end.
 
     Returns:
@@ -81,13 +87,13 @@ def killed_once(folder: Path, moment: float) -> str:
     """
     from kerazoo.run import open_run
 
-    process = train(folder)
+    process = train(recipe, folder)
     appeared(folder, process)
     time.sleep(moment)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     if not folder.exists():
-        again = train(folder)
+        again = train(recipe, folder)
         told = again.communicate()[1]
         if again.returncode:
             raise AssertionError(f"training failed:\n{told}")
@@ -98,10 +104,10 @@ def killed_once(folder: Path, moment: float) -> str:
     return f"with resume points {', '.join(points) or 'none'}"
 
 
-def main(times: int, seed: int) -> None:
+def main(times: int, seed: int, recipe: str) -> None:
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as scratch:
-        process = train(Path(scratch) / "undisturbed")
+        process = train(recipe, Path(scratch) / "undisturbed")
         appeared(Path(scratch) / "undisturbed", process)
         began = time.monotonic()
         told = process.communicate()[1]
@@ -113,7 +119,7 @@ def main(times: int, seed: int) -> None:
         for index in range(times):
             moment = rng.uniform(0, lasted)
             folder = Path(scratch) / f"killed-{index}"
-            found = killed_once(folder, moment)
+            found = killed_once(recipe, folder, moment)
             compare(outcome(folder), expected)
             print(
                 f"{index + 1}/{times}: killed after {moment:.2f} s {found}: same weights, log and scores",
@@ -125,4 +131,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--recipe", choices=RECIPES, default="unetpp-tiny")
     main(**vars(parser.parse_args()))

@@ -6,5 +6,6 @@ from tests.end_to_end import killing
 
 
 @pytest.mark.slow
-def test_killed_trainings_resume_exactly():
-    killing.main(times=3, seed=1)
+@pytest.mark.parametrize(("recipe", "times"), [("unetpp-tiny", 3), ("cyclegan-tiny", 1)])
+def test_killed_trainings_resume_exactly(recipe, times):
+    killing.main(times, seed=1, recipe=recipe)

@@ -6,15 +6,17 @@ from torch.nn import functional
 
 
 class Generator(nn.Module):
-    """One residual block between two convolutions down and two up."""
+    """Residual blocks between two convolutions down and two up."""
 
-    def __init__(self, width):
+    def __init__(self, width, blocks):
         super().__init__()
+        self.blocks = range(1, blocks + 1)
         self.conv = nn.Conv2d(3, width, 7)
         self.down1 = nn.Conv2d(width, 2 * width, 3, 2, 1)
         self.down2 = nn.Conv2d(2 * width, 4 * width, 3, 2, 1)
-        self.block1_conv1 = nn.Conv2d(4 * width, 4 * width, 3)
-        self.block1_conv2 = nn.Conv2d(4 * width, 4 * width, 3)
+        for block in self.blocks:
+            for step in (1, 2):
+                self.add_module(f"block{block}_conv{step}", nn.Conv2d(4 * width, 4 * width, 3))
         self.up1 = nn.ConvTranspose2d(4 * width, 2 * width, 3, 2, 1, 1)
         self.up2 = nn.ConvTranspose2d(2 * width, width, 3, 2, 1, 1)
         self.out = nn.Conv2d(width, 3, 7)
@@ -22,26 +24,32 @@ class Generator(nn.Module):
     def forward(self, x):
         x = normalised(self.conv(reflected(x, 3)))
         x = normalised(self.down2(normalised(self.down1(x))))
-        inner = normalised(self.block1_conv1(reflected(x, 1)))
-        x = x + functional.instance_norm(self.block1_conv2(reflected(inner, 1)))
+        for block in self.blocks:
+            first, second = (self.get_submodule(f"block{block}_conv{step}") for step in (1, 2))
+            inner = normalised(first(reflected(x, 1)))
+            x = x + functional.instance_norm(second(reflected(inner, 1)))
         x = normalised(self.up2(normalised(self.up1(x))))
         return torch.tanh(self.out(reflected(x, 3)))
 
 
 class Discriminator(nn.Module):
-    """Two convolutions of stride 2, one of stride 1, the logits."""
+    """Convolutions of stride 2, one of stride 1, the logits."""
 
-    def __init__(self, width):
+    def __init__(self, width, depth):
         super().__init__()
-        self.conv1 = nn.Conv2d(3, width, 4, 2, 1)
-        self.conv2 = nn.Conv2d(width, 2 * width, 4, 2, 1)
-        self.conv3 = nn.Conv2d(2 * width, 4 * width, 4, 1, 1)
-        self.logits = nn.Conv2d(4 * width, 1, 4, 1, 1)
+        self.depth, channels = depth, 3
+        for step in range(1, depth + 2):
+            filters = width * 2 ** (step - 1)
+            conv = nn.Conv2d(channels, filters, 4, 2 if step <= depth else 1, 1)
+            self.add_module(f"conv{step}", conv)
+            channels = filters
+        self.logits = nn.Conv2d(channels, 1, 4, 1, 1)
 
     def forward(self, x):
         x = functional.leaky_relu(self.conv1(x), 0.2)
-        for conv in (self.conv2, self.conv3):
-            x = functional.leaky_relu(functional.instance_norm(conv(x)), 0.2)
+        for step in range(2, self.depth + 2):
+            x = functional.instance_norm(self.get_submodule(f"conv{step}")(x))
+            x = functional.leaky_relu(x, 0.2)
         return self.logits(x)
 
 
@@ -73,12 +81,12 @@ class Pool:
 class Game:
     """Both generators in one optimizer and both discriminators in another, which moves after it."""
 
-    def __init__(self, width, dtype, optimizer, cycle=(10.0, 10.0), identity=0.5, pool=2):
+    def __init__(self, width, dtype, optimizer, cycle=(10.0, 10.0), identity=0.5, pool=2, blocks=1, depth=2):
         self.players = {
-            "AtoB": Generator(width),
-            "BtoA": Generator(width),
-            "A": Discriminator(width),
-            "B": Discriminator(width),
+            "AtoB": Generator(width, blocks),
+            "BtoA": Generator(width, blocks),
+            "A": Discriminator(width, depth),
+            "B": Discriminator(width, depth),
         }
         for player in self.players.values():
             player.to(dtype)

@@ -1,0 +1,89 @@
+"""Images/s and memory of CycleGAN's training step on the three backends, as ratios to plain PyTorch.
+
+    python benchmarks/cyclegan.py [--size 128] [--blocks 6] [--width 32] [--rounds 5]
+
+The reference is the game that the tests compare gradients with, in float32. An image is a pair: both
+domains' photographs of one step, with the pool of 50, batches of one as published.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from turns import Work, answer, measure, table
+
+STEPS = 2
+
+
+def batch(size: int):
+    """Return both photographs `(1, size, size, 3)`, -1..1, and what the pool draws."""
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(-1, 1, (2, 1, size, size, 3)).astype("float32")
+    return a, {"partner": b, "draws": rng.random((1, 2, 2), "float32")}
+
+
+def plain_torch(size: int, blocks: int, width: int) -> Work:
+    import torch
+
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.families.cyclegan_reference import Game
+
+    torch.manual_seed(0)
+
+    def adam(parameters):
+        return torch.optim.Adam(parameters, 2e-4, betas=(0.5, 0.999))
+
+    game = Game(width, torch.float32, adam, pool=50, blocks=blocks, depth=3)
+    x, y = batch(size)
+    a, b = (torch.from_numpy(image.transpose(0, 3, 1, 2).copy()) for image in (x, y["partner"]))
+
+    def train():
+        for _ in range(STEPS):
+            game.step(a, b, y["draws"][0])
+
+    return {"train": (train, STEPS)}
+
+
+def kerazoo_game(size: int, blocks: int, width: int) -> Work:
+    from kerazoo import backend
+    from kerazoo.families.cyclegan import CycleGAN
+    from kerazoo.optimizer import Optimizer, Schedule, learning_rate
+
+    family = CycleGAN(blocks=blocks, width=width, judge_width=width)
+    model = family.objective(family.build())
+    rates = learning_rate(2e-4, Schedule(kind="constant"), 10**6, 0)
+    optimizer = Optimizer(name="adam", beta_1=0.5).build(rates, mixed=False)
+    model.compile(optimizer=optimizer, jit_compile=backend.jit_training())
+    pair = batch(size)
+
+    def train():
+        model.fit((pair for _ in range(STEPS)), steps_per_epoch=STEPS, verbose=0, shuffle=False)
+
+    return {"train": (train, STEPS)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    for name, value in {"size": 128, "blocks": 6, "width": 32}.items():
+        parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--output")
+    parser.add_argument("--contestant", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    told = {name: getattr(options, name) for name in ("size", "blocks", "width")}
+    if options.contestant:
+        answer((plain_torch if options.contestant == "plain-torch" else kerazoo_game)(**told))
+        return
+    arguments = [text for name, value in told.items() for text in (f"--{name}", str(value))]
+    best, memory = measure(__file__, arguments, options.rounds)
+    print(f"CycleGAN, {told}; ratio to plain PyTorch")
+    print(table(best, memory))
+    if options.output:
+        with open(options.output, "w", encoding="utf-8") as file:
+            json.dump(told | {"images_per_second": best, "gib": memory}, file, indent=2)
+
+
+if __name__ == "__main__":
+    main()
