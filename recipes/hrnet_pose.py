@@ -3,6 +3,7 @@
     kerazoo train hrnet-pose
     kerazoo train hrnet-pose --data COCO --weights hf://timm/hrnet_w32.ms_in1k/model.safetensors
         --set 'family.body={"width":32}' --set family.size=[256,192]
+        --set family.margin=1.25 --set augmentation.focus=0.8
         --set augmentation.crop=[256,192] --set augmentation.rotation=45 --set augmentation.scale=[0.65,1.35]
         --epochs 210 --batch-size 128 --set optimizer.rate=1e-3
     kerazoo predict hrnet-pose photo.jpg --boxes boxes.json
@@ -18,21 +19,22 @@ from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe
 
 recipe = Recipe(
-    family=HRNetPose(body=SMALL_V1, size=(128, 96), sigma=2.0),
-    data=Figures(train=1500, validation=100, people=(2, 2)),
+    family=HRNetPose(body=SMALL_V1, size=(128, 96), sigma=2.0, margin=1.15),
+    data=Figures(train=3000, validation=100, people=(2, 2)),
     augmentation=Augmentation(
         crop=(128, 96),
-        focus=0.8,
+        focus=0.87,
         beyond=127,
         flip=True,
-        rotation=30,
-        scale=(0.75, 1.3),
+        rotation=10,
+        scale=(0.9, 1.15),
         brightness=0.1,
         contrast=0.2,
     ),
     optimizer=Optimizer(name="adam", rate=2e-3, epsilon=1e-9),
     schedule=Schedule(kind="cosine", warmup=0.5),
-    epochs=12,
+    epochs=11,
     batch=16,
+    validate_every=2,
     monitor="ap",
 )

@@ -16,7 +16,10 @@ from tests.samples import agree, answer, outputs, samples, shape, window
 from tests.tiny import DEEP, TINY
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow if name in DEEP else ()) for name in TINY])
+PARAMETERS = [pytest.param(name, marks=pytest.mark.slow if name in DEEP else ()) for name in TINY]
+
+
+@pytest.fixture(params=PARAMETERS, scope="module")
 def family(request):
     return TINY[request.param]
 
@@ -32,6 +35,12 @@ def compiled(family, rate=3e-3):
     model.compile(optimizer=Optimizer().build(rates, mixed=False), jit_compile=backends.jit_training())
     model.optimizer.build(model.trainable_variables)  # inside the step TensorFlow takes minutes for HRNet's
     return network, model
+
+
+@pytest.fixture(scope="module")
+def training(family):
+    """A network and its compiled objective: several tests train on, since compiling takes longest."""
+    return compiled(family)
 
 
 def fit(model, stream, start, stop):
@@ -68,8 +77,8 @@ def test_photographs_of_any_size_are_answered(family):
         assert json.loads(json.dumps(family.describe(result)))
 
 
-def test_fit_lowers_the_loss_and_moves_every_weight(family):
-    network, model = compiled(family)
+def test_fit_lowers_the_loss_and_moves_every_weight(family, training):
+    network, model = training
     data = batches(family)
     before = [keras.ops.convert_to_numpy(v).copy() for v in network.trainable_variables]
     first = fit(model, data, 0, 1)
@@ -112,8 +121,8 @@ def test_decode_of_encoded_truth_is_the_truth(family):
         assert 1.0 in scores.values()
 
 
-def test_non_finite_steps_leave_no_trace(family):
-    network, model = compiled(family)
+def test_non_finite_steps_leave_no_trace(family, training):
+    network, model = training
     data = batches(family)
     fit(model, data, 0, 1)
     before = [keras.ops.convert_to_numpy(v).copy() for v in network.variables]
