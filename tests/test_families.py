@@ -15,7 +15,6 @@ from kerazoo.run import load_weights, save_weights
 from tests.samples import agree, answer, outputs, samples, shape, window
 from tests.tiny import DEEP, TINY
 
-
 PARAMETERS = [pytest.param(name, marks=pytest.mark.slow if name in DEEP else ()) for name in TINY]
 
 
