@@ -26,59 +26,77 @@ _STREAMS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 
 
 @settings
-class Cells(Source):
+class Drawn(Source):
+    """Pictures drawn from a seed.
+
+    Attributes:
+        train, validation, test: number of pictures in each split; none is in two of them.
+        seed: another one gives other pictures.
+    """
+
+    train: Count = 1200
+    validation: Count = 100
+    test: Count = 100
+    seed: Count = 0
+
+    def places(self, split: Split) -> range:
+        """Return the numbers of a split's pictures, from 0."""
+        return range({"train": self.train, "val": self.validation, "test": self.test}[split])
+
+    def rng(self, split: Split, *place: int) -> "np.random.Generator":
+        """Return what decides everything about the picture at a place of a split."""
+        import numpy as np
+
+        return np.random.default_rng([self.seed, _STREAMS[split], *place])
+
+
+def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size
+
+
+@settings
+class Cells(Drawn):
     """Microscope images of cells with membranes, drawn from a seed; see `kerazoo.data.cells`.
 
     Attributes:
-        train, validation, test: number of images in each split; none is in two of them.
         size: height and width in pixels, or one number for both.
-        seed: another one gives other images.
     """
 
     train: Count = 240
     validation: Count = 40
     test: Count = 40
     size: Side | tuple[Side, Side] = (128, 128)
-    seed: Count = 0
 
     def samples(self, split: Split) -> Sequence[Sample]:
-        count = {"train": self.train, "val": self.validation, "test": self.test}[split]
-        size = (self.size, self.size) if isinstance(self.size, int) else self.size
-        return Lazy(range(count), functools.partial(_drawn, self.seed, split, size))
+        return Lazy(self.places(split), functools.partial(_cells, self, split))
 
     def class_names(self) -> tuple[str, ...]:
         return "background", "cell", "membrane"
 
 
-def _drawn(seed: int, split: Split, size: tuple[int, int], index: int) -> Sample:
+def _cells(source: Cells, split: Split, index: int) -> Sample:
     """Return one sample."""
-    import numpy as np
-
     from kerazoo.data.cells import draw_cells
 
-    image, labels, _ = draw_cells(np.random.default_rng([seed, _STREAMS[split], index]), size)
+    image, labels, _ = draw_cells(source.rng(split, index), _sides(source.size))
     return Sample(image, Mask(labels), f"{split}-{index:04}.png")
 
 
 @settings
-class Shapes(Source):
+class Shapes(Drawn):
     """Small pictures of ten kinds of shapes, drawn from a seed; see `kerazoo.data.shapes`.
 
     Attributes:
-        train, validation, test: number of images in each split; none is in two of them.
         size: height and width in pixels.
-        seed: another one gives other images.
     """
 
     train: Count = 4000
     validation: Count = 500
     test: Count = 500
     size: Side = 32
-    seed: Count = 0
 
     def samples(self, split: Split) -> Sequence[Sample]:
-        count = {"train": self.train, "val": self.validation, "test": self.test}[split]
-        return Lazy(range(count), functools.partial(_shape, self.seed, split, self.size))
+        return Lazy(self.places(split), functools.partial(_shape, self, split))
 
     def class_names(self) -> tuple[str, ...]:
         from kerazoo.data.shapes import NAMES
@@ -86,39 +104,35 @@ class Shapes(Source):
         return NAMES
 
 
-def _shape(seed: int, split: Split, size: int, index: int) -> Sample:
+def _shape(source: Shapes, split: Split, index: int) -> Sample:
     """Return one sample; the kinds take turns."""
-    import numpy as np
-
     from kerazoo.data.shapes import NAMES, draw_shape
 
     label = index % len(NAMES)
-    image = draw_shape(np.random.default_rng([seed, _STREAMS[split], index]), label, size)
+    image = draw_shape(source.rng(split, index), label, source.size)
     return Sample(image, Label(label), f"{split}-{index:05}.png")
 
 
 @settings
-class Landscapes(Source):
+class Landscapes(Drawn):
     """Two domains of landscapes, in summer (A) and in winter (B); see `kerazoo.data.landscapes`.
 
+    A split has that many of each domain; no scene is drawn in both.
+
     Attributes:
-        train, validation, test: number of pictures of each domain; no scene is drawn in both.
         size: height and width in pixels.
-        seed: another one gives other pictures.
     """
 
     train: Count = 400
     validation: Count = 60
     test: Count = 60
     size: Side = 64
-    seed: Count = 0
 
     def samples(self, split: Split) -> Sequence[Sample]:
         from kerazoo.data.unpaired import alternating, paired
 
-        count = {"train": self.train, "val": self.validation, "test": self.test}[split]
         summer, winter = (
-            Lazy(range(count), functools.partial(_landscape, self, split, domain)) for domain in (0, 1)
+            Lazy(self.places(split), functools.partial(_landscape, self, split, domain)) for domain in (0, 1)
         )
         return paired(summer, winter) if split == "train" else alternating(summer, winter)
 
@@ -128,35 +142,27 @@ class Landscapes(Source):
 
 def _landscape(source: Landscapes, split: Split, domain: int, index: int) -> Sample:
     """Return one picture; the domain decides the scene, too."""
-    import numpy as np
 
     from kerazoo.data.landscapes import draw_landscape
     from kerazoo.tasks.translation import Real
 
-    rng = np.random.default_rng([source.seed, _STREAMS[split], domain, index])
-    image = draw_landscape(rng, source.size, winter=domain == 1)
+    image = draw_landscape(source.rng(split, domain, index), source.size, winter=domain == 1)
     return Sample(image, Real(domain, image), f"{split}-{source.class_names()[domain]}-{index:05}.png")
 
 
 @settings
-class Figures(Source):
+class Figures(Drawn):
     """Pictures of people, drawn from a seed; see `kerazoo.data.figures`.
 
     Attributes:
-        train, validation, test: number of pictures in each split; none is in two of them.
         size: height and width in pixels, or one number for both.
         people: least and most in a picture.
-        seed: another one gives other pictures.
         skeleton: the points that are given; COCO's and MPII's are known.
         windows: give every person a sample of its own, cut out so; None gives whole pictures.
     """
 
-    train: Count = 1200
-    validation: Count = 100
-    test: Count = 100
     size: Side | tuple[Side, Side] = (192, 256)
     people: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1, le=12)]] = (1, 4)
-    seed: Count = 0
     skeleton: Skeleton = COCO17
     windows: Windows | None = None
 
@@ -172,11 +178,12 @@ class Figures(Source):
             raise UserError(
                 f"built-in figures have no point {lacking[0]!r}", "give your own data with --data"
             )
-        count = {"train": self.train, "val": self.validation, "test": self.test}[split]
         if self.windows is None:
-            return Lazy(range(count), functools.partial(_figures, self, split))
+            return Lazy(self.places(split), functools.partial(_figures, self, split))
         people = (
-            (index, person) for index in range(count) for person in range(_people(self, split, index)[0])
+            (index, person)
+            for index in self.places(split)
+            for person in range(_people(self, split, index)[0])
         )
         return Lazy(list(people), functools.partial(_figure, self, split))
 
@@ -186,9 +193,8 @@ class Figures(Source):
 
 def _people(source: Figures, split: Split, index: int) -> "tuple[int, np.random.Generator]":
     """Return how many people are in a picture, and what decides all else."""
-    import numpy as np
 
-    rng = np.random.default_rng([source.seed, _STREAMS[split], index])
+    rng = source.rng(split, index)
     least, most = source.people
     return int(rng.integers(least, most + 1)), rng
 
@@ -199,8 +205,7 @@ def _figures(source: Figures, split: Split, index: int) -> Sample:
     from kerazoo.tasks.pose import People
 
     count, rng = _people(source, split, index)
-    size = (source.size, source.size) if isinstance(source.size, int) else source.size
-    drawn = draw_figures(rng, size, count)
+    drawn = draw_figures(rng, _sides(source.size), count)
     points, visible = source.skeleton.taken_from(POINTS, drawn.points, drawn.visible)
     people = People(points, visible, drawn.boxes, drawn.areas, source.skeleton, image=index + 1)
     return Sample(drawn.image, people, f"{split}-{index:05}.png")
@@ -219,22 +224,16 @@ def _figure(source: "Figures | Faces", split: Split, place: tuple[int, int]) -> 
 
 
 @settings
-class Faces(Source):
+class Faces(Drawn):
     """Pictures of one face each with 300W's 68 landmarks, drawn from a seed; see `kerazoo.data.faces`.
 
     Attributes:
-        train, validation, test: number of pictures in each split; none is in two of them.
         size: height and width in pixels.
-        seed: another one gives other pictures.
         skeleton: those landmarks.
         windows: give the window around every face, cut out so; None gives whole pictures.
     """
 
-    train: Count = 1200
-    validation: Count = 100
-    test: Count = 100
     size: Side = 160
-    seed: Count = 0
     skeleton: Skeleton = FACE68
     windows: Windows | None = None
 
@@ -243,10 +242,9 @@ class Faces(Source):
             raise ValueError("built-in faces have the 68 landmarks of face68: give your own data with --data")
 
     def samples(self, split: Split) -> Sequence[Sample]:
-        count = {"train": self.train, "val": self.validation, "test": self.test}[split]
         if self.windows is None:
-            return Lazy(range(count), functools.partial(_face, self, split))
-        return Lazy([(index, 0) for index in range(count)], functools.partial(_figure, self, split))
+            return Lazy(self.places(split), functools.partial(_face, self, split))
+        return Lazy([(index, 0) for index in self.places(split)], functools.partial(_figure, self, split))
 
     def class_names(self) -> tuple[str, ...]:
         return self.skeleton.points
@@ -260,7 +258,7 @@ def _face(source: Faces, split: Split, index: int) -> Sample:
     from kerazoo.data.faces import draw_face
     from kerazoo.tasks.pose import People
 
-    rng = np.random.default_rng([source.seed, _STREAMS[split], index])
+    rng = source.rng(split, index)
     image, points, visible = draw_face(rng, (source.size, source.size))
     low, high = points.min(axis=0), points.max(axis=0)
     area = np.array([cv2.contourArea(cv2.convexHull(points))], "float32")
