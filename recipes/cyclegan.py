@@ -21,7 +21,7 @@ recipe = Recipe(
     augmentation=Augmentation(crop=(64, 64), flip=True),
     optimizer=Optimizer(name="adam", rate=1e-3, beta_1=0.5),
     schedule=Schedule(kind="linear", hold=0.5),
-    epochs=20,
+    epochs=12,
     batch=4,
     validate_every=2,
     monitor="-mean_fid",

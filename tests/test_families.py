@@ -39,6 +39,8 @@ def compiled(family, rate=3e-3):
 @pytest.fixture(scope="module")
 def training(family):
     """A network and its compiled objective: several tests train on, since compiling takes longest."""
+    keras.config.set_dtype_policy("float32")  # it is made before the first test's own settings
+    keras.utils.set_random_seed(0)
     return compiled(family)
 
 
