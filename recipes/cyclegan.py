@@ -7,8 +7,8 @@
     kerazoo predict RUN photo.jpg --direction AtoB
 
 The first took 17 minutes on two shared CPU cores and ended at a mean FID of 0.004 (0.96 for leaving pictures
-alone) and 3 % of there and back; docs/translation.md has its pictures. The second is the published training, which
-takes a GPU.
+alone) and 3 % of there and back; docs/translation.md has its pictures. The second is the published
+training, which takes a GPU.
 """
 
 from kerazoo.data.augment import Augmentation
