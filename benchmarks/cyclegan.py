@@ -6,13 +6,11 @@ The reference is the game that the tests compare gradients with, in float32. An 
 domains' photographs of one step, with the pool of 50, batches of one as published.
 """
 
-import argparse
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
-from turns import Work, answer, measure, table
+from turns import Work, contest
 
 STEPS = 2
 
@@ -64,26 +62,5 @@ def kerazoo_game(size: int, blocks: int, width: int) -> Work:
     return {"train": (train, STEPS)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    for name, value in {"size": 128, "blocks": 6, "width": 32}.items():
-        parser.add_argument(f"--{name}", type=int, default=value)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output")
-    parser.add_argument("--contestant", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    told = {name: getattr(options, name) for name in ("size", "blocks", "width")}
-    if options.contestant:
-        answer((plain_torch if options.contestant == "plain-torch" else kerazoo_game)(**told))
-        return
-    arguments = [text for name, value in told.items() for text in (f"--{name}", str(value))]
-    best, memory = measure(__file__, arguments, options.rounds)
-    print(f"CycleGAN, {told}; ratio to plain PyTorch")
-    print(table(best, memory))
-    if options.output:
-        with open(options.output, "w", encoding="utf-8") as file:
-            json.dump(told | {"images_per_second": best, "gib": memory}, file, indent=2)
-
-
 if __name__ == "__main__":
-    main()
+    contest(__file__, __doc__, {"size": 128, "blocks": 6, "width": 32}, plain_torch, kerazoo_game)

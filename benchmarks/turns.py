@@ -3,6 +3,7 @@
 The best round of each counts, so that what else the machine does touches all alike.
 """
 
+import argparse
 import json
 import os
 import resource
@@ -10,11 +11,50 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 CONTESTANTS = ("plain-torch", "tensorflow", "torch", "jax")
 
 Work = dict[str, tuple[Callable[[], None], int]]
 """`{piece: (what is timed, images it goes through)}`."""
+
+
+def contest(
+    script: str,
+    description: str,
+    settings: dict[str, Any],
+    reference: Callable[..., Work],
+    ours: Callable[..., Work],
+) -> dict[str, dict[str, float]] | None:
+    """Be the command line of a benchmark: run the contest and print it, or be one of its contestants.
+
+    Args:
+        script: the benchmark's own file.
+        description: its docstring.
+        settings: what can be chosen, with defaults; arguments of the next two.
+        reference, ours: give the work in plain PyTorch, and with kerazoo on the backend that runs.
+
+    Returns:
+        As `measure`, of the speeds; None for a contestant.
+    """
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
+    for name, value in settings.items():
+        parser.add_argument(f"--{name}", type=type(value), default=value)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--output")
+    parser.add_argument("--contestant", help=argparse.SUPPRESS)
+    told = vars(parser.parse_args())
+    rounds, output, contestant = (told.pop(name) for name in ("rounds", "output", "contestant"))
+    if contestant:
+        answer((reference if contestant == "plain-torch" else ours)(**told))
+        return None
+    arguments = [text for name, value in told.items() for text in (f"--{name}", str(value))]
+    best, memory = measure(script, arguments, rounds)
+    print(f"{told}; ratio to plain PyTorch\n{table(best, memory)}")
+    if output:
+        with open(output, "w", encoding="utf-8") as file:
+            json.dump(told | {"images_per_second": best, "gib": memory}, file, indent=2)
+    return best
 
 
 def answer(work: Work) -> None:

@@ -5,30 +5,27 @@
 Also: the pruned networks against the whole one (forward pass).
 """
 
-import argparse
-import json
-
 import numpy as np
-from turns import Work, answer, measure, table
+from turns import Work, contest
 
 FILTERS = (16, 32, 64, 128, 256)
 
 
-def batch(size: int, count: int, classes: int = 3):
+def example(size: int, batch: int, classes: int = 3):
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(count, size, size, 3)).astype("float32")
-    labels = rng.integers(0, classes, (count, size, size)).astype("uint8")
+    x = rng.normal(size=(batch, size, size, 3)).astype("float32")
+    labels = rng.integers(0, classes, (batch, size, size)).astype("uint8")
     return x, {"labels": labels, "weights": np.ones(labels.shape, "float32")}
 
 
-def plain_torch(size: int, count: int) -> Work:
+def plain_torch(size: int, batch: int) -> Work:
     import torch
     from plain_torch import UNetPlusPlus
 
     torch.manual_seed(0)
     network = UNetPlusPlus(FILTERS, 3, 3)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
-    x, y = batch(size, count)
+    x, y = example(size, batch)
     x = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
     labels = torch.from_numpy(y["labels"].astype("int64"))
 
@@ -51,10 +48,10 @@ def plain_torch(size: int, count: int) -> Work:
         with torch.no_grad():
             network(x)[-1].numpy()
 
-    return {"train": (lambda: [train() for _ in range(3)], 3 * count), "predict": (predict, count)}
+    return {"train": (lambda: [train() for _ in range(3)], 3 * batch), "predict": (predict, batch)}
 
 
-def kerazoo_network(size: int, count: int) -> Work:
+def kerazoo_network(size: int, batch: int) -> Work:
     from kerazoo import backend
     from kerazoo.families.unetpp import UNetPlusPlus
     from kerazoo.families.unetpp.model import prune
@@ -65,7 +62,7 @@ def kerazoo_network(size: int, count: int) -> Work:
     model = family.objective(network)
     rates = learning_rate(1e-3, Schedule(kind="constant"), 10**6, 0)
     model.compile(optimizer=Optimizer().build(rates, mixed=False), jit_compile=backend.jit_training())
-    x, y = batch(size, count)
+    x, y = example(size, batch)
 
     def train():
         model.fit((pair for pair in [(x, y)] * 3), steps_per_epoch=3, verbose=0, shuffle=False)
@@ -73,37 +70,12 @@ def kerazoo_network(size: int, count: int) -> Work:
     forwards = {"predict": backend.forward(network)}
     if backend.name() == "tensorflow":
         forwards |= {f"predict L{level}": backend.forward(prune(network, level)) for level in (1, 2, 3, 4)}
-    return {"train": (train, 3 * count)} | {name: (lambda f=f: f(x), count) for name, f in forwards.items()}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output")
-    parser.add_argument("--contestant", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.contestant:
-        work = plain_torch if options.contestant == "plain-torch" else kerazoo_network
-        answer(work(options.size, options.batch))
-        return
-    best, memory = measure(
-        __file__, ["--size", str(options.size), "--batch", str(options.batch)], options.rounds
-    )
-    print(f"UNet++ {FILTERS}, {options.size} x {options.size}, batch {options.batch}; ratio to plain PyTorch")
-    print(table(best, memory))
-    whole = best["tensorflow"]["predict"]
-    pruned = {
-        piece: speed / whole for piece, speed in best["tensorflow"].items() if piece.startswith("predict L")
-    }
-    print(
-        "pruned, tensorflow, ratio to all heads: " + ", ".join(f"{p[8:]} {r:.2f}" for p, r in pruned.items())
-    )
-    if options.output:
-        with open(options.output, "w", encoding="utf-8") as file:
-            json.dump({"images_per_second": best, "gib": memory, "pruned_ratio": pruned}, file, indent=2)
+    return {"train": (train, 3 * batch)} | {name: (lambda f=f: f(x), batch) for name, f in forwards.items()}
 
 
 if __name__ == "__main__":
-    main()
+    best = contest(__file__, __doc__, {"size": 128, "batch": 8}, plain_torch, kerazoo_network)
+    if best:
+        heads = {name: speed for name, speed in best["tensorflow"].items() if name.startswith("predict L")}
+        ratios = [f"{name[8:]} {speed / best['tensorflow']['predict']:.2f}" for name, speed in heads.items()]
+        print("pruned, tensorflow, ratio to all heads: " + ", ".join(ratios))
