@@ -150,6 +150,41 @@ def jit_training() -> bool:
     return name() == "jax"
 
 
+def gradients(loss: Callable[[list], Any], values: list, *, again: bool = True) -> list:
+    """Return the gradients of a loss with respect to tensors, also where nothing else is differentiated.
+
+    Args:
+        loss: a list of tensors -> scalar.
+        values: the tensors.
+        again: the gradients will be differentiated themselves.
+    """
+    if name() == "jax":
+        import jax
+
+        return jax.grad(loss)(values)
+    return _tape_gradients(loss, values) if name() == "tensorflow" else _torch_gradients(loss, values, again)
+
+
+def _tape_gradients(loss: Callable[[list], Any], values: list) -> list:
+    import tensorflow as tf
+
+    values = [tf.convert_to_tensor(value) for value in values]
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        total = loss(values)
+    return tape.gradient(total, values)
+
+
+def _torch_gradients(loss: Callable[[list], Any], values: list, again: bool) -> list:
+    import torch
+
+    with torch.enable_grad():
+        if not again:
+            values = [value.detach() for value in values]
+        values = [value if value.requires_grad else value.detach().requires_grad_() for value in values]
+        return list(torch.autograd.grad(loss(values), values, create_graph=again))
+
+
 def materialised(x: Any) -> Any:
     """Return a tensor as it is, computed once.
 

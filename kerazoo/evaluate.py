@@ -38,7 +38,7 @@ def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bo
     samples = data.samples(split)
     if len(samples) == 0:
         raise UserError(f"the data have no {split} samples", "choose another --split")
-    if len(data.class_names()) != len(family.class_names()):
+    if not family.fits(data.class_names()):
         raise UserError(
             f"the data have the classes {', '.join(data.class_names())}, "
             f"the run {', '.join(family.class_names())}",

@@ -6,10 +6,11 @@ first 90 % of a JPEG as if it were whole), so everything is read here, by Pillow
 
 import glob
 import importlib
+import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import numpy as np
 
@@ -53,12 +54,21 @@ def read_image(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
     Raises:
         UserError: missing, a folder, empty, no image, too large, truncated or damaged.
     """
-    from PIL import ImageOps
+    return _read(Path(path), _photograph, max_pixels)
 
-    def decode(image: "ImageFile.ImageFile") -> np.ndarray:
-        return np.array(_eight_bits(ImageOps.exif_transpose(image)).convert("RGB"))
 
-    return _read(Path(path), decode, max_pixels)
+def decode_image(data: bytes, name: str, max_pixels: int | None = None) -> np.ndarray:
+    """Return the image that an image file's bytes hold, as `read_image` does.
+
+    Args:
+        data: such as a member of an archive.
+        name: what messages call it.
+        max_pixels: as for `read_image`.
+
+    Raises:
+        UserError: as `read_image`.
+    """
+    return _decoded(name, io.BytesIO(data), _photograph, max_pixels)
 
 
 def read_codes(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
@@ -83,6 +93,25 @@ def read_codes(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
         return np.array(_eight_bits(image).convert("RGB"))
 
     return _read(Path(path), decode, max_pixels)
+
+
+def centred(
+    image: np.ndarray,
+    size: tuple[int, int],
+    share: float = 1.0,
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear",
+) -> np.ndarray:
+    """Return the middle of a photograph that was scaled until it just covers `size` divided by `share`.
+
+    Args:
+        image: uint8 `(H, W, 3)`.
+        size: height and width of what is returned.
+        share: 0..1, part of the scaled photograph's shorter side that is kept.
+        interpolation: of the scaling; where it shrinks, it averages (as Pillow does it).
+    """
+    height, width = _covering(image.shape[:2], [int(side / share) for side in size])
+    top, left = (round((n - side) / 2) for n, side in zip((height, width), size, strict=True))
+    return _scaled(image, height, width, interpolation)[top : top + size[0], left : left + size[1]]
 
 
 def write_image(path: str | Path, array: np.ndarray) -> None:
@@ -147,26 +176,38 @@ def _hidden(path: Path) -> bool:
 def _read(
     path: Path, decode: Callable[["ImageFile.ImageFile"], np.ndarray], max_pixels: int | None
 ) -> np.ndarray:
-    limit = _limit() if max_pixels is None else max_pixels
     try:
         file = path.open("rb")
     except OSError as error:
         raise UserError(f"cannot open {path}: {error.strerror}", "check the path") from None
     with file:
-        plugin = _plugin(path, file.read(16))
-        file.seek(0)
-        try:
-            image = plugin(file)
-            _check_header(path, image, limit)
-            return decode(image)
-        except UserError:
-            raise
-        except Exception as error:  # on damaged files Pillow's decoders raise almost anything
-            remedy = "the file is truncated or damaged: copy or export it again"
-            raise UserError(f"{path} cannot be read: {error}", remedy) from None
+        return _decoded(str(path), file, decode, max_pixels)
 
 
-def _plugin(path: Path, start: bytes) -> type["ImageFile.ImageFile"]:
+def _decoded(
+    name: str, file: BinaryIO, decode: Callable[["ImageFile.ImageFile"], np.ndarray], max_pixels: int | None
+) -> np.ndarray:
+    limit = _limit() if max_pixels is None else max_pixels
+    plugin = _plugin(name, file.read(16))
+    file.seek(0)
+    try:
+        image = plugin(file)
+        _check_header(name, image, limit)
+        return decode(image)
+    except UserError:
+        raise
+    except Exception as error:  # on damaged files Pillow's decoders raise almost anything
+        remedy = "the file is truncated or damaged: copy or export it again"
+        raise UserError(f"{name} cannot be read: {error}", remedy) from None
+
+
+def _photograph(image: "ImageFile.ImageFile") -> np.ndarray:
+    from PIL import ImageOps
+
+    return np.array(_eight_bits(ImageOps.exif_transpose(image)).convert("RGB"))
+
+
+def _plugin(path: str, start: bytes) -> type["ImageFile.ImageFile"]:
     """Return Pillow's reader of the format that the file's first bytes tell.
 
     `Image.open` would refuse what is above Pillow's own, lower limit of pixels, and can
@@ -182,7 +223,7 @@ def _plugin(path: Path, start: bytes) -> type["ImageFile.ImageFile"]:
     return getattr(importlib.import_module(f"PIL.{name}ImagePlugin"), f"{name}ImageFile")
 
 
-def _check_header(path: Path, image: "Image.Image", limit: int) -> None:
+def _check_header(path: str, image: "Image.Image", limit: int) -> None:
     width, height = image.size
     if width * height > limit:
         raise UserError(
@@ -211,3 +252,20 @@ def _eight_bits(image: "Image.Image") -> "Image.Image":
 def _raw_mode(image: "ImageFile.ImageFile") -> str:
     arguments = image.tile[0].args if image.tile else ""
     return arguments if isinstance(arguments, str) else str((arguments or [""])[0])
+
+
+def _covering(image: Sequence[int], least: Sequence[int]) -> tuple[int, int]:
+    """Return the smallest height and width of the image's shape that hold `least`."""
+    (height, width), (rows, columns) = image, least
+    if rows * width >= columns * height:
+        return rows, width * rows // height
+    return height * columns // width, columns
+
+
+def _scaled(image: np.ndarray, height: int, width: int, interpolation: str) -> np.ndarray:
+    from PIL import Image
+
+    if image.shape[:2] == (height, width):
+        return image
+    method = Image.Resampling[interpolation.upper()]
+    return np.asarray(Image.fromarray(image).resize((width, height), method))

@@ -31,6 +31,17 @@ class Sample(NamedTuple):
     name: str
 
 
+class Drawing(ABC):
+    """What a training sample has in place of a truth where it is put together anew whenever it is seen.
+
+    Then its image is a stack of pictures, uint8 `(..., H, W, 3)`.
+    """
+
+    @abstractmethod
+    def drawn(self, rng: np.random.Generator) -> Sample:
+        """Return the sample; the same state of `rng` gives the same."""
+
+
 @settings
 class Task(ABC):
     """A problem together with a network that solves it.
@@ -183,6 +194,10 @@ class Task(ABC):
     @abstractmethod
     def for_classes(self, names: Sequence[str]) -> "Task":
         """Return this family for data with these classes."""
+
+    def fits(self, names: Sequence[str]) -> bool:
+        """Return whether data of these classes can be learned and be scored on."""
+        return len(names) == len(self.class_names())
 
     @abstractmethod
     def reader(self, path: str) -> type[Any]:

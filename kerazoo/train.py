@@ -142,7 +142,7 @@ def _check(recipe: Recipe) -> None:
         raise UserError(f"unknown score monitor={recipe.score}", settings.nearest(recipe.score, scores))
     _first_batch(recipe)
     names = recipe.data.class_names()
-    if len(names) != len(recipe.family.class_names()):
+    if not recipe.family.fits(names):
         raise UserError(
             f"the data have {len(names)} classes ({', '.join(names)}), "
             f"the family {len(recipe.family.class_names())}",

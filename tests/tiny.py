@@ -1,10 +1,14 @@
 """One small instance per family; every test of the contract asks all of them."""
 
+from kerazoo.families.conv4 import Conv4
 from kerazoo.families.cyclegan import CycleGAN
 from kerazoo.families.encoders import Encoder
 from kerazoo.families.fcn import FCN
 from kerazoo.families.hrnet import Body, HRNetClassifier, HRNetPose, HRNetSegmentation
+from kerazoo.families.maml import MAML
 from kerazoo.families.openpose import OpenPose
+from kerazoo.families.protonet import ProtoNet
+from kerazoo.families.reptile import Reptile
 from kerazoo.families.resnet import ResNet
 from kerazoo.families.resnet.cifar import ResNetCifar
 from kerazoo.families.unet import UNet
@@ -28,6 +32,12 @@ TINY = {
     "hrnet-pose": HRNetPose(body=HRNET, size=(64, 64)),
     "openpose": OpenPose(trunk="mobilenet", width=0.125, height=64),
     "cyclegan": CycleGAN(blocks=1, width=4, judge_width=4, judge_depth=1, pool=6),
+    "conv4": Conv4(classes=3, channels=3, filters=4, size=(32, 32), features="mean"),
+    "protonet": ProtoNet(filters=4, ways=3, queries=2, training_ways=4, training_queries=2),
+    "maml": MAML(filters=4, ways=3, queries=2, training_ways=3, training_queries=2),
+    "reptile": Reptile(
+        filters=4, ways=3, queries=2, training_ways=3, training_shots=4, steps=2, features="mean"
+    ),
     "fcn": FCN(classes=3, width=0.0625, upsampling="learned", dropout=0.0),
 }
 

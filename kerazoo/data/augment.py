@@ -99,10 +99,13 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, co
 
     Returns:
         Of unpaired data the photograph with a partner that is drawn here and goes its own ways; else a
-        sample of crop + 2 context pixels (the image's size + 2 context without a crop).
+        sample of crop + 2 context pixels (the image's size + 2 context without a crop). Of a stack of
+        pictures each goes its own ways.
     """
     from kerazoo.data.light import relit
 
+    if sample.image.ndim > 3:
+        return _each(sample, settings, rng)
     boxes = getattr(sample.truth, "boxes", ()) if settings.focus else ()
     focus = boxes[rng.integers(len(boxes))] if len(boxes) else None
     warp = draw_warp(sample.image.shape[:2], settings, rng, context, focus)
@@ -112,6 +115,15 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, co
         return moved
     partner = augment(truth.drawn(rng), settings, rng, context)
     return Sample(moved.image, Real(partner.truth.domain, partner.image), sample.name)
+
+
+def _each(sample: Sample, settings: Augmentation, rng: np.random.Generator) -> Sample:
+    """Return a sample of many pictures after something different was done to every one."""
+    if settings == Augmentation():
+        return sample
+    pictures = sample.image.reshape(-1, *sample.image.shape[-3:])
+    moved = np.stack([augment(Sample(p, sample.truth, sample.name), settings, rng).image for p in pictures])
+    return sample._replace(image=moved.reshape(*sample.image.shape[:-3], *moved.shape[1:]))
 
 
 def draw_warp(

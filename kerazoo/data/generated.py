@@ -1,4 +1,4 @@
-"""Built-in data that needs no download: drawn cells with membranes, shapes, landscapes, people, faces."""
+"""Built-in data that needs no download: drawn cells, shapes, landscapes, people, faces and characters."""
 
 import functools
 from collections.abc import Sequence
@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from kerazoo.data.by_class import ByClass
+from kerazoo.data.draws import Classes
 from kerazoo.data.lazy import Lazy
+from kerazoo.data.loader import Remembered
 from kerazoo.data.source import Source, Split
 from kerazoo.data.windows import Windows
 from kerazoo.errors import UserError
@@ -265,3 +268,48 @@ def _face(source: Faces, split: Split, index: int) -> Sample:
     box = np.concatenate([low, high - low])[None]
     people = People(points[None], visible[None], box, area, source.skeleton, image=index + 1)
     return Sample(image, people, f"{split}-{index:05}.png")
+
+
+@settings
+class Glyphs(ByClass):
+    """Characters of made-up alphabets by class, drawn from a seed; see `kerazoo.data.glyphs`.
+
+    Attributes:
+        size: height and width in pixels.
+        characters: number of classes of train, val and test; none is in two of them.
+        drawings: pictures of each.
+    """
+
+    size: tuple[Side, Side] = (28, 28)
+    characters: tuple[Count, Count, Count] = (240, 60, 60)
+    drawings: Annotated[int, Field(ge=1)] = 20
+
+    def told(self) -> str:
+        return "built-in characters"
+
+    def classes(self, split: Split) -> Classes:
+        return self._by_split[split]
+
+    @functools.cached_property
+    def _by_split(self) -> dict[Split, Classes]:
+        found, first = {}, 0
+        for (split, stream), count in zip(_STREAMS.items(), self.characters, strict=True):
+            places = [(stream, label, drawing) for label in range(count) for drawing in range(self.drawings)]
+            pictures = Remembered(Lazy(places, functools.partial(_glyph, self, first)))
+            names = [f"{split}/character{label + 1:03}" for label in range(count)]
+            found[split] = Classes(names, pictures, range(0, len(places) + 1, self.drawings))
+            first += count
+        return found
+
+
+def _glyph(source: Glyphs, first: int, place: tuple[int, int, int]) -> Sample:
+    """Return one picture; its label counts the characters of all splits."""
+    import numpy as np
+
+    from kerazoo.data.glyphs import draw_character, write_character
+
+    stream, label, drawing = place
+    strokes = draw_character(np.random.default_rng([source.seed, stream, label]))
+    rng = np.random.default_rng([source.seed, stream, label, drawing])
+    image = write_character(rng, strokes, source.size)
+    return Sample(image, Label(first + label), f"character{first + label + 1:03}-{drawing + 1:02}.png")

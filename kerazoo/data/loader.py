@@ -8,7 +8,7 @@ import grain
 import numpy as np
 
 from kerazoo.data.augment import Augmentation, augment
-from kerazoo.task import Sample, Task
+from kerazoo.task import Drawing, Sample, Task
 
 
 class Remembered(Sequence):
@@ -54,6 +54,8 @@ def stream(
     context = task.context()
 
     def example(sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
+        if isinstance(sample.truth, Drawing):
+            sample = sample.truth.drawn(rng)
         moved = augment(sample, augmentation, rng, context=context)
         x, placement = task.prepare(moved.image, whole=False)
         return x, task.encode(moved.truth, placement)

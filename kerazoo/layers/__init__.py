@@ -18,6 +18,7 @@ from kerazoo.layers.blocks import (
     pad_conv,
     pad_depthwise,
 )
+from kerazoo.layers.current_norm import CurrentNorm
 from kerazoo.layers.image_norm import ImageNorm
 from kerazoo.layers.part_fields import LimbScores, Peaks
 from kerazoo.layers.resizing import Bilinear, BilinearConv2DTranspose, ResizeLike, Upsample, bilinear_kernel
@@ -30,6 +31,7 @@ __all__ = [
     "Bilinear",
     "BilinearConv2DTranspose",
     "CropLike",
+    "CurrentNorm",
     "Framing",
     "HeNormal",
     "ImageNorm",

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from kerazoo.errors import UserError
+from kerazoo.image import centred
 from kerazoo.placement import Placement
 from kerazoo.settings import fields, replace, settings
 from kerazoo.tasks.photographs import Labelled, activated
@@ -114,11 +115,7 @@ class Classification(Labelled):
 
     def centre(self, image: np.ndarray) -> np.ndarray:
         """Return what the network sees of a photograph: uint8 `(H, W, 3)` -> `(*size, 3)`."""
-        covered = [int(side / self.crop_share) for side in self.size]
-        height, width = _covering(image.shape[:2], covered)
-        top, left = (round((n - side) / 2) for n, side in zip((height, width), self.size, strict=True))
-        scaled = _scaled(image, height, width, self.interpolation)
-        return scaled[top : top + self.size[0], left : left + self.size[1]]
+        return centred(image, self.size, self.crop_share, self.interpolation)
 
     def encode(self, truth: Label, placement: Placement) -> dict[str, np.ndarray]:
         targets = np.full(self.classes, self.label_smoothing / self.classes, "float32")
@@ -217,20 +214,3 @@ class Classification(Labelled):
 
 def _mixed(one: np.ndarray, other: np.ndarray, share: np.float32) -> np.ndarray:
     return share * one + (1 - share) * other
-
-
-def _covering(image: Sequence[int], least: Sequence[int]) -> tuple[int, int]:
-    """Return the smallest height and width of the image's shape that hold `least`."""
-    (height, width), (rows, columns) = image, least
-    if rows * width >= columns * height:
-        return rows, width * rows // height
-    return height * columns // width, columns
-
-
-def _scaled(image: np.ndarray, height: int, width: int, interpolation: str) -> np.ndarray:
-    from PIL import Image
-
-    if image.shape[:2] == (height, width):
-        return image
-    method = Image.Resampling[interpolation.upper()]
-    return np.asarray(Image.fromarray(image).resize((width, height), method))

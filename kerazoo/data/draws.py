@@ -1,0 +1,153 @@
+"""Samples that are put together from pictures by class: episodes of few-shot learning, anew every time."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+import numpy as np
+from pydantic import Field
+
+from kerazoo.data.lazy import Lazy
+from kerazoo.data.source import Split
+from kerazoo.errors import UserError
+from kerazoo.settings import settings
+from kerazoo.task import Drawing, Sample
+from kerazoo.tasks.fewshot import Episode
+
+Count = Annotated[int, Field(ge=1)]
+
+QUARTERS = 4
+"""Classes that turning a picture makes of one."""
+
+_STREAMS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
+_NOTHING = np.zeros((1, 1, 3), "uint8")
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The pictures of one split, by class.
+
+    Attributes:
+        names: of the classes.
+        pictures: of all classes, one class after the other.
+        starts: where each class begins among them, and at last their number: `(classes + 1,)`.
+    """
+
+    names: Sequence[str]
+    pictures: Sequence[Sample]
+    starts: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def size(self, label: int) -> int:
+        """Return how many pictures a class has."""
+        return self.starts[label + 1] - self.starts[label]
+
+    def picture(self, label: int, number: int) -> Sample:
+        """Return a picture of a class, counted from 0."""
+        return self.pictures[self.starts[label] + number]
+
+
+class Draw(Protocol):
+    """A way to put samples together."""
+
+    def check(self, classes: Classes, where: str) -> None:
+        """Raise a `UserError` where there are too few classes or pictures."""
+
+    def drawn(self, classes: Classes, rng: np.random.Generator) -> Sample:
+        """Return one sample."""
+
+
+@settings
+class Episodes:
+    """Episodes: a few pictures of a few classes to learn from, others of the same to be asked about.
+
+    Classes and pictures are drawn without replacement, so nothing that is asked was shown.
+
+    Attributes:
+        ways: classes of an episode.
+        shots: pictures of each to learn from, the support.
+        queries: pictures of each to be asked about.
+        rotations: pictures turned by 90, 180 and 270 degrees are other classes (Santoro et al. 2016).
+    """
+
+    ways: Annotated[int, Field(ge=2)] = 5
+    shots: Count = 1
+    queries: Annotated[int, Field(ge=0)] = 15
+    rotations: bool = False
+
+    def check(self, classes: Classes, where: str) -> None:
+        turned = QUARTERS if self.rotations else 1
+        if len(classes) * turned < self.ways:
+            raise UserError(
+                f"{where} has {len(classes)} classes, an episode {self.ways} ways", "set fewer family.ways"
+            )
+        needed = self.shots + self.queries
+        for label, name in enumerate(classes.names):
+            if classes.size(label) < needed:
+                raise UserError(
+                    f"{where}: class {name} has {classes.size(label)} picture(s), an episode takes {needed} "
+                    f"of each ({self.shots} shots and {self.queries} queries)",
+                    "add some, remove the class, or set fewer family.queries",
+                )
+
+    def drawn(self, classes: Classes, rng: np.random.Generator) -> Sample:
+        """Return an episode: pictures uint8 `(ways, shots + queries, H, W, 3)`, the support first."""
+        turned = QUARTERS if self.rotations else 1
+        chosen = rng.choice(len(classes) * turned, self.ways, replace=False)
+        rows = [self._row(classes, *divmod(int(label), turned), rng) for label in chosen]
+        names = tuple(_turned_name(classes.names[label // turned], label % turned) for label in chosen)
+        return Sample(np.stack(rows), Episode(names, self.shots), names[0])
+
+    def _row(self, classes: Classes, label: int, turns: int, rng: np.random.Generator) -> np.ndarray:
+        numbers = rng.choice(classes.size(label), self.shots + self.queries, replace=False)
+        pictures = np.stack([classes.picture(label, int(number)).image for number in numbers])
+        return np.rot90(pictures, turns, axes=(1, 2))
+
+
+def _turned_name(name: str, turns: int) -> str:
+    return f"{name} turned by {90 * turns}" if turns else name
+
+
+@dataclass(frozen=True)
+class Drawn(Drawing):
+    """What a training sample has in place of a truth: all classes, to draw from."""
+
+    classes: Classes
+    draw: Draw
+
+    def drawn(self, rng: np.random.Generator) -> Sample:
+        return self.draw.drawn(self.classes, rng)
+
+
+def drawn_samples(
+    classes: Classes, split: Split, count: int, training: Draw, asked: Sequence[Draw], seed: int, where: str
+) -> Sequence[Sample]:
+    """Return the samples of a split: for training drawn anew whenever they are seen, else always the same.
+
+    Args:
+        classes: to draw from.
+        split: of these.
+        count: of samples.
+        training: how those to train on are drawn.
+        asked: how all others are; they take turns.
+        seed: of all others.
+        where: what messages call the data.
+
+    Raises:
+        UserError: too few classes or pictures.
+    """
+    if not classes.names:
+        return []
+    for draw in [training] if split == "train" else asked:
+        draw.check(classes, f"{where} ({split})")
+    if split == "train":
+        return [Sample(_NOTHING, Drawn(classes, training), split)] * count
+    return Lazy(range(count), functools.partial(_asked, classes, asked, (seed, _STREAMS[split])))
+
+
+def _asked(classes: Classes, asked: Sequence[Draw], seed: Sequence[int], index: int) -> Sample:
+    rng = np.random.default_rng([*seed, index])
+    return asked[index % len(asked)].drawn(classes, rng)

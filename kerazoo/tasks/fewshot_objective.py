@@ -1,0 +1,44 @@
+"""What few-shot learning does inside Keras: questions in episodes, and the loss of their answers."""
+
+from typing import TYPE_CHECKING
+
+import keras
+from keras import ops
+
+from kerazoo.objective import SumOfTerms, Tensor, cross_entropy
+
+if TYPE_CHECKING:
+    from kerazoo.tasks.fewshot import FewShot
+
+
+class Asked(keras.Model):
+    """A trained network that is asked in episodes.
+
+    Shape: float32 `(N, ways, shots + queries, H, W, C)` -> `{"logits": (N, ways, queries, ways)}`.
+    """
+
+    def __init__(self, family: "FewShot", network: keras.Model) -> None:
+        super().__init__(name="asked")
+        self.family, self.network = family, network
+
+    def call(self, x: Tensor) -> dict[str, Tensor]:
+        return {"logits": self.family.answers(self.network, x, training=False)}
+
+
+class EpisodeObjective(SumOfTerms):
+    """Softmax cross entropy of what the queries of an episode are told to be.
+
+    Shape: as `Asked`; the targets are `{"labels": int (N, ways)}`.
+    """
+
+    def __init__(self, family: "FewShot", network: keras.Model) -> None:
+        super().__init__(network, ["cross_entropy"])
+        self.family = family
+
+    def call(self, x: Tensor, training: bool | None = None) -> dict[str, Tensor]:
+        return {"logits": self.family.answers(self.network, x, training=bool(training))}
+
+    def terms(self, x: Tensor, y: dict, outputs: dict, training: bool) -> dict[str, Tensor]:
+        logits = ops.cast(outputs["logits"], "float32")
+        targets = ops.one_hot(y["labels"], logits.shape[-1])[:, :, None]
+        return {"cross_entropy": ops.mean(cross_entropy(targets, logits))}
