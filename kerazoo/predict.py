@@ -56,6 +56,8 @@ def predict(
     """
     if any(path.exists() and path.resolve().parent == output.resolve() for path in paths):
         raise UserError(f"{output} holds the photographs themselves", "choose another --output")
+    if (error := run.recipe.family.unready()) is not None:
+        raise error
     family, look = run.recipe.family, _looking(run, paths, tile, tta, boxes)
     make_folder(output)
     return _rows(family, look, paths, output)
