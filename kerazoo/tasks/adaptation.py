@@ -149,9 +149,10 @@ def learned(
 ) -> dict[str, np.ndarray]:
     """Return the weights of a classifier of new classes; see `FewShot.learned`."""
     ways = int(labels.max()) + 1
-    network = widened(network, family.network(ways))
+    fresh = family.network(ways)
+    network = widened(network, fresh)
     weights = family.moved(loss(network, x, labels, ways), family.test_steps, present(network), False)
-    return classifier(network, weights, x)
+    return classifier(fresh, weights, x)
 
 
 def classifier(network: keras.Model, weights: Weights, x: np.ndarray) -> dict[str, np.ndarray]:
