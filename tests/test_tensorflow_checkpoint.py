@@ -1,7 +1,6 @@
 """TensorFlow checkpoints, written here by hand, whole and broken."""
 
 import importlib.util
-import os
 import struct
 
 import numpy as np
@@ -36,7 +35,8 @@ def block(entries):
     """Return a block; keys after the first share what they can with the one before."""
     content, before = b"", b""
     for key, value in entries:
-        shared = len(os.path.commonprefix([key, before]))
+        pairs = enumerate(zip(key, before, strict=False))
+        shared = next((at for at, (a, b) in pairs if a != b), min(len(key), len(before)))
         content += varint(shared) + varint(len(key) - shared) + varint(len(value)) + key[shared:] + value
         before = key
     return content + struct.pack("<II", 0, 1)
