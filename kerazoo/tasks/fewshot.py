@@ -128,6 +128,12 @@ class FewShot(Photographs):
         names = ("channels", "mean", "deviation", "order", "size", "filters", "pool", "features")
         return {name: getattr(self, name) for name in names} | {"epsilon": self.epsilon}
 
+    def layout(self) -> dict[str, Any]:
+        """Return the arguments of `conv4` that settings decide; flattened cells have one size."""
+        names = ("channels", "filters", "pool", "features")
+        size = self.size if self.features == "flatten" else None
+        return {name: getattr(self, name) for name in names} | {"size": size, "epsilon": self.epsilon}
+
     def meaning(self) -> dict[str, Any]:
         return self.body()
 
