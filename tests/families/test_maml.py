@@ -10,6 +10,7 @@ from kerazoo.families.conv4 import Conv4
 from kerazoo.families.maml import MAML
 from kerazoo.families.maml.importer import convert, family_settings
 from kerazoo.objective import cross_entropy
+from kerazoo.settings import replace
 from kerazoo.tasks import adaptation
 from kerazoo.weights import read
 from tests.families import maml_reference as reference
@@ -70,10 +71,16 @@ def directions(weights, count=2):
     return [{name: rng.normal(size=value.shape) for name, value in weights.items()} for _ in range(count)]
 
 
-def test_second_order_meta_gradients_equal_finite_differences():
-    x, made = episode(), network()
-    weights, (inner, outer) = named(made), losses(x)
-    found = meta_gradient(FAMILY, made, x)
+@pytest.fixture(scope="module")
+def second_order():
+    """Weights and meta-gradient, which JAX takes a while to compile."""
+    keras.utils.set_random_seed(0)
+    made = network()
+    return named(made), meta_gradient(FAMILY, made, episode())
+
+
+def test_second_order_meta_gradients_equal_finite_differences(second_order):
+    (weights, found), (inner, outer) = second_order, losses(episode())
     size = np.sqrt(sum(np.square(g).sum() for g in found.values()))
 
     def after(moved):
@@ -85,23 +92,15 @@ def test_second_order_meta_gradients_equal_finite_differences():
         assert told == pytest.approx(expected, abs=2e-3 * size)
 
 
-def test_first_order_meta_gradients_are_those_at_the_adapted_weights():
-    x, made = episode(), network()
-    weights, (inner, outer) = named(made), losses(x)
-    found = meta_gradient(MAML(**(vars_of(FAMILY) | {"second_order": False})), made, x)
+def test_first_order_meta_gradients_are_those_at_the_adapted_weights(second_order):
+    (weights, second), (inner, outer) = second_order, losses(episode())
+    family = replace(FAMILY, {"second_order": False})
+    found = meta_gradient(family, network(), episode())
     expected = reference.slopes(outer, reference.descended(inner, weights, RATE))
-    second = meta_gradient(FAMILY, made, x)
     for name in weights:
-        np.testing.assert_allclose(
-            found[name], expected[name], atol=2e-4 * np.abs(expected[name]).max() + 1e-6
-        )
+        slack = 2e-4 * np.abs(expected[name]).max() + 1e-6
+        np.testing.assert_allclose(found[name], expected[name], atol=slack, err_msg=name)
     assert any(np.abs(second[name] - expected[name]).max() > 1e-2 for name in weights)
-
-
-def vars_of(family):
-    from kerazoo.settings import fields
-
-    return fields(family)
 
 
 def test_a_classifier_tells_one_picture_what_the_network_tells_it_among_the_support():
