@@ -69,7 +69,7 @@ def shaken(model):
         (lightweight_openpose, {}, 4_091_698),
         (lightweight_openpose, {"stages": 4}, 7_308_964),
         (mobilenet_v2_openpose, {}, 473_472),
-        (residual_openpose, {}, 11_828_729),
+        (residual_openpose, {}, 5_810_265),
     ],
 )
 def test_parameters(build, settings, parameters):
@@ -149,6 +149,13 @@ def test_the_residual_network_sees_far_beyond_a_cell():
     other[:, :64] += 1
     before, after = (model.predict_on_batch(each)["stage1_heatmaps"] for each in (x, other))
     assert np.abs(after - before)[:, 20:].max() > 1e-4
+
+
+def test_levels_of_the_residual_network_lie_upon_each_other_at_any_size():
+    """A larger image, of the same content where both are, has the same maps away from its end."""
+    model, x = shaken(residual_openpose(width=1 / 32)), image(1, 1600, 32, 3)
+    whole, part = (model.predict_on_batch(x[:, :rows])["stage1_heatmaps"] for rows in (1600, 8 * 61))
+    np.testing.assert_allclose(part[:, :20], whole[:, :20], atol=1e-4 * np.abs(whole).max())
 
 
 def test_images_of_a_batch_do_not_see_each_other():

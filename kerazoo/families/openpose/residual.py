@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 from kerazoo.families.openpose.heads import heads, scaled
-from kerazoo.layers import ResizeLike, conv_norm_act
+from kerazoo.layers import CropLike, Upsample, conv_norm_act
 from kerazoo.residual import residual_unit
 
 STEM = (32, 64)
@@ -26,7 +26,7 @@ def residual_openpose(
 ) -> keras.Model:
     """Return a network whose features at stride 8 are the sum of those at 8, 16 and 32, and its stages.
 
-    11,828,729 parameters for COCO-18. All convolutions but the last are normalised by batch.
+    5,810,265 parameters for COCO-18. All convolutions but the last are normalised by batch.
 
     Shape: `(N, H, W, channels)`, any H and W -> `{"stage1_heatmaps": (N, h, w, points + 1),
         "stage1_fields": (N, h, w, 2 * limbs), "stage2_heatmaps": ...}`, float32, h = ceil(H / 8) and
@@ -71,6 +71,8 @@ def _trunk(x: keras.KerasTensor, width: float) -> keras.KerasTensor:
     terms = [finest]
     for level, x in enumerate(coarser, 4):
         x = conv_norm_act(x, finest.shape[-1], 1, activation=None, name=f"level{level}_narrow")
-        terms.append(ResizeLike(name=f"level{level}_up")([x, finest]))
+        # by a whole factor: to the finest map's own size, cells would slip where that was rounded up
+        x = Upsample(2 ** (level - 3), name=f"level{level}_up")(x)
+        terms.append(CropLike(name=f"level{level}_crop")([x, finest]))
     x = layers.Add(name="features_add")(terms)
     return layers.Activation("relu", name="features")(x)
