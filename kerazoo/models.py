@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from kerazoo.families.cyclegan.model import cyclegan_generator, patch_discriminator
     from kerazoo.families.fcn.model import fcn
     from kerazoo.families.hrnet.model import hrnet, hrnet_features
-    from kerazoo.families.openpose.model import lightweight_openpose, mobilenet_v2_openpose, openpose
+    from kerazoo.families.openpose.model import (
+        lightweight_openpose,
+        mobilenet_v2_openpose,
+        openpose,
+        residual_openpose,
+    )
     from kerazoo.families.resnet.model import resnet, resnet_cifar, resnet_features
     from kerazoo.families.unet.model import unet
     from kerazoo.families.unetpp.model import unetpp
@@ -28,6 +33,7 @@ __all__ = [
     "mobilenet_v2_openpose",
     "openpose",
     "patch_discriminator",
+    "residual_openpose",
     "resnet",
     "resnet_cifar",
     "resnet_features",
@@ -39,6 +45,7 @@ _FAMILIES = {
     "lightweight_openpose": "openpose",
     "mobilenet_v2_openpose": "openpose",
     "patch_discriminator": "cyclegan",
+    "residual_openpose": "openpose",
 }
 """The families of networks that are not called by theirs."""
 

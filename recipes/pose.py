@@ -1,38 +1,34 @@
-"""Part affinity fields on a narrow MobileNet; on built-in figures, or on COCO key points.
+"""Part affinity fields on a small residual trunk; on built-in figures, or on COCO key points.
 
     kerazoo train pose
-    kerazoo train pose --data COCO --set family.width=1 --set family.height=368 --epochs 280
-        --set 'augmentation.crop=[368,368]' --set augmentation.focus=0.6 --batch-size 80
-        --set optimizer.rate=4e-5 --set family.refinement_rate=4
-        --set data.least_points=5 --set data.least_area=1024
+    kerazoo train pose --data COCO --set family.trunk=mobilenet --set family.stages=2 --set family.width=1
+        --set family.height=368 --epochs 280 --set 'augmentation.crop=[368,368]' --set augmentation.focus=0.6
+        --set augmentation.rotation=20 --set 'augmentation.scale=[0.8,1.25]' --set augmentation.brightness=0.1
+        --set augmentation.contrast=0.2 --batch-size 80 --set optimizer.rate=4e-5
+        --set family.refinement_rate=4 --set data.least_points=5 --set data.least_area=1024
     kerazoo predict pose photo.jpg
 
-The first is not tuned: AP 0 after four epochs on a CPU (docs/pose.md has another start). The second is
-the published training of lightweight-human-pose-estimation. The last, where nothing was trained, takes the
-small network of tf-pose-estimation (Apache-2.0, 2 MB, downloaded once).
+The first ends at AP 0.774 on the validation figures and 0.769 on the test figures, 0.801 and 0.802 with
+`evaluate --set 'family.scales=[1.0,1.125]'`: 39 minutes on two CPU cores that also did other work, 35 of CPU
+time. Its scale is made for those small pictures: give other data settings like the second's.
+The second is close to the published training of lightweight-human-pose-estimation. The last, where nothing
+was trained, takes the small network of tf-pose-estimation (Apache-2.0, 2 MB, downloaded once).
 """
 
 from kerazoo.data.augment import Augmentation
 from kerazoo.data.generated import Figures
 from kerazoo.families.openpose import OpenPose
+from kerazoo.families.openpose.parser import Parser
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe
 
 recipe = Recipe(
-    family=OpenPose(trunk="mobilenet", stages=2, width=0.5, height=192),
-    data=Figures(),
-    augmentation=Augmentation(
-        crop=(192, 192),
-        flip=True,
-        rotation=20,
-        scale=(0.8, 1.25),
-        brightness=0.1,
-        contrast=0.2,
-        beyond=128,
-    ),
-    optimizer=Optimizer(name="adam", rate=2e-3),
-    schedule=Schedule(kind="cosine", warmup=0.5),
-    epochs=8,
+    family=OpenPose(trunk="residual", stages=1, width=0.5, height=192, parser=Parser(neighbours=8)),
+    data=Figures(train=19200, validation=100, test=200, size=96, people=(1, 2)),
+    augmentation=Augmentation(crop=(192, 192), flip=True, scale=(2.0, 2.0), beyond=128),
+    optimizer=Optimizer(name="adam", rate=3e-3),
+    schedule=Schedule(kind="cosine", warmup=0.03),
+    epochs=3,
     batch=8,
     monitor="ap",
     published="https://raw.githubusercontent.com/ildoonet/tf-pose-estimation/"

@@ -9,7 +9,12 @@ from kerazoo.checkpoints import assign, recognise
 from kerazoo.errors import UserError
 from kerazoo.families.openpose import OpenPose, importer, mobilenet_v2
 from kerazoo.families.openpose.importer import LAYOUTS, convert, family_settings
-from kerazoo.families.openpose.model import lightweight_openpose, mobilenet_v2_openpose, openpose
+from kerazoo.families.openpose.model import (
+    lightweight_openpose,
+    mobilenet_v2_openpose,
+    openpose,
+    residual_openpose,
+)
 from kerazoo.layers import ResizeLike
 from kerazoo.skeleton import COCO18
 from kerazoo.weights import read
@@ -19,12 +24,19 @@ TINY = {
     "lightweight-openpose": functools.partial(lightweight_openpose, stages=3, width=1 / 32),
     "tf-pose": functools.partial(mobilenet_v2_openpose, stages=3, width=0.35),
 }
+NETWORKS = TINY | {"residual": functools.partial(residual_openpose, stages=3, width=1 / 32)}
+"""Those of published layouts, and ours."""
 TRUNKS = {"openpose": "vgg19", "lightweight-openpose": "mobilenet", "tf-pose": "mobilenet_v2"}
 WIDTHS = {"openpose": 1 / 32, "lightweight-openpose": 1 / 32, "tf-pose": 0.35}
 
 
 @pytest.fixture(params=list(TINY))
 def layout(request):
+    return request.param
+
+
+@pytest.fixture(params=list(NETWORKS))
+def kind(request):
     return request.param
 
 
@@ -57,6 +69,7 @@ def shaken(model):
         (lightweight_openpose, {}, 4_091_698),
         (lightweight_openpose, {"stages": 4}, 7_308_964),
         (mobilenet_v2_openpose, {}, 473_472),
+        (residual_openpose, {}, 5_810_265),
     ],
 )
 def test_parameters(build, settings, parameters):
@@ -69,8 +82,8 @@ def test_the_graph_of_tf_pose_stores_running_statistics_of_its_stages_alone():
     assert {v.path.split("_")[0] for v in model.non_trainable_variables} == {f"stage{n}" for n in range(1, 7)}
 
 
-def test_every_stage_answers_at_stride_8_whatever_the_size(layout):
-    model = TINY[layout](points=3, limbs=2, channels=1)
+def test_every_stage_answers_at_stride_8_whatever_the_size(kind):
+    model = NETWORKS[kind](points=3, limbs=2, channels=1)
     for size in ((33, 47), (1, 1)):
         shape = (2, *(-(-side // 8) for side in size), 4)
         expected = {f"stage{n}_{branch}": shape for n in (1, 2, 3) for branch in ("heatmaps", "fields")}
@@ -80,8 +93,8 @@ def test_every_stage_answers_at_stride_8_whatever_the_size(layout):
 
 
 @pytest.mark.parametrize("stages", [1, 2])
-def test_a_stage_sees_the_features_and_the_stage_before(layout, stages):
-    model = TINY[layout](stages=stages)
+def test_a_stage_sees_the_features_and_the_stage_before(kind, stages):
+    model = NETWORKS[kind](stages=stages)
     assert list(model.output) == [
         f"stage{n}_{branch}" for n in range(1, stages + 1) for branch in ("heatmaps", "fields")
     ]
@@ -101,9 +114,9 @@ def test_channels_follow_the_width():
     assert [model.get_layer(name).filters for name in names] == [48, 24, 32, 136, 717]
 
 
-def test_maps_stay_float32_and_weights_too_in_mixed_precision(layout):
+def test_maps_stay_float32_and_weights_too_in_mixed_precision(kind):
     keras.config.set_dtype_policy("mixed_bfloat16")
-    model = TINY[layout]()
+    model = NETWORKS[kind]()
     assert {maps.dtype for maps in model.output.values()} == {"float32"}
     assert {str(v.dtype) for v in model.weights} == {"float32"}
 
@@ -117,6 +130,32 @@ def test_new_layers_start_as_published():
     assert deviation("conv4_2") == pytest.approx((2 / (9 * 128)) ** 0.5, rel=0.05)
     assert deviation("stage2_fields_conv3") == pytest.approx(0.01 / 0.25**0.5, rel=0.05)
     assert deviation("stage2_fields") == pytest.approx(0.01, rel=0.1)
+
+
+def test_every_convolution_of_the_residual_network_is_normalised_but_the_outputs():
+    """Its biases say which are not."""
+    model = residual_openpose(stages=2, width=0.25)
+    convolutions = {layer.name for layer in model.layers if isinstance(layer, keras.layers.Conv2D)}
+    normalised = {layer.name.removesuffix("_bn") for layer in model.layers if layer.name.endswith("_bn")}
+    assert convolutions - normalised == set(model.output)
+    biased = {v.path.removesuffix("/bias") for v in model.weights if v.path.endswith("/bias")}
+    assert biased == set(model.output)
+
+
+def test_the_residual_network_sees_far_beyond_a_cell():
+    """What is 12 cells away moves a map: a whole person is seen at once."""
+    model, x = shaken(residual_openpose(width=1 / 32)), image(1, 256, 32, 3)
+    other = x.copy()
+    other[:, :64] += 1
+    before, after = (model.predict_on_batch(each)["stage1_heatmaps"] for each in (x, other))
+    assert np.abs(after - before)[:, 20:].max() > 1e-4
+
+
+def test_levels_of_the_residual_network_lie_upon_each_other_at_any_size():
+    """A larger image, of the same content where both are, has the same maps away from its end."""
+    model, x = shaken(residual_openpose(width=1 / 32)), image(1, 1600, 32, 3)
+    whole, part = (model.predict_on_batch(x[:, :rows])["stage1_heatmaps"] for rows in (1600, 8 * 61))
+    np.testing.assert_allclose(part[:, :20], whole[:, :20], atol=1e-4 * np.abs(whole).max())
 
 
 def test_images_of_a_batch_do_not_see_each_other():

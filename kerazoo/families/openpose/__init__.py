@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import keras
 
 STRIDE = 8
-"""Input pixels per cell of the maps, of all three trunks."""
+"""Input pixels per cell of the maps, of all trunks."""
 
 PUBLISHED_HEIGHT = 368
 """Pixels that photographs are brought to for all published networks."""
@@ -31,8 +31,9 @@ class OpenPose(Pose):
     """A heat map for every point and a field of unit vectors for every limb, refined from stage to stage.
 
     Attributes:
-        trunk: "vgg19" as in the paper, "mobilenet" (Osokin 2018), or "mobilenet_v2", the small network of
-            tf-pose-estimation, which normalises by the statistics of the photographs it sees.
+        trunk: "vgg19" as in the paper, "mobilenet" (Osokin 2018), "mobilenet_v2", the small network of
+            tf-pose-estimation, which normalises by the statistics of the photographs it sees, or
+            "residual", for trainings from nothing.
         stages: predictions one after the other, each of which is trained; the last one answers.
         width: factor on the channels of every layer.
         height: pixels that photographs are scaled to for prediction, in proportion.
@@ -49,7 +50,7 @@ class OpenPose(Pose):
     deviation: tuple[float, ...] = (256.0,)
     order: Literal["RGB", "BGR"] = "BGR"
     skeleton: Skeleton = COCO18
-    trunk: Literal["vgg19", "mobilenet", "mobilenet_v2"] = "mobilenet"
+    trunk: Literal["vgg19", "mobilenet", "mobilenet_v2", "residual"] = "mobilenet"
     stages: Annotated[int, Field(ge=1)] = 2
     width: Factor = 1.0
     height: Annotated[int, Field(ge=STRIDE)] = 368

@@ -1,24 +1,30 @@
-"""What the three networks of part affinity fields end their stages in."""
+"""What the networks of part affinity fields end their stages in."""
 
 import keras
 from keras import layers
 
-from kerazoo.layers import Normal, pad_conv
+from kerazoo.layers import Normal, conv_norm_act
 
 DEVIATION = 0.01
 """Of the Gaussian that the published trainings start from."""
 
 
 def heads(
-    x: keras.KerasTensor, hidden: int, points: int, limbs: int, name: str
+    x: keras.KerasTensor, hidden: int, points: int, limbs: int, name: str, *, norm: bool = False
 ) -> dict[str, keras.KerasTensor]:
     """Return heat maps and fields, each by a hidden and a linear 1x1 convolution.
 
     Shape: `(N, h, w, C)` -> `{"NAME_heatmaps": (N, h, w, points + 1), "NAME_fields": (N, h, w, 2 * limbs)}`.
+
+    Args:
+        hidden: channels of the hidden convolutions.
+        points, limbs: without the background.
+        name: of the stage.
+        norm: normalise the hidden convolutions by batch, which published layouts do not.
     """
     maps = {}
     for branch, channels in channels_of(points, limbs).items():
-        mixed = pad_conv(x, hidden, 1, activation="relu", name=f"{name}_{branch}_conv1")
+        mixed = conv_norm_act(x, hidden, 1, norm=norm, name=f"{name}_{branch}_conv1")
         maps[f"{name}_{branch}"] = linear(mixed, channels, name=f"{name}_{branch}")
     return maps
 

@@ -1,6 +1,7 @@
 """Part affinity fields (Cao et al. 2017, arXiv:1611.08050): all people's points and limbs, stage by stage.
 
-Three networks that differ in trunk and stages and answer alike: the paper's on VGG19, and two light ones.
+Four networks that differ in trunk and stages and answer alike: the paper's on VGG19, two light ones, and one
+to be trained from nothing.
 """
 
 from typing import TYPE_CHECKING
@@ -11,12 +12,13 @@ from keras import layers
 from kerazoo.families.openpose.heads import DEVIATION, channels_of, linear, scaled
 from kerazoo.families.openpose.lightweight import lightweight_openpose
 from kerazoo.families.openpose.mobilenet_v2 import mobilenet_v2_openpose
+from kerazoo.families.openpose.residual import residual_openpose
 from kerazoo.layers import Normal, pad_conv
 
 if TYPE_CHECKING:
     from kerazoo.families.openpose import OpenPose
 
-__all__ = ["built", "lightweight_openpose", "mobilenet_v2_openpose", "openpose"]
+__all__ = ["built", "lightweight_openpose", "mobilenet_v2_openpose", "openpose", "residual_openpose"]
 
 VGG19 = ((64, 2), (128, 2), (256, 4), (512, 2))
 """Channels and convolutions per level, of the ten first; a pooling between levels."""
@@ -28,6 +30,7 @@ def built(family: "OpenPose") -> keras.Model:
         "vgg19": openpose,
         "mobilenet": lightweight_openpose,
         "mobilenet_v2": mobilenet_v2_openpose,
+        "residual": residual_openpose,
     }
     return builders[family.trunk](
         points=len(family.skeleton.points),
