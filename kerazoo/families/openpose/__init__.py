@@ -187,7 +187,8 @@ class OpenPose(Pose):
     def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
         from kerazoo.families.openpose.importer import family_settings
 
-        return replace(self, {"height": PUBLISHED_HEIGHT} | family_settings(arrays, layout), "family")
+        published = {"height": PUBLISHED_HEIGHT, "scales": (1.0,), "parser": Parser()}
+        return replace(self, published | family_settings(arrays, layout), "family")
 
     def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         from kerazoo.families.openpose.importer import convert
