@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kerazoo.families.hrnet.model import hrnet, hrnet_features
     from kerazoo.families.openpose.model import lightweight_openpose, mobilenet_v2_openpose, openpose
     from kerazoo.families.resnet.model import resnet, resnet_cifar, resnet_features
+    from kerazoo.families.siamese.model import siamese, siamese_koch
     from kerazoo.families.unet.model import unet
     from kerazoo.families.unetpp.model import unetpp
 
@@ -29,6 +30,8 @@ __all__ = [
     "resnet",
     "resnet_cifar",
     "resnet_features",
+    "siamese",
+    "siamese_koch",
     "unet",
     "unetpp",
 ]

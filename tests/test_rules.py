@@ -13,7 +13,7 @@ FAMILIES = sorted(path.parent.name for path in ROOT.glob("kerazoo/families/*/__i
 # Arrows point down: a module imports from its own layer and from those below it.
 LAYERS = [
     {"cli", "recipes"},
-    {"convert", "doctor", "evaluate", "export", "initialise", "models", "predict", "train"}
+    {"convert", "doctor", "evaluate", "export", "index", "initialise", "models", "predict", "train"}
     | {"optimizer", "progress", "published", "recipe", "report", "resume", "run"},
     {"families"},
     {"checkpoints", "data", "draw", "fetch", "layers", "objective", "residual", "tasks", "weights"},
