@@ -25,6 +25,7 @@ COMMANDS = {
     "predict": "Run a trained network on images, films and cameras.",
     "index": "Embed a folder's pictures, to search it.",
     "export": "Write a run as SavedModel, ONNX, LiteRT or .keras.",
+    "adapt": "Turn a few pictures of new classes into a classifier.",
     "convert": "Turn published weights into a run.",
     "checkpoints": "List known published weights.",
 }
@@ -96,5 +97,12 @@ def directed(direction: str | None) -> tuple[str, ...]:
     """Return what `direction_option` sets."""
     return () if direction is None else (f"family.direction={direction}",)
 
+
+ways_option = click.option(
+    "--ways", type=click.IntRange(min=2), help="Of few-shot learning: classes of an episode."
+)
+shots_option = click.option(
+    "--shots", type=click.IntRange(min=1), help="Of few-shot learning: pictures of each class to learn from."
+)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from kerazoo.cli import backend_option, json_option, set_option
+from kerazoo.cli import backend_option, json_option, set_option, shots_option, ways_option
 
 
 @click.command("evaluate")
@@ -14,11 +14,21 @@ from kerazoo.cli import backend_option, json_option, set_option
 @click.option("--split", type=click.Choice(["train", "val", "test"]), default="val", show_default=True)
 @click.option("--tile", type=click.IntRange(min=1), metavar="N", help="Predict in windows of N pixels.")
 @click.option("--tta", is_flag=True, help="Average over flips (and quarter turns of masks).")
+@ways_option
+@shots_option
 @set_option("family.mode=fast")
 @json_option
 @backend_option
 def command(
-    run: str, data: str, split: Any, tile: int, tta: bool, assignments: tuple[str, ...], as_json: bool
+    run: str,
+    data: str,
+    split: Any,
+    tile: int,
+    tta: bool,
+    ways: int | None,
+    shots: int | None,
+    assignments: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Score RUN on a split of its data.
 
@@ -28,6 +38,7 @@ def command(
     from kerazoo.evaluate import evaluate, table
     from kerazoo.run import with_settings
 
-    chosen = with_settings(run_or_weights(run), assignments, data)
+    episodes = [f"family.{name}={n}" for name, n in (("ways", ways), ("shots", shots)) if n is not None]
+    chosen = with_settings(run_or_weights(run), (*assignments, *episodes), data)
     scores = evaluate(chosen, split, tile=tile, tta=tta)
     click.echo(json.dumps(scores, indent=2) if as_json else table(scores))

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from kerazoo.cli import backend_option, set_option
+from kerazoo.cli import backend_option, set_option, shots_option, ways_option
 
 
 @click.command("train")
@@ -20,6 +20,8 @@ from kerazoo.cli import backend_option, set_option
 )
 @click.option("--batch-size", type=click.IntRange(min=1), help="Samples per step.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of weights, order and augmentation.")
+@ways_option
+@shots_option
 @set_option("optimizer.rate=0.001")
 @click.option("--init", metavar="RUN", help="Start from the weights of a run; its classes may differ.")
 @click.option("--weights", metavar="REF", help="Start from published weights: a path, hf:// or https://.")

@@ -10,6 +10,7 @@ from kerazoo.errors import UserError
 
 if TYPE_CHECKING:
     from kerazoo.run import Run
+    from kerazoo.task import Task
 
 
 def run(recipe: str | None, resume: str | None, **options: Any) -> None:
@@ -54,6 +55,8 @@ def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Ru
     if init and options["weights"]:
         raise UserError("--init and --weights both say what to start from", "give one of them")
     chosen = overridden(load_recipe(recipe), options["assignments"], options["data"])
+    if episodes := _episodes(chosen.family, options["ways"], options["shots"]):
+        chosen = settings.replace(chosen, episodes)
     direct = {name: options[name] for name in ("epochs", "seed", "weights")} | {
         "batch": options["batch_size"]
     }
@@ -69,10 +72,21 @@ def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Ru
     return train(chosen, folder, init=run_or_weights(init) if init else None)
 
 
+def _episodes(family: "Task", ways: int | None, shots: int | None) -> dict[str, int]:
+    """Return what `--ways` and `--shots` set."""
+    from kerazoo.tasks.fewshot import FewShot
+
+    if ways is None and shots is None:
+        return {}
+    if not isinstance(family, FewShot):
+        raise UserError(f"{type(family).__name__} knows no episodes", "leave --ways and --shots out")
+    return {f"family.{name}": value for name, value in family.asked_for(ways, shots).items()}
+
+
 def _resumed(folder: Path, epochs: int | None, **options: Any) -> "Run":
     from kerazoo.train import resume_training
 
-    kept = ("recipe", "data", "output", "batch_size", "seed", "init", "weights")
+    kept = ("recipe", "data", "output", "batch_size", "seed", "init", "weights", "ways", "shots")
     given = [name for name in kept if options.get(name) is not None]
     if given or options["assignments"]:
         raise UserError(

@@ -31,8 +31,8 @@ def convert(
         recipe: its family must be what the checkpoint holds; sizes, layout and preprocessing
             are taken from the checkpoint.
         checkpoint: a path, `hf://owner/repo/file` or `https://...#sha256=...` (see `kerazoo.fetch`)
-            of a `.safetensors`, `.pth` (read without unpickling), `.npz`, `.h5` or a frozen
-            TensorFlow graph `.pb`.
+            of a `.safetensors`, `.pth` (read without unpickling), `.npz`, `.h5`, a frozen
+            TensorFlow graph `.pb` or the `.index` of a TensorFlow checkpoint.
         folder: the run folder to make.
         layout: what the keys are; None recognises it.
         names: of the classes, in label order; otherwise the recipe's, where there are as many.

@@ -63,13 +63,13 @@ def fields(message: int | memoryview) -> Fields:
     found: Fields = defaultdict(list)
     at = 0
     while at < len(message):
-        key, at = _integer(message, at)
+        key, at = integer(message, at)
         kind = key & 7
         if kind == 0:
-            value, at = _integer(message, at)
+            value, at = integer(message, at)
             found[key >> 3].append(value)
             continue
-        size, at = _integer(message, at) if kind == 2 else ({1: 8, 5: 4}.get(kind, -1), at)
+        size, at = integer(message, at) if kind == 2 else ({1: 8, 5: 4}.get(kind, -1), at)
         if not 0 <= size <= len(message) - at:
             raise ValueError(f"a field of {size} bytes where {len(message) - at} are left")
         found[key >> 3].append(message[at : at + size])
@@ -77,7 +77,7 @@ def fields(message: int | memoryview) -> Fields:
     return found
 
 
-def _integer(message: memoryview, at: int) -> tuple[int, int]:
+def integer(message: memoryview, at: int) -> tuple[int, int]:
     """Return the integer that begins at a place, seven bits a byte, and the place after it."""
     value = 0
     for shift, byte in enumerate(message[at : at + 10]):
@@ -101,10 +101,10 @@ def _constant(node: Fields) -> tuple[str, np.ndarray | None]:
 
 def _array(tensor: Fields, name: str) -> np.ndarray | None:
     """Return a tensor's values, or None where they are not floating-point."""
-    kind = _last(tensor[1])
+    kind = last(tensor[1])
     if kind not in TYPES:
         return None
-    shape = [_last(fields(axis)[1]) for whole in tensor[2] for axis in fields(whole)[2]]
+    shape = [last(fields(axis)[1]) for whole in tensor[2] for axis in fields(whole)[2]]
     stored = np.frombuffer(_joined(tensor[4] or tensor[LISTS.get(kind, 4)]), TYPES[kind])
     if len(shape) > AXES:
         raise ValueError(f"{name} has {len(shape)} axes")
@@ -122,6 +122,6 @@ def _joined(values: list[int | memoryview]) -> bytes:
     return b"".join(value for value in values if not isinstance(value, int))
 
 
-def _last(values: list[int | memoryview]) -> int:
+def last(values: list[int | memoryview]) -> int:
     """Return the last of some integers; what is 0 is not stored."""
     return next((value for value in reversed(values) if isinstance(value, int)), 0)

@@ -61,15 +61,16 @@ def predict(
     """
     if any(path.exists() and path.resolve().parent == output.resolve() for path in paths):
         raise UserError(f"{output} holds the photographs themselves", "choose another --output")
-    family = run.family
+    if index is None and (error := run.recipe.family.unready()) is not None:
+        raise error
     if index is not None:
         look = _finding(run, index, top, tile or tta or boxes)
     else:
         look = _looking(run, paths, tile, tta, boxes)
-    if index is None and family.together() > 1:
-        return _of_several(family, look, _photographs(paths, family.together()), output)
+    if index is None and (count := run.family.together()) > 1:
+        return _of_several(run.family, look, _photographs(paths, count), output)
     make_folder(output)
-    return _rows(family, look, paths, output)
+    return _rows(run.family, look, paths, output)
 
 
 def _finding(run: Run, index: Path, top: int, others: Any) -> Look:

@@ -131,6 +131,10 @@ class Task(ABC):
         outputs = forward(x[None])
         return self.decode({name: value[0] for name, value in outputs.items()}, placement)
 
+    def unready(self) -> UserError | None:
+        """Return why the network says nothing of single photographs, or None where it does."""
+        return None
+
     def infer_boxes(
         self,
         forward: Callable[[np.ndarray], dict[str, np.ndarray]],

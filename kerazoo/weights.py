@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo import frozen_graph
+from kerazoo import frozen_graph, tensorflow_checkpoint
 from kerazoo.errors import UserError
 
 Arrays = dict[str, np.ndarray]
@@ -35,12 +35,13 @@ def read(path: str | Path) -> Arrays:
 
     Args:
         path: `.safetensors`; `.pth` or `.pt` (needs PyTorch, read as weights only; the mapping
-            may lie under "state_dict", "model" and the like); `.npz`; Keras' `.h5`; or a frozen
-            TensorFlow graph, `.pb`.
+            may lie under "state_dict", "model" and the like); `.npz`; Keras' `.h5`; a frozen
+            TensorFlow graph, `.pb`; or the `.index` of a TensorFlow checkpoint, whose data lie beside it.
 
     Returns:
         `{key: array}` as stored; floating-point arrays as float32. Keys of `.h5` are
-        "layer/variable", such as "conv1_conv/kernel"; those of a graph its constants' names.
+        "layer/variable", such as "conv1_conv/kernel"; those of a graph or a
+        TensorFlow checkpoint the names of constants and variables.
 
     Raises:
         UserError: no such file, damaged, an unknown format, or more than weights in it.
@@ -76,7 +77,11 @@ def _reader(path: Path) -> Callable[[Path], Mapping[str, np.ndarray]]:
         return _read_hdf5
     if frozen_graph.START.match(start):
         return _read_frozen_graph
-    remedy = "give .safetensors, .pth, .npz or .h5, or a frozen graph .pb"
+    if tensorflow_checkpoint.is_index(path):
+        return tensorflow_checkpoint.variables
+    remedy = (
+        "give .safetensors, .pth, .npz or .h5, a frozen graph .pb, or the .index of a TensorFlow checkpoint"
+    )
     raise UserError(f"{path} is no checkpoint kerazoo can read", remedy)
 
 

@@ -202,7 +202,7 @@ def _by_folder(files: Sequence[str]) -> _Names:
 
 
 def _split(found: _Names) -> tuple[dict[Split, list[str]], _Names]:
-    """Return the classes that a folder's name puts into each split, and all files by class without that name."""
+    """Return the classes that a folder's name puts into each split, and all files by class without it."""
     known = {name: split for split, names in FOLDERS.items() for name in names} | OMNIGLOT
     splits: dict[Split, list[str]] = {}
     named: _Names = {}

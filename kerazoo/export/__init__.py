@@ -29,8 +29,8 @@ RECORD = "export.json"
 def export(run: Run, format: Format = "savedmodel", output: Path | None = None) -> Path:  # noqa: A002
     """Write a run's deployed network as an artefact and verify it.
 
-    The artefact takes images float32 `(N, H, W, C)`, 0..255, any N, H and W, under the name
-    "image" and gives the task's named probabilities. It is run again at two sizes and two
+    The artefact takes images float32 `(N, H, W, C)`, 0..255, any N and, where the network takes any, H and W,
+    under the name "image" and gives the task's named probabilities. It is run again at two sizes and two
     batch sizes and appears only if it equals the Keras model to 1e-5 (more where logits are
     large, see `verify.tolerance`). What came out is written into `export.json` of the folder
     (see `report`).

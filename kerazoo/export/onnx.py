@@ -25,7 +25,8 @@ def write(model: keras.Model, path: Path, names: Sequence[str]) -> None:
     """Write an ONNX file whose metadata hold the class names as a JSON list."""
     proto = _with_weights(model)
     for dimension, name in zip(_shape(proto.graph.input[0]), ("batch", "height", "width"), strict=False):
-        dimension.dim_param = name
+        if not dimension.dim_value:
+            dimension.dim_param = name
     about = {"class_names": json.dumps(list(names)), "kerazoo_version": kerazoo.__version__}
     onnx.helper.set_model_props(proto, about)
     onnx.checker.check_model(proto)

@@ -27,7 +27,7 @@ class ClassificationObjective(SumOfTerms):
 
 
 def serving_model(task: "Classification", network: keras.Model) -> keras.Model:
-    """Return `{"image"}` -> `{"probabilities"}` of unknown batch, height and width.
+    """Return `{"image"}` -> `{"probabilities"}` of unknown batch and, where it may be, height and width.
 
     The graph normalises and runs the network on the pixels it is given; it resizes nothing.
     Whoever calls it scales and crops as `Classification.centre` does.
@@ -35,6 +35,6 @@ def serving_model(task: "Classification", network: keras.Model) -> keras.Model:
     Shape: image float32 `(N, H, W, C)`, 0..255 (RGB, or grey for one channel) ->
         probabilities float32 `(N, classes)`.
     """
-    image, x = task.serving_input()
+    image, x = task.serving_input(network.input.shape[1:3])
     softmax = layers.Softmax(name="probabilities", dtype="float32")
     return keras.Model({"image": image}, {"probabilities": softmax(network(x)["logits"])}, name="serving")

@@ -97,6 +97,7 @@ class FewShot(Photographs):
     training_shots: Count = 1
     training_queries: Annotated[int, Field(ge=0)] = 15
     rotations: bool = True
+    epsilon: ClassVar[float] = 1e-3
     filters: Count = 64
     pool: Literal["max", "stride"] = "max"
     features: Literal["flatten", "mean"] = "flatten"
@@ -125,7 +126,7 @@ class FewShot(Photographs):
     def body(self) -> dict[str, Any]:
         """Return the settings that trained weights go with and a classifier adapted from it shares."""
         names = ("channels", "mean", "deviation", "order", "size", "filters", "pool", "features")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in names} | {"epsilon": self.epsilon}
 
     def meaning(self) -> dict[str, Any]:
         return self.body()
@@ -190,6 +191,9 @@ class FewShot(Photographs):
     def decode(self, outputs: dict[str, np.ndarray], placement: Placement) -> Answers:
         return Answers(activated(outputs["logits"]))
 
+    def unready(self) -> UserError:
+        return UserError(f"{type(self).__name__} knows no classes by itself", _ADAPT)
+
     def infer(
         self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
     ) -> Answers:
@@ -201,7 +205,7 @@ class FewShot(Photographs):
         """Return the answers of episodes in turn."""
         if tile or tta:
             raise UserError("few-shot learning has no tiles and no test-time averaging", "leave them out")
-        inputs = (self.prepare(_episode(image))[0] for image in images)
+        inputs = (self.prepare(image)[0] for image in images)
         while batch := list(itertools.islice(inputs, AT_ONCE)):
             for logits in forward(np.stack(batch))["logits"]:
                 yield Answers(activated(logits))
@@ -231,11 +235,11 @@ class FewShot(Photographs):
         }
 
     def draw(self, image: np.ndarray, result: Episode | Answers) -> np.ndarray:
-        episode = _episode(image)
+        """Return an episode's pictures; with a result the queries, framed by whether they were told right."""
         if isinstance(result, Answers):
-            shots = episode.shape[1] - result.probabilities.shape[1]
-            return self.row(Sample(episode, Episode((), shots), ""), result)[_ASKED]
-        return _grid(episode, np.broadcast_to(_NEUTRAL, (*episode.shape[:2], 3)))
+            shots = image.shape[1] - result.probabilities.shape[1]
+            return self.row(Sample(image, Episode((), shots), ""), result)[_ASKED]
+        return _grid(image, np.broadcast_to(_NEUTRAL, (*image.shape[:2], 3)))
 
     def describe(self, result: Answers) -> dict[str, Any]:
         return {"accuracy": round(float(result.right().mean()), 6)}
@@ -245,18 +249,12 @@ class FewShot(Photographs):
         return []
 
     def serving(self, network: "keras.Model") -> "keras.Model":
-        raise UserError(f"{type(self).__name__} knows no classes yet, so there is nothing to serve", _ADAPT)
+        raise self.unready()
 
 
 _ADAPT = "show it some: kerazoo adapt RUN --support FOLDER --output RUN2, then use RUN2"
 _ASKED = "queries (red: told wrong)"
 _RIGHT, _WRONG, _NEUTRAL = np.array([(0, 158, 115), (213, 60, 40), (200, 200, 200)], "uint8")
-
-
-def _episode(image: np.ndarray) -> np.ndarray:
-    if image.ndim != 5:
-        raise UserError("this network is asked in episodes and knows no classes by itself", _ADAPT)
-    return image
 
 
 def _grid(pictures: np.ndarray, frames: np.ndarray) -> np.ndarray:

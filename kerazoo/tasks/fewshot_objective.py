@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 
 class Asked(keras.Model):
-    """A trained network that is asked in episodes.
+    """A trained network that is asked in episodes; what it says of single pictures is the network's own.
 
-    Shape: float32 `(N, ways, shots + queries, H, W, C)` -> `{"logits": (N, ways, queries, ways)}`.
+    Shape: float32 `(N, ways, shots + queries, H, W, C)` -> `{"logits": (N, ways, queries, ways)}`;
+        `(N, H, W, C)` -> the network's outputs.
     """
 
     def __init__(self, family: "FewShot", network: keras.Model) -> None:
@@ -22,6 +23,8 @@ class Asked(keras.Model):
         self.family, self.network = family, network
 
     def call(self, x: Tensor) -> dict[str, Tensor]:
+        if len(x.shape) == 4:
+            return self.network(x, training=False)
         return {"logits": self.family.answers(self.network, x, training=False)}
 
 

@@ -46,14 +46,19 @@ class Photographs(Task):
         scale = 1.0 / np.asarray(self.deviation, "float32")
         return image.astype("float32") * scale - np.asarray(self.mean, "float32") * scale
 
-    def serving_input(self) -> tuple["keras.KerasTensor", "keras.KerasTensor"]:
+    def serving_input(
+        self, size: tuple[int | None, int | None] = (None, None)
+    ) -> tuple["keras.KerasTensor", "keras.KerasTensor"]:
         """Return the input of an exported graph and what `normalised` makes of it.
 
-        Shape: image float32 `(N, H, W, channels)`, 0..255 (RGB, or grey for one channel), twice.
+        Shape: image float32 `(N, *size, channels)`, 0..255 (RGB, or grey for one channel), twice.
+
+        Args:
+            size: height and width, where the network takes one only.
         """
         import keras
 
-        image = keras.Input((None, None, self.channels), name="image", dtype="float32")
+        image = keras.Input((*size, self.channels), name="image", dtype="float32")
         x = keras.ops.flip(image, axis=-1) if self.order == "BGR" else image
         scale = 1.0 / np.asarray(self.deviation)
         offset = -scale * np.asarray(self.mean)

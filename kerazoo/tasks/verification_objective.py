@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 import keras
-from keras import layers, ops
+from keras import ops
 
 from kerazoo.objective import SumOfTerms, Tensor, cross_entropy
 
@@ -128,15 +128,12 @@ class Compared(keras.Model):
 
 
 def serving_model(task: "Verification", network: Compared) -> keras.Model:
-    """Return `{"image"}` -> `{"embedding"}` of unknown batch, height and width.
+    """Return `{"image"}` -> `{"embedding"}`; height and width are unknown where the tower takes any.
 
-    The graph normalises. A tower of any size sees the pixels it is given, and whoever calls it brings
-    them to the family's size; one of a single size has them scaled to it (bilinear).
+    The graph normalises and runs the tower on the pixels it is given; whoever calls it brings them to
+    the family's size.
 
     Shape: image float32 `(N, H, W, C)`, 0..255 (RGB, or grey for one channel) -> embedding float32 `(N, D)`.
     """
-    image, x = task.serving_input()
-    height, width = network.tower.input_shape[1:3]
-    if height is not None:
-        x = layers.Resizing(height, width, name="scaled")(x)
+    image, x = task.serving_input(network.tower.input_shape[1:3])
     return keras.Model({"image": image}, network.tower(x), name="serving")

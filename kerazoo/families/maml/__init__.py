@@ -53,10 +53,8 @@ class MAML(FewShot):
             features=self.features,
             norm="current",
             scale=False,
+            epsilon=self.epsilon,
         )
-
-    def meaning(self) -> dict[str, Any]:
-        return self.body()
 
     def answers(self, network: "keras.Model", x: Any, training: bool) -> Any:
         from kerazoo.families.maml.inner_loop import answers

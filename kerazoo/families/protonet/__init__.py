@@ -1,6 +1,6 @@
 """Prototypical networks (Snell et al. 2017, arXiv:1703.05175)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -20,13 +20,20 @@ class ProtoNet(FewShot):
     query is told to be does not depend on the other queries.
     """
 
+    epsilon: ClassVar[float] = 1e-5  # PyTorch's, in which it was published
     training_ways: int = 60
     training_queries: int = 5
 
     def build(self) -> "keras.Model":
         from kerazoo.families.conv4.model import conv4
 
-        return conv4(channels=self.channels, filters=self.filters, pool=self.pool, features=self.features)
+        return conv4(
+            channels=self.channels,
+            filters=self.filters,
+            pool=self.pool,
+            features=self.features,
+            epsilon=self.epsilon,
+        )
 
     def answers(self, network: "keras.Model", x: Any, training: bool) -> Any:
         from kerazoo.families.protonet.prototypes import logits

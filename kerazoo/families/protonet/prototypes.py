@@ -54,4 +54,4 @@ def serving_model(task: "ProtoNet", network: keras.Model) -> keras.Model:
     Shape: image float32 `(N, H, W, C)`, 0..255 (RGB, or grey for one channel) -> embedding float32 `(N, D)`.
     """
     image, x = task.serving_input()
-    return keras.Model({"image": image}, network.network(x), name="serving")
+    return keras.Model({"image": image}, network(x), name="serving")

@@ -56,6 +56,7 @@ class Reptile(FewShot):
             pool=self.pool,
             features=self.features,
             norm="current",
+            epsilon=self.epsilon,
         )
 
     def objective(self, network: "keras.Model") -> "keras.Model":

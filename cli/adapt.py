@@ -1,0 +1,30 @@
+"""`kerazoo adapt`: a few pictures of new classes become a classifier."""
+
+from pathlib import Path
+
+import click
+
+from kerazoo.cli import backend_option, set_option
+
+
+@click.command("adapt")
+@click.argument("run")
+@click.option(
+    "--support", type=Path, required=True, metavar="DIR", help="A folder of pictures for each new class."
+)
+@click.option("--output", type=Path, required=True, metavar="RUN2", help="Run folder to make.")
+@set_option("family.test_steps=20")
+@backend_option
+def command(run: str, support: Path, output: Path, assignments: tuple[str, ...]) -> None:
+    """Show RUN, of protonet, maml or reptile, some pictures of new classes.
+
+    One picture of each class is enough, five are better. RUN2 is a classifier of these classes.
+    """
+    from kerazoo.adapt import adapt
+    from kerazoo.run import find_run, with_settings
+
+    made = adapt(with_settings(find_run(run), assignments), support, output)
+    names = ", ".join(made.recipe.family.class_names())
+    click.echo(
+        f"classes  {names}\nrun      {made.folder}\nnext:\n  kerazoo predict {made.folder} IMAGE_OR_FOLDER"
+    )

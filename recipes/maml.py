@@ -1,0 +1,24 @@
+"""MAML: weights from which one step on five pictures leads far; built-in characters, or Omniglot.
+
+kerazoo train maml
+kerazoo train maml --data omniglot.zip --set data.splits=vinyals
+        --set 'data.draws=[16000,200,1000]' --epochs 4
+kerazoo train maml --set family.second_order=false
+kerazoo evaluate RUN --split test
+kerazoo adapt RUN --support FOLDER --output RUN2
+"""
+
+from kerazoo.data.generated import Glyphs
+from kerazoo.families.maml import MAML
+from kerazoo.optimizer import Optimizer, Schedule
+from kerazoo.recipe import Recipe
+
+recipe = Recipe(
+    family=MAML(training_queries=5),
+    data=Glyphs(draws=(1600, 100, 600)),
+    optimizer=Optimizer(name="adam", rate=2e-3),
+    schedule=Schedule(kind="cosine", final=0.01),
+    epochs=5,
+    batch=16,
+    monitor="accuracy",
+)

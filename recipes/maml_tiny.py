@@ -1,0 +1,16 @@
+"""MAML at its smallest, to see that everything works; ends within a minute."""
+
+from kerazoo.data.generated import Glyphs
+from kerazoo.families.maml import MAML
+from kerazoo.optimizer import Optimizer, Schedule
+from kerazoo.recipe import Recipe
+
+recipe = Recipe(
+    family=MAML(filters=8, queries=3, training_queries=3),
+    data=Glyphs(characters=(12, 8, 8), drawings=8, draws=(40, 10, 10)),
+    optimizer=Optimizer(name="adam", rate=3e-3),
+    schedule=Schedule(kind="constant"),
+    epochs=2,
+    batch=4,
+    monitor="accuracy",
+)

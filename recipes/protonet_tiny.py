@@ -1,0 +1,16 @@
+"""Prototypical networks at their smallest, to see that everything works; ends within a minute."""
+
+from kerazoo.data.generated import Glyphs
+from kerazoo.families.protonet import ProtoNet
+from kerazoo.optimizer import Optimizer, Schedule
+from kerazoo.recipe import Recipe
+
+recipe = Recipe(
+    family=ProtoNet(filters=8, training_ways=5, queries=3, training_queries=3),
+    data=Glyphs(characters=(12, 8, 8), drawings=8, draws=(20, 10, 10)),
+    optimizer=Optimizer(name="adam", rate=2e-3),
+    schedule=Schedule(kind="constant"),
+    epochs=2,
+    batch=1,
+    monitor="accuracy",
+)

@@ -1,0 +1,25 @@
+"""Reptile: weights that move to where a few steps on each episode lead; built-in characters, or Omniglot.
+
+    kerazoo train reptile
+    kerazoo train reptile --data omniglot.zip --set data.splits=vinyals
+        --set 'data.draws=[10000,200,1000]' --epochs 5
+    kerazoo evaluate RUN --split test
+    kerazoo adapt RUN --support FOLDER --output RUN2
+
+The optimizer's rate is the paper's step size epsilon, from 1 to 0.
+"""
+
+from kerazoo.data.generated import Glyphs
+from kerazoo.families.reptile import Reptile
+from kerazoo.optimizer import Optimizer, Schedule
+from kerazoo.recipe import Recipe
+
+recipe = Recipe(
+    family=Reptile(),
+    data=Glyphs(draws=(1500, 100, 600)),
+    optimizer=Optimizer(name="sgd", rate=1.0, momentum=0.0),
+    schedule=Schedule(kind="linear", hold=0.0),
+    epochs=4,
+    batch=5,
+    monitor="accuracy",
+)

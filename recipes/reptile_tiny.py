@@ -1,0 +1,16 @@
+"""Reptile at its smallest, to see that everything works; ends within a minute."""
+
+from kerazoo.data.generated import Glyphs
+from kerazoo.families.reptile import Reptile
+from kerazoo.optimizer import Optimizer, Schedule
+from kerazoo.recipe import Recipe
+
+recipe = Recipe(
+    family=Reptile(filters=8, queries=3, training_shots=4, steps=2, test_steps=8, rate=1e-2),
+    data=Glyphs(characters=(12, 8, 8), drawings=8, draws=(40, 10, 10)),
+    optimizer=Optimizer(name="sgd", rate=1.0, momentum=0.0),
+    schedule=Schedule(kind="constant"),
+    epochs=2,
+    batch=4,
+    monitor="accuracy",
+)
