@@ -6,14 +6,18 @@ from typing import Any
 import cv2
 import numpy as np
 
-from kerazoo.data.generated import Cells, Landscapes, Shapes
+from kerazoo.data.generated import Cells, Glyphs, Landscapes, Shapes
 from kerazoo.data.source import Source
 from kerazoo.skeleton import Skeleton
 from kerazoo.task import Sample, Task
 from kerazoo.tasks.classification import Classification, Label
+from kerazoo.tasks.fewshot import Episode, FewShot
 from kerazoo.tasks.pose import People, Pose
 from kerazoo.tasks.segmentation import Mask
 from kerazoo.tasks.translation import Real, Translation
+
+QUERIES = 2
+"""Of the few-shot families in tests/tiny.py."""
 
 
 def source(task: Task, size: tuple[int, int] = (64, 64)) -> Source:
@@ -22,6 +26,8 @@ def source(task: Task, size: tuple[int, int] = (64, 64)) -> Source:
         return Shapes(train=10, validation=2, test=1, size=max(size))
     if isinstance(task, Translation):
         return Landscapes(train=10, validation=2, test=1, size=max(size))
+    if isinstance(task, FewShot):
+        return task.ordered(Glyphs(characters=(6, 4, 4), drawings=6, draws=(10, 8, 1)))
     return Cells(train=10, validation=2, test=1, size=size)
 
 
@@ -32,9 +38,16 @@ def samples(task: Task, count: int = 8, size: tuple[int, int] = (64, 64)) -> Seq
     if isinstance(task, Translation):
         drawn = Landscapes(validation=count).samples("val")  # in turns of summer and winter
         return [_translated(drawn[2 * n], drawn[2 * n + 1], size) for n in range(count)]
+    if isinstance(task, FewShot):
+        return source(task).samples("val")[:count]
     last, (height, width) = len(task.class_names()) - 1, size
     drawn = source(task, size).samples("train")[:count]
     return [Sample(s.image[:height, :width], _limited(s.truth, last), s.name) for s in drawn]
+
+
+def learned_from(task: Task) -> Sequence[Sample]:
+    """Return samples to train on: `samples`, but where they are drawn anew whenever they are seen."""
+    return source(task).samples("train") if isinstance(task, FewShot) else samples(task)
 
 
 def _translated(summer: Sample, winter: Sample, size: tuple[int, int]) -> Sample:
@@ -66,7 +79,14 @@ def _limited(truth: Any, last: int) -> Any:
 
 def window(task: Task) -> tuple[int, int]:
     """Return the size of training windows that suits the network."""
+    if isinstance(task, FewShot):
+        return task.size
     return (64, 64) if isinstance(task, Pose) else (52, 52)  # the valid U-Net labels 4 k, with context 18
+
+
+def seen(task: Task, x: np.ndarray) -> np.ndarray:
+    """Return what the network itself is shown of a batch: of episodes their pictures."""
+    return x.reshape(-1, *x.shape[-3:]) if isinstance(task, FewShot) else x
 
 
 def shape(task: Task, y: dict[str, np.ndarray], name: str) -> tuple[int, ...]:
@@ -77,6 +97,9 @@ def shape(task: Task, y: dict[str, np.ndarray], name: str) -> tuple[int, ...]:
         batch, height, width, channels = y["partner"].shape
         patches = (batch, height // 2 - 2, width // 2 - 2, 1)  # after strides of 2 and 1, and the logits
         return patches if name.startswith("real") else (batch, height, width, channels)
+    if isinstance(task, FewShot):
+        pictures = y["labels"].size * (task.training_shots + task.training_queries)
+        return pictures, task.filters if name == "embedding" else task.training_ways
     return y["targets"].shape if "targets" in y else (*y["labels"].shape, task.classes)
 
 
@@ -87,6 +110,8 @@ def outputs(task: Task, y: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {f"{last}{name}": maps for name, maps in y.items() if name != "weights"}
     if isinstance(task, Translation):
         return {"AtoB": y["partner"], "BtoA": y["partner"]}
+    if isinstance(task, FewShot):
+        return {"logits": 20.0 * np.eye(task.ways, dtype="float32")[:, None].repeat(task.queries, axis=1)}
     if "targets" in y:
         return {"logits": np.log(y["targets"] + 1e-6)}
     names = len(task.class_names())
@@ -112,6 +137,8 @@ def answer(told: Any) -> np.ndarray:
         return told.image
     if hasattr(told, "pictures"):
         return told.pictures["AtoB"]
+    if isinstance(told, Episode):
+        return np.arange(len(told.names))[:, None].repeat(QUERIES, axis=1)
     if hasattr(told, "probabilities"):
-        return told.probabilities.argmax()
+        return told.probabilities.argmax(axis=-1)
     return np.asarray(told.label if isinstance(told, Label) else told.labels)
