@@ -122,7 +122,7 @@ def open_index(run: Run, path: Path) -> Index:
     """
     family, remedy = _comparing(run), f"make it with: kerazoo index {run.folder} FOLDER --output {path}"
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             arrays = {name: found[name] for name in ("embeddings", "files", "folder", "run")}
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is no index that can be read: {error}", remedy) from None

@@ -76,14 +76,14 @@ class PairList(Source):
         except (OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read: {error}", _REMEDY) from None
         parted = [(number, _parted(line)) for number, line in enumerate(lines, 1) if line.strip()]
-        if parted and len(parted[0][1]) == 3 and _told(parted[0][1]) is None and len(parted) > 1:
-            parted = parted[1:]  # the names of the columns
+        if parted and len(parted[0][1]) == 3 and not any(Path(name).suffix for name in parted[0][1]):
+            parted = parted[1:]  # the names of the columns, and none of files
         if not parted:
             raise UserError(f"{path} holds no pair", _REMEDY)
         return [self._pair(path, number, parts) for number, parts in parted]
 
     def _pair(self, path: Path, number: int, parts: Sequence[str]) -> _Pair:
-        alike = _told(parts) if len(parts) == 3 else None
+        alike = ALIKE.get(parts[2].lower()) if len(parts) == 3 else None
         if alike is None:
             raise UserError(f"{path}: line {number} is no pair: {' '.join(parts)[:80]!r}", _REMEDY)
         for name in parts[:2]:
@@ -118,7 +118,3 @@ def _parted(line: str) -> list[str]:
         if separator in line:
             return [part.strip() for part in next(csv.reader([line], delimiter=separator))]
     return line.split()
-
-
-def _told(parts: Sequence[str]) -> bool | None:
-    return ALIKE.get(parts[2].lower())

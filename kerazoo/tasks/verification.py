@@ -254,7 +254,8 @@ class Verification(Photographs):
         """Return the embeddings of pictures of any size in turn: float32 `(D,)` each."""
         inputs = (self.prepare(image)[0] for image in images)
         while batch := list(itertools.islice(inputs, AT_ONCE)):
-            yield from forward(np.stack(batch))["embedding"]
+            # As stacks of one: TensorFlow's graph wants to know the rank.
+            yield from forward(np.stack(batch)[:, None])["embedding"][:, 0]
 
     def evaluate(self, pairs: Iterable[tuple[Couples | Episode, Distances]]) -> dict[str, Any]:
         from kerazoo.tasks.verification_scores import episode_scores, pair_scores

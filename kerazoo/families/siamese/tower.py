@@ -44,10 +44,19 @@ class Tower:
         import keras
         from keras import layers
 
+        from kerazoo.layers import HeNormal
+
         features = self._features(size, channels, sized)
         x = features.output["embedding"]
         if self.embedding is not None and self.name != "koch":
-            x = layers.Dense(self.embedding, dtype="float32", name="embedding")(x)
+            # A bias is the same in both embeddings, so that no distance knows it, unless lengths change.
+            x = layers.Dense(
+                self.embedding,
+                use_bias=self.unit,
+                kernel_initializer=HeNormal(gain=0.5),
+                dtype="float32",
+                name="embedding",
+            )(x)
         if self.unit:
             x = layers.UnitNormalization(dtype="float32", name="unit")(x)
         return keras.Model(features.input, {"embedding": x}, name="tower")
