@@ -107,7 +107,9 @@ def table(scores: dict[str, Any]) -> str:
         f"{name:18} {_shown(value)}" for name, value in scores.items() if not isinstance(value, (dict, list))
     ]
     columns = {name: value for name, value in scores.items() if isinstance(value, dict) and name != "data"}
-    keys = next(iter(columns.values()), {})
+    if not columns:
+        return "\n".join(single)
+    keys = next(iter(columns.values()))
     rows = [{name: name for name in columns}]
     rows += [{name: _shown(values[key]) for name, values in columns.items()} for key in keys]
     lines = [" ".join(f"{text:>{max(len(name), 8)}}" for name, text in row.items()) for row in rows]

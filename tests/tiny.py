@@ -35,8 +35,8 @@ TINY = {
     "openpose": OpenPose(trunk="mobilenet", width=0.125, height=64),
     "cyclegan": CycleGAN(blocks=1, width=4, judge_width=4, judge_depth=1, pool=6),
     "conv4": Conv4(classes=3, channels=3, filters=4, size=(32, 32), features="mean"),
-    "protonet": ProtoNet(filters=4, ways=3, queries=2, training_ways=4, training_queries=2),
-    "maml": MAML(filters=4, ways=3, queries=2, training_ways=3, training_queries=2),
+    "protonet": ProtoNet(filters=4, ways=3, queries=2, training_ways=3, training_queries=2),
+    "maml": MAML(filters=16, ways=3, queries=2, training_ways=3, training_queries=2),
     "reptile": Reptile(
         filters=4, ways=3, queries=2, training_ways=3, training_shots=4, steps=2, features="mean"
     ),

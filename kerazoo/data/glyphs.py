@@ -6,6 +6,9 @@ import numpy as np
 PAPER = 84
 """Side in pixels that characters are drawn at before they are brought to their size."""
 
+SHARE = 0.68
+"""Of the paper's side that the longer side of a character takes."""
+
 FRACTION = 4
 """Bits of a pixel's fraction that OpenCV draws with."""
 
@@ -19,7 +22,7 @@ _BASIS = np.concatenate(
 
 
 def draw_character(rng: np.random.Generator) -> Strokes:
-    """Return a character: two to four strokes, of which half begin where another ended."""
+    """Return a character: two to four strokes, of which half begin where another began or ended."""
     strokes: Strokes = []
     for _ in range(rng.integers(2, 5)):
         points = rng.uniform(0.14, 0.86, (4, 2))
@@ -28,7 +31,10 @@ def draw_character(rng: np.random.Generator) -> Strokes:
         if rng.random() < 0.3:  # straight
             points[1:3] = points[:1] + (points[3:] - points[:1]) * [[1 / 3], [2 / 3]]
         strokes.append(points)
-    return strokes
+    drawn = np.concatenate([_BASIS @ points for points in strokes])
+    low, high = drawn.min(axis=0), drawn.max(axis=0)
+    scale = SHARE / (high - low).max()
+    return [(points - (low + high) / 2) * scale + 0.5 for points in strokes]
 
 
 def write_character(rng: np.random.Generator, strokes: Strokes, size: tuple[int, int]) -> np.ndarray:

@@ -5,6 +5,7 @@ are the kernel and the bias of the classifier.
 """
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -14,6 +15,9 @@ from kerazoo import backend
 from kerazoo.layers import CurrentNorm
 from kerazoo.objective import Tensor, cross_entropy
 
+if TYPE_CHECKING:
+    from kerazoo.tasks.adapting import Adapting
+
 Weights = list[Tensor]
 Loss = Callable[[Weights], Tensor]
 
@@ -21,18 +25,26 @@ BETA_2 = 0.999
 EPSILON = 1e-8
 
 
-def started(network: keras.Model, ways: int) -> Weights:
-    """Return the weights that an episode starts from.
+def widened(network: keras.Model, other: keras.Model) -> keras.Model:
+    """Return `other`, which differs in the number of classes, with the weights of a trained network.
 
-    Where it has another number of classes than the network, all start from the mean of the network's,
-    so that none is told from another but by its support.
+    All its classes start from the mean of the network's, so that none is told from another but by its
+    support; `network` itself where both have as many.
     """
-    weights = [variable.value for variable in network.trainable_variables]
-    *body, kernel, bias = (ops.convert_to_tensor(weight) for weight in weights)
-    if bias.shape[0] == ways:
-        return [*body, kernel, bias]
-    kernel = ops.repeat(ops.mean(kernel, axis=1, keepdims=True), ways, axis=1)
-    return [*body, kernel, ops.repeat(ops.mean(bias, keepdims=True), ways)]
+    weights = [ops.convert_to_numpy(variable) for variable in network.trainable_variables]
+    *body, kernel, bias = weights
+    ways = other.trainable_variables[-1].shape[0]
+    if len(bias) == ways:
+        return network
+    head = [kernel.mean(axis=1, keepdims=True).repeat(ways, axis=1), bias.mean(keepdims=True).repeat(ways)]
+    for variable, value in zip(other.trainable_variables, [*body, *head], strict=True):
+        variable.assign(value)
+    return other
+
+
+def present(network: keras.Model) -> Weights:
+    """Return the weights that an episode starts from."""
+    return [ops.convert_to_tensor(variable.value) for variable in network.trainable_variables]
 
 
 def logits(network: keras.Model, weights: Weights, x: Tensor) -> Tensor:
@@ -68,19 +80,20 @@ def answered(network: keras.Model, weights: Weights, queries: Tensor) -> Tensor:
     return ops.reshape(found, (ways, -1, ways))
 
 
-def descended(losses: Sequence[Loss], weights: Weights, rate: float, *, again: bool) -> Weights:
-    """Return weights after a step of plain gradient descent on each loss in turn.
+def descended(loss: Loss, steps: int, weights: Weights, rate: float, *, again: bool) -> Weights:
+    """Return weights after steps of plain gradient descent.
 
     Args:
-        losses: of the steps.
+        loss: of the weights.
+        steps: of the descent.
         weights: to start from.
         rate: of the steps.
         again: keep how the result depends on `weights`; else it depends on them by the identity alone,
             which is first-order MAML.
     """
     moved = weights
-    for each in losses:
-        slopes = backend.gradients(each, moved, again=again)
+    for _ in range(steps):
+        slopes = backend.gradients(loss, moved, again=again)
         moved = [weight - rate * slope for weight, slope in zip(moved, slopes, strict=True)]
     return moved if again else _straight(weights, moved)
 
@@ -107,6 +120,39 @@ def adam(losses: Sequence[Loss], steps: int, weights: Weights, rate: float) -> W
 
     state = [*(ops.stop_gradient(w) for w in weights), *(ops.zeros_like(w) for w in weights)]
     return [ops.stop_gradient(value) for value in ops.fori_loop(0, turns, turn, state)[:count]]
+
+
+def answers(family: "Adapting", network: keras.Model, x: Tensor, training: bool) -> Tensor:
+    """Return the logits of the queries; every episode adapts the weights for itself (MAML, algorithm 2).
+
+    Shape: `(N, ways, shots + queries, H, W, C)` -> float32 `(N, ways, queries, ways)`.
+
+    Args:
+        family: says how the weights move.
+        network: of `family.network`, with as many classes as an episode has ways.
+        x: the pictures of episodes.
+        training: the result will be differentiated.
+    """
+    shots = family.training_shots if training else family.shots
+    steps = family.steps if training else family.test_steps
+
+    def answer(episode: Tensor) -> Tensor:
+        loss = support_loss(network, episode[:, :shots])
+        weights = family.moved(loss, steps, present(network), training)
+        return answered(network, weights, episode[:, shots:])
+
+    return ops.map(answer, x)
+
+
+def learned(
+    family: "Adapting", network: keras.Model, x: np.ndarray, labels: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the weights of a classifier of new classes; see `FewShot.learned`."""
+    ways = int(labels.max()) + 1
+    fresh = family.network(ways)
+    network = widened(network, fresh)
+    weights = family.moved(loss(network, x, labels, ways), family.test_steps, present(network), False)
+    return classifier(fresh, weights, x)
 
 
 def classifier(network: keras.Model, weights: Weights, x: np.ndarray) -> dict[str, np.ndarray]:

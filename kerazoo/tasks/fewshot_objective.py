@@ -19,7 +19,7 @@ class Asked(keras.Model):
     """
 
     def __init__(self, family: "FewShot", network: keras.Model) -> None:
-        super().__init__(name="asked")
+        super().__init__(name="asked", dtype="float32")
         self.family, self.network = family, network
 
     def call(self, x: Tensor) -> dict[str, Tensor]:
@@ -36,6 +36,7 @@ class EpisodeObjective(SumOfTerms):
 
     def __init__(self, family: "FewShot", network: keras.Model) -> None:
         super().__init__(network, ["cross_entropy"])
+        self.dtype_policy = keras.DTypePolicy("float32")  # weights that adapt; the network has its own
         self.family = family
 
     def call(self, x: Tensor, training: bool | None = None) -> dict[str, Tensor]:

@@ -24,7 +24,8 @@ def conv4(
 ) -> keras.Model:
     """Return four blocks of 3x3 convolution, batch normalisation, ReLU and halving.
 
-    111,936 parameters that are trained for one channel and 64 filters, without a classifier.
+    111,680 parameters that are trained for one channel and 64 filters, without a classifier. The published
+    networks have 256 more: biases of the convolutions, which the normalisation that follows takes out again.
 
     Shape: `(N, H, W, channels)` -> `{"embedding": float32 (N, D)}`, or with classes
         `{"logits": float32 (N, classes)}`. D is `filters` times, with "flatten", the cells of the last block:
@@ -45,7 +46,7 @@ def conv4(
     x = image = keras.Input((*(size or (None, None)), channels), name="image")
     for block in range(1, BLOCKS + 1):
         name = f"conv{block}"
-        x = pad_conv(x, filters, stride=2 if pool == "stride" else 1, name=name)
+        x = pad_conv(x, filters, stride=2 if pool == "stride" else 1, bias=False, name=name)
         if norm == "running":
             x = layers.BatchNormalization(
                 epsilon=epsilon, momentum=BATCH_NORM_MOMENTUM, scale=scale, name=f"{name}_bn"

@@ -1,47 +1,31 @@
 """Model-agnostic meta-learning (Finn et al. 2017, arXiv:1703.03400), of second and of first order."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
-from pydantic import Field
 
-from kerazoo.settings import settings
-from kerazoo.tasks.fewshot import FewShot
+from kerazoo.settings import replace, settings
+from kerazoo.tasks.adapting import Adapting
 
 if TYPE_CHECKING:
     import keras
 
-Steps = Annotated[int, Field(ge=1)]
-Rate = Annotated[float, Field(gt=0)]
+    from kerazoo.tasks.adaptation import Loss, Weights
 
 
 @settings
-class MAML(FewShot):
+class MAML(Adapting):
     """Weights from which a few steps of gradient descent on the support of an episode lead far.
 
-    Batch normalisation always takes the statistics of the pictures at hand, as the authors' code does: the
-    queries of an episode see one another (it is transductive). With `training_ways` classes the network
-    answers so many; episodes of another number start from the mean of its outputs.
-
     Attributes:
-        steps: of the inner loop while training.
-        test_steps: the same when episodes are asked about or a classifier is adapted.
-        rate: of these steps.
         second_order: differentiate through the steps; else take them for constants (section 5.2).
     """
 
     pool: Literal["max", "stride"] = "stride"
     features: Literal["flatten", "mean"] = "mean"
-    steps: Steps = 1
-    test_steps: Steps = 3
-    rate: Rate = 0.4
     second_order: bool = True
 
-    def build(self) -> "keras.Model":
-        return self.network(self.training_ways)
-
     def network(self, classes: int) -> "keras.Model":
-        """Return the network with so many classes."""
         from kerazoo.families.conv4.model import conv4
 
         return conv4(
@@ -56,19 +40,13 @@ class MAML(FewShot):
             epsilon=self.epsilon,
         )
 
-    def answers(self, network: "keras.Model", x: Any, training: bool) -> Any:
-        from kerazoo.families.maml.inner_loop import answers
+    def moved(self, loss: "Loss", steps: int, weights: "Weights", again: bool) -> "Weights":
+        from kerazoo.tasks.adaptation import descended
 
-        return answers(self, network, x, training)
+        return descended(loss, steps, weights, self.rate, again=again and self.second_order)
 
-    def learned(self, network: "keras.Model", x: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-        from kerazoo.families.maml.inner_loop import learned
-
-        return learned(self, network, x, labels)
-
-    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> "MAML":
+    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
         from kerazoo.families.maml.importer import family_settings
-        from kerazoo.settings import replace
 
         return replace(self, family_settings(arrays), "family")
 

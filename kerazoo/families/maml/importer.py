@@ -9,12 +9,14 @@ from kerazoo.families.conv4.model import BLOCKS
 
 _KEYS = {
     **{f"model/conv{block}": f"conv{block}/kernel" for block in range(1, BLOCKS + 1)},
-    **{f"model/Variable{f'_{n}' if n else ''}": f"conv{n + 1}/bias" for n in range(BLOCKS)},
     **{f"model/{n}/beta": f"conv{n + 1}_bn/beta" for n in range(BLOCKS)},
     "model/w5": "logits/kernel",
     "model/b5": "logits/bias",
 }
-"""Key of the checkpoint -> path of the variable. The biases of the convolutions are called Variable."""
+"""Key of the checkpoint -> path of the variable."""
+
+_IGNORED = {f"model/Variable{f'_{n}' if n else ''}" for n in range(BLOCKS)}
+"""The biases of the convolutions, which the normalisation that follows takes out again."""
 
 
 def family_settings(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -23,7 +25,8 @@ def family_settings(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     Raises:
         UserError: missing, unexpected or misshapen keys.
     """
-    lacking, foreign = sorted(_KEYS.keys() - arrays.keys()), sorted(arrays.keys() - _KEYS.keys())
+    lacking = sorted(_KEYS.keys() - arrays.keys())
+    foreign = sorted(arrays.keys() - _KEYS.keys() - _IGNORED)
     if lacking or foreign:
         told = f"lacks {', '.join(lacking)}" if lacking else f"has the unknown keys {', '.join(foreign)}"
         raise UserError(f"the checkpoint {told}", "MAML's miniImageNet networks of cbfinn/maml are read")

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 import keras
-import numpy as np
 from keras import ops
 
 from kerazoo.objective import SumOfTerms, Tensor
@@ -24,11 +23,12 @@ class ReptileObjective(SumOfTerms):
 
     def __init__(self, family: "Reptile", network: keras.Model) -> None:
         super().__init__(network, ["way"])
+        self.dtype_policy = keras.DTypePolicy("float32")  # weights that adapt; the network has its own
         self.family = family
 
     def call(self, x: Tensor, training: bool | None = None) -> dict[str, Tensor]:
-        ways, steps = self.family.training_ways, self.family.steps
-        present = adaptation.started(self.network, ways)
+        steps = self.family.steps
+        present = adaptation.present(self.network)
 
         def adapted(episode: Tensor) -> list[Tensor]:
             parts = ops.split(episode, steps, axis=1)
@@ -41,29 +41,3 @@ class ReptileObjective(SumOfTerms):
 
     def terms(self, x: Tensor, y: dict, outputs: dict, training: bool) -> dict[str, Tensor]:
         return {"way": ops.cast(outputs["way"], "float32")}
-
-
-def answers(family: "Reptile", network: keras.Model, x: Tensor) -> Tensor:
-    """Return the logits of the queries after steps of Adam on the support.
-
-    Shape: `(N, ways, shots + queries, H, W, C)` -> float32 `(N, ways, queries, ways)`.
-    """
-    ways, shots = x.shape[1], family.shots
-
-    def answer(episode: Tensor) -> Tensor:
-        support, queries = episode[:, :shots], episode[:, shots:]
-        losses = [adaptation.support_loss(network, support)]
-        weights = adaptation.adam(losses, family.test_steps, adaptation.started(network, ways), family.rate)
-        return adaptation.answered(network, weights, queries)
-
-    return ops.map(answer, x)
-
-
-def learned(
-    family: "Reptile", network: keras.Model, x: np.ndarray, labels: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Return the weights of a classifier of new classes; see `FewShot.learned`."""
-    ways = int(labels.max()) + 1
-    losses = [adaptation.loss(network, x, labels, ways)]
-    weights = adaptation.adam(losses, family.test_steps, adaptation.started(network, ways), family.rate)
-    return adaptation.classifier(family.network(ways), weights, x)
