@@ -38,8 +38,9 @@ def test_tiny_recipes_train_evaluate_and_predict(name, tmp_path):
     best = json.loads((run / "metrics.json").read_text())["best"]
     assert scores[recipe.score] == pytest.approx(best, abs=1e-4)
     tiles = ["--tile", 96] if isinstance(recipe.family, Segmentation) else []
-    kerazoo("predict", run, run / "samples.png", "--output", tmp_path / "p", *tiles)
-    assert (tmp_path / "p" / "samples_overlay.png").exists()
+    asked = [run / "samples.png", run / "curves.png"][: recipe.family.together()]
+    kerazoo("predict", run, *asked, "--output", tmp_path / "p", *tiles)
+    assert (tmp_path / "p" / f"{'_'.join(path.stem for path in asked)}_overlay.png").exists()
 
 
 def test_every_recipe_has_a_tiny_twin():
