@@ -1,4 +1,10 @@
-"""A Siamese network with a Conv-4 tower, taught by hard triplets; on drawn characters, or on Omniglot."""
+"""A Siamese network: are two characters alike, and which of many is nearest; built-in, or Omniglot.
+
+kerazoo train siamese
+kerazoo train siamese --data omniglot.zip --epochs 6 --set 'data.draws=[750,60,200]'
+kerazoo evaluate RUN --data omniglot_all_runs.zip
+kerazoo predict RUN a.png b.png
+"""
 
 from kerazoo.data.augment import Augmentation
 from kerazoo.data.generated import Glyphs
@@ -7,12 +13,14 @@ from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe
 
 recipe = Recipe(
-    family=Siamese(size=(32, 32), loss="triplet", mined_classes=64, mined_pictures=3, rotations=True),
-    data=Glyphs(characters=(400, 60, 60), draws=(200, 100, 200)),
+    # Hard triplets of 20 classes and not of 64: there the hardest are so hard that all embeddings first
+    # shrink to one point (after 250 steps one-shot accuracy was 0.83, with 20 classes 0.88).
+    family=Siamese(size=(32, 32), loss="triplet", mined_classes=20, mined_pictures=3, rotations=True),
+    data=Glyphs(draws=(300, 60, 200)),
     augmentation=Augmentation(rotation=10, scale=(0.8, 1.2), shear=10, shift=2, beyond=255),
     optimizer=Optimizer(rate=2e-3),
     schedule=Schedule(kind="cosine"),
-    epochs=6,
-    batch=1,
+    epochs=4,
+    batch=3,
     monitor="one_shot",
 )
