@@ -61,14 +61,14 @@ def predict(
     """
     if any(path.exists() and path.resolve().parent == output.resolve() for path in paths):
         raise UserError(f"{output} holds the photographs themselves", "choose another --output")
-    if index is None and (error := run.recipe.family.unready()) is not None:
-        raise error
     if index is not None:
         look = _finding(run, index, top, tile or tta or boxes)
+    elif (error := run.family.unready()) is not None:
+        raise error
     else:
         look = _looking(run, paths, tile, tta, boxes)
-    if index is None and (count := run.family.together()) > 1:
-        return _of_several(run.family, look, _photographs(paths, count), output)
+        if (count := run.family.together()) > 1:
+            return _of_several(run.family, look, _photographs(paths, count), output)
     make_folder(output)
     return _rows(run.family, look, paths, output)
 
