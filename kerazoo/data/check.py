@@ -13,6 +13,9 @@ from kerazoo.data.source import Source, Split
 from kerazoo.errors import UserError
 from kerazoo.task import Sample
 
+LISTED = 100
+"""Classes that get a line each; of more only their number is told."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -54,9 +57,8 @@ class Report:
         ]
         rows += [("grey images", f"{self.grey:.0%}")] if self.sizes else []
         rows += [(name, str(count)) for name, count in self.tally.items()]
-        classes = enumerate(self.classes.items())
+        rows += self._class_rows()
         of = f"of the {self.counted}"
-        rows += [(f"{label:>3} {name}", f"{share:7.2%} {of}") for label, (name, share) in classes]
         rows += [("void", f"{self.void:7.2%} {of}")] if self.void else []
         width = max(len(name) for name, _ in rows)
         told = [f"{name:<{width}}  {text}" for name, text in rows]
@@ -66,6 +68,14 @@ class Report:
             *self.problems,
             f"{len(self.problems) or 'no'} problem{'s' * (len(self.problems) != 1)}",
         ]
+
+    def _class_rows(self) -> list[tuple[str, str]]:
+        of = f"of the {self.counted}"
+        if len(self.classes) > LISTED:
+            least, most = min(self.classes.values()), max(self.classes.values())
+            return [("classes", f"{len(self.classes)}, each {least:.2%} to {most:.2%} {of}")]
+        shares = enumerate(self.classes.items())
+        return [(f"{label:>3} {name}", f"{share:7.2%} {of}") for label, (name, share) in shares]
 
 
 class _Seen(NamedTuple):

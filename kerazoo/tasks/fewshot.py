@@ -128,6 +128,12 @@ class FewShot(Photographs):
         names = ("channels", "mean", "deviation", "order", "size", "filters", "pool", "features")
         return {name: getattr(self, name) for name in names} | {"epsilon": self.epsilon}
 
+    def layout(self) -> dict[str, Any]:
+        """Return the arguments of `conv4` that settings decide; flattened cells have one size."""
+        names = ("channels", "filters", "pool", "features")
+        size = self.size if self.features == "flatten" else None
+        return {name: getattr(self, name) for name in names} | {"size": size, "epsilon": self.epsilon}
+
     def meaning(self) -> dict[str, Any]:
         return self.body()
 
@@ -205,10 +211,16 @@ class FewShot(Photographs):
         """Return the answers of episodes in turn."""
         if tile or tta:
             raise UserError("few-shot learning has no tiles and no test-time averaging", "leave them out")
-        inputs = (self.prepare(image)[0] for image in images)
+        inputs = (self.prepare(self.episode(image))[0] for image in images)
         while batch := list(itertools.islice(inputs, AT_ONCE)):
             for logits in forward(np.stack(batch))["logits"]:
                 yield Answers(activated(logits))
+
+    def episode(self, image: np.ndarray) -> np.ndarray:
+        """Return the pictures of an episode, if it has as many classes as are asked about."""
+        if len(image) != self.ways:
+            raise UserError(f"an episode of {len(image)} classes, not {self.ways}", f"--ways {len(image)}")
+        return image
 
     def evaluate(self, pairs: Iterable[tuple[Episode, Answers]]) -> dict[str, Any]:
         """Return the mean accuracy of episodes with its 95 % interval, over episodes and not over queries."""

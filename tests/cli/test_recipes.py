@@ -6,7 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from kerazoo.cli import main
+from kerazoo.families.reptile import Reptile
 from kerazoo.recipe import load_recipe, recipe_names
+from kerazoo.tasks.fewshot import FewShot
 from kerazoo.tasks.segmentation import Segmentation
 
 TINY = [name for name in recipe_names() if name.endswith("-tiny")]
@@ -30,15 +32,19 @@ def test_tiny_recipes_train_evaluate_and_predict(name, tmp_path):
     for file in ("recipe.json", "model.weights.h5", "log.jsonl", "metrics.json", "curves.png", "samples.png"):
         assert (run / file).stat().st_size > 0
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    assert rows[1]["loss"] < rows[0]["loss"]
+    family = load_recipe(name).family
+    if not isinstance(family, Reptile):  # whose loss is a distance that need not fall
+        assert rows[1]["loss"] < rows[0]["loss"]
     scores = json.loads(kerazoo("evaluate", run, "--json"))
     # Not bitwise: PyTorch's sums differ by 2e-7 between one thread and two, and MKL takes fewer on a
     # busy machine, so a pixel whose two best classes tie may flip.
     recipe = load_recipe(name)
     best = json.loads((run / "metrics.json").read_text())["best"]
     assert scores[recipe.score] == pytest.approx(best, abs=1e-4)
-    tiles = ["--tile", 96] if isinstance(recipe.family, Segmentation) else []
-    asked = [run / "samples.png", run / "curves.png"][: recipe.family.together()]
+    if isinstance(family, FewShot):  # tests/cli/test_adapt.py goes on
+        return
+    tiles = ["--tile", 96] if isinstance(family, Segmentation) else []
+    asked = [run / "samples.png", run / "curves.png"][: family.together()]
     kerazoo("predict", run, *asked, "--output", tmp_path / "p", *tiles)
     assert (tmp_path / "p" / f"{'_'.join(path.stem for path in asked)}_overlay.png").exists()
 

@@ -156,6 +156,7 @@ def test_the_check_tells_of_pictures_in_two_splits(tmp_path):
     report = check(source(tmp_path))
     assert report.splits == {"train": 12, "val": 8}
     assert report.problems == ()
+    assert any(line.startswith("  0 a") for line in report.lines())
     assert any("val/x/00.png (val) are the same image" in line for line in report.warnings)
     write(tmp_path / "val", "a")
     assert "the class a is in two splits" in check(source(tmp_path)).problems[0]
@@ -185,3 +186,9 @@ def test_official_runs_are_episodes(tmp_path):
     assert episode.image[..., 0, 0, 0].tolist() == [[30, 0], [20, 10]]
     with pytest.raises(UserError, match="class_labels.txt names"):
         OneShotRuns(path=str(runs(path, "run01/test/item01.png run01/training/class09.png\n"))).samples("val")
+
+
+def test_many_classes_are_told_in_a_line():
+    report = check(ProtoNet().ordered(Glyphs(characters=(101, 8, 8), drawings=20, size=(16, 16))))
+    (line,) = [line for line in report.lines() if line.startswith("classes")]
+    assert "117, each 0.85% to 0.85% of the images" in line

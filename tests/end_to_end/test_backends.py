@@ -22,7 +22,8 @@ model = recipe.family.objective(network)
 rates = learning_rate(float(sys.argv[4]), Schedule(kind="constant"), 10, 0)
 optimizer = Optimizer(name=sys.argv[3]).build(rates, mixed=False)
 model.compile(optimizer=optimizer, jit_compile=backend.jit_training())
-batches = stream(recipe.data.samples("train"), recipe.family, recipe.augmentation, batch=4, seed=recipe.seed)
+data = recipe.family.ordered(recipe.data)
+batches = stream(data.samples("train"), recipe.family, recipe.augmentation, batch=4, seed=recipe.seed)
 for step in range(int(sys.argv[2])):
     logs = model.fit(Feed(batches, step, step + 1)(), steps_per_epoch=1, shuffle=False, verbose=0).history
     print("losses", sum(logs[name][0] for name in model.trackers))
@@ -50,6 +51,9 @@ def python(code, *arguments, on):
         ("unetpp-tiny", 3, "sgd", 1e-3),
         ("unet-valid-tiny", 3, "sgd", 1e-3),
         ("fcn8s-tiny", 3, "sgd", 1e-3),
+        ("protonet-tiny", 3, "sgd", 1e-3),
+        ("maml-tiny", 3, "sgd", 1e-2),
+        ("reptile-tiny", 3, "sgd", 1e-1),
         # Ten steps of a game are chaotic at greater rates: with 2e-4 rounding grew to 2e-4 of the loss.
         ("cyclegan-tiny", 10, "adam", 2e-5),
     ],

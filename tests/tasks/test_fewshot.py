@@ -55,3 +55,9 @@ def test_only_prototypes_can_be_served_before_they_know_classes():
     family = MAML(filters=2)
     with pytest.raises(UserError, match="kerazoo adapt"):
         family.serving(family.deploy(family.build()))
+
+
+def test_episodes_of_other_ways_are_refused():
+    image = np.zeros((3, 2, 28, 28, 3), "uint8")
+    with pytest.raises(UserError, match="--ways 3"):
+        FAMILY.infer(lambda x: {}, image)

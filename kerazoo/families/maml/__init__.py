@@ -28,17 +28,7 @@ class MAML(Adapting):
     def network(self, classes: int) -> "keras.Model":
         from kerazoo.families.conv4.model import conv4
 
-        return conv4(
-            size=self.size if self.features == "flatten" else None,
-            channels=self.channels,
-            classes=classes,
-            filters=self.filters,
-            pool=self.pool,
-            features=self.features,
-            norm="current",
-            scale=False,
-            epsilon=self.epsilon,
-        )
+        return conv4(classes=classes, norm="current", scale=False, **self.layout())
 
     def moved(self, loss: "Loss", steps: int, weights: "Weights", again: bool) -> "Weights":
         from kerazoo.tasks.adaptation import descended

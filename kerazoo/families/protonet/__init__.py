@@ -27,13 +27,7 @@ class ProtoNet(FewShot):
     def build(self) -> "keras.Model":
         from kerazoo.families.conv4.model import conv4
 
-        return conv4(
-            channels=self.channels,
-            filters=self.filters,
-            pool=self.pool,
-            features=self.features,
-            epsilon=self.epsilon,
-        )
+        return conv4(**self.layout() | {"size": None})  # nothing follows that needs one
 
     def answers(self, network: "keras.Model", x: Any, training: bool) -> Any:
         from kerazoo.families.protonet.prototypes import logits
