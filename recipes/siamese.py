@@ -2,7 +2,8 @@
 
 kerazoo train siamese
 kerazoo train siamese --data omniglot.zip --epochs 6 --set 'data.draws=[750,60,200]'
-kerazoo evaluate RUN --data omniglot_all_runs.zip
+        14 minutes of CPU time, one-shot accuracy of unseen alphabets 0.940
+kerazoo evaluate RUN --data omniglot_all_runs.zip       0.9275
 kerazoo predict RUN a.png b.png
 """
 
