@@ -23,6 +23,7 @@ COMMANDS = {
     "train": "Train a recipe; writes a run folder.",
     "evaluate": "Score a run on a split of its data.",
     "predict": "Run a trained network on images, films and cameras.",
+    "index": "Embed a folder's pictures, to search it.",
     "export": "Write a run as SavedModel, ONNX, LiteRT or .keras.",
     "adapt": "Turn a few pictures of new classes into a classifier.",
     "convert": "Turn published weights into a run.",

@@ -39,6 +39,15 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Look for a person in each box: COCO results or a predictions.jsonl.",
 )
+@click.option(
+    "--index",
+    type=Path,
+    metavar="FILE",
+    help="Look for the nearest pictures of an index (see kerazoo index).",
+)
+@click.option(
+    "--top", type=click.IntRange(min=1), default=5, show_default=True, help="How many of an index to tell."
+)
 @click.option("--tta", is_flag=True, help="Average over flips (and quarter turns of masks).")
 @direction_option
 @set_option("family.mode=fast")
@@ -50,6 +59,8 @@ def command(
     json_file: Path,
     tile: int,
     boxes: Path,
+    index: Path,
+    top: int,
     tta: bool,
     weights: str,
     direction: str | None,
@@ -60,6 +71,7 @@ def command(
     RUN is a run folder or a recipe: its newest run, else its published weights. PATHS may also
     be films (such as clip.mp4) and cameras (camera:0): they are drawn on and written as a
     film, with a row of JSON per frame, while they run; Ctrl-C ends a camera and keeps what is there.
+    A Siamese network takes two photographs, or with --index any number.
     """
     from kerazoo.convert import run_or_weights
     from kerazoo.image import find_images
@@ -68,7 +80,7 @@ def command(
 
     found = find_images(paths)
     chosen = with_settings(run_or_weights(run, weights), (*assignments, *directed(direction)))
-    rows = predict(chosen, found, output, tile=tile, tta=tta, boxes=boxes)
+    rows = predict(chosen, found, output, tile=tile, tta=tta, boxes=boxes, index=index, top=top)
     failed = 0
     with contextlib.closing(rows):
         for row in _worth_a_line(write_rows(rows, json_file or output / "predictions.jsonl")):
@@ -96,4 +108,5 @@ def _line(row: dict[str, Any], family: "Task") -> str:
     if "error" in row:
         return f"Error: {row['error']}"
     told = f"{row['frame'] + 1} frames" if "frame" in row else family.tell(row)
-    return f"{row['image']} -> {row['files'][-1]}" + (f": {told}" if told else "")
+    about = " and ".join(row[name] for name in ("image", "other") if name in row)
+    return f"{about} -> {row['files'][-1]}" + (f": {told}" if told else "")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kerazoo.errors import UserError
     from kerazoo.evaluate import evaluate
     from kerazoo.export import export
+    from kerazoo.index import index
     from kerazoo.predict import predict
     from kerazoo.recipe import Recipe, load_recipe
     from kerazoo.run import open_run
@@ -28,6 +29,7 @@ __all__ = [
     "convert",
     "evaluate",
     "export",
+    "index",
     "load_recipe",
     "models",
     "open_run",

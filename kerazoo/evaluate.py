@@ -33,7 +33,7 @@ def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bo
     Raises:
         UserError: the split is empty, its classes are not the family's, or a file is broken.
     """
-    family = run.recipe.family
+    family = run.family
     data = family.ordered(run.recipe.data)
     samples = data.samples(split)
     if len(samples) == 0:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         residual_openpose,
     )
     from kerazoo.families.resnet.model import resnet, resnet_cifar, resnet_features
+    from kerazoo.families.siamese.model import siamese, siamese_koch
     from kerazoo.families.unet.model import unet
     from kerazoo.families.unetpp.model import unetpp
 
@@ -37,6 +38,8 @@ __all__ = [
     "resnet",
     "resnet_cifar",
     "resnet_features",
+    "siamese",
+    "siamese_koch",
     "unet",
     "unetpp",
 ]

@@ -32,6 +32,8 @@ def predict(
     tile: int | None = None,
     tta: bool = False,
     boxes: Path | None = None,
+    index: Path | None = None,
+    top: int = 5,
 ) -> Generator[Row, None, None]:
     """Predict photographs and films one by one and write, for each, the result's files and an overlay.
 
@@ -46,25 +48,51 @@ def predict(
         tile: window for large photographs; None as the recipe says.
         tta: average over flips and turns.
         boxes: file of boxes to look for one person each in (`kerazoo.boxes`), for families that do.
+        index: file of `kerazoo.index`, in which the pictures nearest to each photograph are looked for.
+        top: how many of these.
 
     Returns:
-        An iterator: a JSON-ready row per photograph or frame: "image", in a film "frame" (from 0) and
-        "seconds"; "height", "width" and "files", then what the task says of the result; or "error".
+        An iterator: a JSON-ready row per photograph or frame: "image", in a film "frame" (from 0)
+        and "seconds"; "height", "width" and "files", then what the task says of the result; or "error".
+        A Siamese network without an index takes two photographs and gives one row: "image", "other", "files".
 
     Raises:
         UserError: the run cannot predict, boxes are unusable, or nothing can be written to `output`.
     """
     if any(path.exists() and path.resolve().parent == output.resolve() for path in paths):
         raise UserError(f"{output} holds the photographs themselves", "choose another --output")
-    if (error := run.recipe.family.unready()) is not None:
+    if index is not None:
+        look = _finding(run, index, top, tile or tta or boxes)
+    elif (error := run.family.unready()) is not None:
         raise error
-    family, look = run.recipe.family, _looking(run, paths, tile, tta, boxes)
+    else:
+        look = _looking(run, paths, tile, tta, boxes)
+        if (count := run.family.together()) > 1:
+            return _of_several(run.family, look, _photographs(paths, count), output)
     make_folder(output)
-    return _rows(family, look, paths, output)
+    return _rows(run.family, look, paths, output)
+
+
+def _finding(run: Run, index: Path, top: int, others: Any) -> Look:
+    from kerazoo.index import searching
+
+    if others:
+        raise UserError("a search knows no tiles, boxes and test-time averaging", "leave them or --index out")
+    search = searching(run, index, top)
+    return lambda image, *_: search(image)
+
+
+def _photographs(paths: Sequence[Path], count: int) -> Sequence[Path]:
+    if len(paths) != count or any(map(is_film, paths)):
+        raise UserError(
+            f"this network compares {count} photographs, and there are {len(paths)} files",
+            f"give {count}, or search with --index FILE (made by: kerazoo index RUN FOLDER)",
+        )
+    return paths
 
 
 def _looking(run: Run, paths: Sequence[Path], tile: int | None, tta: bool, boxes: Path | None) -> Look:
-    family = run.recipe.family
+    family = run.family
     if boxes is None:
         forward = backend.forward(run.deployed)
         return lambda image, *_: family.infer(forward, image, tile=tile or run.recipe.tile, tta=tta)
@@ -95,6 +123,20 @@ def _of_photograph(family: Task, look: Look, path: Path, stem: Path) -> Row:
     files = [*family.save(result, stem), overlay]
     write_image(overlay, family.draw(image, result))
     return {"image": str(path)} | _told(family, image, result, files)
+
+
+def _of_several(family: Task, look: Look, paths: Sequence[Path], output: Path) -> Generator[Row, None, None]:
+    """Yield the one row of photographs that a result is about together."""
+    row = {"image": str(paths[0]), "other": str(paths[1])}
+    try:
+        images = [read_image(path) for path in paths]
+    except UserError as error:
+        yield row | {"error": str(error)}
+        return
+    result = look(family.stacked(images), paths[0], None)
+    overlay = output / f"{'_'.join(_stems(paths))}_overlay.png"
+    write_image(overlay, family.draw_together(images, [path.name for path in paths], result))
+    yield row | {"files": [str(overlay)]} | family.describe(result)
 
 
 def _of_film(family: Task, look: Look, path: Path, overlay: Path) -> Generator[Row, None, None]:

@@ -94,7 +94,7 @@ class FilmProgress(Progress):
         """Pass frames on while they are counted; a line at the end, also where that is an interruption.
 
         Args:
-            frames: of the film.
+            frames: of the film, or what else is counted.
             total: how many there are, None where nobody knows.
             name: what to call the film.
         """
@@ -106,7 +106,13 @@ class FilmProgress(Progress):
             finally:
                 seconds = time.monotonic() - self.began
                 speed = self._speed(self.began + seconds)
-                self.say(f"{name}: {self.done} frames in {seconds:.1f} s, {speed}")
+                self.say(f"{name}: {self.done} {self.thing_name} in {seconds:.1f} s, {speed}")
+
+
+class PictureProgress(FilmProgress):
+    """Reports how far a folder has been worked through, in pictures."""
+
+    step_name, thing_name = "picture", "pictures"
 
 
 @contextlib.contextmanager

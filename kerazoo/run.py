@@ -20,6 +20,7 @@ from kerazoo import settings as plain
 from kerazoo.errors import UserError, naming
 from kerazoo.files import atomic_text, whole_file, whole_folder
 from kerazoo.recipe import Recipe, parsed, source
+from kerazoo.task import Task
 
 if TYPE_CHECKING:
     import keras
@@ -54,6 +55,30 @@ class Run:
     def deployed(self) -> "keras.Model":
         """The part of the network that prediction and export run."""
         return self.recipe.family.deploy(self.network)
+
+    @functools.cached_property
+    def family(self) -> Task:
+        """The recipe's family, with what its validation decided when the weights were kept (`Task.informed`).
+
+        Raises:
+            UserError: the log is broken.
+        """
+        best, scores = None, {}
+        for row in self._log():
+            found = row.get("validation", {})
+            if found and self.recipe.better(found.get(self.recipe.score), best):
+                best, scores = found.get(self.recipe.score), found
+        return self.recipe.family.informed(scores)
+
+    def _log(self) -> list[dict[str, Any]]:
+        """Return the rows of the training's epochs; none before the first has ended."""
+        path = self.folder / "log.jsonl"
+        if not path.exists():
+            return []
+        try:
+            return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path} cannot be read: {error}", "restore the file from a copy") from None
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file of the run, atomically."""

@@ -166,6 +166,27 @@ class Task(ABC):
         """Return the results of photographs in turn; a task may give the network several at once."""
         return (self.infer(forward, image, tile=tile, tta=tta) for image in images)
 
+    def together(self) -> int:
+        """Return how many photographs one prediction is about."""
+        return 1
+
+    def stacked(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the photographs of one prediction, uint8 `(H, W, 3)` each, as what `infer` takes."""
+        (image,) = images
+        return image
+
+    def draw_together(self, images: Sequence[np.ndarray], names: Sequence[str], result: Any) -> np.ndarray:
+        """Return the photographs of one prediction with its result drawn on them, uint8 `(H, W, 3)`."""
+        return self.draw(self.stacked(images), result)
+
+    def informed(self, scores: dict[str, Any]) -> Self:
+        """Return this family with what was decided on the validation data, such as a threshold.
+
+        Args:
+            scores: of `evaluate`, for the weights that were kept.
+        """
+        return self
+
     @abstractmethod
     def evaluate(self, pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
         """Return the scores of (truth, result) pairs."""

@@ -301,7 +301,8 @@ def _close_epoch(training: Training) -> None:
         )
         row["validation_seconds"] = round(time.perf_counter() - began, 3)
         _judge(training, row["validation"], epoch)
-        sample_sheet(training.run.folder / "samples.png", recipe.family, pictures)
+        informed = recipe.family.informed(row["validation"])
+        sample_sheet(training.run.folder / "samples.png", informed, pictures)
     state.rows.append(row)
     atomic_text(training.run.folder / "log.jsonl", "".join(json_line(r) for r in state.rows))
     scalars = {key: value for key, value in row.items() if isinstance(value, float)}

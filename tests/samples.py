@@ -15,6 +15,7 @@ from kerazoo.tasks.fewshot import Episode, FewShot
 from kerazoo.tasks.pose import People, Pose
 from kerazoo.tasks.segmentation import Mask
 from kerazoo.tasks.translation import Real, Translation
+from kerazoo.tasks.verification import Couples, Distances, Verification
 
 QUERIES = 2
 """Of the few-shot families in tests/tiny.py."""
@@ -26,7 +27,7 @@ def source(task: Task, size: tuple[int, int] = (64, 64)) -> Source:
         return Shapes(train=10, validation=2, test=1, size=max(size))
     if isinstance(task, Translation):
         return Landscapes(train=10, validation=2, test=1, size=max(size))
-    if isinstance(task, FewShot):
+    if isinstance(task, FewShot | Verification):
         return task.ordered(Glyphs(characters=(6, 4, 4), drawings=6, draws=(10, 8, 1)))
     return Cells(train=10, validation=2, test=1, size=size)
 
@@ -40,6 +41,8 @@ def samples(task: Task, count: int = 8, size: tuple[int, int] = (64, 64)) -> Seq
         return [_translated(drawn[2 * n], drawn[2 * n + 1], size) for n in range(count)]
     if isinstance(task, FewShot):
         return source(task).samples("val")[:count]
+    if isinstance(task, Verification):
+        return source(task).samples("val")[: 2 * count : 2]  # pairs and episodes take turns
     last, (height, width) = len(task.class_names()) - 1, size
     drawn = source(task, size).samples("train")[:count]
     return [Sample(s.image[:height, :width], _limited(s.truth, last), s.name) for s in drawn]
@@ -47,7 +50,7 @@ def samples(task: Task, count: int = 8, size: tuple[int, int] = (64, 64)) -> Seq
 
 def learned_from(task: Task) -> Sequence[Sample]:
     """Return samples to train on: `samples`, but where they are drawn anew whenever they are seen."""
-    return source(task).samples("train") if isinstance(task, FewShot) else samples(task)
+    return source(task).samples("train") if isinstance(task, FewShot | Verification) else samples(task)
 
 
 def _translated(summer: Sample, winter: Sample, size: tuple[int, int]) -> Sample:
@@ -79,13 +82,15 @@ def _limited(truth: Any, last: int) -> Any:
 
 def window(task: Task) -> tuple[int, int]:
     """Return the size of training windows that suits the network."""
-    if isinstance(task, FewShot):
+    if isinstance(task, FewShot | Verification):
         return task.size
     return (64, 64) if isinstance(task, Pose) else (52, 52)  # the valid U-Net labels 4 k, with context 18
 
 
-def seen(task: Task, x: np.ndarray) -> np.ndarray:
-    """Return what the network itself is shown of a batch: of episodes their pictures."""
+def seen(task: Task, x: np.ndarray) -> Any:
+    """Return what the network itself is shown of a batch: of episodes their pictures, of pairs the two."""
+    if isinstance(task, Verification):
+        return {name: x[:, :, place].reshape(-1, *x.shape[-3:]) for place, name in enumerate("ab")}
     return x.reshape(-1, *x.shape[-3:]) if isinstance(task, FewShot) else x
 
 
@@ -100,6 +105,8 @@ def shape(task: Task, y: dict[str, np.ndarray], name: str) -> tuple[int, ...]:
     if isinstance(task, FewShot):
         pictures = y["labels"].size * (task.training_shots + task.training_queries)
         return pictures, task.filters if name == "embedding" else task.training_ways
+    if isinstance(task, Verification):
+        return (y["alike" if "alike" in y else "labels"].size,)
     return y["targets"].shape if "targets" in y else (*y["labels"].shape, task.classes)
 
 
@@ -112,6 +119,11 @@ def outputs(task: Task, y: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {"AtoB": y["partner"], "BtoA": y["partner"]}
     if isinstance(task, FewShot):
         return {"logits": 20.0 * np.eye(task.ways, dtype="float32")[:, None].repeat(task.queries, axis=1)}
+    if isinstance(task, Verification):
+        rows = np.arange(len(y["alike"]))
+        between = np.full((len(rows), 2, len(rows), 2), 2 * task.margin, "float32")
+        between[rows, 0, rows, 1] -= 4 * task.margin * y["alike"]
+        return {"distance": between}
     if "targets" in y:
         return {"logits": np.log(y["targets"] + 1e-6)}
     names = len(task.class_names())
@@ -137,6 +149,8 @@ def answer(told: Any) -> np.ndarray:
         return told.image
     if hasattr(told, "pictures"):
         return told.pictures["AtoB"]
+    if isinstance(told, Couples | Distances):
+        return told.alike if isinstance(told, Couples) else told.of_pairs() <= 0
     if isinstance(told, Episode):
         return np.arange(len(told.names))[:, None].repeat(QUERIES, axis=1)
     if hasattr(told, "probabilities"):

@@ -22,10 +22,12 @@ from kerazoo.recipe import Recipe
 from kerazoo.run import Run, create_run, open_run
 from kerazoo.tasks.classification import Classification
 from kerazoo.tasks.pose import Pose
+from kerazoo.tasks.verification import Verification
 from tests.tiny import DEEP, TINY
 
+EMBEDDINGS = {name for name, family in TINY.items() if isinstance(family, Verification)}
 KEY_POINTS = {name for name, family in TINY.items() if isinstance(family, Pose)}
-WITHOUT_PROBABILITIES = {"cyclegan", *KEY_POINTS}  # tests of their own
+WITHOUT_PROBABILITIES = {"cyclegan", *KEY_POINTS, *EMBEDDINGS}  # tests of their own
 FAMILIES = {name: family for name, family in TINY.items() if name not in WITHOUT_PROBABILITIES} | {
     "unetpp-fast": dataclasses.replace(TINY["unetpp"], mode="fast", level=1),
     "unetpp-bilinear": dataclasses.replace(TINY["unetpp"], up="bilinear_align_corners", classes=4),

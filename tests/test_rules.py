@@ -13,8 +13,8 @@ FAMILIES = sorted(path.parent.name for path in ROOT.glob("kerazoo/families/*/__i
 # Arrows point down: a module imports from its own layer and from those below it.
 LAYERS = [
     {"cli", "recipes"},
-    {"adapt", "convert", "doctor", "evaluate", "export", "initialise", "models", "predict", "train"}
-    | {"optimizer", "progress", "published", "recipe", "report", "resume", "run"},
+    {"adapt", "convert", "doctor", "evaluate", "export", "index", "initialise", "models", "predict"}
+    | {"optimizer", "progress", "published", "recipe", "report", "resume", "run", "train"},
     {"families"},
     {"checkpoints", "data", "draw", "fetch", "layers", "objective", "residual", "tasks", "weights"},
     {"backend", "boxes", "errors", "files", "frozen_graph", "image", "ordering", "placement", "settings"}

@@ -11,6 +11,8 @@ from kerazoo.families.protonet import ProtoNet
 from kerazoo.families.reptile import Reptile
 from kerazoo.families.resnet import ResNet
 from kerazoo.families.resnet.cifar import ResNetCifar
+from kerazoo.families.siamese import Siamese
+from kerazoo.families.siamese.tower import Tower
 from kerazoo.families.unet import UNet
 from kerazoo.families.unetpp import UNetPlusPlus
 from kerazoo.tasks.segmentation import Losses
@@ -37,6 +39,13 @@ TINY = {
     "maml": MAML(filters=16, ways=3, queries=2, training_ways=3, training_queries=2),
     "reptile": Reptile(
         filters=4, ways=3, queries=2, training_ways=3, training_shots=4, steps=2, features="mean"
+    ),
+    "siamese": Siamese(tower=Tower(width=4, embedding=6, features="mean", unit=True), pairs=4, ways=3),
+    "siamese-triplet": Siamese(
+        tower=Tower(width=4), loss="triplet", mined_classes=3, mined_pictures=2, pairs=4, ways=3
+    ),
+    "siamese-l1": Siamese(
+        tower=Tower(name="resnet18", width=2), size=(32, 32), loss="cross_entropy", pairs=4, ways=3
     ),
     "fcn": FCN(classes=3, width=0.0625, upsampling="learned", dropout=0.0),
 }

@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from kerazoo.data.draws import Classes, Episodes, drawn_samples
+from kerazoo.data.draws import Classes, Episodes, Pairs, drawn_samples
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.loader import Remembered
 from kerazoo.data.pairs import FOLDERS, divide
@@ -48,8 +48,8 @@ class ByClass(Source):
 
     draws: tuple[Count, Count, Count] = (500, 200, 1000)
     size: tuple[Side, Side] | None = None
-    training: Episodes | None = None
-    asked: tuple[Episodes, ...] = ()
+    training: Episodes | Pairs | None = None
+    asked: tuple[Episodes | Pairs, ...] = ()
     seed: Annotated[int, Field(ge=0)] = 0
 
     @abstractmethod

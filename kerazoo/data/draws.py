@@ -1,4 +1,4 @@
-"""Samples that are put together from pictures by class: episodes of few-shot learning, anew every time."""
+"""Samples that are put together from pictures by class: episodes of few-shot learning, and pairs."""
 
 import functools
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from kerazoo.errors import UserError
 from kerazoo.settings import settings
 from kerazoo.task import Drawing, Sample
 from kerazoo.tasks.fewshot import Episode
+from kerazoo.tasks.verification import Couples
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -105,6 +106,46 @@ class Episodes:
         numbers = rng.choice(classes.size(label), self.shots + self.queries, replace=False)
         pictures = np.stack([classes.picture(label, int(number)).image for number in numbers])
         return np.rot90(pictures, turns, axes=(1, 2))
+
+
+@settings
+class Pairs:
+    """Pairs of pictures, of which half are alike: of one class, and never one picture twice.
+
+    Attributes:
+        pairs: of a sample; the first half are alike.
+        rotations: pictures turned by 90, 180 and 270 degrees are other classes.
+    """
+
+    pairs: Annotated[int, Field(ge=2, multiple_of=2)] = 32
+    rotations: bool = False
+
+    def check(self, classes: Classes, where: str) -> None:
+        if len(classes) < 2:
+            raise UserError(f"{where} has {len(classes)} class(es), a pair may be of two", "add classes")
+        for label, name in enumerate(classes.names):
+            if classes.size(label) < 2:
+                raise UserError(
+                    f"{where}: class {name} has {classes.size(label)} picture(s), a pair takes 2 of one",
+                    "add some, or remove the class",
+                )
+
+    def drawn(self, classes: Classes, rng: np.random.Generator) -> Sample:
+        """Return pairs: pictures uint8 `(pairs, 2, H, W, 3)`."""
+        alike = np.arange(self.pairs) < self.pairs // 2
+        stack = np.stack([self._pair(classes, bool(same), rng) for same in alike])
+        return Sample(stack, Couples(alike), "pairs")
+
+    def _pair(self, classes: Classes, same: bool, rng: np.random.Generator) -> np.ndarray:
+        turned = QUARTERS if self.rotations else 1
+        labels = rng.choice(len(classes) * turned, 1 if same else 2, replace=False)
+        (first, turns), (second, others) = (divmod(int(labels[place]), turned) for place in (0, -1))
+        if same:
+            one, other = rng.choice(classes.size(first), 2, replace=False)
+        else:
+            one, other = rng.integers(classes.size(first)), rng.integers(classes.size(second))
+        pictures = classes.picture(first, int(one)).image, classes.picture(second, int(other)).image
+        return np.stack([np.rot90(pictures[0], turns), np.rot90(pictures[1], others)])
 
 
 def _turned_name(name: str, turns: int) -> str:

@@ -26,7 +26,7 @@ SUFFIXES = {"onnx": ".onnx", "litert": ".tflite", "keras": ".keras"}
 def write(run: Run, format: str, output: Path) -> Path:  # noqa: A002
     """Export a run in this process, which runs TensorFlow; see `kerazoo.export.export`."""
     module = importlib.import_module(f"kerazoo.export.{MODULES[format]}")
-    family = run.recipe.family
+    family = run.family
     with _float32():  # whatever it was trained in
         network = Run(run.folder, run.recipe).deployed
         model, allowed = family.serving(network), tolerance(family, network)
@@ -62,7 +62,7 @@ def _described(run: Run, format: str, model: keras.Model) -> dict[str, Any]:  # 
     return {
         "format": format,
         "run": run.folder.resolve().name,
-        "family": settings.to_plain(run.recipe.family),
+        "family": settings.to_plain(run.family),
         "classes": list(run.recipe.family.class_names()),
         "inputs": {name: list(x.shape) for name, x in model.input.items()},
         "outputs": {name: list(x.shape) for name, x in model.output.items()},

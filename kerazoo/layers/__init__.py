@@ -19,6 +19,7 @@ from kerazoo.layers.blocks import (
     pad_depthwise,
 )
 from kerazoo.layers.current_norm import CurrentNorm
+from kerazoo.layers.distances import EuclideanDistance, WeightedL1
 from kerazoo.layers.image_norm import ImageNorm
 from kerazoo.layers.part_fields import LimbScores, Peaks
 from kerazoo.layers.resizing import Bilinear, BilinearConv2DTranspose, ResizeLike, Upsample, bilinear_kernel
@@ -32,6 +33,7 @@ __all__ = [
     "BilinearConv2DTranspose",
     "CropLike",
     "CurrentNorm",
+    "EuclideanDistance",
     "Framing",
     "HeNormal",
     "ImageNorm",
@@ -45,6 +47,7 @@ __all__ = [
     "ReflectPad",
     "ResizeLike",
     "Upsample",
+    "WeightedL1",
     "ZeroChannels",
     "bilinear_kernel",
     "conv_norm_act",

@@ -44,8 +44,9 @@ def test_tiny_recipes_train_evaluate_and_predict(name, tmp_path):
     if isinstance(family, FewShot):  # tests/cli/test_adapt.py goes on
         return
     tiles = ["--tile", 96] if isinstance(family, Segmentation) else []
-    kerazoo("predict", run, run / "samples.png", "--output", tmp_path / "p", *tiles)
-    assert (tmp_path / "p" / "samples_overlay.png").exists()
+    asked = [run / "samples.png", run / "curves.png"][: family.together()]
+    kerazoo("predict", run, *asked, "--output", tmp_path / "p", *tiles)
+    assert (tmp_path / "p" / f"{'_'.join(path.stem for path in asked)}_overlay.png").exists()
 
 
 def test_every_recipe_has_a_tiny_twin():

@@ -1,0 +1,19 @@
+"""A small Siamese network on drawn characters; within a minute on a CPU, for trying things and for tests.
+
+kerazoo train siamese-tiny
+"""
+
+from kerazoo.data.generated import Glyphs
+from kerazoo.families.siamese import Siamese
+from kerazoo.families.siamese.tower import Tower
+from kerazoo.optimizer import Optimizer
+from kerazoo.recipe import Recipe
+
+recipe = Recipe(
+    family=Siamese(tower=Tower(width=16), loss="contrastive", pairs=16, ways=5),
+    data=Glyphs(characters=(60, 20, 20), drawings=8, draws=(60, 30, 30)),
+    optimizer=Optimizer(rate=3e-3),
+    epochs=4,
+    batch=2,
+    monitor="auc",
+)

@@ -1,0 +1,81 @@
+"""Lists of pairs, such as LFW's: what they may look like, and what is wrong with broken ones."""
+
+import numpy as np
+import pytest
+
+from kerazoo.data.pair_list import PairList, is_list
+from kerazoo.errors import UserError
+from kerazoo.families.siamese import Siamese
+from kerazoo.image import write_image
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Four pictures of different sizes, one below a folder."""
+    for n, name in enumerate(("a.png", "b.png", "c c.png", "deep/d.png")):
+        write_image(tmp_path / name, np.full((20 + n, 30, 3), 50 * n, "uint8"))
+    return tmp_path
+
+
+def listed(folder, text, name="pairs.csv"):
+    (folder / name).write_text(text, encoding="utf-8")
+    return Siamese(size=(16, 24)).ordered(PairList(path=str(folder / name)))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pairs.csv", "a.png,b.png,1\na.png,deep/d.png,0\n\n"),
+        ("pairs.csv", "first,second,alike\na.png, b.png, true\r\na.png,deep/d.png,false"),
+        ("pairs.txt", "a.png b.png same\na.png deep/d.png different\n"),
+        ("pairs.tsv", "\ufeffa.png\tb.png\t1\na.png\tdeep/d.png\t0"),
+    ],
+)
+def test_a_line_is_a_pair(folder, name, text):
+    (sample,) = listed(folder, text, name).samples("test")
+    assert sample.image.shape == (2, 2, 16, 24, 3)
+    assert sample.image[:, :, 0, 0, 0].tolist() == [[0, 50], [0, 150]]
+    assert sample.truth.alike.tolist() == [True, False]
+
+
+def test_names_may_have_spaces_and_pairs_are_grouped_in_their_order(folder):
+    data = listed(folder, 'a.png,"c c.png",1\n' + "a.png,b.png,0\n" * 39)
+    first, second = data.samples("val")
+    assert [len(sample.image) for sample in (first, second)] == [32, 8]
+    assert first.truth.alike.tolist() == [True] + [False] * 31
+    assert data.class_names() == ("different", "alike")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "holds no pair"),
+        ("a.png,b.png,1\na.png,b.png\n", "line 2 is no pair"),
+        ("a.png,b.png,1\na.png,b.png,maybe\n", "line 2 is no pair"),
+        ("a.png,b.png,1\na.png,gone.png,0\n", "line 2 names gone.png"),
+        ("a.png,b.png,2", "line 1 is no pair"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line(folder, text, told):
+    with pytest.raises(UserError, match=told):
+        listed(folder, text).samples("val")
+
+
+def test_broken_lists_and_pictures(folder):
+    (folder / "pairs.csv").write_bytes(b"\xff\xfe\x00\x81")
+    with pytest.raises(UserError, match="cannot be read"):
+        PairList(path=str(folder / "pairs.csv")).samples("val")
+    with pytest.raises(UserError, match="gone.csv cannot be read"):
+        PairList(path=str(folder / "gone.csv")).samples("val")
+    (folder / "b.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match="b.png is not an image"):
+        listed(folder, "a.png,b.png,1").samples("val")[0]
+    with pytest.raises(UserError, match="evaluate"):
+        listed(folder, "a.png,b.png,1").survey()
+
+
+def test_a_list_is_told_by_its_name(folder):
+    family = Siamese()
+    assert family.reader(str(folder / "pairs.csv")) is PairList
+    assert family.reader(str(folder)) is not PairList
+    assert not is_list(folder)
