@@ -69,7 +69,7 @@ class Guess(Pose):
 def run(tmp_path):
     """What evaluate needs of a run."""
     family = Guess()
-    stub = SimpleNamespace(folder=tmp_path, deployed=family.build())
+    stub = SimpleNamespace(folder=tmp_path, family=family, deployed=family.build())
     stub.recipe = SimpleNamespace(family=family, data=Four(), tile=None)
     stub.write_json = lambda name, value: Run.write_json(stub, name, value)
     return stub

@@ -183,7 +183,7 @@ class Centres(Pose):
 def centres(boxes, paths, output, **options):
     family = Centres()
     recipe = SimpleNamespace(family=family, tile=None)
-    stub = SimpleNamespace(recipe=recipe, deployed=family.build())
+    stub = SimpleNamespace(recipe=recipe, family=family, deployed=family.build())
     return list(predict(stub, paths, output, boxes=boxes, **options))
 
 
