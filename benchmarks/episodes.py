@@ -142,7 +142,7 @@ def _reptile(x: Any, weights: list) -> None:
         weight.grad = torch.zeros_like(weight)
     for task in x:
         moved = [weight.detach().clone().requires_grad_() for weight in weights]
-        inner = torch.optim.Adam(moved, 1e-3, betas=(0, 0.999))
+        inner = torch.optim.Adam(moved, 1e-3, betas=(0.0, 0.999))
         for part in task.chunk(5, dim=1):
             inner.zero_grad()
             _loss(part, moved).backward()

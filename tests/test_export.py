@@ -21,11 +21,12 @@ from kerazoo.export.verify import tolerance
 from kerazoo.recipe import Recipe
 from kerazoo.run import Run, create_run, open_run
 from kerazoo.tasks.classification import Classification
+from kerazoo.tasks.fewshot import FewShot
 from kerazoo.tasks.pose import Pose
 from kerazoo.tasks.verification import Verification
 from tests.tiny import DEEP, TINY
 
-EMBEDDINGS = {name for name, family in TINY.items() if isinstance(family, Verification)}
+EMBEDDINGS = {name for name, family in TINY.items() if isinstance(family, (FewShot, Verification))}
 KEY_POINTS = {name for name, family in TINY.items() if isinstance(family, Pose)}
 WITHOUT_PROBABILITIES = {"cyclegan", *KEY_POINTS, *EMBEDDINGS}  # tests of their own
 FAMILIES = {name: family for name, family in TINY.items() if name not in WITHOUT_PROBABILITIES} | {
@@ -100,6 +101,21 @@ def test_the_served_model_is_what_prediction_computes(name, tmp_path):
     expected = predicted(run, image)
     assert expected.std() > 1e-3  # or the comparison would prove nothing
     np.testing.assert_allclose(served(run, image), expected, rtol=0, atol=2e-6)
+
+
+@on_tensorflow
+def test_a_network_of_one_size_is_exported_with_it(tmp_path):
+    family = dataclasses.replace(TINY["conv4"], features="flatten", size=(40, 32))
+    known = report(export(made_run(family, tmp_path / "run"), "onnx"))
+    assert known["sizes"] == ["40x32"]
+    assert known["inputs"] == {"image": [None, 40, 32, 3]}
+
+
+@on_tensorflow
+def test_prototypes_are_exported_as_embeddings_of_any_size(tmp_path):
+    known = report(export(made_run(TINY["protonet"], tmp_path / "run"), "onnx"))
+    assert list(known["outputs"]) == ["embedding"]
+    assert known["inputs"] == {"image": [None, None, None, 1]}
 
 
 KINDS = ["savedmodel", "onnx", "litert", "keras"]
