@@ -47,7 +47,7 @@ def verified(
     """
     _, *own, channels = model.input["image"].shape
     cases = []
-    for batch, (height, width) in itertools.product(BATCHES, SIZES if None in own else [own]):
+    for (height, width), batch in itertools.product(SIZES if None in own else [own], BATCHES):
         case = batch, height, width
         images = pictures(*case, channels)
         expected = {
