@@ -1,11 +1,13 @@
 """MAML: weights from which one step on five pictures leads far; built-in characters, or Omniglot.
 
-kerazoo train maml
-kerazoo train maml --data omniglot.zip --set data.splits=vinyals
-        --set 'data.draws=[16000,200,1000]' --epochs 4
-kerazoo train maml --set family.second_order=false
-kerazoo evaluate RUN --split test
-kerazoo adapt RUN --support FOLDER --output RUN2
+    kerazoo train maml
+    kerazoo train maml --data omniglot.zip --set data.splits=vinyals --set 'data.draws=[8000,200,1000]'
+    kerazoo train maml --set family.second_order=false
+    kerazoo evaluate RUN --split test
+    kerazoo adapt RUN --support FOLDER --output RUN2
+
+The second reached 94.2 % 5-way with one shot (published: 98.7 %, after 24 times as many steps of twice the
+batch), in 28 minutes of CPU time. The others were not run to their end.
 """
 
 from kerazoo.data.generated import Glyphs

@@ -1,10 +1,13 @@
 """Prototypical networks: characters never seen before, from one picture each; built-in, or Omniglot.
 
-kerazoo train protonet
-kerazoo train protonet --data omniglot.zip --set data.splits=vinyals
-        --set 'data.draws=[500,200,1000]' --epochs 20
-kerazoo evaluate RUN --split test --ways 20 --shots 1
-kerazoo adapt RUN --support FOLDER --output RUN2
+    kerazoo train protonet
+    kerazoo train protonet --data omniglot.zip --set data.splits=vinyals --set 'data.draws=[250,200,1000]'
+        --set family.training_queries=3 --epochs 12
+    kerazoo evaluate RUN --split test --ways 20 --shots 1
+    kerazoo adapt RUN --support FOLDER --output RUN2
+
+The second reached 98.3 % 5-way and 94.2 % 20-way with one shot (docs/few-shot.md), in 26 minutes of CPU time;
+its 12 epochs were 8 and then 4 more. The first was not run to its end.
 """
 
 from kerazoo.data.generated import Glyphs

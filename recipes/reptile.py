@@ -6,7 +6,7 @@
     kerazoo evaluate RUN --split test
     kerazoo adapt RUN --support FOLDER --output RUN2
 
-The optimizer's rate is the paper's step size epsilon, from 1 to 0.
+The optimizer's rate is the paper's step size epsilon, from 1 to 0. None of this was run to its end.
 """
 
 from kerazoo.data.generated import Glyphs
