@@ -8,8 +8,8 @@
         --epochs 210 --batch-size 128 --set optimizer.rate=1e-3
     kerazoo predict hrnet-pose photo.jpg --boxes boxes.json
 
-The first ended at AP 0.826 on validation and test figures, in 33 minutes of CPU time. The second is close to the published training of HRNet-W32. Without boxes, a photograph is taken to
-show one person.
+The first ended at AP 0.826 on validation and test figures, in 33 minutes of CPU time. The second is close
+to the published training of HRNet-W32. Without boxes, a photograph is taken to show one person.
 """
 
 from kerazoo.data.augment import Augmentation
