@@ -1,6 +1,7 @@
 """A Siamese run from the command line: pairs compared, folders indexed and searched, mistakes told."""
 
 import importlib
+import importlib.util
 import json
 import sys
 import types
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 
 from kerazoo.cli import main
 from kerazoo.data.generated import Glyphs
-from kerazoo.export import report
+from kerazoo.export import NEEDS, report
 from kerazoo.image import read_image, write_image
 from kerazoo.run import open_run
 from kerazoo.tasks.measures import Measure
@@ -228,6 +229,9 @@ def test_faiss_answers_large_folders_as_numpy_does(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in NEEDS["onnx"]), reason="export needs its packages"
+)
 @pytest.mark.parametrize("format", ["savedmodel", "onnx"])
 def test_the_tower_is_exported(place, tmp_path, format):  # noqa: A002
     run = open_run(place / "run")
