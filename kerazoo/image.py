@@ -57,18 +57,17 @@ def read_image(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
     return _read(Path(path), _photograph, max_pixels)
 
 
-def decode_image(data: bytes, name: str, max_pixels: int | None = None) -> np.ndarray:
+def decode_image(data: bytes, name: str) -> np.ndarray:
     """Return the image that an image file's bytes hold, as `read_image` does.
 
     Args:
         data: such as a member of an archive.
         name: what messages call it.
-        max_pixels: as for `read_image`.
 
     Raises:
         UserError: as `read_image`.
     """
-    return _decoded(name, io.BytesIO(data), _photograph, max_pixels)
+    return _decoded(name, io.BytesIO(data), _photograph, None)
 
 
 def read_codes(path: str | Path, max_pixels: int | None = None) -> np.ndarray:

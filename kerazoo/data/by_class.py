@@ -108,9 +108,6 @@ class PictureClasses(ByClass, Files):
     def told(self) -> str:
         return self.path
 
-    def samples(self, split: Split) -> Sequence[Sample]:
-        return ByClass.samples(self, split)
-
     def classes(self, split: Split) -> Classes:
         return self._by_split[split]
 

@@ -102,6 +102,11 @@ class FewShot(Photographs):
     pool: Literal["max", "stride"] = "max"
     features: Literal["flatten", "mean"] = "flatten"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rotations and self.size[0] != self.size[1]:
+            raise ValueError("rotations need a square size")
+
     def class_names(self) -> tuple[str, ...]:
         return tuple(f"class {way}" for way in range(1, self.ways + 1))
 
@@ -227,9 +232,7 @@ class FewShot(Photographs):
         each = np.array([result.right().mean() for _, result in pairs])
         if not len(each):
             return {"episodes": 0, "accuracy": None, "interval": None}
-        spread = each.std(ddof=1) if len(each) > 1 else 0.0
-        interval = 1.96 * spread / np.sqrt(len(each))
-        return {"episodes": len(each), "accuracy": float(each.mean()), "interval": float(interval)}
+        return {"episodes": len(each), "accuracy": float(each.mean()), "interval": interval(each)}
 
     # --- for people -------------------------------------------------------------------------
 
@@ -262,6 +265,16 @@ class FewShot(Photographs):
 
     def serving(self, network: "keras.Model") -> "keras.Model":
         raise self.unready()
+
+
+def interval(each: np.ndarray) -> float:
+    """Return half of the 95 % interval of a mean over episodes: 1.96 standard errors.
+
+    Args:
+        each: what every episode scored, float `(N,)`, one or more.
+    """
+    spread = each.std(ddof=1) if len(each) > 1 else 0.0
+    return float(1.96 * spread / np.sqrt(len(each)))
 
 
 _ADAPT = "show it some: kerazoo adapt RUN --support FOLDER --output RUN2, then use RUN2"

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kerazoo.tasks.fewshot import interval
+
 FOLDS = 10
 """Parts of the pairs: the threshold of each is chosen on the others (LFW's protocol; Huang et al. 2007)."""
 
@@ -142,6 +144,4 @@ def episode_scores(right: Sequence[np.ndarray]) -> dict[str, Any]:
     if not right:
         return {"episodes": 0, "one_shot": None, "one_shot_interval": None}
     each = np.array([told.mean() for told in right])
-    spread = each.std(ddof=1) if len(each) > 1 else 0.0
-    interval = float(1.96 * spread / np.sqrt(len(each)))
-    return {"episodes": len(each), "one_shot": float(each.mean()), "one_shot_interval": interval}
+    return {"episodes": len(each), "one_shot": float(each.mean()), "one_shot_interval": interval(each)}

@@ -33,8 +33,6 @@ def test_logits_are_minus_squared_distances_to_the_mean_of_the_support(network, 
     prototypes = features[:, :, :2].mean(axis=2)
     apart = features[:, :, 2:, None] - prototypes[:, None, None]
     expected = -np.square(apart).sum(axis=-1)
-    for variable in network.non_trainable_variables:  # the call above moved the running statistics
-        assert np.isfinite(keras.ops.convert_to_numpy(variable)).all()
     found = keras.ops.convert_to_numpy(FAMILY.answers(network, x, training))
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
