@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kerazoo import models
+    from kerazoo.adapt import adapt
     from kerazoo.convert import convert
     from kerazoo.errors import UserError
     from kerazoo.evaluate import evaluate
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Recipe",
     "UserError",
+    "adapt",
     "convert",
     "evaluate",
     "export",

@@ -12,7 +12,7 @@ import pytest
 import kerazoo
 from kerazoo import backend, errors
 
-VERBS = ["convert", "evaluate", "export", "index", "predict", "train"]
+VERBS = ["adapt", "convert", "evaluate", "export", "index", "predict", "train"]
 
 
 def loaded_by(code: str) -> set[str]:

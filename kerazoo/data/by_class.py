@@ -1,6 +1,7 @@
 """Pictures by class, of which whole classes are held back: a folder or a zip file, such as Omniglot."""
 
 import functools
+import os
 import zipfile
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, NamedTuple
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from kerazoo.data.draws import Classes, Episodes, Pairs, drawn_samples
 from kerazoo.data.lazy import Lazy
@@ -87,6 +88,11 @@ class _Listed(NamedTuple):
     files: _Names
 
 
+def _absolute(path: str) -> str:
+    """Return a path that a run finds from wherever it is opened."""
+    return os.path.abspath(os.path.expanduser(path))
+
+
 @settings
 class PictureClasses(ByClass, Files):
     """Every folder that holds pictures is a class; in a folder, or in a zip file.
@@ -103,7 +109,7 @@ class PictureClasses(ByClass, Files):
     """
 
     validation: Share = 0.2
-    splits: str | None = None
+    splits: Annotated[str, AfterValidator(_absolute)] | None = None
 
     def told(self) -> str:
         return self.path
@@ -146,7 +152,7 @@ class PictureClasses(ByClass, Files):
             raise UserError(f"{self.path} holds no folders of pictures", _LAYOUT)
         given, named = _split(found)
         if self.splits is not None:
-            return _Listed(_listed_in(Path(self.splits).expanduser(), named), named)
+            return _Listed(_listed_in(Path(self.splits), named), named)
         shares = (0.0 if "val" in given else self.validation), (0.0 if "test" in given else self.test)
         return _Listed(given | _held_back(given.get("train", []), shares, self.seed), named)
 

@@ -137,8 +137,8 @@ def answers(family: "Adapting", network: keras.Model, x: Tensor, training: bool)
     steps = family.steps if training else family.test_steps
 
     def answer(episode: Tensor) -> Tensor:
-        loss = support_loss(network, episode[:, :shots])
-        weights = family.moved(loss, steps, present(network), training)
+        inner = support_loss(network, episode[:, :shots])
+        weights = family.moved(inner, steps, present(network), training)
         return answered(network, weights, episode[:, shots:])
 
     return ops.map(answer, x)
