@@ -109,6 +109,21 @@ def past(value: Tensor, leak: Tensor) -> Tensor:
     return value - (leak - ops.stop_gradient(leak))
 
 
+def embedded(network: keras.Model, x: Tensor, training: bool) -> Tensor:
+    """Return the embeddings of stacks of pictures, all of which pass the network together and once.
+
+    Shape: `(N, ..., H, W, C)` -> float32 `(N, ..., D)`.
+
+    Args:
+        network: outputs `{"embedding": (N, D)}`.
+        x: the stacks.
+        training: normalise by the statistics of these pictures.
+    """
+    shape = ops.shape(x)
+    found = network(ops.reshape(x, (-1, *shape[-3:])), training=training)["embedding"]
+    return ops.reshape(found, (*shape[:-3], ops.shape(found)[-1]))
+
+
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     """Return `sum(values * weights) / sum(weights)`, 0 where all weights are 0.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import keras
 from keras import ops
 
-from kerazoo.objective import SumOfTerms, Tensor, cross_entropy
+from kerazoo.objective import SumOfTerms, Tensor, cross_entropy, embedded
 
 if TYPE_CHECKING:
     from kerazoo.tasks.verification import Verification
@@ -42,16 +42,6 @@ def batch_hard(distance: Tensor, same: Tensor, margin: float) -> Tensor:
     farthest = ops.max(ops.where(same, distance, 0.0), axis=-1)
     nearest = ops.min(ops.where(same, float("inf"), distance), axis=-1)
     return ops.relu(margin + farthest - nearest)
-
-
-def embedded(tower: keras.Model, x: Tensor, training: bool) -> Tensor:
-    """Return the embeddings of stacks of pictures, all of which pass the tower together and once.
-
-    Shape: `(N, ..., H, W, C)` -> float32 `(N, ..., D)`.
-    """
-    shape = ops.shape(x)
-    found = tower(ops.reshape(x, (-1, *shape[-3:])), training=training)["embedding"]
-    return ops.reshape(found, (*shape[:-3], ops.shape(found)[-1]))
 
 
 class Siamese(SumOfTerms):

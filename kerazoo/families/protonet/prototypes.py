@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerazoo.objective import Tensor
+from kerazoo.objective import Tensor, embedded
 
 if TYPE_CHECKING:
     from kerazoo.families.protonet import ProtoNet
@@ -25,11 +25,9 @@ def logits(network: keras.Model, x: Tensor, shots: int, training: bool) -> Tenso
         shots: so many of each class are its support.
         training: normalise by the statistics of these pictures.
     """
-    shape = ops.shape(x)
-    embedded = network(ops.reshape(x, (-1, *x.shape[3:])), training=training)["embedding"]
-    embedded = ops.reshape(embedded, (*shape[:3], ops.shape(embedded)[-1]))
-    prototypes = ops.mean(embedded[:, :, :shots], axis=2)
-    apart = embedded[:, :, shots:, None] - prototypes[:, None, None]
+    features = embedded(network, x, training)
+    prototypes = ops.mean(features[:, :, :shots], axis=2)
+    apart = features[:, :, shots:, None] - prototypes[:, None, None]
     return -ops.sum(ops.square(apart), axis=-1)
 
 
@@ -38,8 +36,8 @@ def linear_classifier(network: keras.Model, x: np.ndarray, labels: np.ndarray) -
 
     -|f - c|^2 is 2 c f - |c|^2, but for |f|^2, which is the same for all classes.
     """
-    embedded = network.predict_on_batch(x)["embedding"]
-    prototypes = np.stack([embedded[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
+    features = network.predict_on_batch(x)["embedding"]
+    prototypes = np.stack([features[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
     weights = {variable.path: ops.convert_to_numpy(variable) for variable in network.weights}
     bias = -np.square(prototypes.astype("float64")).sum(axis=1)
     return weights | {"logits/kernel": 2 * prototypes.T, "logits/bias": bias.astype("float32")}
