@@ -9,6 +9,7 @@ import click
 from kerazoo.errors import UserError
 
 if TYPE_CHECKING:
+    from kerazoo.data.source import Source
     from kerazoo.run import Run
     from kerazoo.task import Task
 
@@ -48,7 +49,6 @@ def _output(recipe: str | None, output: str | None) -> Path:
 def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Run":
     from kerazoo import settings
     from kerazoo.convert import run_or_weights
-    from kerazoo.data.check import check
     from kerazoo.recipe import load_recipe, overridden
     from kerazoo.train import train
 
@@ -61,15 +61,24 @@ def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Ru
         "batch": options["batch_size"]
     }
     chosen = settings.replace(chosen, {key: value for key, value in direct.items() if value is not None})
+    data = chosen.family.ordered(chosen.data)
+    if not data.generated:
+        _whole(data)
+    return train(chosen, folder, init=run_or_weights(init) if init else None)
+
+
+def _whole(data: "Source") -> None:
+    """Refuse data of which anything is broken."""
+    from kerazoo.data.check import check
+
     click.echo("reading all of the data once, to find what is broken", err=True)
-    report = check(chosen.family.ordered(chosen.data))
+    report = check(data)
     for warning in report.warnings[:5]:
         click.echo(f"warning: {warning}", err=True)
     problems = report.problems
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UserError(f"{problems[0]}{more}", "list all with 'kerazoo data check', mend them, train again")
-    return train(chosen, folder, init=run_or_weights(init) if init else None)
 
 
 def _episodes(family: "Task", ways: int | None, shots: int | None) -> dict[str, int]:

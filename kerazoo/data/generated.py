@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -41,6 +41,7 @@ class Drawn(Source):
     validation: Count = 100
     test: Count = 100
     seed: Count = 0
+    generated: ClassVar[bool] = True
 
     def places(self, split: Split) -> range:
         """Return the numbers of a split's pictures, from 0."""
@@ -283,6 +284,7 @@ class Glyphs(ByClass):
     size: tuple[Side, Side] = (28, 28)
     characters: tuple[Count, Count, Count] = (240, 60, 60)
     drawings: Annotated[int, Field(ge=1)] = 20
+    generated: ClassVar[bool] = True
 
     def told(self) -> str:
         return "built-in characters"

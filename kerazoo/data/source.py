@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
@@ -17,7 +17,13 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 @settings
 class Source(ABC):
-    """A described place where samples come from; its fields are the description."""
+    """A described place where samples come from; its fields are the description.
+
+    Attributes:
+        generated: samples are made by a program, so that none can be broken.
+    """
+
+    generated: ClassVar[bool] = False
 
     @abstractmethod
     def samples(self, split: Split) -> Sequence[Sample]:

@@ -10,8 +10,8 @@ import numpy as np
 from keras import layers, ops
 
 from kerazoo import backend
-
-registered = keras.saving.register_keras_serializable(package="kerazoo")
+from kerazoo.layers.norms import BatchNorm
+from kerazoo.layers.registered import registered
 
 # PyTorch's defaults, which the published weights were made with; Keras' own are 1e-3 and 0.99.
 BATCH_NORM_EPSILON = 1e-5
@@ -153,7 +153,7 @@ def norm_act(
     epsilon: float = BATCH_NORM_EPSILON,
 ) -> keras.KerasTensor:
     """Normalise by batch (layer `{name}_bn`) and activate (layer `{name}_act`)."""
-    x = layers.BatchNormalization(epsilon=epsilon, momentum=BATCH_NORM_MOMENTUM, name=f"{name}_bn")(x)
+    x = BatchNorm(epsilon=epsilon, momentum=BATCH_NORM_MOMENTUM, name=f"{name}_bn")(x)
     return layers.Activation(activation, name=f"{name}_act")(x) if activation else x
 
 

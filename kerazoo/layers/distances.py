@@ -4,7 +4,8 @@ from typing import Any
 
 from keras import layers, ops
 
-from kerazoo.layers.blocks import HeNormal, registered
+from kerazoo.layers.blocks import HeNormal
+from kerazoo.layers.registered import registered
 
 
 @registered

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import layers, ops
 
-from kerazoo.layers.blocks import registered
+from kerazoo.layers.registered import registered
 
 
 @registered

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from keras import layers, ops
 
-from kerazoo.layers.blocks import registered
+from kerazoo.layers.registered import registered
 
 MOST = 24
 """Peaks of a point that are kept, the highest: so many people at most."""

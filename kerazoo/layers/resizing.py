@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from kerazoo.layers.blocks import registered
+from kerazoo.layers.registered import registered
 
 Tensor = Any
 """Of the running backend."""

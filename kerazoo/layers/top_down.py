@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from keras import layers, ops
 
-from kerazoo.layers.blocks import registered
+from kerazoo.layers.registered import registered
 
 Tensor = Any
 """Of the running backend."""

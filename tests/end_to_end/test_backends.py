@@ -51,6 +51,8 @@ def python(code, *arguments, on):
         ("unetpp-tiny", 3, "sgd", 1e-3),
         ("unet-valid-tiny", 3, "sgd", 1e-3),
         ("fcn8s-tiny", 3, "sgd", 1e-3),
+        ("protonet-tiny", 3, "sgd", 1e-3),
+        ("siamese-tiny", 3, "sgd", 1e-3),
         ("maml-tiny", 3, "sgd", 1e-2),
         ("reptile-tiny", 3, "sgd", 1e-1),
         # Ten steps of a game are chaotic at greater rates: with 2e-4 rounding grew to 2e-4 of the loss.
