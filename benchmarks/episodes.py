@@ -1,12 +1,13 @@
-"""Episodes/s of prototypical networks, MAML and Reptile on the three backends, as ratios to plain PyTorch.
+"""Episodes/s of few-shot learning and pairs/s of Siamese networks, as ratios to plain PyTorch.
 
-    python benchmarks/episodes.py [--family protonet|maml|reptile] [--rounds 5]
+    python benchmarks/episodes.py [--family protonet|maml|reptile|siamese] [--rounds 5]
 
 The reference is the same loop in PyTorch alone, channels first as its users write it: for protonet a training
 episode of 20 ways, 1 shot, 5 queries; for MAML a batch of 4 tasks of 5 ways, 1 shot, 5 queries, one
-second-order step; for Reptile a batch of 4 tasks of 5 ways, 10 shots, 5 steps of Adam. An "image" is an
-episode. "data" draws episodes of built-in characters alone, as the training reads them: it is not the
-bottleneck where its number is far above that of "train".
+second-order step; for Reptile a batch of 4 tasks of 5 ways, 10 shots, 5 steps of Adam; for Siamese networks
+4 times 32 pairs under the contrastive loss. An "image" is an episode, or a pair. "data" draws them alone, of
+built-in characters, as the training reads them: it is not the bottleneck where its number is far above that
+of "train".
 """
 
 from typing import Any
@@ -16,28 +17,35 @@ from turns import Work, contest
 
 STEPS = 4
 TASKS = 4
+PAIRS = 32
 
 
-def family_of(name: str) -> tuple[Any, int]:
-    """Return the family of a contest, and its batch."""
+def family_of(name: str) -> Any:
+    """Return the family of a contest."""
     from kerazoo.families.maml import MAML
     from kerazoo.families.protonet import ProtoNet
     from kerazoo.families.reptile import Reptile
+    from kerazoo.families.siamese import Siamese
 
-    if name == "protonet":
-        return ProtoNet(training_ways=20), 1
-    return (MAML(training_queries=5) if name == "maml" else Reptile(features="mean")), TASKS
+    made = {
+        "protonet": lambda: ProtoNet(training_ways=20),
+        "maml": lambda: MAML(training_queries=5),
+        "reptile": lambda: Reptile(features="mean"),
+        "siamese": lambda: Siamese(pairs=PAIRS),
+    }
+    return made[name]()
 
 
 def drawn(name: str) -> tuple[Any, Any, int]:
-    """Return the family, the stream of its batches and their size."""
+    """Return the family, the stream of its batches, and the episodes or pairs of all steps of a round."""
     from kerazoo.data.augment import Augmentation
     from kerazoo.data.generated import Glyphs
     from kerazoo.data.loader import stream
 
-    family, batch = family_of(name)
+    family, batch = family_of(name), 1 if name == "protonet" else TASKS
     samples = family.ordered(Glyphs()).samples("train")
-    return family, stream(samples, family, Augmentation(), batch=batch, seed=0), batch
+    count = STEPS * batch * (PAIRS if name == "siamese" else 1)
+    return family, stream(samples, family, Augmentation(), batch=batch, seed=0), count
 
 
 def kerazoo_loop(family: str) -> Work:
@@ -45,7 +53,7 @@ def kerazoo_loop(family: str) -> Work:
     from kerazoo.data.loader import Feed
     from kerazoo.optimizer import Optimizer, Schedule, learning_rate
 
-    task, batches, batch = drawn(family)
+    task, batches, count = drawn(family)
     model = task.objective(task.build())
     x, y = batches[0]
     model.build(x.shape)
@@ -59,18 +67,18 @@ def kerazoo_loop(family: str) -> Work:
         for _ in Feed(batches, 0, STEPS)():
             pass
 
-    return {"train": (train, STEPS * batch), "data": (read, STEPS * batch)}
+    return {"train": (train, count), "data": (read, count)}
 
 
 def plain_torch(family: str) -> Work:
     import torch
 
     torch.manual_seed(0)
-    _, batches, batch = drawn(family)
+    _, batches, count = drawn(family)
     x = torch.from_numpy(np.ascontiguousarray(np.moveaxis(batches[0][0], -1, 3)))
     weights = _weights(family)
     optimizer = torch.optim.Adam(weights, 1e-3)
-    step = {"protonet": _prototypes, "maml": _maml, "reptile": _reptile}[family]
+    step = {"protonet": _prototypes, "maml": _maml, "reptile": _reptile, "siamese": _pairs}[family]
 
     def train() -> None:
         for _ in range(STEPS):
@@ -82,7 +90,7 @@ def plain_torch(family: str) -> Work:
         for index in range(STEPS):
             batches[index]
 
-    return {"train": (train, STEPS * batch), "data": (read, STEPS * batch)}
+    return {"train": (train, count), "data": (read, count)}
 
 
 def _weights(family: str) -> list:
@@ -91,7 +99,7 @@ def _weights(family: str) -> list:
     found = []
     for block in range(4):
         found += [torch.randn(64, 64 if block else 1, 3, 3) * 0.05, torch.ones(64), torch.zeros(64)]
-    found += [] if family == "protonet" else [torch.randn(5, 64) * 0.01, torch.zeros(5)]
+    found += [] if family in ("protonet", "siamese") else [torch.randn(5, 64) * 0.01, torch.zeros(5)]
     return [weight.requires_grad_() for weight in found]
 
 
@@ -151,5 +159,16 @@ def _reptile(x: Any, weights: list) -> None:
             weight.grad += (weight.detach() - aim.detach()) / TASKS
 
 
+def _pairs(x: Any, weights: list) -> None:
+    import torch
+
+    features = _embedded(x.flatten(0, 2), weights, 1).unflatten(0, x.shape[:3])
+    apart = (features[:, :, 0] - features[:, :, 1]).square().sum(-1).clamp_min(1e-12).sqrt()
+    alike = torch.arange(PAIRS) % 2  # drawn pairs are half alike; which ones costs nothing
+    (alike * apart.square() + (1 - alike) * (1 - apart).relu().square()).mean().div(2).backward()
+
+
 if __name__ == "__main__":
-    contest(__file__, __doc__, {"family": ("protonet", "maml", "reptile")}, plain_torch, kerazoo_loop)
+    contest(
+        __file__, __doc__, {"family": ("protonet", "maml", "reptile", "siamese")}, plain_torch, kerazoo_loop
+    )

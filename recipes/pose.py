@@ -31,11 +31,11 @@ recipe = Recipe(
         scales=(1.0, 1.125),
         parser=Parser(neighbours=8),
     ),
-    data=Figures(train=19200, validation=100, test=200, size=96, people=(1, 2)),
+    data=Figures(train=25600, validation=100, test=200, size=96, people=(1, 2)),
     augmentation=Augmentation(crop=(192, 192), flip=True, scale=(2.0, 2.0), beyond=128),
     optimizer=Optimizer(name="adam", rate=3e-3),
     schedule=Schedule(kind="cosine", warmup=0.03),
-    epochs=3,
+    epochs=2,
     batch=8,
     monitor="ap",
     published="https://raw.githubusercontent.com/ildoonet/tf-pose-estimation/"
