@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from kerazoo.layers import (
-    BatchNorm,
+    BatchNormalization,
     Bilinear,
     BilinearConv2DTranspose,
     CropLike,
@@ -302,7 +302,7 @@ def test_unknown_sizes_give_the_numbers_of_known_ones(backend):
 
 
 @pytest.mark.parametrize(
-    ("norm", "how"), [(BatchNorm(epsilon=1e-3), {"training": True}), (CurrentNorm(epsilon=1e-3), {})]
+    ("norm", "how"), [(BatchNormalization(epsilon=1e-3), {"training": True}), (CurrentNorm(epsilon=1e-3), {})]
 )
 def test_channels_far_from_zero_are_normalised_to_float32_rounding(norm, how):
     x = np.random.default_rng(0).normal(1.0, 0.05, (95, 28, 28, 4)).astype("float32")
@@ -314,7 +314,7 @@ def test_channels_far_from_zero_are_normalised_to_float32_rounding(norm, how):
 
 def test_batch_normalisation_remembers_and_predicts_as_keras_does():
     x = image(8, 6, 5, 3)
-    ours, theirs = BatchNorm(momentum=0.9), keras.layers.BatchNormalization(momentum=0.9)
+    ours, theirs = BatchNormalization(momentum=0.9), keras.layers.BatchNormalization(momentum=0.9)
     for norm in (ours, theirs):
         norm(x, training=True)
     for mine, other in zip(ours.weights, theirs.weights, strict=True):

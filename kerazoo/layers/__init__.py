@@ -20,7 +20,7 @@ from kerazoo.layers.blocks import (
 )
 from kerazoo.layers.distances import EuclideanDistance, WeightedL1
 from kerazoo.layers.image_norm import ImageNorm
-from kerazoo.layers.norms import BatchNorm, CurrentNorm
+from kerazoo.layers.norms import BatchNormalization, CurrentNorm
 from kerazoo.layers.part_fields import LimbScores, Peaks
 from kerazoo.layers.resizing import Bilinear, BilinearConv2DTranspose, ResizeLike, Upsample, bilinear_kernel
 from kerazoo.layers.sizes import CropLike, MirrorPad, ReflectPad
@@ -29,7 +29,7 @@ from kerazoo.layers.top_down import Framing, KeyPoints
 __all__ = [
     "BATCH_NORM_EPSILON",
     "BATCH_NORM_MOMENTUM",
-    "BatchNorm",
+    "BatchNormalization",
     "Bilinear",
     "BilinearConv2DTranspose",
     "CropLike",

@@ -10,7 +10,7 @@ import numpy as np
 from keras import layers, ops
 
 from kerazoo import backend
-from kerazoo.layers.norms import BatchNorm
+from kerazoo.layers.norms import BatchNormalization
 from kerazoo.layers.registered import registered
 
 # PyTorch's defaults, which the published weights were made with; Keras' own are 1e-3 and 0.99.
@@ -153,7 +153,7 @@ def norm_act(
     epsilon: float = BATCH_NORM_EPSILON,
 ) -> keras.KerasTensor:
     """Normalise by batch (layer `{name}_bn`) and activate (layer `{name}_act`)."""
-    x = BatchNorm(epsilon=epsilon, momentum=BATCH_NORM_MOMENTUM, name=f"{name}_bn")(x)
+    x = BatchNormalization(epsilon=epsilon, momentum=BATCH_NORM_MOMENTUM, name=f"{name}_bn")(x)
     return layers.Activation(activation, name=f"{name}_act")(x) if activation else x
 
 

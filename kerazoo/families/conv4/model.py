@@ -5,7 +5,14 @@ from typing import Literal
 import keras
 from keras import layers
 
-from kerazoo.layers import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, BatchNorm, CurrentNorm, HeNormal, pad_conv
+from kerazoo.layers import (
+    BATCH_NORM_EPSILON,
+    BATCH_NORM_MOMENTUM,
+    BatchNormalization,
+    CurrentNorm,
+    HeNormal,
+    pad_conv,
+)
 
 BLOCKS = 4
 
@@ -48,7 +55,9 @@ def conv4(
         name = f"conv{block}"
         x = pad_conv(x, filters, stride=2 if pool == "stride" else 1, bias=False, name=name)
         if norm == "running":
-            x = BatchNorm(epsilon=epsilon, momentum=BATCH_NORM_MOMENTUM, scale=scale, name=f"{name}_bn")(x)
+            x = BatchNormalization(
+                epsilon=epsilon, momentum=BATCH_NORM_MOMENTUM, scale=scale, name=f"{name}_bn"
+            )(x)
         else:
             x = CurrentNorm(epsilon, scale, name=f"{name}_bn")(x)
         x = layers.Activation("relu", name=f"{name}_act")(x)

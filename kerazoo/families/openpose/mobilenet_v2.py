@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from kerazoo.families.openpose.heads import channels_of, scaled
-from kerazoo.layers import BATCH_NORM_MOMENTUM, BatchNorm, HeNormal, ImageNorm, Normal, ResizeLike
+from kerazoo.layers import BATCH_NORM_MOMENTUM, BatchNormalization, HeNormal, ImageNorm, Normal, ResizeLike
 
 EPSILON = 1e-3
 STEM = 32
@@ -111,7 +111,7 @@ def _branch(x: keras.KerasTensor, channels: list[int], name: str) -> keras.Keras
 
 
 def _normed(x: keras.KerasTensor, name: str, dtype: str | None = None) -> keras.KerasTensor:
-    return BatchNorm(
+    return BatchNormalization(
         scale=False, epsilon=EPSILON, momentum=BATCH_NORM_MOMENTUM, dtype=dtype, name=f"{name}_bn"
     )(x)
 
