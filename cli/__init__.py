@@ -99,10 +99,10 @@ def directed(direction: str | None) -> tuple[str, ...]:
 
 
 ways_option = click.option(
-    "--ways", type=click.IntRange(min=2), help="Of few-shot learning: classes of an episode."
+    "--ways", type=click.IntRange(min=2), help="Of few-shot and Siamese learning: classes of an episode."
 )
 shots_option = click.option(
-    "--shots", type=click.IntRange(min=1), help="Of few-shot learning: pictures of each class to learn from."
+    "--shots", type=click.IntRange(min=1), help="Of the same: pictures of each class to learn from."
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

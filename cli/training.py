@@ -11,7 +11,6 @@ from kerazoo.errors import UserError
 if TYPE_CHECKING:
     from kerazoo.data.source import Source
     from kerazoo.run import Run
-    from kerazoo.task import Task
 
 
 def run(recipe: str | None, resume: str | None, **options: Any) -> None:
@@ -55,8 +54,9 @@ def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Ru
     if init and options["weights"]:
         raise UserError("--init and --weights both say what to start from", "give one of them")
     chosen = overridden(load_recipe(recipe), options["assignments"], options["data"])
-    if episodes := _episodes(chosen.family, options["ways"], options["shots"]):
-        chosen = settings.replace(chosen, episodes)
+    counts = {name: options[name] for name in ("ways", "shots") if options[name] is not None}
+    episodes = chosen.family.asked_for(counts).items()
+    chosen = settings.replace(chosen, {f"family.{name}": value for name, value in episodes})
     direct = {name: options[name] for name in ("epochs", "seed", "weights")} | {
         "batch": options["batch_size"]
     }
@@ -79,17 +79,6 @@ def _whole(data: "Source") -> None:
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UserError(f"{problems[0]}{more}", "list all with 'kerazoo data check', mend them, train again")
-
-
-def _episodes(family: "Task", ways: int | None, shots: int | None) -> dict[str, int]:
-    """Return what `--ways` and `--shots` set."""
-    from kerazoo.tasks.fewshot import FewShot
-
-    if ways is None and shots is None:
-        return {}
-    if not isinstance(family, FewShot):
-        raise UserError(f"{type(family).__name__} knows no episodes", "leave --ways and --shots out")
-    return {f"family.{name}": value for name, value in family.asked_for(ways, shots).items()}
 
 
 def _resumed(folder: Path, epochs: int | None, **options: Any) -> "Run":

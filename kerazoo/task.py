@@ -228,6 +228,14 @@ class Task(ABC):
     def reader(self, path: str) -> type[Any]:
         """Return the kind of `kerazoo.data.source.Source` that reads the user's file or folder `path`."""
 
+    def asked_for(self, counts: dict[str, int]) -> dict[str, int]:
+        """Return the settings that a training with `--ways` and `--shots` has.
+
+        Args:
+            counts: what was given, by name.
+        """
+        return counts
+
     def ordered(self, data: Any) -> Any:
         """Return a source with its classes numbered like this network's, where their names tell how."""
         return data

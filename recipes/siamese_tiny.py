@@ -1,6 +1,6 @@
 """A small Siamese network on drawn characters; within a minute on a CPU, for trying things and for tests.
 
-    kerazoo train siamese-tiny
+kerazoo train siamese-tiny
 """
 
 from kerazoo.data.generated import Glyphs

@@ -116,17 +116,10 @@ class FewShot(Photographs):
     def fits(self, names: Sequence[str]) -> bool:
         return True
 
-    def asked_for(self, ways: int | None, shots: int | None) -> dict[str, int]:
-        """Return the settings for episodes of so many ways and shots.
-
-        Where training has as many as are asked about before, it also has as many after.
-        """
-        changes: dict[str, int] = {}
-        for name, value in (("ways", ways), ("shots", shots)):
-            if value is not None:
-                same = getattr(self, name) == getattr(self, f"training_{name}")
-                changes |= {name: value} | ({f"training_{name}": value} if same else {})
-        return changes
+    def asked_for(self, counts: dict[str, int]) -> dict[str, int]:
+        """Return the counts, and the same for training where that has as many as are asked about before."""
+        same = [name for name in counts if getattr(self, name) == getattr(self, f"training_{name}")]
+        return counts | {f"training_{name}": counts[name] for name in same}
 
     def body(self) -> dict[str, Any]:
         """Return the settings that trained weights go with and a classifier adapted from it shares."""

@@ -41,9 +41,9 @@ def test_queries_are_framed_by_whether_they_were_told_right():
 
 
 def test_ways_that_training_shares_are_asked_for_in_training_too():
-    assert MAML().asked_for(20, None) == {"ways": 20, "training_ways": 20}
-    assert ProtoNet().asked_for(20, 5) == {"ways": 20, "shots": 5, "training_shots": 5}
-    assert Reptile().asked_for(None, 5) == {"shots": 5}
+    assert MAML().asked_for({"ways": 20}) == {"ways": 20, "training_ways": 20}
+    assert ProtoNet().asked_for({"ways": 20, "shots": 5}) == {"ways": 20, "shots": 5, "training_shots": 5}
+    assert Reptile().asked_for({"shots": 5}) == {"shots": 5}
 
 
 @pytest.mark.parametrize("family", [MAML(), Reptile(), ProtoNet()])
