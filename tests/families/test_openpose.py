@@ -69,7 +69,7 @@ def shaken(model):
         (lightweight_openpose, {}, 4_091_698),
         (lightweight_openpose, {"stages": 4}, 7_308_964),
         (mobilenet_v2_openpose, {}, 473_472),
-        (residual_openpose, {}, 5_778_329),
+        (residual_openpose, {}, 5_810_265),
     ],
 )
 def test_parameters(build, settings, parameters):

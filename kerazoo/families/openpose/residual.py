@@ -26,7 +26,7 @@ def residual_openpose(
 ) -> keras.Model:
     """Return a network whose features at stride 8 are the sum of those at 8, 16 and 32, and its stages.
 
-    5,778,329 parameters for COCO-18. All convolutions but the last are normalised by batch.
+    5,810,265 parameters for COCO-18. All convolutions but the last are normalised by batch.
 
     Shape: `(N, H, W, channels)`, any H and W -> `{"stage1_heatmaps": (N, h, w, points + 1),
         "stage1_fields": (N, h, w, 2 * limbs), "stage2_heatmaps": ...}`, float32, h = ceil(H / 8) and
@@ -52,7 +52,7 @@ def residual_openpose(
             x = conv_norm_act(x, filters, 1, name=f"stage{stage}_align")
         for unit in range(1, UNITS + 1):
             x = residual_unit(x, filters, name=f"stage{stage}_unit{unit}")
-        last = heads(x, filters, points, limbs, f"stage{stage}", norm=True)
+        last = heads(x, 2 * filters, points, limbs, f"stage{stage}", norm=True)
         outputs |= last
     return keras.Model(image, outputs, name="residual_openpose")
 
