@@ -4,7 +4,7 @@
 
 The reference is the same loop in PyTorch alone, channels first as its users write it: for protonet a training
 episode of 20 ways, 1 shot, 5 queries; for MAML a batch of 4 tasks of 5 ways, 1 shot, 5 queries, one
-second-order step; for Reptile a batch of 4 tasks of 5 ways, 10 shots, 5 steps of Adam; for Siamese networks
+second-order step; for Reptile a batch of 4 tasks of 5 ways, 10 shots, 5 steps; for Siamese networks
 4 times 32 pairs under the contrastive loss. An "image" is an episode, or a pair. "data" draws them alone, of
 built-in characters, as the training reads them: it is not the bottleneck where its number is far above that
 of "train".
@@ -150,7 +150,7 @@ def _reptile(x: Any, weights: list) -> None:
         weight.grad = torch.zeros_like(weight)
     for task in x:
         moved = [weight.detach().clone().requires_grad_() for weight in weights]
-        inner = torch.optim.Adam(moved, 1e-3, betas=(0.0, 0.999))
+        inner = torch.optim.SGD(moved, 0.05)
         for part in task.chunk(5, dim=1):
             inner.zero_grad()
             _loss(part, moved).backward()

@@ -6,8 +6,8 @@
     kerazoo evaluate RUN --split test
     kerazoo adapt RUN --support FOLDER --output RUN2
 
-The second reached 95.4 % 5-way with one shot on the test characters, in 31 minutes of one CPU core (published:
-98.7 %, after 34 times as many episodes).
+The second reached 95.4 % 5-way with one shot on the test characters, in 31 minutes of one CPU core
+(published: 98.7 %, after 34 times as many episodes).
 """
 
 from kerazoo.data.generated import Glyphs

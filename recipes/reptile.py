@@ -17,9 +17,9 @@ from kerazoo.recipe import Recipe
 recipe = Recipe(
     family=Reptile(),
     data=Glyphs(draws=(1500, 100, 600)),
-    optimizer=Optimizer(name="sgd", rate=1.0, momentum=0.0),
-    schedule=Schedule(kind="linear", hold=0.0),
-    epochs=4,
+    optimizer=Optimizer(name="adam", rate=2e-3),
+    schedule=Schedule(kind="cosine", final=0.01),
+    epochs=7,
     batch=5,
     monitor="accuracy",
 )

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 Weights = list[Tensor]
 Loss = Callable[[Weights], Tensor]
 
-BETA_2 = 0.999
-EPSILON = 1e-8
-
 
 def widened(network: keras.Model, other: keras.Model) -> keras.Model:
     """Return `other`, which differs in the number of classes, with the weights of a trained network.
@@ -80,11 +77,11 @@ def answered(network: keras.Model, weights: Weights, queries: Tensor) -> Tensor:
     return ops.reshape(found, (ways, -1, ways))
 
 
-def descended(loss: Loss, steps: int, weights: Weights, rate: float, *, again: bool) -> Weights:
+def descended(losses: Sequence[Loss], steps: int, weights: Weights, rate: float, *, again: bool) -> Weights:
     """Return weights after steps of plain gradient descent.
 
     Args:
-        loss: of the weights.
+        losses: of the weights, taken in turn.
         steps: of the descent.
         weights: to start from.
         rate: of the steps.
@@ -92,34 +89,10 @@ def descended(loss: Loss, steps: int, weights: Weights, rate: float, *, again: b
             which is first-order MAML.
     """
     moved = weights
-    for _ in range(steps):
-        slopes = backend.gradients(loss, moved, again=again)
+    for step in range(steps):
+        slopes = backend.gradients(losses[step % len(losses)], moved, again=again)
         moved = [weight - rate * slope for weight, slope in zip(moved, slopes, strict=True)]
     return moved if again else _straight(weights, moved)
-
-
-def adam(losses: Sequence[Loss], steps: int, weights: Weights, rate: float) -> Weights:
-    """Return weights after steps of Adam without momentum, on each loss in turn, from a state of zeros.
-
-    The result is a constant for whoever differentiates further (Nichol et al. 2018: beta_1 = 0).
-    """
-    count, turns = len(weights), -(-steps // len(losses))
-
-    def turn(number: Tensor, state: Weights) -> Weights:
-        moved, squares = list(state[:count]), list(state[count:])
-        for place, each in enumerate(losses):
-            time = ops.cast(number * len(losses) + place + 1, "float32")
-            slopes = backend.gradients(each, moved, again=False)
-            squares = [
-                BETA_2 * s + (1 - BETA_2) * ops.square(g) for s, g in zip(squares, slopes, strict=True)
-            ]
-            scale = rate * ops.sqrt(1 - ops.power(BETA_2, time))
-            moves = [g / (ops.sqrt(s) + EPSILON) for s, g in zip(squares, slopes, strict=True)]
-            moved = [weight - scale * move for weight, move in zip(moved, moves, strict=True)]
-        return [*moved, *squares]
-
-    state = [*(ops.stop_gradient(w) for w in weights), *(ops.zeros_like(w) for w in weights)]
-    return [ops.stop_gradient(value) for value in ops.fori_loop(0, turns, turn, state)[:count]]
 
 
 def answers(family: "Adapting", network: keras.Model, x: Tensor, training: bool) -> Tensor:

@@ -33,7 +33,7 @@ class MAML(Adapting):
     def moved(self, loss: "Loss", steps: int, weights: "Weights", again: bool) -> "Weights":
         from kerazoo.tasks.adaptation import descended
 
-        return descended(loss, steps, weights, self.rate, again=again and self.second_order)
+        return descended([loss], steps, weights, self.rate, again=again and self.second_order)
 
     def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
         from kerazoo.families.maml.importer import family_settings

@@ -15,18 +15,22 @@ if TYPE_CHECKING:
 
 @settings
 class Reptile(Adapting):
-    """Weights that move towards where a few steps of Adam on each episode lead them.
+    """Weights that move towards where a few steps of gradient descent on each episode lead them.
 
-    The recipe's learning rate is the paper's step size epsilon, with plain SGD. While training each
-    step sees its own part of the pictures of an episode.
+    With plain SGD the recipe's learning rate is the paper's step size epsilon; the paper also hands the way
+    there to Adam (section 2). While training each step sees its own part of the pictures of an episode.
+
+    The published inner loop is Adam whose second moments are carried from episode to episode. From moments of
+    zero, its first step moves every weight by the rate whatever its gradient: after 2,000 episodes of
+    Omniglot that stood at 80 % where gradient descent was at 90 %.
     """
 
     training_shots: Annotated[int, Field(ge=1)] = 10
     training_queries: Annotated[int, Field(ge=0)] = 0
     pool: Literal["max", "stride"] = "stride"
     steps: Annotated[int, Field(ge=1)] = 5
-    test_steps: Annotated[int, Field(ge=1)] = 50
-    rate: Annotated[float, Field(gt=0)] = 1e-3
+    test_steps: Annotated[int, Field(ge=1)] = 10
+    rate: Annotated[float, Field(gt=0)] = 0.05
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -39,9 +43,9 @@ class Reptile(Adapting):
         return conv4(classes=classes, norm="current", **self.layout())
 
     def moved(self, loss: "Loss", steps: int, weights: "Weights", again: bool) -> "Weights":
-        from kerazoo.tasks.adaptation import adam
+        from kerazoo.tasks.adaptation import descended
 
-        return adam([loss], steps, weights, self.rate)
+        return descended([loss], steps, weights, self.rate, again=False)
 
     def objective(self, network: "keras.Model") -> "keras.Model":
         from kerazoo.families.reptile.objective import ReptileObjective
