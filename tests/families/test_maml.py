@@ -107,7 +107,7 @@ def test_a_classifier_tells_one_picture_what_the_network_tells_it_among_the_supp
     x, made = episode()[0, :, 0], network()
     weights = FAMILY.learned(made, x, np.arange(3))
     adapted = adaptation.descended(
-        adaptation.loss(made, x, np.arange(3), 3),
+        [adaptation.loss(made, x, np.arange(3), 3)],
         FAMILY.test_steps,
         adaptation.present(made),
         RATE,
