@@ -20,6 +20,8 @@ class BatchNormalization(layers.BatchNormalization):
     """
 
     def _moments(self, inputs, mask):
+        if mask is not None:
+            return super()._moments(inputs, mask)
         mean = _mean(inputs)
         variance = _mean(ops.square(inputs - ops.stop_gradient(mean)))  # whose gradient by the mean is 0
         return ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))
