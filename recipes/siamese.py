@@ -5,8 +5,8 @@
     kerazoo evaluate RUN --data omniglot_all_runs.zip
     kerazoo predict RUN a.png b.png
 
-The second took 13 minutes of CPU time: one-shot accuracy 0.939 on unseen alphabets, 0.91 of the official runs.
-The first was not run as it stands.
+The second took 13 minutes of CPU time: one-shot accuracy 0.939 on unseen alphabets, 0.91 of the official
+runs. The first was not run as it stands.
 """
 
 from kerazoo.data.augment import Augmentation

@@ -44,6 +44,28 @@ def test_a_step_of_sgd_goes_to_the_mean_of_the_adapted_weights():
         np.testing.assert_allclose(found - old, way, atol=ROUNDED, err_msg=variable.path)
 
 
+def test_a_training_lowers_what_episodes_cost_after_their_steps():
+    keras.utils.set_random_seed(0)
+    network = FAMILY.build()
+    x = np.random.default_rng(0).uniform(-1, 0, (2, 3, 4, 28, 28, 1)).astype("float32")
+
+    def cost():
+        losses = [adaptation.support_loss(network, keras.ops.convert_to_tensor(episode)) for episode in x]
+        start = adaptation.present(network)
+        ends = [adaptation.descended([loss], 2, start, FAMILY.rate, again=False) for loss in losses]
+        return np.mean(
+            [keras.ops.convert_to_numpy(loss(end)) for loss, end in zip(losses, ends, strict=True)]
+        )
+
+    model = FAMILY.objective(network)
+    model.build(x.shape)
+    model.compile(keras.optimizers.Adam(1e-2), jit_compile=backends.jit_training())
+    before = cost()
+    data = ((x, {"labels": np.zeros((2, 3))}) for _ in range(20))
+    model.fit(data, steps_per_epoch=20, verbose=0, shuffle=False)
+    assert cost() < 0.9 * before
+
+
 def test_every_step_sees_as_many_pictures():
     with pytest.raises(ValueError, match="training_shots must divide"):
         Reptile(training_shots=10, steps=4)
