@@ -27,13 +27,13 @@ def family_of(name: str) -> Any:
     from kerazoo.families.reptile import Reptile
     from kerazoo.families.siamese import Siamese
 
-    made = {
-        "protonet": lambda: ProtoNet(training_ways=20),
-        "maml": lambda: MAML(training_queries=5),
-        "reptile": lambda: Reptile(features="mean"),
-        "siamese": lambda: Siamese(pairs=PAIRS),
+    families = {
+        "protonet": ProtoNet(training_ways=20),
+        "maml": MAML(training_queries=5),
+        "reptile": Reptile(features="mean"),
+        "siamese": Siamese(pairs=PAIRS),
     }
-    return made[name]()
+    return families[name]
 
 
 def drawn(name: str) -> tuple[Any, Any, int]:

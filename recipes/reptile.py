@@ -6,7 +6,8 @@
     kerazoo adapt RUN --support FOLDER --output RUN2
 
 The second reached 95.1 % 5-way with one shot on the test characters, in 20 minutes of one CPU core. With
-optimizer.name=sgd the optimizer's rate is the paper's step size epsilon, which goes from 1 to 0.
+optimizer.name=sgd, optimizer.momentum=0 and schedule.kind=linear, the optimizer's rate is the paper's step
+size epsilon, which goes from 1 to 0.
 """
 
 from kerazoo.data.generated import Glyphs

@@ -40,7 +40,6 @@ class Adapting(FewShot):
     def network(self, classes: int) -> "keras.Model":
         """Return the network with so many classes."""
 
-    @abstractmethod
     def moved(self, loss: "Loss", steps: int, weights: "Weights", again: bool) -> "Weights":
         """Return the weights after some steps down a loss; called inside Keras.
 
@@ -50,6 +49,9 @@ class Adapting(FewShot):
             weights: to start from.
             again: the result will be differentiated.
         """
+        from kerazoo.tasks.adaptation import descended
+
+        return descended([loss], steps, weights, self.rate, again=again)
 
     def build(self) -> "keras.Model":
         return self.network(self.training_ways)

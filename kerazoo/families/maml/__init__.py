@@ -31,9 +31,7 @@ class MAML(Adapting):
         return conv4(classes=classes, norm="current", scale=False, **self.layout())
 
     def moved(self, loss: "Loss", steps: int, weights: "Weights", again: bool) -> "Weights":
-        from kerazoo.tasks.adaptation import descended
-
-        return descended([loss], steps, weights, self.rate, again=again and self.second_order)
+        return super().moved(loss, steps, weights, again and self.second_order)
 
     def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
         from kerazoo.families.maml.importer import family_settings

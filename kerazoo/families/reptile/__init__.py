@@ -10,8 +10,6 @@ from kerazoo.tasks.adapting import Adapting
 if TYPE_CHECKING:
     import keras
 
-    from kerazoo.tasks.adaptation import Loss, Weights
-
 
 @settings
 class Reptile(Adapting):
@@ -41,11 +39,6 @@ class Reptile(Adapting):
         from kerazoo.families.conv4.model import conv4
 
         return conv4(classes=classes, norm="current", **self.layout())
-
-    def moved(self, loss: "Loss", steps: int, weights: "Weights", again: bool) -> "Weights":
-        from kerazoo.tasks.adaptation import descended
-
-        return descended([loss], steps, weights, self.rate, again=False)
 
     def objective(self, network: "keras.Model") -> "keras.Model":
         from kerazoo.families.reptile.objective import ReptileObjective
