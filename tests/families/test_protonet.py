@@ -34,7 +34,7 @@ def test_logits_are_minus_squared_distances_to_the_mean_of_the_support(network, 
     apart = features[:, :, 2:, None] - prototypes[:, None, None]
     expected = -np.square(apart).sum(axis=-1)
     found = keras.ops.convert_to_numpy(FAMILY.answers(network, x, training))
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
 
 
 def test_the_adapted_dense_layer_tells_what_prototypes_tell(network):
