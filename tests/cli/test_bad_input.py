@@ -243,3 +243,13 @@ def test_full_and_read_only_disks(options, data, tmp_path):
         assert [path for path in disk.rglob("*") if path.is_file() and path.name.startswith(".")] == []
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_built_in_data_is_not_read_through_and_still_refused_where_it_does_not_do(tmp_path):
+    asked = ["train", "protonet-tiny", "--output", str(tmp_path / "run"), "--ways", "60"]
+    result = CliRunner().invoke(main, asked)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == [
+        "Error: built-in characters (train) has 12 classes, an episode 60 ways; set fewer family.ways"
+    ]
+    assert not (tmp_path / "run").exists()
