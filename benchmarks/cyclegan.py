@@ -57,7 +57,7 @@ def kerazoo_game(size: int, blocks: int, width: int) -> Work:
     pair = example(size)
 
     def train():
-        model.fit((pair for _ in range(STEPS)), steps_per_epoch=STEPS, verbose=0, shuffle=False)
+        model.fit(backend.fed(pair for _ in range(STEPS)), steps_per_epoch=STEPS, verbose=0, shuffle=False)
 
     return {"train": (train, STEPS)}
 

@@ -61,7 +61,7 @@ def kerazoo_loop(family: str) -> Work:
     model.compile(optimizer=Optimizer().build(rates, mixed=False), jit_compile=backend.jit_training())
 
     def train() -> None:
-        model.fit(((x, y) for _ in range(STEPS)), steps_per_epoch=STEPS, verbose=0, shuffle=False)
+        model.fit(backend.fed((x, y) for _ in range(STEPS)), steps_per_epoch=STEPS, verbose=0, shuffle=False)
 
     def read() -> None:
         for _ in Feed(batches, 0, STEPS)():

@@ -240,7 +240,7 @@ def _advance(training: Training) -> None:
     guard = _guard(training)
     try:
         logs = training.objective.fit(
-            feed(), steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[guard]
+            backend.fed(feed()), steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[guard]
         ).history
     except Exception:
         if isinstance(feed.error, UserError):

@@ -1,10 +1,12 @@
-"""Which backend runs, decided before keras is imported."""
+"""Which backend runs, decided before keras is imported, and what it is fed."""
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from kerazoo import backend as backends
@@ -69,3 +71,14 @@ def test_a_gpu_is_used():
     import keras
 
     assert "gpu" in str(getattr(keras.ops.ones(1), "device", "")).lower().replace("cuda", "gpu")
+
+
+def test_batches_reach_fit_as_they_are_and_by_nothing_that_tunes_itself(backend):
+    batches = [(np.full((2, 3), n, "float32"), {"y": np.full(2, n, "int32")}) for n in range(5)]
+    fed = backends.fed(iter(batches))
+    if backend == "tensorflow":
+        assert fed.options().autotune.enabled is False
+        fed = fed.as_numpy_iterator()
+    for found, expected in itertools.zip_longest(fed, batches):
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_array_equal(found[1]["y"], expected[1]["y"])

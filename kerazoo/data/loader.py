@@ -66,7 +66,7 @@ def stream(
 
 
 class Feed:
-    """The batches `[start, stop)` of a stream, ready for `fit`, read ahead by threads.
+    """The batches `[start, stop)` of a stream, read ahead by threads; for `kerazoo.backend.fed`.
 
     `error` holds what a reader raised: TensorFlow would replace it by one of its own.
     """

@@ -25,7 +25,9 @@ model.compile(optimizer=optimizer, jit_compile=backend.jit_training())
 data = recipe.family.ordered(recipe.data)
 batches = stream(data.samples("train"), recipe.family, recipe.augmentation, batch=4, seed=recipe.seed)
 for step in range(int(sys.argv[2])):
-    logs = model.fit(Feed(batches, step, step + 1)(), steps_per_epoch=1, shuffle=False, verbose=0).history
+    logs = model.fit(
+        backend.fed(Feed(batches, step, step + 1)()), steps_per_epoch=1, shuffle=False, verbose=0
+    ).history
     print("losses", sum(logs[name][0] for name in model.trackers))
 """
 

@@ -67,7 +67,7 @@ def maps(rng, cells=(6, 7), batch=2):
     return outputs, y | {"weights": rng.uniform(0, 1, (batch, *cells)).astype("float32")}
 
 
-def objective():
+def objective(heatmaps=1.0):
     image = keras.Input((None, None, 3))
     points, limbs = len(COCO18.points), len(COCO18.limbs)
     outputs = {
@@ -75,16 +75,18 @@ def objective():
         for stage in (1, 2)
         for name, channels in (("heatmaps", points + 1), ("fields", 2 * limbs))
     }
-    return PoseObjective(keras.Model(image, outputs))
+    return PoseObjective(keras.Model(image, outputs), heatmaps)
 
 
-def test_the_loss_is_half_the_weighted_sum_of_squares_of_every_stage_and_branch():
+@pytest.mark.parametrize("weight", [1.0, 3.0])
+def test_the_loss_is_half_the_weighted_sum_of_squares_of_every_stage_and_branch(weight):
     outputs, y = maps(np.random.default_rng(0))
-    terms = objective().terms(None, y, outputs, True)
+    terms = objective(heatmaps=weight).terms(None, y, outputs, True)
     assert list(terms) == ["stage1_heatmaps", "stage1_fields", "stage2_heatmaps", "stage2_fields"]
     for name, value in terms.items():
         error = outputs[name].astype("float64") - y[name.partition("_")[2]].astype("float64")
         expected = (y["weights"].astype("float64")[..., None] * error**2).sum() / 2 / len(error)
+        expected *= weight if name.endswith("heatmaps") else 1
         assert float(value) == pytest.approx(expected, rel=1e-6)
 
 

@@ -73,7 +73,7 @@ def trained(layer, truth, image, steps, **optimizer):
     y = FAMILY.encode(truth, Frame(0, 0, COLUMNS, ROWS, COLUMNS, ROWS))
     y = {name: value[None] for name, value in y.items()}
     before = network.predict_on_batch(x)
-    model.fit(((x, y) for _ in range(steps)), steps_per_epoch=steps, shuffle=False, verbose=0)
+    model.fit(backends.fed((x, y) for _ in range(steps)), steps_per_epoch=steps, shuffle=False, verbose=0)
     after = network.predict_on_batch(x)
     return [(before[name][0], after[name][0]) for name in network.output]
 
@@ -129,7 +129,7 @@ def steps(name, optimizer, batch, count):
     eight = stream(samples(family, 8), family, Augmentation(crop=window(family)), batch=8, seed=0)[0]
     parts = [keras.tree.map_structure(lambda a, i=i: a[i : i + batch], eight) for i in range(0, 8, batch)]
     before = [keras.ops.convert_to_numpy(v).copy() for v in network.trainable_variables]
-    feed = (parts[step % len(parts)] for step in range(count))
+    feed = backends.fed(parts[step % len(parts)] for step in range(count))
     logs = model.fit(feed, steps_per_epoch=count, shuffle=False, verbose=0).history
     after = [keras.ops.convert_to_numpy(v) for v in network.trainable_variables]
     return before, after, logs

@@ -36,7 +36,7 @@ def test_a_step_of_sgd_goes_to_the_mean_of_the_adapted_weights():
     model.build(x.shape)
     epsilon = 0.5
     model.compile(keras.optimizers.SGD(epsilon), jit_compile=backends.jit_training())
-    data = ((x, {"labels": np.zeros((2, 3))}) for _ in range(1))
+    data = backends.fed((x, {"labels": np.zeros((2, 3))}) for _ in range(1))
     model.fit(data, steps_per_epoch=1, verbose=0, shuffle=False)
     for variable, old, aim in zip(network.trainable_variables, before, aims, strict=True):
         found = keras.ops.convert_to_numpy(variable)
@@ -61,7 +61,7 @@ def test_a_training_lowers_what_episodes_cost_after_their_steps():
     model.build(x.shape)
     model.compile(keras.optimizers.Adam(1e-2), jit_compile=backends.jit_training())
     before = cost()
-    data = ((x, {"labels": np.zeros((2, 3))}) for _ in range(20))
+    data = backends.fed((x, {"labels": np.zeros((2, 3))}) for _ in range(20))
     model.fit(data, steps_per_epoch=20, verbose=0, shuffle=False)
     assert cost() < 0.9 * before
 

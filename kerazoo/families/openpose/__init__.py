@@ -40,6 +40,7 @@ class OpenPose(Pose):
         scales: heights that predictions are averaged over, as factors of `height`.
         sigma: of a point's Gaussian, in input pixels.
         half_width: of a limb's field, in input pixels.
+        heatmaps_weight: factor on the loss of heat maps, beside that of fields; the paper's is 1.
         targets: how they are drawn (`kerazoo.families.openpose.codec.targets`).
         parser: how maps become people; or the name of a published parser.
         refinement_rate, bias_rate: factors on the learning rate of all stages but the first, and of biases
@@ -57,6 +58,7 @@ class OpenPose(Pose):
     scales: tuple[Factor, ...] = (1.0,)
     sigma: Factor = 7.0
     half_width: Factor = 8.0
+    heatmaps_weight: Factor = 1.0
     targets: Literal["capsule", "paper", "mixed", "published"] = "capsule"
     parser: Parser | Preset = Parser()
     refinement_rate: Factor = 1.0
@@ -135,7 +137,7 @@ class OpenPose(Pose):
     def objective(self, network: "keras.Model") -> "keras.Model":
         from kerazoo.families.openpose.objective import PoseObjective
 
-        return PoseObjective(network)
+        return PoseObjective(network, self.heatmaps_weight)
 
     def decode(self, outputs: dict[str, np.ndarray], placement: Frame) -> Poses:
         last = f"stage{self.stages}"

@@ -15,10 +15,13 @@ class PoseObjective(SumOfTerms):
 
     Args:
         network: outputs `{"stage1_heatmaps": (N, h, w, K + 1), "stage1_fields": (N, h, w, 2 L), ...}`.
+        heatmaps: factor on the terms of heat maps. The paper's is 1; fields have more channels and cells
+            that are not 0, and most of the loss.
     """
 
-    def __init__(self, network: keras.Model):
+    def __init__(self, network: keras.Model, heatmaps: float = 1.0):
         super().__init__(network, list(network.output))
+        self.factors = {"heatmaps": heatmaps, "fields": 1.0}
 
     def terms(self, x: Tensor, y: dict, outputs: dict, training: bool) -> dict[str, Tensor]:
         weights = ops.expand_dims(ops.cast(y["weights"], "float32"), -1)
@@ -26,6 +29,6 @@ class PoseObjective(SumOfTerms):
         def half_squares(name: str) -> Tensor:
             branch = name.partition("_")[2]
             error = ops.cast(outputs[name], "float32") - ops.cast(y[branch], "float32")
-            return ops.mean(ops.sum(weights * ops.square(error), axis=(1, 2, 3))) / 2
+            return self.factors[branch] * ops.mean(ops.sum(weights * ops.square(error), axis=(1, 2, 3))) / 2
 
         return {name: half_squares(name) for name in outputs}
