@@ -1,4 +1,4 @@
-"""Key points from COCO's and MPII's files, whole photographs and windows; and what is wrong with files."""
+"""Key points from COCO's files, and what is wrong with files."""
 
 import json
 import shutil
@@ -10,51 +10,21 @@ import pytest
 from faster_coco_eval import mask
 
 from kerazoo import settings
-from kerazoo.data import keypoints
 from kerazoo.data.check import check
 from kerazoo.data.coco import CocoKeypoints
 from kerazoo.data.keypoints import reader
-from kerazoo.data.mpii import MpiiKeypoints
 from kerazoo.data.regions import covered, region, unpacked
 from kerazoo.data.windows import Windows
 from kerazoo.errors import UserError
-from kerazoo.image import read_image, write_image
-from kerazoo.skeleton import COCO17, COCO18, MPII, Skeleton
+from kerazoo.skeleton import COCO17, COCO18
 from kerazoo.tasks.oks import scores
 from kerazoo.tasks.pose import Poses
-
-POINTS = ("left", "right", "top")
-PLAIN = Skeleton(points=POINTS, limbs=((0, 2), (1, 2)), flips=((0, 1),))
-
-
-def person(number=1, image=1, **changes):
-    keypoints = [10, 20, 2, 30, 20, 1, 20, 10, 2]
-    return {"id": number, "image_id": image, "category_id": 1, "keypoints": keypoints, "bbox": [5, 5, 30, 20],
-            "area": 400, "iscrowd": 0} | changes  # fmt: skip
+from tests.keypoint_files import PLAIN, nobody, person, photographs, source, written
 
 
 @pytest.fixture
 def folder(tmp_path):
-    for number in (1, 2):
-        image = np.full((40, 60, 3), 50, "uint8")
-        image[19:22, 9:12] = 250
-        write_image(tmp_path / f"{number}.png", image)
-    return tmp_path
-
-
-def written(folder, *annotations, numbers=(1, 2), **changes):
-    content = {
-        "images": [{"id": n, "file_name": f"{n}.png", "width": 60, "height": 40} for n in numbers],
-        "annotations": list(annotations),
-        "categories": [{"id": 1, "name": "person", "keypoints": list(POINTS)}, {"id": 2, "name": "dog"}],
-    }
-    path = folder / "people.json"
-    path.write_text(json.dumps(content | changes))
-    return path
-
-
-def source(path, **settings):
-    return CocoKeypoints(path=str(path), skeleton=PLAIN, same=True, **settings)
+    return photographs(tmp_path)
 
 
 def test_points_boxes_and_numbers(folder):
@@ -70,10 +40,6 @@ def test_points_boxes_and_numbers(folder):
 
 POLYGON = [[0, 0, 9, 0, 9, 9, 0, 9]]
 RUNS = {"counts": [0, 40 * 3, 40 * 57], "size": [40, 60]}  # three columns, column by column
-
-
-def nobody(number, **changes):
-    return person(number, keypoints=[0] * 9, **changes)
 
 
 def test_crowds_and_unlabelled_people_are_silent(folder):
@@ -345,163 +311,6 @@ def test_run_lengths_are_those_of_cocos_tool():
             np.testing.assert_array_equal(
                 unpacked({"counts": counts, "size": size}, size), wanted, str(number)
             )
-
-
-def test_windows_for_training_hold_one_person_and_room(folder):
-    path = written(folder, person(), person(2, bbox=[30, 10, 20, 20]))
-    samples = source(path, windows=Windows(aspect=1.0, margin=1.25)).samples("train")
-    assert len(samples) == 2
-    image, truth, name = samples[0]
-    assert image.shape == (75, 75, 3)  # 30 wide, times 1.25, times 2
-    assert len(truth.points) == 1
-    assert name == "1.png#0"
-    x, y = truth.points[0, 0].astype(int)
-    assert image[y, x].tolist() == [250, 250, 250]
-    np.testing.assert_array_equal(truth.points + np.array(truth.origin), [[[10, 20], [30, 20], [20, 10]]])
-
-
-def test_windows_for_scores_hold_everybody(folder):
-    path = written(folder, person(), person(2, bbox=[30, 10, 20, 20]))
-    image, truth, _ = source(path, windows=Windows(aspect=1.0)).samples("val")[1]
-    assert image.shape == (25, 25, 3)
-    assert len(truth.points) == 2
-    assert truth.score == 1
-
-
-def test_windows_reach_beyond_the_photograph_as_grey(folder):
-    (image, truth, _) = source(
-        written(folder, person(bbox=[0, 0, 30, 30])), windows=Windows(aspect=1.0, margin=2.0)
-    ).samples("val")[0]
-    assert image.shape == (60, 60, 3)
-    assert truth.origin == (-15, -15)
-    assert (image[:15] == 127).all()
-    assert (image[:, :15] == 127).all()
-    assert (image[15:55, 15:] != 127).all()
-    np.testing.assert_array_equal(truth.points[0] - 15, [[10, 20], [30, 20], [20, 10]])
-
-
-def test_nobody_who_is_not_labelled_gets_a_window(folder):
-    people = person(), nobody(2), person(3, iscrowd=1)
-    found = source(written(folder, *people), windows=Windows())
-    assert [len(found.samples(split)) for split in ("train", "val")] == [1, 1]
-    truth = found.samples("val")[0].truth
-    assert (len(truth.points), len(truth.crowds)) == (2, 1)
-
-
-def test_a_photograph_is_read_once_for_all_its_windows(folder, monkeypatch):
-    read = []
-    monkeypatch.setattr(keypoints, "read_image", lambda path: read.append(path) or read_image(path))
-    people = [person(number, image) for number, image in enumerate((1, 1, 1, 2, 2), 1)]
-    samples = source(written(folder, *people), windows=Windows()).samples("val")
-    assert len([sample.image for sample in samples]) == 5
-    assert [path.name for path in read] == ["1.png", "2.png"]
-
-
-def detected(folder, *boxes):
-    path = folder / "boxes.json"
-    path.write_text(json.dumps(boxes))
-    return str(path)
-
-
-BOX = {"image_id": 1, "category_id": 1, "bbox": [4, 4, 30, 22], "score": 0.7}
-
-
-def test_windows_of_detections(folder):
-    boxes = detected(folder, BOX, BOX | {"score": 0.01}, BOX | {"category_id": 2}, BOX | {"image_id": 99})
-    path = written(folder, person(), person(2, 2))
-    found = source(path, windows=Windows(), detections=boxes)
-    samples = found.samples("val")
-    assert [sample.truth.score for sample in samples] == [pytest.approx(0.7), pytest.approx(0.01), 0]
-    assert [sample.truth.image for sample in samples] == [1, 1, 2]  # whom it missed counts too
-    assert samples[2].image.shape == (round(1.25 * 80), round(1.25 * 60), 3)  # looked at whole
-    assert len(found.samples("train")) == 2
-    with pytest.raises(UserError, match="boxes for windows; set data.windows"):
-        source(path, detections=boxes).samples("val")
-
-
-@pytest.mark.parametrize(
-    ("boxes", "told"),
-    [
-        ([BOX, BOX | {"bbox": [1, 2, 3]}], "entry 2 is no box"),
-        ([BOX | {"bbox": [1, 2, 0, 3]}], "entry 1 is no box"),
-        ([BOX | {"score": None}], "entry 1 is no box"),
-        ([BOX | {"image_id": "1"}], "entry 1 is no box"),
-        ([BOX | {"category_id": 2}], "no box of category 1"),
-        ([3], "no list of boxes"),
-    ],
-)
-def test_detections_that_are_none(folder, boxes, told):
-    found = source(written(folder, person()), windows=Windows(), detections=detected(folder, *boxes))
-    with pytest.raises(UserError, match=rf"boxes\.json.*{told}"):
-        found.samples("val")
-
-
-JOINTS = (
-    [[float(n + 2), 11.0] for n in range(3)] + [[-1.0, -1.0]] + [[float(n + 2), 31.0] for n in range(4, 16)]
-)
-ENTRY = {"image": "1.png", "joints": JOINTS, "joints_vis": [1] * 15 + [0], "center": [31, 21], "scale": 0.1}
-
-
-def mpii(folder, *entries, **settings):
-    path = folder / "mpii.json"
-    path.write_text(json.dumps(entries))
-    assert reader(path) is MpiiKeypoints
-    return MpiiKeypoints(path=str(path), same=True, **settings)
-
-
-def test_mpii(folder):
-    samples = mpii(folder, ENTRY, ENTRY | {"image": "2.png"}, ENTRY | {"center": [11, 21]}).samples("train")
-    assert [(s.name, s.truth.image, len(s.truth.points)) for s in samples] == [
-        ("1.png", 1, 2),
-        ("2.png", 2, 1),
-    ]
-    truth = samples[0].truth
-    assert truth.points[0, 0].tolist() == [1, 10]  # counted from 0
-    assert truth.visible[0].tolist() == [2, 2, 2, 0, *[2] * 11, 0]
-    np.testing.assert_allclose(truth.boxes[0], [30.5 - 10, 20.5 + 1.5 - 10, 20, 20])
-    np.testing.assert_allclose(truth.areas[0], 0.53 * 14 * 20)  # x from 1 to 15, y from 10 to 30
-    assert truth.skeleton == MPII
-
-
-def test_mpiis_own_folder(folder):
-    (folder / "set" / "annot").mkdir(parents=True)
-    (folder / "set" / "images").mkdir()
-    (folder / "1.png").rename(folder / "set" / "images" / "1.png")
-    for split in ("train", "valid"):
-        (folder / "set" / "annot" / f"{split}.json").write_text(json.dumps([ENTRY]))
-    assert reader(folder / "set") is MpiiKeypoints
-    found = MpiiKeypoints(path=str(folder / "set"), windows=Windows(aspect=1.0))
-    assert [len(found.samples(split)) for split in ("train", "val")] == [1, 1]
-    assert found.samples("val")[0].image.shape == (25, 25, 3)  # the published 250 pixels times scale
-
-
-@pytest.mark.parametrize(
-    ("wrong", "told"),
-    [
-        ({"joints": JOINTS[:3]}, "entry 2 has no 16 finite pairs"),
-        ({"joints": [[float("nan"), 1]] * 16}, "entry 2 has no 16 finite pairs"),
-        ({"joints": 3}, "entry 2 has no 16 finite pairs"),
-        ({"joints_vis": [1]}, "entry 2 has no 16 numbers as joints_vis"),
-        ({"image": "x.png"}, "there is no"),
-        ({"image": 3}, "entry 2 names no image"),
-        ({"scale": 0}, "entry 2 has no center and scale"),
-        ({"center": None}, "entry 2 has no center and scale"),
-    ],
-)
-def test_what_is_wrong_with_mpiis_is_told(folder, wrong, told):
-    report = check(mpii(folder, ENTRY, ENTRY | wrong))
-    assert len(report.problems) == 1
-    assert told in report.problems[0]
-    assert "mpii.json" in report.problems[0]
-
-
-def test_mpii_has_no_points_of_cocos(folder):
-    with pytest.raises(UserError, match=r"mpii\.json has no point 'nose', its points are right_ankle"):
-        mpii(folder, ENTRY, skeleton=COCO17).samples("train")
-    report = check(mpii(folder))
-    assert "nobody with 1 labelled points" in report.problems[0]
-    report = check(mpii(folder, 3, None))
-    assert len(report.problems) == 2
 
 
 @pytest.fixture

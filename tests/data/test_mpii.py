@@ -1,0 +1,86 @@
+"""Key points in MPII's files."""
+
+import json
+
+import numpy as np
+import pytest
+
+from kerazoo.data.check import check
+from kerazoo.data.keypoints import reader
+from kerazoo.data.mpii import MpiiKeypoints
+from kerazoo.data.windows import Windows
+from kerazoo.errors import UserError
+from kerazoo.skeleton import COCO17, MPII
+from tests.keypoint_files import photographs
+
+JOINTS = (
+    [[float(n + 2), 11.0] for n in range(3)] + [[-1.0, -1.0]] + [[float(n + 2), 31.0] for n in range(4, 16)]
+)
+ENTRY = {"image": "1.png", "joints": JOINTS, "joints_vis": [1] * 15 + [0], "center": [31, 21], "scale": 0.1}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return photographs(tmp_path)
+
+
+def mpii(folder, *entries, **settings):
+    path = folder / "mpii.json"
+    path.write_text(json.dumps(entries))
+    assert reader(path) is MpiiKeypoints
+    return MpiiKeypoints(path=str(path), same=True, **settings)
+
+
+def test_mpii(folder):
+    samples = mpii(folder, ENTRY, ENTRY | {"image": "2.png"}, ENTRY | {"center": [11, 21]}).samples("train")
+    assert [(s.name, s.truth.image, len(s.truth.points)) for s in samples] == [
+        ("1.png", 1, 2),
+        ("2.png", 2, 1),
+    ]
+    truth = samples[0].truth
+    assert truth.points[0, 0].tolist() == [1, 10]  # counted from 0
+    assert truth.visible[0].tolist() == [2, 2, 2, 0, *[2] * 11, 0]
+    np.testing.assert_allclose(truth.boxes[0], [30.5 - 10, 20.5 + 1.5 - 10, 20, 20])
+    np.testing.assert_allclose(truth.areas[0], 0.53 * 14 * 20)  # x from 1 to 15, y from 10 to 30
+    assert truth.skeleton == MPII
+
+
+def test_mpiis_own_folder(folder):
+    (folder / "set" / "annot").mkdir(parents=True)
+    (folder / "set" / "images").mkdir()
+    (folder / "1.png").rename(folder / "set" / "images" / "1.png")
+    for split in ("train", "valid"):
+        (folder / "set" / "annot" / f"{split}.json").write_text(json.dumps([ENTRY]))
+    assert reader(folder / "set") is MpiiKeypoints
+    found = MpiiKeypoints(path=str(folder / "set"), windows=Windows(aspect=1.0))
+    assert [len(found.samples(split)) for split in ("train", "val")] == [1, 1]
+    assert found.samples("val")[0].image.shape == (25, 25, 3)  # the published 250 pixels times scale
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"joints": JOINTS[:3]}, "entry 2 has no 16 finite pairs"),
+        ({"joints": [[float("nan"), 1]] * 16}, "entry 2 has no 16 finite pairs"),
+        ({"joints": 3}, "entry 2 has no 16 finite pairs"),
+        ({"joints_vis": [1]}, "entry 2 has no 16 numbers as joints_vis"),
+        ({"image": "x.png"}, "there is no"),
+        ({"image": 3}, "entry 2 names no image"),
+        ({"scale": 0}, "entry 2 has no center and scale"),
+        ({"center": None}, "entry 2 has no center and scale"),
+    ],
+)
+def test_what_is_wrong_with_mpiis_is_told(folder, wrong, told):
+    report = check(mpii(folder, ENTRY, ENTRY | wrong))
+    assert len(report.problems) == 1
+    assert told in report.problems[0]
+    assert "mpii.json" in report.problems[0]
+
+
+def test_mpii_has_no_points_of_cocos(folder):
+    with pytest.raises(UserError, match=r"mpii\.json has no point 'nose', its points are right_ankle"):
+        mpii(folder, ENTRY, skeleton=COCO17).samples("train")
+    report = check(mpii(folder))
+    assert "nobody with 1 labelled points" in report.problems[0]
+    report = check(mpii(folder, 3, None))
+    assert len(report.problems) == 2
