@@ -302,7 +302,8 @@ def test_checkpoints_of_every_layout(name, stored):
 
 def test_a_checkpoint_sets_its_family(layout):
     state = published(layout)
-    family = OpenPose(mean=(1.0,)).for_checkpoint(state)
+    family = OpenPose(mean=(1.0,), heatmaps_weight=3.0).for_checkpoint(state)
+    assert family.heatmaps_weight == 1
     assert (family.trunk, family.stages, family.width) == (TRUNKS[layout], 3, WIDTHS[layout])
     assert (family.skeleton, family.order) == (COCO18, "BGR")
     assert (family.mean, family.deviation) == (

@@ -189,7 +189,7 @@ class OpenPose(Pose):
     def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
         from kerazoo.families.openpose.importer import family_settings
 
-        published = {"height": PUBLISHED_HEIGHT, "scales": (1.0,), "parser": Parser()}
+        published = {"height": PUBLISHED_HEIGHT, "scales": (1.0,), "parser": Parser(), "heatmaps_weight": 1.0}
         return replace(self, published | family_settings(arrays, layout), "family")
 
     def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
