@@ -9,7 +9,7 @@
         --set data.least_points=5 --set data.least_area=1024
     kerazoo predict pose photo.jpg
 
-The first ends at AP 0.820 on the validation figures and 0.811 on the test figures, after 17:46 minutes on
+The first ends at AP 0.820 on the validation figures and 0.811 on the test figures, after 12:56 minutes on
 two CPU cores (TensorFlow). Its augmentation.scale and weight of heat maps are made for those small pictures:
 give other data settings like the second's.
 The second is close to the published training of lightweight-human-pose-estimation. The last, where nothing
