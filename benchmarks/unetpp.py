@@ -65,7 +65,7 @@ def kerazoo_network(size: int, batch: int) -> Work:
     x, y = example(size, batch)
 
     def train():
-        model.fit(backend.fed(iter([(x, y)] * 3)), steps_per_epoch=3, verbose=0, shuffle=False)
+        model.fit(backend.fed([(x, y)] * 3), steps_per_epoch=3, verbose=0, shuffle=False)
 
     forwards = {"predict": backend.forward(network)}
     if backend.name() == "tensorflow":

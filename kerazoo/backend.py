@@ -9,7 +9,7 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +143,7 @@ def sync(model: "keras.Model") -> None:
         model.jax_state_sync()
 
 
-def fed(batches: Iterator[tuple]) -> Any:
+def fed(batches: Iterable[tuple]) -> Any:
     """Return batches, of which there is at least one, in the form that `fit` reads them in.
 
     On TensorFlow, Keras reads a generator through a data set that tunes itself. Its tuner looks every 10 ms,
@@ -154,9 +154,10 @@ def fed(batches: Iterator[tuple]) -> Any:
         batches: nested NumPy arrays, all of the same shapes but for the first axis.
     """
     if name() != "tensorflow":
-        return batches
+        return (batch for batch in batches)  # `fit` takes no other iterator
     import tensorflow as tf
 
+    batches = iter(batches)
     first = next(batches)
     shapes = tf.nest.map_structure(lambda a: tf.TensorSpec((None, *a.shape[1:]), a.dtype), first)
     data = tf.data.Dataset.from_generator(lambda: itertools.chain([first], batches), output_signature=shapes)

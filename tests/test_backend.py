@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -75,10 +76,21 @@ def test_a_gpu_is_used():
 
 def test_batches_reach_fit_as_they_are_and_by_nothing_that_tunes_itself(backend):
     batches = [(np.full((2, 3), n, "float32"), {"y": np.full(2, n, "int32")}) for n in range(5)]
-    fed = backends.fed(iter(batches))
+    fed = backends.fed(batches)
     if backend == "tensorflow":
         assert fed.options().autotune.enabled is False
         fed = fed.as_numpy_iterator()
     for found, expected in itertools.zip_longest(fed, batches):
         np.testing.assert_array_equal(found[0], expected[0])
         np.testing.assert_array_equal(found[1]["y"], expected[1]["y"])
+
+
+@pytest.mark.parametrize("kind", [list, iter])
+def test_fit_takes_any_series_of_batches(kind):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    batches = kind([(np.ones((2, 3), "float32"), np.ones((2, 1), "float32"))] * 4)
+    assert (
+        len(model.fit(backends.fed(batches), steps_per_epoch=4, shuffle=False, verbose=0).history["loss"])
+        == 1
+    )

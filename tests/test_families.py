@@ -132,7 +132,7 @@ def test_non_finite_steps_leave_no_trace(family, training):
 
     x, y = data[1]
     broken = np.full_like(x, np.nan)
-    logs = model.fit(backends.fed(iter([(broken, y)])), steps_per_epoch=1, shuffle=False, verbose=0).history
+    logs = model.fit(backends.fed([(broken, y)]), steps_per_epoch=1, shuffle=False, verbose=0).history
     assert int(model.optimizer.inner_optimizer.iterations) == applied
     assert all(np.isfinite(logs[name][0]) for name in model.trackers)
     for variable, old in zip(network.variables, before, strict=True):

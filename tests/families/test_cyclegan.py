@@ -59,7 +59,7 @@ def played(model, steps):
     """Train on batches one at a time and return the terms of each step."""
     logs = []
     for batch in steps:
-        found = model.fit(backends.fed(iter([batch])), steps_per_epoch=1, shuffle=False, verbose=0).history
+        found = model.fit(backends.fed([batch]), steps_per_epoch=1, shuffle=False, verbose=0).history
         logs.append({name: found[name][0] for name in model.trackers})
     return logs
 
