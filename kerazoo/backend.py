@@ -146,9 +146,9 @@ def sync(model: "keras.Model") -> None:
 def fed(batches: Iterable[tuple]) -> Any:
     """Return batches, of which there is at least one, in the form that `fit` reads them in.
 
-    On TensorFlow, Keras reads a generator through a data set that tunes itself. Its tuner looks every 10 ms,
-    20 ms, 40 ms and so on up to a minute, and the data set cannot be let go of in between: 100 steps of
-    13.3 s made `fit` return after 20.7 s (TensorFlow 2.21). Here nothing is tuned.
+    On TensorFlow, Keras reads a generator through a data set that tunes itself. Its tuner looks after 10 ms,
+    then 20 ms, 40 ms and so on, and the data set cannot be let go of in between: `fit` of 100 steps, which
+    took 13.3 s, returned after 20.7 s (TensorFlow 2.21). Here nothing is tuned.
 
     Args:
         batches: nested NumPy arrays, all of the same shapes but for the first axis.

@@ -69,8 +69,6 @@ def test_devices_and_versions(backend):
 
 @pytest.mark.gpu
 def test_a_gpu_is_used():
-    import keras
-
     assert "gpu" in str(getattr(keras.ops.ones(1), "device", "")).lower().replace("cuda", "gpu")
 
 
@@ -90,7 +88,5 @@ def test_fit_takes_any_series_of_batches(kind):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     model.compile(loss="mse")
     batches = kind([(np.ones((2, 3), "float32"), np.ones((2, 1), "float32"))] * 4)
-    assert (
-        len(model.fit(backends.fed(batches), steps_per_epoch=4, shuffle=False, verbose=0).history["loss"])
-        == 1
-    )
+    model.fit(backends.fed(batches), steps_per_epoch=4, shuffle=False, verbose=0)
+    assert int(model.optimizer.iterations) == 4

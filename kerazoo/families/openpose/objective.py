@@ -15,13 +15,13 @@ class PoseObjective(SumOfTerms):
 
     Args:
         network: outputs `{"stage1_heatmaps": (N, h, w, K + 1), "stage1_fields": (N, h, w, 2 L), ...}`.
-        heatmaps: factor on the terms of heat maps. The paper's is 1; fields have more channels and cells
-            that are not 0, and most of the loss.
+        heatmaps_weight: factor on the terms of heat maps. The paper's is 1; fields have more channels and
+            cells that are not 0, and most of the loss.
     """
 
-    def __init__(self, network: keras.Model, heatmaps: float = 1.0):
+    def __init__(self, network: keras.Model, heatmaps_weight: float = 1.0):
         super().__init__(network, list(network.output))
-        self.factors = {"heatmaps": heatmaps, "fields": 1.0}
+        self.factors = {"heatmaps": heatmaps_weight, "fields": 1.0}
 
     def terms(self, x: Tensor, y: dict, outputs: dict, training: bool) -> dict[str, Tensor]:
         weights = ops.expand_dims(ops.cast(y["weights"], "float32"), -1)
