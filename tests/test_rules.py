@@ -18,7 +18,7 @@ LAYERS = [
     {"families"},
     {"checkpoints", "data", "draw", "fetch", "layers", "objective", "residual", "tasks", "weights"},
     {"backend", "boxes", "errors", "files", "frozen_graph", "image", "ordering", "placement", "settings"}
-    | {"skeleton", "task", "tensorflow_checkpoint", "video"},
+    | {"reading", "skeleton", "task", "tensorflow_checkpoint", "video"},
 ]
 BACKENDS = {"jax", "tensorflow", "torch"}
 
