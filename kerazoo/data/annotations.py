@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo.data.pairs import FOLDERS
 from kerazoo.data.source import Split
+from kerazoo.data.splits import NAMES
 from kerazoo.errors import UserError
 
 _FILES = (
@@ -51,7 +51,7 @@ def annotation_files(root: Path) -> dict[Split, Path]:
     if root.is_file():
         return {"train": root}
     found: dict[Split, Path] = {}
-    for split, names in FOLDERS.items():
+    for split, names in NAMES.items():
         files = {file for name in names for place in _FILES for file in root.glob(place.format(name))}
         if len(files) > 1:
             told = " and ".join(sorted(str(file.relative_to(root)) for file in files))

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from kerazoo.data.array_files import Stored, read_arrays
 from kerazoo.data.lazy import Lazy
-from kerazoo.data.pairs import divide
 from kerazoo.data.source import Share, Source, Split
+from kerazoo.data.splits import divide
 from kerazoo.errors import UserError
 from kerazoo.settings import settings
 from kerazoo.task import Sample

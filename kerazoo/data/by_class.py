@@ -14,8 +14,8 @@ from pydantic import AfterValidator, Field
 from kerazoo.data.draws import Classes, Episodes, Pairs, drawn_samples
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.loader import Remembered
-from kerazoo.data.pairs import FOLDERS, divide
 from kerazoo.data.source import Files, Share, Source, Split
+from kerazoo.data.splits import NAMES, divide
 from kerazoo.errors import UserError
 from kerazoo.files import natural
 from kerazoo.image import SUFFIXES, centred, decode_image, read_image
@@ -62,7 +62,7 @@ class ByClass(Source):
         """Return what messages call the data."""
 
     def samples(self, split: Split) -> Sequence[Sample]:
-        count = dict(zip(FOLDERS, self.draws, strict=True))[split]
+        count = dict(zip(NAMES, self.draws, strict=True))[split]
         if self.training is None:
             return self.classes(split).pictures
         return drawn_samples(
@@ -72,15 +72,15 @@ class ByClass(Source):
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
         """Return every picture once, and what is wrong with the draws."""
         problems = []
-        for split in FOLDERS:
+        for split in NAMES:
             try:
                 self.samples(split)
             except UserError as error:
                 problems.append(error)
-        return {split: self.classes(split).pictures for split in FOLDERS}, problems
+        return {split: self.classes(split).pictures for split in NAMES}, problems
 
     def class_names(self) -> tuple[str, ...]:
-        return tuple(name for split in FOLDERS for name in self.classes(split).names)
+        return tuple(name for split in NAMES for name in self.classes(split).names)
 
 
 class _Listed(NamedTuple):
@@ -120,7 +120,7 @@ class PictureClasses(ByClass, Files):
     @functools.cached_property
     def _by_split(self) -> dict[Split, Classes]:
         listed, first, found = self._listed, 0, {}
-        for split in FOLDERS:
+        for split in NAMES:
             names = listed.splits.get(split, [])
             files = [(file, first + label) for label, name in enumerate(names) for file in listed.files[name]]
             starts = np.cumsum([0, *(len(listed.files[name]) for name in names)]).tolist()
@@ -206,7 +206,7 @@ def _by_folder(files: Sequence[str]) -> _Names:
 
 def _split(found: _Names) -> tuple[dict[Split, list[str]], _Names]:
     """Return the classes that a folder's name puts into each split, and all files by class without it."""
-    known = {name: split for split, names in FOLDERS.items() for name in names} | OMNIGLOT
+    known = {name: split for split, names in NAMES.items() for name in names} | OMNIGLOT
     splits: dict[Split, list[str]] = {}
     named: _Names = {}
     for folder, files in found.items():
@@ -235,7 +235,7 @@ def _held_back(classes: Sequence[str], shares: tuple[float, float], seed: int) -
 def _listed_in(folder: Path, named: _Names) -> dict[Split, list[str]]:
     """Return the splits of a folder of text files."""
     splits: dict[Split, list[str]] = {}
-    for split in FOLDERS:
+    for split in NAMES:
         path = folder / f"{split}.txt"
         try:
             lines = path.read_text(encoding="utf-8").split("\n")

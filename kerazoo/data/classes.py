@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kerazoo.data.lazy import Lazy
-from kerazoo.data.pairs import FOLDERS, divide
 from kerazoo.data.source import Files, Split
+from kerazoo.data.splits import NAMES, divide
 from kerazoo.errors import UserError
 from kerazoo.files import natural
 from kerazoo.image import SUFFIXES, images_below, read_image
@@ -75,9 +75,7 @@ def _split_folders(root: Path) -> dict[Split, Path]:
     if not root.is_dir():
         told = "is a file" if root.exists() else "does not exist"
         raise UserError(f"data folder {root} {told}", _layout(root))
-    named = {
-        split: root / name for split, names in FOLDERS.items() for name in names if _folders(root / name)
-    }
+    named = {split: root / name for split, names in NAMES.items() for name in names if _folders(root / name)}
     return named or {"train": root}
 
 

@@ -11,8 +11,9 @@ from pydantic import Field
 from kerazoo.data.border import BorderWeights, cached_border_weights
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.masks import Classes, as_numbers, declared, guessed, learned
-from kerazoo.data.pairs import Kind, Pair, divide, list_pairs, split_folders
+from kerazoo.data.pairs import Kind, Pair, list_pairs, split_folders
 from kerazoo.data.source import Files, Split
+from kerazoo.data.splits import divide
 from kerazoo.errors import UserError
 from kerazoo.image import read_codes, read_image
 from kerazoo.settings import settings

@@ -13,9 +13,9 @@ from pydantic import Field
 from kerazoo.data.annotations import annotation_files, image_folder, present
 from kerazoo.data.detections import read_detections
 from kerazoo.data.lazy import Lazy
-from kerazoo.data.pairs import divide
 from kerazoo.data.regions import Region, covered
 from kerazoo.data.source import Files, Source, Split
+from kerazoo.data.splits import divide
 from kerazoo.data.windows import Windows, in_box, one_person
 from kerazoo.errors import UserError
 from kerazoo.image import read_image

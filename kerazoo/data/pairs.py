@@ -4,24 +4,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
-import numpy as np
-
+from kerazoo.data import splits
 from kerazoo.data.source import Split
 from kerazoo.errors import UserError
 from kerazoo.image import images_below
 
 Kind = Literal["masks", "instances"]
-
-FOLDERS: dict[Split, tuple[str, ...]] = {
-    "train": ("train",),
-    "val": ("val", "valid", "validation"),
-    "test": ("test",),
-}
-"""What the folder of a split may be called."""
-
-Item = TypeVar("Item")
 
 
 class Pair(NamedTuple):
@@ -85,44 +75,14 @@ def split_folders(root: Path) -> dict[Split, Path]:
         raise UserError(
             f"data folder {root} {'is a file' if root.exists() else 'does not exist'}", _layout(root)
         )
-    named = {
-        split: root / name for split, names in FOLDERS.items() for name in names if (root / name).is_dir()
-    }
     if not os.access(root, os.R_OK | os.X_OK):
         raise UserError(f"data folder {root} cannot be read", "change its permissions")
     if not any(root.iterdir()):
         raise UserError(f"data folder {root} is empty", _layout(root))
+    named = splits.split_folders(root)
     return (
         named if "train" in named or (named and not (root / "images").is_dir()) else {"train": root, **named}
     )
-
-
-def divide(
-    items: Sequence[Item], validation: float, test: float, order: Literal["random", "last"], seed: int
-) -> dict[Split, list[Item]]:
-    """Return train, val and test parts, each in the order of `items`.
-
-    Args:
-        items: images, in natural order.
-        validation, test: shares of the whole; one pair at least where a share is not 0.
-        order: "random" draws them, "last" takes them from the end (val, then test), for slices of
-            a stack, whose neighbours are alike.
-        seed: of the drawing.
-
-    Raises:
-        UserError: nothing would be left to train on.
-    """
-    count = len(items)
-    held = [max(round(share * count), 1) if share and count else 0 for share in (validation, test)]
-    train = count - sum(held)
-    if count and train < 1:
-        raise UserError(
-            f"{count} image(s) cannot be divided into train, val and test", "add images or make val/"
-        )
-    ranks = np.arange(count) if order == "last" else np.random.default_rng(seed).permutation(count)
-    parts = np.split(ranks, [train, train + held[0]])
-    names: tuple[Split, ...] = ("train", "val", "test")
-    return {name: [items[i] for i in sorted(part)] for name, part in zip(names, parts, strict=True)}
 
 
 def _kind(folder: Path) -> Kind:

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.loader import Remembered
-from kerazoo.data.pairs import FOLDERS, divide
 from kerazoo.data.source import Files, Share, Split
+from kerazoo.data.splits import NAMES, divide
 from kerazoo.errors import UserError
 from kerazoo.files import sha256
 from kerazoo.image import images_below, read_image
@@ -55,7 +55,7 @@ class Unpaired(Files):
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
         """Return every photograph of both domains, also for training, and what is wrong with the folders."""
-        splits = {split: alternating(*(self._lazy(split, d) for d in (0, 1))) for split in FOLDERS}
+        splits = {split: alternating(*(self._lazy(split, d) for d in (0, 1))) for split in NAMES}
         return splits, self._problems
 
     def _lazy(self, split: Split, domain: int) -> Lazy:
@@ -69,7 +69,7 @@ class Unpaired(Files):
         return self._of("A"), self._of("B")
 
     def _of(self, domain: str) -> dict[Split, list[Path]]:
-        found = {split: _folder(self.root, split, domain) for split in FOLDERS}
+        found = {split: _folder(self.root, split, domain) for split in NAMES}
         files = {split: images_below(folder) for split, folder in found.items() if folder}
         if not files.get("train"):
             place = found["train"] or self.root / f"train{domain}"
@@ -126,7 +126,7 @@ def _photograph(path: Path, root: Path, domain: int, size: tuple[int, int] | Non
 
 def _folder(root: Path, split: Split, domain: str) -> Path | None:
     """Return the folder of a split and domain, if there is one."""
-    names = [f"{name}{domain}" for name in FOLDERS[split]] + ([domain] if split == "train" else [])
+    names = [f"{name}{domain}" for name in NAMES[split]] + ([domain] if split == "train" else [])
     return next((root / name for name in names if (root / name).is_dir()), None)
 
 

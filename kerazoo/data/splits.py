@@ -1,0 +1,76 @@
+"""Which folder is of which split, and how one pool of samples is divided."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypeVar, get_args
+
+import numpy as np
+
+from kerazoo.data.source import Split
+from kerazoo.errors import UserError
+from kerazoo.files import natural
+
+NAMES: dict[Split, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
+"""What the folder of a split may be called, in any capitals; "set" may follow: `Test`, `training_set`."""
+
+_SPLITS = {name: split for split, names in NAMES.items() for name in names}
+
+Item = TypeVar("Item")
+
+
+def split_of(name: str) -> Split | None:
+    """Return the split that a folder of this name holds, None for another folder.
+
+    >>> split_of("Training_Set"), split_of("valid"), split_of("cats")
+    ('train', 'val', None)
+    """
+    return _SPLITS.get(name.casefold().removesuffix("set").rstrip("_- "))
+
+
+def split_folders(folder: Path) -> dict[Split, Path]:
+    """Return the sub-folders of a folder that are called like splits, in the order train, val, test.
+
+    Raises:
+        UserError: two are of one split, such as `val` and `Validation`.
+    """
+    found: dict[Split, Path] = {}
+    inside = folder.iterdir() if folder.is_dir() else ()
+    for path in sorted((path for path in inside if path.is_dir()), key=natural):
+        split = split_of(path.name)
+        if split in found:
+            raise UserError(f"{found[split]} and {path} are both {split} folders", "keep one of them")
+        if split is not None:
+            found[split] = path
+    return {split: found[split] for split in get_args(Split) if split in found}
+
+
+def divide(
+    items: Sequence[Item], validation: float, test: float, order: Literal["random", "last"], seed: int
+) -> dict[Split, list[Item]]:
+    """Return train, val and test parts, each in the order of `items`.
+
+    Args:
+        items: images, in natural order.
+        validation, test: shares of the whole; one pair at least where a share is not 0.
+        order: "random" draws them, "last" takes them from the end (val, then test), for slices of
+            a stack, whose neighbours are alike.
+        seed: of the drawing.
+
+    Raises:
+        UserError: nothing would be left to train on.
+    """
+    count = len(items)
+    held = [max(round(share * count), 1) if share and count else 0 for share in (validation, test)]
+    train = count - sum(held)
+    if count and train < 1:
+        raise UserError(
+            f"{count} image(s) cannot be divided into train, val and test", "add images or make val/"
+        )
+    ranks = np.arange(count) if order == "last" else np.random.default_rng(seed).permutation(count)
+    parts = np.split(ranks, [train, train + held[0]])
+    names: tuple[Split, ...] = ("train", "val", "test")
+    return {name: [items[i] for i in sorted(part)] for name, part in zip(names, parts, strict=True)}
