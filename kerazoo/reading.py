@@ -7,20 +7,23 @@ that names the file; nothing waits for a pipe, fills the memory or is unpickled.
 import contextlib
 import csv
 import errno
+import gzip
 import io
 import json
 import math
 import os
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 import numpy as np
 import pydantic
 
 from kerazoo.errors import UserError
+from kerazoo.files import natural
 from kerazoo.settings import told
 
 LARGEST_TEXT = 1 << 30
@@ -28,6 +31,9 @@ LARGEST_TEXT = 1 << 30
 
 LONGEST_FIELD = 1 << 20
 """Characters of the longest field of a CSV file."""
+
+_LEFT_BY_SYSTEMS = frozenset({"__MACOSX", "@eaDir"})
+"""Folders of macOS' archives and of Synology's shares; they hold images that are none of the user's."""
 
 _DAMAGED = "the file is truncated or damaged: copy or export it again"
 _REASONS = {
@@ -75,6 +81,28 @@ def is_file(path: str | Path) -> bool:
         return False
 
 
+def hidden(path: PurePath) -> bool:
+    """Whether a part of a path below the data is none of the user's: a dot file, or what a system leaves.
+
+    >>> hidden(PurePath("cat/.ipynb_checkpoints/a.png")), hidden(PurePath("__MACOSX/a.png"))
+    (True, True)
+    """
+    return any(part.startswith(".") or part in _LEFT_BY_SYSTEMS for part in path.parts)
+
+
+def entries(folder: Path) -> list[Path]:
+    """Return the paths of what a folder holds, hidden ones left out, in natural order.
+
+    Raises:
+        UserError: there is no such folder, or it cannot be read.
+    """
+    try:
+        inside = [path for path in folder.iterdir() if not hidden(PurePath(path.name))]
+    except OSError as error:
+        raise unreadable(folder, error) from None
+    return sorted(inside, key=natural)
+
+
 def read_bytes(path: str | Path, largest: int = LARGEST_TEXT) -> bytes:
     """Return a file's content.
 
@@ -83,6 +111,28 @@ def read_bytes(path: str | Path, largest: int = LARGEST_TEXT) -> bytes:
     """
     with opened(path, largest) as file:
         return file.read()
+
+
+def read_packed(path: str | Path, largest: int = LARGEST_TEXT) -> bytes:
+    """Return what a file packed by gzip unpacks to, or another file's content.
+
+    Args:
+        path: of the file.
+        largest: bytes above which it is refused, packed or unpacked.
+
+    Raises:
+        UserError: as `opened`; damaged, or it unpacks to more.
+    """
+    with opened(path, largest) as file:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        try:
+            content = (gzip.GzipFile(fileobj=file) if packed else file).read(largest + 1)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise UserError(f"{path} cannot be unpacked: {error}", _DAMAGED) from None
+    if len(content) > largest:
+        raise UserError(f"{path} unpacks to more than the {largest} bytes that are read", "cut it")
+    return content
 
 
 def read_text(path: str | Path, largest: int = LARGEST_TEXT) -> str:

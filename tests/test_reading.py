@@ -1,5 +1,6 @@
 """Files that nobody vouches for: what is read of them, and the line that is told where nothing is."""
 
+import gzip
 import io
 import json
 import os
@@ -9,7 +10,17 @@ import numpy as np
 import pytest
 
 from kerazoo.errors import UserError
-from kerazoo.reading import npz_names, opened, read_json, read_json_lines, read_npz, read_rows, read_text
+from kerazoo.reading import (
+    entries,
+    npz_names,
+    opened,
+    read_json,
+    read_json_lines,
+    read_npz,
+    read_packed,
+    read_rows,
+    read_text,
+)
 
 
 def written(path, content):
@@ -71,6 +82,23 @@ def test_only_regular_files_of_a_bounded_size_are_opened(tmp_path):
     ):
         with pytest.raises(UserError, match=told), opened(path, 99):
             pass
+
+
+def test_entries_of_a_folder_are_the_users_own(tmp_path):
+    for name in ("b10", "b9", "__MACOSX", "@eaDir", ".ipynb_checkpoints", ".DS_Store", "._b9"):
+        (tmp_path / name).mkdir()
+    assert [path.name for path in entries(tmp_path)] == ["b9", "b10"]
+    with pytest.raises(UserError, match="no such file"):
+        entries(tmp_path / "none")
+
+
+def test_packed_files_are_unpacked_up_to_a_size(tmp_path):
+    packed = written(tmp_path / "a.gz", gzip.compress(b"hello"))
+    assert read_packed(packed, 40) == read_packed(written(tmp_path / "a", "hello"), 40) == b"hello"
+    with pytest.raises(UserError, match="unpacks to more than the 999 bytes"):
+        read_packed(written(packed, gzip.compress(bytes(1000))), 999)
+    with pytest.raises(UserError, match="cannot be unpacked"):
+        read_packed(written(packed, gzip.compress(b"hello")[:12]), 999)
 
 
 def test_text_that_is_not_utf8_is_told(tmp_path):

@@ -1,6 +1,7 @@
 """Which folder is of which split, and how one pool of samples is divided."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from kerazoo.data.source import Split
 from kerazoo.errors import UserError
-from kerazoo.files import natural
+from kerazoo.reading import entries
 
 NAMES: dict[Split, tuple[str, ...]] = {
     "train": ("train", "training"),
@@ -18,6 +19,11 @@ NAMES: dict[Split, tuple[str, ...]] = {
 """What the folder of a split may be called, in any capitals; "set" may follow: `Test`, `training_set`."""
 
 _SPLITS = {name: split for split, names in NAMES.items() for name in names}
+
+# "val" and "dev" begin other words
+_IN_NAMES = re.compile(
+    f"(?<![a-z])(?:({'|'.join(name + '(?![a-z])' * (len(name) < 4) for name in _SPLITS)})|(t10k))"
+)
 
 Item = TypeVar("Item")
 
@@ -31,15 +37,25 @@ def split_of(name: str) -> Split | None:
     return _SPLITS.get(name.casefold().removesuffix("set").rstrip("_- "))
 
 
-def split_folders(folder: Path) -> dict[Split, Path]:
-    """Return the sub-folders of a folder that are called like splits, in the order train, val, test.
+def split_in(name: str) -> Split | None:
+    """Return the split that a part of a file's name tells, None where none does.
+
+    >>> split_in("train-images-idx3-ubyte"), split_in("t10k-images"), split_in("latest-images")
+    ('train', 'test', None)
+    """
+    parted = re.sub("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).casefold()  # MNISTTest
+    found = _IN_NAMES.search(parted)
+    return None if found is None else _SPLITS.get(found[1], "test")
+
+
+def by_split(folders: Iterable[Path]) -> dict[Split, Path]:
+    """Return those of some folders that are called like splits, in the order train, val, test.
 
     Raises:
         UserError: two are of one split, such as `val` and `Validation`.
     """
     found: dict[Split, Path] = {}
-    inside = folder.iterdir() if folder.is_dir() else ()
-    for path in sorted((path for path in inside if path.is_dir()), key=natural):
+    for path in folders:
         split = split_of(path.name)
         if split in found:
             raise UserError(f"{found[split]} and {path} are both {split} folders", "keep one of them")
@@ -48,8 +64,20 @@ def split_folders(folder: Path) -> dict[Split, Path]:
     return {split: found[split] for split in get_args(Split) if split in found}
 
 
+def split_folders(folder: Path) -> dict[Split, Path]:
+    """Return the sub-folders of a folder that are called like splits, as `by_split`."""
+    return by_split(path for path in entries(folder) if path.is_dir()) if folder.is_dir() else {}
+
+
 def divide(
-    items: Sequence[Item], validation: float, test: float, order: Literal["random", "last"], seed: int
+    items: Sequence[Item],
+    validation: float,
+    test: float,
+    order: Literal["random", "last"],
+    seed: int,
+    *,
+    what: str = "image(s)",
+    remedy: str = "add images or make val/",
 ) -> dict[Split, list[Item]]:
     """Return train, val and test parts, each in the order of `items`.
 
@@ -59,6 +87,8 @@ def divide(
         order: "random" draws them, "last" takes them from the end (val, then test), for slices of
             a stack, whose neighbours are alike.
         seed: of the drawing.
+        what: the items are called in messages.
+        remedy: what the user can do where there are too few.
 
     Raises:
         UserError: nothing would be left to train on.
@@ -67,9 +97,8 @@ def divide(
     held = [max(round(share * count), 1) if share and count else 0 for share in (validation, test)]
     train = count - sum(held)
     if count and train < 1:
-        raise UserError(
-            f"{count} image(s) cannot be divided into train, val and test", "add images or make val/"
-        )
+        held_back = " and ".join(name for name, share in (("val", validation), ("test", test)) if share)
+        raise UserError(f"{count} {what} cannot be divided into train and {held_back}", remedy)
     ranks = np.arange(count) if order == "last" else np.random.default_rng(seed).permutation(count)
     parts = np.split(ranks, [train, train + held[0]])
     names: tuple[Split, ...] = ("train", "val", "test")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kerazoo.data.splits import split_folders, split_of
+from kerazoo.data.splits import divide, split_folders, split_in, split_of
 from kerazoo.errors import UserError
 
 
@@ -27,3 +27,19 @@ def test_folders_of_splits_in_order(tmp_path):
     (tmp_path / "Train").mkdir()
     with pytest.raises(UserError, match="both train folders"):
         split_folders(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [(name, "train") for name in ("train-images-idx3-ubyte.gz", "TRAIN_1.bin", "trainimages", "MnistTrain")]
+    + [(name, "test") for name in ("t10k-labels", "test_batch.bin", "Testing-images", "MNISTTest.bin")]
+    + [(name, "val") for name in ("val.bin", "Validation-images", "dev-labels", "valid_1")]
+    + [(name, None) for name in ("data_batch_1.bin", "latest.bin", "values.bin", "devices", "interval-1")],
+)
+def test_split_that_a_part_of_a_name_tells(name, split):
+    assert split_in(name) == split
+
+
+def test_too_few_to_divide_are_named():
+    with pytest.raises(UserError, match=r"^1 class\(es\) cannot be divided into train and test; add some$"):
+        divide(["a"], 0.0, 0.5, "random", 0, what="class(es)", remedy="add some")
