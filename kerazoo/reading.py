@@ -302,13 +302,15 @@ def _member(members: zipfile.ZipFile, key: str, kinds: str, largest: int, path: 
             np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         )
         shape, fortran, dtype = header(file)
-        if dtype.kind not in kinds or dtype.hasobject:
-            raise UserError(f"{path}: {key} holds {dtype}", _DAMAGED)
+        if dtype.hasobject:
+            raise UserError(f"{path}: {key} is a pickle, which could execute anything", "save it as numbers")
+        if dtype.kind not in kinds:
+            raise UserError(f"{path}: {key} holds {dtype}", "is it the right file?")
         count = math.prod(shape)
         size = count * dtype.itemsize
         if size > largest or stored > largest:
-            raise UserError(f"{path}: {key} unpacks to {max(size, stored)} bytes, more than are read",
-                            "is it the right file?")  # fmt: skip
+            told = f"{path}: {key} unpacks to {max(size, stored)} bytes, more than the {largest} that are read"
+            raise UserError(told, "is it the right file?")
         data = file.read(size + 1)
     if len(data) != size:
         raise UserError(f"{path}: {key} has {len(data)} bytes, its header tells {size}", _DAMAGED)

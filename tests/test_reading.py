@@ -131,7 +131,7 @@ def test_arrays_are_read_by_name_and_kind(tmp_path):
     [
         ({"labels": "u"}, "no array 'labels', only images"),
         ({"images": "f"}, "images holds uint8"),
-        ({"objects": "O"}, "objects holds object"),
+        ({"objects": "O"}, "objects is a pickle"),
     ],
 )
 def test_other_arrays_are_refused(tmp_path, wanted, told):

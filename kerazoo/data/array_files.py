@@ -3,20 +3,26 @@
 Files are told by their first bytes. Nothing is unpickled: CIFAR's "python version" is refused.
 """
 
-import gzip
 import math
-import zipfile
+import os
 import zlib
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from kerazoo.data.source import Split
+from kerazoo.data.splits import split_in, split_of
 from kerazoo.errors import UserError
-from kerazoo.files import natural
+from kerazoo.reading import entries, is_file, npz_names, opened, read_bytes, read_npz, read_packed, read_text
 
 Kind = Literal["cifar", "idx", "npz", "pickle"]
+
+LARGEST = 2**31
+"""Bytes that a file may unpack to, or four times its own size where that is more: a small file is no bomb."""
+
+MOST_CLASSES = 2**20
+"""Labels are below it: each class has a name, whether there are images of it or not."""
 
 CIFAR_10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -34,10 +40,10 @@ class Stored(NamedTuple):
 
 def holds_arrays(path: Path) -> bool:
     """Whether a path is a file, or a folder of array files without sub-folders."""
-    if not path.is_dir():
-        return path.is_file()
-    inside = [p for p in path.iterdir() if not p.name.startswith(".")]
-    return not any(p.is_dir() for p in inside) and any(_kind(p) for p in inside)
+    if not os.path.isdir(path):
+        return is_file(path)
+    inside = entries(path)
+    return not any(p.is_dir() for p in inside) and any(_kind(p) for p in inside if p.is_file())
 
 
 def read_arrays(path: Path) -> tuple[dict[Split, Stored], tuple[str, ...]]:
@@ -47,10 +53,10 @@ def read_arrays(path: Path) -> tuple[dict[Split, Stored], tuple[str, ...]]:
         path: one file, or a folder of files of one kind.
 
     Raises:
-        UserError: missing, of no known kind or of several, pickled, damaged, or contradictory.
+        UserError: missing, of no known kind or of several, pickled, damaged, contradictory, or a file that
+            unpacks to more than `LARGEST`.
     """
-    files = _files(path)
-    kinds = {file: kind for file in files if (kind := _kind(file))}
+    kinds = {file: kind for file in _files(path) if (kind := _kind(file))}
     if len(set(kinds.values())) != 1:
         told = "several kinds of arrays" if kinds else "no arrays of a known kind"
         raise UserError(f"{path} holds {told}", _REMEDY)
@@ -61,19 +67,16 @@ def read_arrays(path: Path) -> tuple[dict[Split, Stored], tuple[str, ...]]:
             "get CIFAR's binary version, cifar-10-binary.tar.gz or cifar-100-binary.tar.gz, and unpack it",
         )
     read = {"cifar": _cifar, "idx": _idx, "npz": _npz}[kind]
-    try:
-        found, names = read(list(kinds))
-    except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} cannot be read: {error}", "the file is damaged: download it again") from None
+    found, names = read(list(kinds), path)
     return {split: _checked(stored, f"{path} ({split})") for split, stored in found.items()}, names
 
 
 def _files(path: Path) -> list[Path]:
-    if not path.exists():
-        raise UserError(f"{path} does not exist", _REMEDY)
-    if path.is_file():
+    if is_file(path):
         return [path]
-    inside = [p for p in sorted(path.iterdir(), key=natural) if p.is_file() and not p.name.startswith(".")]
+    if not os.path.isdir(path):
+        raise UserError(f"{path} {'is no file' if os.path.exists(path) else 'does not exist'}", _REMEDY)
+    inside = [p for p in entries(path) if p.is_file()]
     return [p for p in inside if p.suffix != ".gz" or p.with_suffix("") not in inside]
 
 
@@ -82,7 +85,7 @@ def _kind(path: Path) -> Kind | None:
     start = _start(path)
     if start in _IDX:
         return "idx"
-    if start.startswith(b"PK\3\4") and _members(path):
+    if start == b"PK\3\4" and npz_names(path):
         return "npz"
     if start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5"):
         return "pickle"
@@ -91,40 +94,31 @@ def _kind(path: Path) -> Kind | None:
 
 
 def _start(path: Path) -> bytes:
+    """Return the first four bytes of a file, unpacked; none where it is damaged, which is told later."""
+    with opened(path) as file:
+        start = file.read(1024)
+    if start[:2] != b"\x1f\x8b":
+        return start[:4]
     try:
-        with path.open("rb") as file:
-            start = file.read(4)
-        if start[:2] == b"\x1f\x8b":
-            with gzip.open(path) as packed:
-                return packed.read(4)
-    except (OSError, EOFError, zlib.error):  # told when it is read
+        return zlib.decompressobj(wbits=31).decompress(start, 4)
+    except zlib.error:
         return b""
-    return start
 
 
-def _members(path: Path) -> list[str]:
-    """Return the names of the arrays in a zip file."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-    except (OSError, zipfile.BadZipFile):
-        return []
+def _largest(path: Path) -> int:
+    """Return the bytes that a file may unpack to."""
+    return max(LARGEST, 4 * path.stat().st_size)
 
 
-def _split(path: Path) -> Split:
-    name = path.name.lower()
-    return "test" if "test" in name or "t10k" in name else "val" if "val" in name else "train"
-
-
-def _cifar(files: list[Path]) -> tuple[dict[Split, Stored], tuple[str, ...]]:
+def _cifar(files: list[Path], path: Path) -> tuple[dict[Split, Stored], tuple[str, ...]]:
     """Read records of one label byte (CIFAR-10) or two (CIFAR-100: coarse, fine) and 3 x 32 x 32 bytes."""
-    sizes = [file.stat().st_size for file in files]
-    width = next((w for w in (3073, 3074) if not any(size % w for size in sizes)), None)
+    contents = [np.frombuffer(read_bytes(file, _largest(file)), "uint8") for file in files]
+    width = next((w for w in (3073, 3074) if not any(len(each) % w for each in contents)), None)
     if width is None:
-        raise ValueError("its files are neither all CIFAR-10's nor all CIFAR-100's")
+        raise UserError(f"{path} holds files that are neither all CIFAR-10's nor all CIFAR-100's", _REMEDY)
     parts: dict[Split, list[np.ndarray]] = {}
-    for file in files:
-        parts.setdefault(_split(file), []).append(np.fromfile(file, "uint8").reshape(-1, width))
+    for file, content in zip(files, contents, strict=True):
+        parts.setdefault(split_in(file.name) or "train", []).append(content.reshape(-1, width))
     found = {}
     for split, records in parts.items():
         all_records = np.concatenate(records)
@@ -133,48 +127,64 @@ def _cifar(files: list[Path]) -> tuple[dict[Split, Stored], tuple[str, ...]]:
     names = files[0].with_name("fine_label_names.txt")
     if width == 3073:
         return found, CIFAR_10
-    return found, tuple(names.read_text(encoding="utf-8").split()) if names.is_file() else ()
+    return found, tuple(read_text(names).split()) if is_file(names) else ()
 
 
-def _idx(files: list[Path]) -> tuple[dict[Split, Stored], tuple[str, ...]]:
+def _idx(files: list[Path], path: Path) -> tuple[dict[Split, Stored], tuple[str, ...]]:
     """Read pairs of an images file and a labels file."""
     parts: dict[tuple[Split, bool], np.ndarray] = {}
     for file in files:
         array = _idx_array(file)
-        key = _split(file), array.ndim > 1
+        key = split_in(file.name) or "train", array.ndim > 1
         if key in parts:
-            raise ValueError(
-                f"{file.name} is a second file of {'images' if key[1] else 'labels'} for {key[0]}"
-            )
+            what = "images" if key[1] else "labels"
+            raise UserError(f"{file} is a second file of {what} for {key[0]}", "keep one of them")
         parts[key] = array
     splits = {split for split, _ in parts}
     for split in splits:
         for images, what in ((True, "images"), (False, "labels")):
             if (split, images) not in parts:
-                raise ValueError(f"there is no file of {what} for {split}")
+                raise UserError(f"{path} has no file of {what} for {split}", _REMEDY)
     return {split: Stored(parts[split, True], parts[split, False].astype("int64")) for split in splits}, ()
 
 
 def _idx_array(path: Path) -> np.ndarray:
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-        content = file.read()
-    axes = _IDX[content[:4]]
-    shape = np.frombuffer(content, ">u4", axes, 4).astype(int).tolist()
-    if len(content) != 4 + 4 * axes + math.prod(shape):
-        raise ValueError(f"{path.name} has {len(content)} bytes, its header tells another number")
-    return np.frombuffer(content, "uint8", offset=4 + 4 * axes).reshape(shape)
+    content = read_packed(path, _largest(path))
+    axes = _IDX.get(content[:4], 0)
+    begin = 4 + 4 * axes
+    shape = [int.from_bytes(content[place : place + 4], "big") for place in range(4, begin, 4)]
+    if not axes or len(content) != begin + math.prod(shape):
+        told = f"{path} has {len(content)} bytes, its header tells another number"
+        raise UserError(told, "the file is damaged: download it again")
+    return np.frombuffer(content, "uint8", offset=begin).reshape(shape)
 
 
-def _npz(files: list[Path]) -> tuple[dict[Split, Stored], tuple[str, ...]]:
+def _npz(files: list[Path], path: Path) -> tuple[dict[Split, Stored], tuple[str, ...]]:
     if len(files) > 1:
-        raise ValueError("there are several .npz files: give one of them")
-    with np.load(files[0], allow_pickle=False) as archive:
-        splits = [split for split in get_args(Split) if f"x_{split}" in archive.files]
-        lacking = [f"y_{split}" for split in splits if f"y_{split}" not in archive.files]
-        if not splits or lacking:
-            raise ValueError(f"it has no {', '.join(lacking) or 'x_train'}, only {', '.join(archive.files)}")
-        found = {split: Stored(archive[f"x_{split}"], archive[f"y_{split}"]) for split in splits}
-    return found, ()
+        raise UserError(f"{path} holds several .npz files", "give one of them")
+    (file,) = files
+    named = _arrays_by_split(file)
+    lacking = [f"y_{split}" for split, kinds in named.items() if "y" not in kinds]
+    if not named or lacking:
+        told = f"{file} has no {', '.join(lacking) or 'x_train'}, only {', '.join(npz_names(file)[:8])}"
+        raise UserError(told, _REMEDY)
+    wanted = {name: "biuf" for kinds in named.values() for name in kinds.values()}
+    arrays = read_npz(file, wanted, _largest(file))
+    return {split: Stored(arrays[kinds["x"]], arrays[kinds["y"]]) for split, kinds in named.items()}, ()
+
+
+def _arrays_by_split(file: Path) -> dict[Split, dict[str, str]]:
+    """Return the names of the arrays `x` and `y` of each split that has images, such as `x_train`."""
+    found: dict[Split, dict[str, str]] = {}
+    for name in npz_names(file):
+        kind, _, rest = name.casefold().partition("_")
+        split = split_of(rest)
+        if split is None or kind not in ("x", "y"):
+            continue
+        other = found.setdefault(split, {}).setdefault(kind, name)
+        if other != name:
+            raise UserError(f"{file} has {other} and {name}, both of {split}", "keep one of them")
+    return {split: kinds for split, kinds in found.items() if "x" in kinds}
 
 
 def _checked(stored: Stored, what: str) -> Stored:
@@ -194,4 +204,7 @@ def _checked(stored: Stored, what: str) -> Stored:
         raise UserError(f"{what} holds {told}", "save one label for each image")
     if labels.min() < 0:
         raise UserError(f"{what} holds the label {labels.min()}", "number the classes from 0")
+    if labels.max() >= MOST_CLASSES:
+        told = f"{what} holds the label {labels.max()}, and fewer than {MOST_CLASSES} classes are read"
+        raise UserError(told, "number the classes from 0, one after the other")
     return Stored(images, labels.astype("int64"))

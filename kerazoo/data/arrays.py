@@ -12,7 +12,7 @@ from kerazoo.data.array_files import Stored, read_arrays
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.source import Share, Source, Split
 from kerazoo.data.splits import divide
-from kerazoo.errors import UserError
+from kerazoo.errors import UserError, naming
 from kerazoo.settings import settings
 from kerazoo.task import Sample
 from kerazoo.tasks.classification import Label
@@ -38,8 +38,17 @@ class Arrays(Source):
     seed: Annotated[int, Field(ge=0)] = 0
 
     def samples(self, split: Split) -> Sequence[Sample]:
-        stored, origin, rows = self._parts[split]
-        return Lazy(rows, functools.partial(_sample, stored, origin))
+        splits, problems = self.survey()
+        if problems:
+            raise problems[0]
+        return splits[split]
+
+    def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
+        parts, problems = self._parts
+        return {
+            split: Lazy(rows, functools.partial(_sample, stored, origin))
+            for split, (stored, origin, rows) in parts.items()
+        }, problems
 
     def class_names(self) -> tuple[str, ...]:
         stored, known = self._read
@@ -57,23 +66,33 @@ class Arrays(Source):
         return read_arrays(Path(self.path).expanduser())
 
     @functools.cached_property
-    def _parts(self) -> dict[Split, tuple[Stored, Split, list[int]]]:
+    def _parts(self) -> tuple[dict[Split, tuple[Stored, Split, list[int]]], list[UserError]]:
         """Where the samples of each split are: arrays, the split these were stored as, rows."""
         stored, _ = self._read
         nothing = Stored(np.zeros((0, 1, 1), "uint8"), np.zeros(0, "int64"))
         parts = {split: (each, split, list(range(len(each.labels)))) for split, each in stored.items()}
+        problems = []
         if "val" not in stored and "train" in stored:
-            labels = stored["train"].labels
-            by_class = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
-            try:
-                divided = [divide(rows, self.validation, 0.0, "random", self.seed) for rows in by_class]
-            except UserError as error:
-                told = f"{self.path}, one class: {error.message}"
-                raise UserError(told, "remove that class or set data.validation=0") from None
+            divided, problems = self._divided(stored["train"].labels)
             for split in ("train", "val"):
                 rows = sorted(row for each in divided for row in each[split])
                 parts[split] = stored["train"], "train", rows
-        return {split: parts.get(split, (nothing, split, [])) for split in ("train", "val", "test")}
+        return {split: parts.get(split, (nothing, split, [])) for split in ("train", "val", "test")}, problems
+
+    def _divided(self, labels: np.ndarray) -> tuple[list[dict[Split, list[int]]], list[UserError]]:
+        """Return the rows of train and val of each class, and which classes are too small for that."""
+        names, parts, problems = self.class_names(), [], []
+        for label in np.unique(labels).tolist():
+            rows = np.flatnonzero(labels == label).tolist()
+            try:
+                with naming(f"{self.path}, {names[label]}"):
+                    parts.append(divide(rows, self.validation, 0.0, "random", self.seed, remedy=_REMEDY))
+            except UserError as error:
+                problems.append(error)
+        return parts, problems
+
+
+_REMEDY = "add some, remove them, or hold validation images back yourself (x_val, y_val)"
 
 
 def _sample(stored: Stored, split: Split, row: int) -> Sample:

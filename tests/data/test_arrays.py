@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import pickle
 import struct
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from kerazoo import settings
+from kerazoo.data import array_files
 from kerazoo.data.array_files import holds_arrays
 from kerazoo.data.arrays import Arrays
 from kerazoo.data.check import check
@@ -161,7 +163,8 @@ def refusals(path):
         "lengths": (npz(x_train=batch, y_train=some[:5]), "20 images and labels of shape (5,)"),
         "four channels": (npz(x_train=images(20, 4, 4, 4), y_train=some), "shape (20, 4, 4, 4)"),
         "negative": (npz(x_train=batch, y_train=some - 1), "the label -1"),
-        "one of a class": (npz(x_train=batch, y_train=np.r_[some[:19], 99]), "one class: 1 image(s) cannot"),
+        "label": (npz(x_train=batch, y_train=np.r_[some[:19], 2**60]), "the label 1152921504606846976"),
+        "one of a class": (npz(x_train=batch, y_train=np.r_[some[:19], 0]), "class 9: 1 image(s) cannot"),
         "nothing": (npz(x_train=batch[:0], y_train=some[:0]), "0 images"),
         "half an idx": (lambda: (idx(path, batch), cut(path.read_bytes())), "header tells another"),
         "images alone": (lambda: idx(path, batch), "no file of labels for train"),
@@ -181,12 +184,60 @@ def test_what_is_wrong_is_told(tmp_path, case):
     assert len(check(source(path)).problems) == 1
 
 
+def test_every_class_that_is_too_small_is_told_by_its_name(tmp_path):
+    np.savez(tmp_path / "d.npz", x_train=images(6, 4, 4), y_train=[0, 0, 1, 2, 2, 3])
+    report = check(source(tmp_path / "d.npz", classes=("a", "b", "c", "d")))
+    assert [line.partition(":")[0][-1] for line in report.problems] == ["b", "d"]
+    assert report.splits == {"train": 2, "val": 2}
+
+
+def test_splits_are_told_by_any_usual_name_in_any_capitals(tmp_path):
+    parts = {"X_Train": 8, "X_valid": 3, "x_TEST": 2}
+    arrays = {name: images(count, 4, 4) for name, count in parts.items()}
+    arrays |= {name.replace("x", "y").replace("X", "Y"): labels(count, 2) for name, count in parts.items()}
+    np.savez(tmp_path / "d.npz", **arrays)
+    data = source(tmp_path / "d.npz")
+    assert [len(data.samples(split)) for split in ("train", "val", "test")] == [8, 3, 2]
+    same(pairs(data.samples("test")), np.repeat(arrays["x_TEST"][..., None], 3, axis=3), labels(2))
+    np.savez(tmp_path / "d.npz", **arrays, x_val=arrays["X_valid"])
+    with pytest.raises(UserError, match="X_valid and x_val, both of val"):
+        source(tmp_path / "d.npz").samples("train")
+
+
+def test_a_name_that_only_looks_like_a_split_is_none(tmp_path):
+    for name, count in (("latest.bin", 20), ("Testing.bin", 10)):
+        cifar(tmp_path / name, images(count, 32, 32, 3), labels(count))
+    data = source(tmp_path, validation=0)
+    assert [len(data.samples(split)) for split in ("train", "test")] == [20, 10]
+
+
+@pytest.mark.parametrize("pack", [np.savez_compressed, lambda path, **arrays: idx(path, arrays["x_train"])])
+def test_a_small_file_that_unpacks_to_a_large_one_is_refused(tmp_path, monkeypatch, pack):
+    monkeypatch.setattr(array_files, "LARGEST", 10**6)
+    path = tmp_path / ("d.npz" if pack is np.savez_compressed else "train.gz")
+    pack(path, x_train=np.zeros((1000, 40, 40), "uint8"), y_train=np.zeros(1000, int))
+    with pytest.raises(UserError, match="1000000 (bytes )?that are read"):
+        source(path).samples("train")
+    np.savez(tmp_path / "whole.npz", x_train=np.zeros((1000, 40, 40), "uint8"), y_train=labels(1000))
+    assert len(source(tmp_path / "whole.npz").samples("train")) == 900
+
+
+def test_pipes_and_links_to_devices_are_passed_over(tmp_path):
+    np.savez(tmp_path / "d.npz", x_train=images(20, 4, 4), y_train=labels(20))
+    os.mkfifo(tmp_path / "pipe.bin")
+    (tmp_path / "zero.bin").symlink_to("/dev/zero")
+    assert holds_arrays(tmp_path)
+    assert len(source(tmp_path).samples("train")) == 10
+    assert not holds_arrays(tmp_path / "pipe.bin")
+    assert not holds_arrays(tmp_path / ("x" * 300))
+
+
 def test_damaged_packed_files_are_told(tmp_path):
     idx(tmp_path / "train-images-idx3-ubyte.gz", images(20, 8, 8))
     idx(tmp_path / "train-labels-idx1-ubyte.gz", labels(20).astype("uint8"))
     content = (tmp_path / "train-images-idx3-ubyte.gz").read_bytes()
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(content[: len(content) // 2])
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot be unpacked"):
         source(tmp_path).samples("train")
 
 
