@@ -266,17 +266,23 @@ def npz_names(path: str | Path) -> list[str]:
 
 @contextlib.contextmanager
 def archive(path: str | Path, file: BinaryIO) -> Iterator[zipfile.ZipFile]:
-    """Open a zip file; whatever a damaged one makes `zipfile` raise in the block becomes a `UserError`."""
+    """Open a zip file, whose errors in the block are told as by `unzipping`."""
+    with unzipping(path), zipfile.ZipFile(file) as members:
+        yield members
+
+
+@contextlib.contextmanager
+def unzipping(name: str | Path) -> Iterator[None]:
+    """Turn whatever a damaged zip file makes `zipfile` raise in the block into a `UserError` about `name`."""
     try:
-        with zipfile.ZipFile(file) as members:
-            yield members
+        yield
     except UserError:
         raise
     except MemoryError:
-        raise UserError(f"{path} needs more memory than there is", "read it on a larger machine") from None
+        raise UserError(f"{name} needs more memory than there is", "read it on a larger machine") from None
     except Exception as error:  # zipfile, zlib and tokenize raise a dozen kinds
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise UserError(f"{path} cannot be read: {reason}", _DAMAGED) from None
+        raise UserError(f"{name} cannot be read: {reason}", _DAMAGED) from None
 
 
 def _descriptor(path: str | Path) -> int:
@@ -309,8 +315,8 @@ def _member(members: zipfile.ZipFile, key: str, kinds: str, largest: int, path: 
         count = math.prod(shape)
         size = count * dtype.itemsize
         if size > largest or stored > largest:
-            told = f"{path}: {key} unpacks to {max(size, stored)} bytes, more than the {largest} that are read"
-            raise UserError(told, "is it the right file?")
+            told = f"{path}: {key} unpacks to {max(size, stored)} bytes"
+            raise UserError(f"{told}, more than the {largest} that are read", "is it the right file?")
         data = file.read(size + 1)
     if len(data) != size:
         raise UserError(f"{path}: {key} has {len(data)} bytes, its header tells {size}", _DAMAGED)

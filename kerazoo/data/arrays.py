@@ -71,7 +71,7 @@ class Arrays(Source):
         stored, _ = self._read
         nothing = Stored(np.zeros((0, 1, 1), "uint8"), np.zeros(0, "int64"))
         parts = {split: (each, split, list(range(len(each.labels)))) for split, each in stored.items()}
-        problems = []
+        problems: list[UserError] = []
         if "val" not in stored and "train" in stored:
             divided, problems = self._divided(stored["train"].labels)
             for split in ("train", "val"):

@@ -54,8 +54,8 @@ class Classes:
 class Draw(Protocol):
     """A way to put samples together."""
 
-    def check(self, classes: Classes, where: str) -> None:
-        """Raise a `UserError` where there are too few classes or pictures."""
+    def problems(self, classes: Classes, where: str) -> list[UserError]:
+        """Return what keeps it from drawing: too few classes, or each class with too few pictures."""
 
     def drawn(self, classes: Classes, rng: np.random.Generator) -> Sample:
         """Return one sample."""
@@ -79,20 +79,15 @@ class Episodes:
     queries: Annotated[int, Field(ge=0)] = 15
     rotations: bool = False
 
-    def check(self, classes: Classes, where: str) -> None:
+    def problems(self, classes: Classes, where: str) -> list[UserError]:
         turned = QUARTERS if self.rotations else 1
         if len(classes) * turned < self.ways:
-            raise UserError(
-                f"{where} has {len(classes)} classes, an episode {self.ways} ways", "set fewer family.ways"
-            )
+            told = f"{where} has {len(classes)} classes, an episode {self.ways} ways"
+            return [UserError(told, f"add classes, or set fewer ways: {_SETTINGS.format('ways', 'classes')}")]
         needed = self.shots + self.queries
-        for label, name in enumerate(classes.names):
-            if classes.size(label) < needed:
-                raise UserError(
-                    f"{where}: class {name} has {classes.size(label)} picture(s), an episode takes {needed} "
-                    f"of each ({self.shots} shots and {self.queries} queries)",
-                    "add some, remove the class, or set fewer family.queries",
-                )
+        told = f"an episode takes {needed} of each ({self.shots} shots and {self.queries} queries)"
+        remedy = f"add some, remove the class, or take fewer: {_SETTINGS.format('queries', 'pictures')}"
+        return _too_small(classes, needed, where, told, remedy)
 
     def drawn(self, classes: Classes, rng: np.random.Generator) -> Sample:
         """Return an episode: pictures uint8 `(ways, shots + queries, H, W, 3)`, the support first."""
@@ -120,15 +115,11 @@ class Pairs:
     pairs: Annotated[int, Field(ge=2, multiple_of=2)] = 32
     rotations: bool = False
 
-    def check(self, classes: Classes, where: str) -> None:
+    def problems(self, classes: Classes, where: str) -> list[UserError]:
         if len(classes) < 2:
-            raise UserError(f"{where} has {len(classes)} class(es), a pair may be of two", "add classes")
-        for label, name in enumerate(classes.names):
-            if classes.size(label) < 2:
-                raise UserError(
-                    f"{where}: class {name} has {classes.size(label)} picture(s), a pair takes 2 of one",
-                    "add some, or remove the class",
-                )
+            told = f"{where} has {len(classes)} class(es), a pair may be of two"
+            return [UserError(told, "add classes")]
+        return _too_small(classes, 2, where, "a pair takes 2 of one", "add some, or remove the class")
 
     def drawn(self, classes: Classes, rng: np.random.Generator) -> Sample:
         """Return pairs: pictures uint8 `(pairs, 2, H, W, 3)`."""
@@ -148,6 +139,20 @@ class Pairs:
         return np.stack([np.rot90(pictures[0], turns), np.rot90(pictures[1], others)])
 
 
+_SETTINGS = "family.{0}, of training family.training_{0} or family.mined_{1}"
+"""What families call the sizes of episodes; `kerazoo show RECIPE` lists those that it has."""
+
+
+def _too_small(classes: Classes, needed: int, where: str, told: str, remedy: str) -> list[UserError]:
+    """Return a line for each class with fewer pictures than needed."""
+    sizes = {name: classes.size(label) for label, name in enumerate(classes.names)}
+    return [
+        UserError(f"{where}: class {name} has {size} picture(s), {told}", remedy)
+        for name, size in sizes.items()
+        if size < needed
+    ]
+
+
 def _turned_name(name: str, turns: int) -> str:
     return f"{name} turned by {90 * turns}" if turns else name
 
@@ -164,26 +169,18 @@ class Drawn(Drawing):
 
 
 def drawn_samples(
-    classes: Classes, split: Split, count: int, training: Draw, asked: Sequence[Draw], seed: int, where: str
+    classes: Classes, split: Split, count: int, training: Draw, asked: Sequence[Draw], seed: int
 ) -> Sequence[Sample]:
     """Return the samples of a split: for training drawn anew whenever they are seen, else always the same.
 
     Args:
-        classes: to draw from.
+        classes: to draw from, in which the draws have no `problems`.
         split: of these.
         count: of samples.
         training: how those to train on are drawn.
         asked: how all others are; they take turns.
         seed: of all others.
-        where: what messages call the data.
-
-    Raises:
-        UserError: too few classes or pictures.
     """
-    if not classes.names:
-        return []
-    for draw in [training] if split == "train" else asked:
-        draw.check(classes, f"{where} ({split})")
     if split == "train":
         return [Sample(_NOTHING, Drawn(classes, training), split)] * count
     return Lazy(range(count), functools.partial(_asked, classes, asked, (seed, _STREAMS[split])))

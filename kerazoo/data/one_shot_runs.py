@@ -6,12 +6,14 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from kerazoo.data.by_class import ByClass, Members
+from kerazoo.data.by_class import ByClass
 from kerazoo.data.draws import Classes
 from kerazoo.data.lazy import Lazy
+from kerazoo.data.members import Members
 from kerazoo.data.source import Split
 from kerazoo.errors import UserError
 from kerazoo.image import centred, decode_image
+from kerazoo.reading import is_file
 from kerazoo.settings import settings
 from kerazoo.task import Sample
 from kerazoo.tasks.fewshot import Episode
@@ -22,7 +24,7 @@ LABELS = "class_labels.txt"
 
 def holds_runs(path: Path) -> bool:
     """Whether a path is a zip file of such runs."""
-    if not path.is_file() or path.suffix.lower() != ".zip":
+    if not is_file(path) or path.suffix.lower() != ".zip":
         return False
     return any(PurePosixPath(name).name == LABELS for name in Members(path))
 
@@ -65,11 +67,13 @@ class OneShotRuns(ByClass):
                 folder = PurePosixPath(name).parent
                 lines = self._members[name].decode("utf-8", "replace").split("\n")
                 pairs = [line.split() for line in lines if line.strip()]
+                if not pairs:
+                    raise UserError(f"{self.path}: {name} holds no line", "download the archive again")
                 runs[str(folder)] = [self._pair(folder, name, pair) for pair in pairs]
         return runs
 
     def _pair(self, folder: PurePosixPath, where: str, files: Sequence[str]) -> tuple[str, str]:
-        found = [str(folder.parent / file) for file in files]
+        found = [str(folder.parent / file.replace("\\", "/")) for file in files]
         if len(found) != 2 or not all(file in self._members for file in found):
             told = f"{self.path}: {where} names {' '.join(files)!r}"
             raise UserError(told, "a line is a test and a training picture, both in the archive")

@@ -1,0 +1,118 @@
+"""Which folders of pictures are classes and of which split, as people name and fill them."""
+
+import zipfile
+
+import pytest
+
+from kerazoo.data.by_class import PictureClasses
+from kerazoo.data.check import check
+from kerazoo.errors import UserError
+from kerazoo.families.protonet import ProtoNet
+from kerazoo.families.siamese import Siamese
+from tests.data.test_by_class import names, source, write
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "test"),
+    [("Train", "Valid", "TEST"), ("training_set", "dev", "Testing"), ("x/train", "x/Val", "x/test")],
+)
+def test_splits_are_known_in_any_capitals(tmp_path, train, val, test):
+    write(tmp_path, [f"{train}/a", f"{train}/b", f"{val}/c", f"{test}/d"])
+    assert names(source(tmp_path)) == {"train": {"a", "b"}, "val": {"c"}, "test": {"d"}}
+
+
+def test_official_splits_may_have_capitals_and_windows_separators(tmp_path):
+    write(tmp_path / "data", ["Latin/c1", "Latin/rotunda", "Latin/c3"])
+    for file, line in (
+        ("Train.TXT", "Latin\\c1\\rot000"),
+        ("valid.txt", "Latin\\rotunda"),
+        ("test.txt", "Latin/c3"),
+    ):
+        (tmp_path / file).write_bytes(f"{line}\r\n".encode())
+    found = names(source(tmp_path / "data", splits=str(tmp_path)))
+    assert found == {"train": {"Latin/c1"}, "val": {"Latin/rotunda"}, "test": {"Latin/c3"}}
+    (tmp_path / "test.txt").unlink()
+    with pytest.raises(UserError, match=r"has no test.txt; data.splits wants three files"):
+        names(source(tmp_path / "data", splits=str(tmp_path)))
+
+
+def test_classes_that_are_in_two_splits_are_counted(tmp_path):
+    write(tmp_path, ["Train/cat", "Train/dog", "Test/cat", "Test/dog"])
+    with pytest.raises(UserError, match=r"the class cat is in two splits \(and 1 more\); whole classes"):
+        names(source(tmp_path))
+
+
+def test_a_class_that_is_called_like_a_split_is_suspected_aloud(tmp_path):
+    data = source(write(tmp_path, ["bus", "car", "train", "cat/test"]))
+    assert names(data)["train"] | names(data)["val"] == {"bus", "car", "train", "cat/test"}
+    first, second = data.warnings()
+    assert f"{tmp_path}: cat/test is called like a split, but it holds pictures itself" in first
+    assert "train is called like a split" in second
+    assert data.warnings() == list(check(data).warnings)
+
+
+def test_pictures_in_a_class_and_in_folders_inside_it_are_suspected_aloud(tmp_path):
+    data = source(write(tmp_path, ["cat", "cat/extra", "dog", "cow"]))
+    (warning,) = data.warnings()
+    assert "cat holds pictures and so does cat/extra; each folder is a class of its own" in warning
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_pictures_beside_the_classes_are_problems(tmp_path, zipped):
+    write(tmp_path, [".", "Train", "Train/a", "Train/b", "Train/c", "val/d", "val/e"], count=2)
+    path = tmp_path / "d.zip" if zipped else tmp_path
+    if zipped:
+        with zipfile.ZipFile(path, "w") as archive:
+            for file in sorted(tmp_path.rglob("*.png")):
+                archive.write(file, file.relative_to(tmp_path))
+    data = PictureClasses(path=str(path))
+    problems = [
+        f"{path}: {name} lies in no class folder"
+        for name in ("00.png", "01.png", "Train/00.png", "Train/01.png")
+    ]
+    assert [line.partition(";")[0] for line in check(data).problems] == problems
+    assert names(data) == {"train": {"a", "b", "c"}, "val": {"d", "e"}, "test": set()}
+    with pytest.raises(UserError, match="lies in no class folder"):
+        data.samples("train")
+
+
+def test_what_systems_leave_behind_is_no_class(tmp_path):
+    write(tmp_path, ["a", "b", "c", "__MACOSX/a", ".ipynb_checkpoints", "@eaDir/a"])
+    data = source(tmp_path, validation=0.4)
+    assert names(data)["train"] | names(data)["val"] == {"a", "b", "c"}
+    assert not data.warnings()
+    assert not data.problems()
+
+
+def test_a_class_is_the_same_however_its_letters_are_composed(tmp_path):
+    write(tmp_path / "data", ["Za\u0308une", "b", "c"])
+    for split, name in (("train", "Z\u00e4une"), ("val", "b"), ("test", "c")):
+        (tmp_path / f"{split}.txt").write_text(name, encoding="utf-8")
+    assert names(source(tmp_path / "data", splits=str(tmp_path)))["train"] == {"Z\u00e4une"}
+    write(tmp_path / "data", ["bad\nname"])
+    with pytest.raises(UserError, match=r"the folder 'bad\\nname' has a name that cannot be printed"):
+        names(source(tmp_path / "data"))
+
+
+def test_every_class_that_is_too_small_is_told_with_a_setting_that_helps(tmp_path):
+    for count, classes in ((1, ["one", "solo"]), (4, ["a", "b", "c"])):
+        write(tmp_path / "train", classes, count)
+    write(tmp_path / "val", ["x", "y"], 3)
+    family = ProtoNet(ways=2, queries=3, training_ways=2, training_queries=2, rotations=False)
+    problems = check(family.ordered(PictureClasses(path=str(tmp_path)))).problems
+    assert [line.partition(" has ")[0].rpartition(" ")[2] for line in problems] == ["one", "solo", "x", "y"]
+    assert (
+        "(train): class one has 1 picture(s), an episode takes 3 of each (1 shots and 2 queries)"
+        in problems[0]
+    )
+    assert "family.queries, of training family.training_queries" in problems[0]
+
+
+def test_one_picture_of_a_person_is_told_by_the_check_as_by_the_training(tmp_path):
+    write(tmp_path / "train", ["ann", "bob"], 2)
+    write(tmp_path / "train", ["solo"], 1)
+    data = Siamese(loss="contrastive").ordered(PictureClasses(path=str(tmp_path), validation=0.0))
+    (problem,) = check(data).problems
+    assert "class solo has 1 picture(s), a pair takes 2 of one; add some, or remove the class" in problem
+    with pytest.raises(UserError, match="class solo has 1"):
+        data.samples("train")
