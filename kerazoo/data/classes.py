@@ -1,37 +1,49 @@
 """A folder of photographs per class."""
 
 import functools
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
+from kerazoo.data.class_lists import class_name
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.source import Files, Split
-from kerazoo.data.splits import NAMES, divide
-from kerazoo.errors import UserError
+from kerazoo.data.splits import by_split, divide, split_of
+from kerazoo.errors import UserError, naming
 from kerazoo.files import natural
 from kerazoo.image import SUFFIXES, images_below, read_image
+from kerazoo.reading import entries
 from kerazoo.settings import settings
 from kerazoo.task import Sample
 from kerazoo.tasks.classification import Label
 
-_ByClass = dict[str, list[Path]]
-"""The photographs of every class."""
+
+class _Class(NamedTuple):
+    """A folder of photographs of a class, and these."""
+
+    folder: Path
+    files: list[Path]
+
+
+_ByClass = dict[str, _Class]
 
 
 class _Listed(NamedTuple):
     names: tuple[str, ...]
     splits: dict[Split, list[tuple[Path, int]]]
     problems: list[UserError]
+    warnings: list[str]
 
 
 @settings
 class ClassFolders(Files):
-    """Photographs in `DIR/CLASS/`, or in `DIR/train/CLASS/`, `DIR/val/CLASS/` and `DIR/test/CLASS/`.
+    """Photographs in `DIR/CLASS/`, `DIR/train/CLASS/` or `DIR/CLASS/train/`, and so for `val` and `test`.
 
-    What of val and test is not there is taken from every class' training photographs by
-    `validation` and `test`. A folder `train/` without folders in it is a class.
+    The folders of splits may have any name of `kerazoo.data.splits`. What of val and test is not there is
+    taken from every class' training photographs by `validation` and `test`. A folder `train/` that holds
+    photographs itself is a class, and warned about.
 
     Attributes:
         classes: names of the class folders in label order; by default all, in natural order.
@@ -47,6 +59,9 @@ class ClassFolders(Files):
     def class_names(self) -> tuple[str, ...]:
         return self._listed.names
 
+    def warnings(self) -> list[str]:
+        return self._listed.warnings
+
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
         listed = self._listed
         return {split: Lazy(files, self._read) for split, files in listed.splits.items()}, listed.problems
@@ -57,84 +72,131 @@ class ClassFolders(Files):
 
     @functools.cached_property
     def _listed(self) -> _Listed:
-        folders = _split_folders(self.root)
-        found = {split: _by_class(folder) for split, folder in folders.items()}
-        known = found.get("train") or [name for classes in found.values() for name in classes]
-        names = self.classes or tuple(sorted(set(known), key=natural))
-        if len(names) < 2:
-            raise UserError(f"{self.path} holds {len(names)} class(es)", _layout(self.root))
-        problems = [error for split in found for error in _problems(folders[split], found[split], names)]
-        shares = (0.0 if "val" in folders else self.validation), (0.0 if "test" in folders else self.test)
+        if not os.path.isdir(self.root):
+            told = "is a file" if os.path.exists(self.root) else "does not exist"
+            raise UserError(f"data folder {self.root} {told}", _layout(self.root))
+        folders = by_split(path for path in _folders(self.root) if _folders(path))
+        found = _by_class(_split_first(folders) if folders else _class_first(self.root))
+        names = self.classes or _names(found, self.root)
+        problems = [*_loose(folders.values() or [self.root]), *_unusable(found, names)]
+        warnings = [*_doubtful(found), *(_unread(self.root, folders) if folders else ())]
+        shares = (0.0 if "val" in found else self.validation), (0.0 if "test" in found else self.test)
         parts, errors = _divided(found.pop("train", {}), shares, self.seed)
-        files = {split: _interleaved(each, names) for split, each in (parts | found).items()}
-        return _Listed(names, files, problems + errors)
+        parts |= {
+            split: {name: each.files for name, each in classes.items()} for split, classes in found.items()
+        }
+        files = {split: _interleaved(each, names) for split, each in parts.items()}
+        return _Listed(names, files, problems + errors, warnings)
 
 
-def _split_folders(root: Path) -> dict[Split, Path]:
-    """Return the train, val and test folders that hold class folders, or `root` itself as train."""
-    if not root.is_dir():
-        told = "is a file" if root.exists() else "does not exist"
-        raise UserError(f"data folder {root} {told}", _layout(root))
-    named = {split: root / name for split, names in NAMES.items() for name in names if _folders(root / name)}
-    return named or {"train": root}
+def _split_first(folders: dict[Split, Path]) -> Iterator[tuple[Split, str, Path]]:
+    """Yield split, class and folder of `train/CLASS/` and so on."""
+    for split, folder in folders.items():
+        for path in _folders(folder):
+            yield split, path.name, path
 
 
-def _by_class(folder: Path) -> _ByClass:
-    """Return the photographs below each class folder, in natural order."""
-    return {path.name: images_below(path) for path in _folders(folder)}
+def _class_first(root: Path) -> Iterator[tuple[Split, str, Path]]:
+    """Yield split, class and folder of `CLASS/train/` and so on, or of `CLASS/` itself as train."""
+    for path in _folders(root):
+        inner = _folders(path)
+        splits = [] if _photographs(path) else [split_of(folder.name) for folder in inner]
+        whole: dict[Split, Path] = {"train": path}
+        for split, folder in (by_split(inner) if splits and all(splits) else whole).items():
+            yield split, path.name, folder
+
+
+def _by_class(places: Iterable[tuple[Split, str, Path]]) -> dict[Split, _ByClass]:
+    found: dict[Split, _ByClass] = {}
+    for split, folder, path in places:
+        name, classes = class_name(folder), found.setdefault(split, {})
+        if name in classes:
+            raise UserError(f"{path} and {classes[name].folder} are the same class {name!r}", "rename one")
+        classes[name] = _Class(path, images_below(path))
+    return found
+
+
+def _names(found: dict[Split, _ByClass], root: Path) -> tuple[str, ...]:
+    """Return the names of the classes to be trained on, in natural order."""
+    known = found.get("train") or {name for classes in found.values() for name in classes}
+    if len(known) < 2:
+        raise UserError(f"{root} holds {len(known)} class(es)", _layout(root))
+    names = tuple(sorted(known, key=natural))
+    if all(map(split_of, names)):
+        raise UserError(f"{root} holds no classes, only {' and '.join(names)}", _layout(root))
+    return names
+
+
+def _loose(folders: Iterable[Path]) -> Iterator[UserError]:
+    for folder in folders:
+        for path in _photographs(folder):
+            yield UserError(f"{path} lies in no class folder", f"move it into one of {folder}/*")
+
+
+def _unusable(found: dict[Split, _ByClass], names: Sequence[str]) -> Iterator[UserError]:
+    """Yield a line for each class without photographs, and for each that is not known."""
+    for name, (folder, files) in (each for classes in found.values() for each in classes.items()):
+        if not files:
+            yield UserError(f"{folder} holds no images", "add some or remove it")
+        if name not in names:
+            told = f"{folder} is none of the classes {', '.join(names)}"
+            yield UserError(told, "remove it or name it in data.classes")
+
+
+def _doubtful(found: dict[Split, _ByClass]) -> Iterator[str]:
+    """Yield a line for each class folder that may be meant for a split, or to hold some."""
+    for name, (folder, _) in (each for classes in found.values() for each in classes.items()):
+        inner = [path.name for path in _folders(folder) if split_of(path.name)]
+        if split_of(name):
+            yield f"{folder} is called like a split, but it holds photographs itself; it is taken for a class"
+        if inner:
+            yield f"{folder} holds {' and '.join(inner)} and more; all photographs below it are of one split"
+
+
+def _unread(root: Path, folders: dict[Split, Path]) -> Iterator[str]:
+    """Yield a line about what lies beside the folders of splits."""
+    others = [path for path in _folders(root) if path not in folders.values() and images_below(path)]
+    names = [path.name for path in [*others, *_photographs(root)]]
+    if names:
+        told = ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
+        splits = " and ".join(path.name for path in folders.values())
+        yield f"{root}: only what lies in {splits} is read, and not {told}"
 
 
 def _divided(
-    files: _ByClass, shares: tuple[float, float], seed: int
-) -> tuple[dict[Split, _ByClass], list[UserError]]:
+    classes: _ByClass, shares: tuple[float, float], seed: int
+) -> tuple[dict[Split, dict[str, list[Path]]], list[UserError]]:
     """Return train, val and test parts of every class, and which classes are too small for that."""
-    parts: dict[Split, _ByClass] = {"train": {}, "val": {}, "test": {}}
+    parts: dict[Split, dict[str, list[Path]]] = {"train": {}, "val": {}, "test": {}}
     problems = []
-    for name, each in files.items():
+    for name, (_, files) in classes.items():
+        divided: dict[Split, list[Path]] = {"train": files}
         try:
-            for split, part in divide(each, *shares, "random", seed).items():
-                parts[split][name] = part
+            with naming(f"class {name!r}"):
+                divided = divide(files, *shares, "random", seed, remedy=_TOO_FEW)
         except UserError as error:
-            problems.append(UserError(f"class {name!r}: {error.message}", error.remedy))
+            problems.append(error)
+        for split, part in divided.items():
+            parts[split][name] = part
     return parts, problems
 
 
-def _problems(folder: Path, found: _ByClass, names: Iterable[str]) -> list[UserError]:
-    loose = [
-        UserError(f"{path} lies in no class folder", f"move it into one of {folder}/*")
-        for path in _photographs(folder)
-    ]
-    empty = [
-        UserError(f"{folder / name} holds no images", "add some or remove it")
-        for name, files in found.items()
-        if not files
-    ]
-    unknown = [
-        UserError(
-            f"{folder / name} is none of the classes {', '.join(names)}",
-            "remove it or name it in data.classes",
-        )
-        for name in found
-        if name not in names
-    ]
-    return loose + empty + unknown
+_TOO_FEW = "add some, remove the class, or keep images of each class in folders train/ and val/ of your own"
 
 
-def _interleaved(files: _ByClass, names: Sequence[str]) -> list[tuple[Path, int]]:
+def _interleaved(files: dict[str, list[Path]], names: Sequence[str]) -> list[tuple[Path, int]]:
     """Return the first photograph of every class, then the second: a few of them show all classes."""
     columns = [[(path, label) for path in files.get(name, [])] for label, name in enumerate(names)]
     return [file for row in zip_longest(*columns) for file in row if file is not None]
 
 
 def _folders(folder: Path) -> list[Path]:
-    inside = folder.iterdir() if folder.is_dir() else ()
-    return sorted((p for p in inside if p.is_dir() and not p.name.startswith(".")), key=natural)
+    return [path for path in entries(folder) if path.is_dir()]
 
 
 def _photographs(folder: Path) -> list[Path]:
     """Return the images that lie in the folder itself."""
-    inside = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted((path for path in inside if not path.name.startswith(".")), key=natural)
+    return [path for path in entries(folder) if path.suffix.lower() in SUFFIXES and path.is_file()]
 
 
 def _layout(folder: Path) -> str:

@@ -88,6 +88,68 @@ def test_a_class_may_be_called_train(tmp_path):
     assert len(data.samples("train")) == 12
 
 
+@pytest.mark.parametrize(
+    ("train", "val", "test"),
+    [("Train", "Valid", "TEST"), ("training_set", "dev", "Testing"), ("TrainSet", "Validation", "test-set")],
+)
+def test_splits_are_known_in_any_capitals(tmp_path, train, val, test):
+    for name, count in ((train, 4), (val, 3), (test, 2)):
+        fill(tmp_path / name, count=count, first=1000 * count)
+    data = source(tmp_path, validation=0.5, test=0.4)
+    assert data.class_names() == ("a", "b")
+    assert [len(data.samples(split)) for split in ("train", "val", "test")] == [8, 6, 4]
+    assert not data.warnings()
+
+
+def test_splits_may_lie_in_the_folders_of_classes(tmp_path):
+    for name in "ab":
+        fill(tmp_path / name, ("Train", "test"), count=3, first=500 * ord(name))
+    data = source(tmp_path, validation=0.34)
+    assert data.class_names() == ("a", "b")
+    assert sorted(names(data.samples("test")))[::3] == ["a/test/0.png", "b/test/0.png"]
+    assert [len(data.samples(split)) for split in ("train", "val", "test")] == [4, 2, 6]
+    assert not data.warnings()
+    write_image(tmp_path / "a" / "0.png", photograph(7))
+    (warning,) = source(tmp_path).warnings()
+    assert f"{tmp_path / 'a'} holds Train and test and more" in warning
+
+
+def test_a_class_that_is_called_like_a_split_is_suspected_aloud(tmp_path):
+    data = source(fill(tmp_path, ("bus", "car", "train"), count=5))
+    (warning,) = data.warnings()
+    assert f"{tmp_path / 'train'} is called like a split, but it holds photographs itself" in warning
+    assert check(data).warnings == (warning,)
+
+
+def test_what_lies_beside_the_splits_is_told(tmp_path):
+    fill(tmp_path / "train", ("steam", "electric"))
+    fill(tmp_path, ("bus", "car"))
+    (tmp_path / "notes").mkdir()
+    write_image(tmp_path / "x.png", photograph(7))
+    data = source(tmp_path)
+    assert data.class_names() == ("electric", "steam")
+    assert data.warnings() == [f"{tmp_path}: only what lies in train is read, and not bus, car, x.png"]
+
+
+def test_what_systems_leave_behind_is_no_class(tmp_path):
+    fill(tmp_path, ("a", "b", "__MACOSX", ".ipynb_checkpoints", "@eaDir"), count=3)
+    (tmp_path / "a" / "._0.png").write_bytes(b"\0\5\x16\7")
+    data = source(tmp_path, validation=0.3)
+    assert data.class_names() == ("a", "b")
+    assert not check(data).problems
+
+
+def test_a_class_is_the_same_however_its_letters_are_composed(tmp_path):
+    fill(tmp_path / "train", ("Z\u00e4une", "b"), count=2)
+    fill(tmp_path / "val", ("Za\u0308une", "b"), count=2, first=5000)
+    data = source(tmp_path)
+    assert data.class_names() == ("Z\u00e4une", "b")
+    assert [sample.truth.label for sample in data.samples("val")] == [0, 1, 0, 1]
+    fill(tmp_path / "train", ["Za\u0308une"], count=2)
+    with pytest.raises(UserError, match="are the same class"):
+        source(tmp_path).class_names()
+
+
 def test_hidden_files_other_files_and_nested_folders(tmp_path):
     fill(tmp_path, count=3)
     write_image(tmp_path / "a" / "more" / "x.png", photograph(7))
@@ -120,6 +182,14 @@ def complaint_about(path):
         "new in val": (
             lambda: (fill(path / "train"), fill(path / "val", "abc", first=9000)),
             "val/c is none of the classes a, b",
+        ),
+        "splits alone": (
+            lambda: fill(path, ("Train", "test")),
+            "holds no classes, only Train and test; put the photographs of each class",
+        ),
+        "a name no file can have": (
+            lambda: fill(path, ["a", "b\udcff"]),
+            r"'b\udcff' has a name that cannot",
         ),
         "only val": (lambda: fill(path / "val"), "no images to train on"),
     }
