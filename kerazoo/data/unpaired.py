@@ -4,22 +4,29 @@ import functools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.loader import Remembered
 from kerazoo.data.source import Files, Share, Split
-from kerazoo.data.splits import NAMES, divide
-from kerazoo.errors import UserError
+from kerazoo.data.splits import NAMES, by_split, divide, split_of
+from kerazoo.errors import UserError, naming
 from kerazoo.files import sha256
 from kerazoo.image import images_below, read_image
+from kerazoo.reading import entries
 from kerazoo.settings import settings
 from kerazoo.task import Sample
 from kerazoo.tasks.translation import Partners, Real
 
 DOMAINS = ("A", "B")
+
+
+class _Listed(NamedTuple):
+    domains: list[dict[Split, list[Path]]]
+    problems: list[UserError]
+
 
 Side = Annotated[int, Field(ge=8)]
 
@@ -28,10 +35,11 @@ Side = Annotated[int, Field(ge=8)]
 class Unpaired(Files):
     """Photographs in `trainA/` and `trainB/`, as published data sets have them, or in `A/` and `B/`.
 
-    `testA/` and `testB/` are the test split, `valA/` and `valB/` the validation; what of validation there
-    is not is held back from training. Grey photographs get three equal channels, transparency is
-    dropped; those smaller than the crop are mirrored beyond their borders. Which domain is A decides
-    nothing but what the directions are called.
+    `testA/` and `testB/` are the test split, `valA/` and `valB/` the validation, in any capitals and by any
+    name of `kerazoo.data.splits`; so are `train/A/`, `train/B/` and so on. What of validation there is not is
+    held back from training. Grey photographs get three equal channels, transparency is dropped; those smaller
+    than the crop are mirrored beyond their borders. Which domain is A decides nothing but what the directions
+    are called.
 
     Attributes:
         size: height and width that training photographs are brought to, whatever their shape (published:
@@ -61,35 +69,36 @@ class Unpaired(Files):
     def _lazy(self, split: Split, domain: int) -> Lazy:
         size = self.size if split == "train" else None
         read = functools.partial(_photograph, root=self.root, domain=domain, size=size)
-        return Lazy(self._files[domain].get(split, []), read)
+        return Lazy(self._listed.domains[domain].get(split, []), read)
 
     @functools.cached_property
-    def _files(self) -> tuple[dict[Split, list[Path]], dict[Split, list[Path]]]:
-        """The files of both domains by split."""
-        return self._of("A"), self._of("B")
-
-    def _of(self, domain: str) -> dict[Split, list[Path]]:
-        found = {split: _folder(self.root, split, domain) for split in NAMES}
-        files = {split: images_below(folder) for split, folder in found.items() if folder}
-        if not files.get("train"):
-            place = found["train"] or self.root / f"train{domain}"
-            raise UserError(
-                f"{place} holds no photographs",
-                f"put those of one domain into {self.root / 'trainA'}, those of the other into "
-                f"{self.root / 'trainB'}",
-            )
-        shares = (0.0 if "val" in files else self.validation), (0.0 if "test" in files else self.test)
-        return divide(files["train"], *shares, "random", self.seed) | {
-            split: paths for split, paths in files.items() if split != "train"
-        }
+    def _listed(self) -> _Listed:
+        """The files of both domains by split, and the domains that are too small to be divided."""
+        places, domains, problems = _places(self.root), [], []
+        for domain in DOMAINS:
+            files = {split: images_below(path) for (split, of), path in places.items() if of == domain}
+            if not files.get("train"):
+                raise _empty(self.root, domain, places)
+            shares = (0.0 if "val" in files else self.validation), (0.0 if "test" in files else self.test)
+            try:
+                with naming(places["train", domain]):
+                    remedy = f"add some, or put others into {self.root / f'val{domain}'}"
+                    files = divide(files["train"], *shares, "random", self.seed, remedy=remedy) | {
+                        split: paths for split, paths in files.items() if split != "train"
+                    }
+            except UserError as error:
+                problems.append(error)
+            domains.append(files)
+        return _Listed(domains, problems)
 
     @functools.cached_property
     def _problems(self) -> list[UserError]:
-        lists = [[path for paths in files.values() for path in paths] for files in self._files]
-        return [
+        lists = [[path for paths in files.values() for path in paths] for files in self._listed.domains]
+        twins = [
             UserError(f"{one} and {other} are the same photograph", "no photograph is of both domains")
             for one, other in _twins(*lists)
         ]
+        return self._listed.problems + twins
 
 
 def paired(first: Sequence[Sample], second: Sequence[Sample]) -> Sequence[Sample]:
@@ -124,10 +133,40 @@ def _photograph(path: Path, root: Path, domain: int, size: tuple[int, int] | Non
     return Sample(image, Real(domain, image), path.relative_to(root).as_posix())
 
 
-def _folder(root: Path, split: Split, domain: str) -> Path | None:
-    """Return the folder of a split and domain, if there is one."""
-    names = [f"{name}{domain}" for name in NAMES[split]] + ([domain] if split == "train" else [])
-    return next((root / name for name in names if (root / name).is_dir()), None)
+def _places(root: Path) -> dict[tuple[Split, str], Path]:
+    """Return the folders of photographs by split and domain."""
+    folders = [path for path in entries(root) if path.is_dir()]
+    named = [(_split_and_domain(path.name), path) for path in folders]
+    for split, folder in by_split(folders).items():
+        inside = ((path.name.upper(), path) for path in entries(folder) if path.is_dir())
+        named += [((split, name), path) for name, path in inside if name in DOMAINS]
+    found: dict[tuple[Split, str], Path] = {}
+    for place, path in named:
+        if place in found:
+            raise UserError(f"{found[place]} and {path} are the same split and domain", "keep one of them")
+        if place is not None:
+            found[place] = path
+    return found
+
+
+def _split_and_domain(name: str) -> tuple[Split, str] | None:
+    """Return what a folder of this name holds, if it is of a domain.
+
+    >>> _split_and_domain("TrainA"), _split_and_domain("b"), _split_and_domain("horse")
+    (('train', 'A'), ('train', 'B'), None)
+    """
+    before, domain = name[:-1].rstrip("_- "), name[-1:].upper()
+    split = split_of(before) if before else "train"
+    return (split, domain) if split and domain in DOMAINS else None
+
+
+def _empty(root: Path, domain: str, places: dict[tuple[Split, str], Path]) -> UserError:
+    """Return what is told of a domain without photographs to train on."""
+    remedy = f"put those of one domain into {root / 'trainA'}, those of the other into {root / 'trainB'}"
+    if ("train", domain) in places:
+        return UserError(f"{places['train', domain]} holds no photographs", remedy)
+    held = ", ".join(path.name for path in entries(root)[:5]) or "nothing"
+    return UserError(f"{root} has no folder train{domain} or {domain}, only {held}", remedy)
 
 
 def _twins(first: Sequence[Path], second: Sequence[Path]) -> Iterator[tuple[Path, Path]]:

@@ -71,6 +71,41 @@ def test_the_check_reads_both_domains(folder):
     assert "trainB/0.png" in check(Unpaired(path=str(folder))).problems[0]
 
 
+@pytest.mark.parametrize(
+    "name", ["{split}{domain}", "{split}_{domain}", "{split}/{domain}"], ids=["together", "apart", "nested"]
+)
+def test_splits_and_domains_are_known_in_any_capitals(folder, name):
+    for split, called in (("train", "Training"), ("test", "TEST")):
+        for domain, letter in (("A", "a"), ("B", "B")):
+            target = folder / name.format(split=called, domain=letter)
+            target.parent.mkdir(exist_ok=True)
+            (folder / f"{split}{domain}").rename(target)
+    data = Unpaired(path=str(folder), validation=0.25)
+    assert len(data.samples("train")) == 4
+    assert [sample.truth.domain for sample in data.samples("val")] == [0, 1, 0]
+    assert [sample.image.min() >= 150 for sample in data.samples("test")] == [True, False, True, False]
+    (folder / "a").mkdir()
+    with pytest.raises(UserError, match="same split and domain; keep one"):
+        Unpaired(path=str(folder)).samples("train")
+
+
+def test_a_domain_that_cannot_be_divided_is_named_and_the_rest_is_read(folder):
+    for n in range(1, 4):
+        (folder / "trainB" / f"{n}.png").unlink()
+    (folder / "trainB" / "0.png").write_bytes(b"no image")
+    problems = check(Unpaired(path=str(folder))).problems
+    assert len(problems) == 2
+    assert f"{folder / 'trainB'}: 1 image(s) cannot be divided into train and val" in problems[0]
+    assert f"add some, or put others into {folder / 'valB'}" in problems[0]
+    assert "trainB/0.png" in problems[1]
+
+
+def test_folders_that_are_called_otherwise_are_named(folder):
+    (folder / "trainA").rename(folder / "horse")
+    with pytest.raises(UserError, match="has no folder trainA or A, only horse, testA, testB, trainB"):
+        Unpaired(path=str(folder)).samples("train")
+
+
 def test_an_empty_domain_is_told(folder):
     for path in (folder / "trainB").iterdir():
         path.unlink()
