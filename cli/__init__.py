@@ -5,7 +5,7 @@ that call the library; its line of help stands here so that `kerazoo --help` imp
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -29,6 +29,10 @@ COMMANDS = {
     "convert": "Turn published weights into a run.",
     "checkpoints": "List known published weights.",
 }
+
+
+WARNINGS = 5
+"""So many warnings about data are told; `kerazoo data check` tells all."""
 
 
 class _Told(click.ClickException):
@@ -96,6 +100,14 @@ direction_option = click.option(
 def directed(direction: str | None) -> tuple[str, ...]:
     """Return what `direction_option` sets."""
     return () if direction is None else (f"family.direction={direction}",)
+
+
+def warn(lines: Sequence[str]) -> None:
+    """Tell the first few warnings about data on standard error."""
+    for line in lines[:WARNINGS]:
+        click.echo(f"warning: {line}", err=True)
+    if len(lines) > WARNINGS:
+        click.echo(f"{len(lines) - WARNINGS} more warnings: see 'kerazoo data check'", err=True)
 
 
 ways_option = click.option(

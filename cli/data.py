@@ -4,7 +4,7 @@ import json
 
 import click
 
-from kerazoo.cli import json_option, set_option
+from kerazoo.cli import json_option, set_option, shots_option, ways_option
 
 
 @click.group("data")
@@ -15,13 +15,23 @@ def command() -> None:
 @command.command("check")
 @click.argument("recipe")
 @click.option("--data", "folder", metavar="DIR", help="The data set; the recipe's own by default.")
+@ways_option
+@shots_option
 @set_option("data.void=11")
 @json_option
-def check(recipe: str, folder: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
+def check(
+    recipe: str,
+    folder: str | None,
+    ways: int | None,
+    shots: int | None,
+    assignments: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Read every file that RECIPE would train on; exit code 2 where something is wrong."""
-    from kerazoo.data.check import check as check_source
-    from kerazoo.recipe import load_recipe, source
+    from kerazoo.readiness import inspected
+    from kerazoo.recipe import load_recipe, overridden
 
-    report = check_source(source(load_recipe(recipe), assignments, folder))
+    episodes = {"ways": ways, "shots": shots}
+    report = inspected(overridden(load_recipe(recipe), assignments, folder, episodes))
     click.echo(json.dumps(report.plain(), indent=2) if as_json else "\n".join(report.lines()))
     raise SystemExit(2 if report.problems else 0)

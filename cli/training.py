@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kerazoo.cli import warn
 from kerazoo.errors import UserError
 
 if TYPE_CHECKING:
-    from kerazoo.data.source import Source
+    from kerazoo.recipe import Recipe
     from kerazoo.run import Run
 
 
@@ -53,28 +54,24 @@ def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Ru
 
     if init and options["weights"]:
         raise UserError("--init and --weights both say what to start from", "give one of them")
-    chosen = overridden(load_recipe(recipe), options["assignments"], options["data"])
-    counts = {name: options[name] for name in ("ways", "shots") if options[name] is not None}
-    episodes = chosen.family.asked_for(counts).items()
-    chosen = settings.replace(chosen, {f"family.{name}": value for name, value in episodes})
+    episodes = {name: options[name] for name in ("ways", "shots")}
+    chosen = overridden(load_recipe(recipe), options["assignments"], options["data"], episodes)
     direct = {name: options[name] for name in ("epochs", "seed", "weights")} | {
         "batch": options["batch_size"]
     }
     chosen = settings.replace(chosen, {key: value for key, value in direct.items() if value is not None})
-    data = chosen.family.ordered(chosen.data)
-    if not data.generated:
-        _whole(data)
+    if not chosen.data.generated:
+        _whole(chosen)
     return train(chosen, folder, init=run_or_weights(init) if init else None)
 
 
-def _whole(data: "Source") -> None:
+def _whole(recipe: "Recipe") -> None:
     """Refuse data of which anything is broken."""
-    from kerazoo.data.check import check
+    from kerazoo.readiness import inspected
 
     click.echo("reading all of the data once, to find what is broken", err=True)
-    report = check(data)
-    for warning in report.warnings[:5]:
-        click.echo(f"warning: {warning}", err=True)
+    report = inspected(recipe)
+    warn(report.warnings)
     problems = report.problems
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

@@ -4,7 +4,7 @@ import ast
 import dataclasses
 import os
 import runpy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -66,6 +66,10 @@ class Recipe:
     def score(self) -> str:
         """The name of the score to be monitored."""
         return self.monitor.removeprefix("-")
+
+    def ordered(self) -> "Recipe":
+        """Return this recipe with its data as its family wants them: the order of classes, episodes."""
+        return dataclasses.replace(self, data=self.family.ordered(self.data))
 
     def better(self, value: float | None, best: float | None) -> bool:
         """Whether a value of that score is better than the best so far; the first one always is."""
@@ -158,11 +162,22 @@ def parsed(assignments: Sequence[str]) -> dict[str, Any]:
     return changes
 
 
-def overridden(recipe: Recipe, assignments: Sequence[str], data: str | None = None) -> Recipe:
-    """Return the recipe after `--data` and `--set KEY=VALUE`.
+def overridden(
+    recipe: Recipe,
+    assignments: Sequence[str],
+    data: str | None = None,
+    episodes: Mapping[str, int | None] | None = None,
+) -> Recipe:
+    """Return the recipe after `--data`, `--set KEY=VALUE`, `--ways` and `--shots`.
 
     What the user sets about the data comes first, since it decides the family's classes;
     what they set about the family afterwards has the last word.
+
+    Args:
+        recipe: to change.
+        assignments: `KEY=VALUE` texts.
+        data: the user's file or folder.
+        episodes: numbers of "ways" and "shots" that are asked for; None leaves them.
 
     Raises:
         UserError: a malformed assignment, an unknown key or a wrong value, unusable data.
@@ -172,4 +187,7 @@ def overridden(recipe: Recipe, assignments: Sequence[str], data: str | None = No
         family = recipe.family.for_classes(changed.class_names())
         recipe = dataclasses.replace(recipe, data=changed, family=family)
     others = {key: value for key, value in parsed(assignments).items() if not key.startswith("data.")}
-    return plain.replace(recipe, others) if others else recipe
+    recipe = plain.replace(recipe, others) if others else recipe
+    counts = {name: count for name, count in (episodes or {}).items() if count is not None}
+    asked = recipe.family.asked_for(counts) if counts else {}
+    return plain.replace(recipe, {f"family.{name}": count for name, count in asked.items()})

@@ -15,6 +15,7 @@ from kerazoo.files import atomic_text, sweep
 from kerazoo.initialise import initialise
 from kerazoo.optimizer import learning_rate
 from kerazoo.progress import Progress
+from kerazoo.readiness import obstacles
 from kerazoo.recipe import Recipe
 from kerazoo.report import curves, json_line, sample_sheet, score_pictures
 from kerazoo.resume import State
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 SHOWN = 4
 """Validation samples on the sheet of an epoch."""
-
-WARNINGS = 5
-"""So many of the data's warnings are told; `kerazoo data check` tells all."""
 
 SKIPPED_IN_A_ROW = 25
 """Steps with non-finite gradients, one after the other, that end a training."""
@@ -84,15 +82,13 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
 
     if folder.exists():
         raise taken(folder)
-    progress = progress or Progress()
-    recipe = dataclasses.replace(recipe, data=recipe.family.ordered(recipe.data))
+    recipe = recipe.ordered()
     _check(recipe)
-    for line in _first_warnings(recipe.data.warnings()):
-        progress.say(line)
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(recipe.precision)
     try:
         network = recipe.family.build()
+        progress = progress or Progress()
         if (start := init or recipe.weights) is not None:
             progress.say(initialise(network, recipe.family, start))
         run = create_run(recipe, folder, network)
@@ -137,43 +133,14 @@ def resume_training(folder: Path, *, epochs: int | None = None, progress: Progre
 
 def _check(recipe: Recipe) -> None:
     """Refuse what would fail only after a while."""
-    for split in ("train", "val"):
-        if len(recipe.data.samples(split)) == 0:
-            raise UserError(f"the data have no {split} samples", "train needs both: see data.validation")
     scores = [
         name for name, value in recipe.family.evaluate([]).items() if not isinstance(value, dict | list)
     ]
     if recipe.score not in scores:
         raise UserError(f"unknown score monitor={recipe.score}", settings.nearest(recipe.score, scores))
-    _first_batch(recipe)
-    names = recipe.data.class_names()
-    if not recipe.family.fits(names):
-        raise UserError(
-            f"the data have {len(names)} classes ({', '.join(names)}), "
-            f"the family {len(recipe.family.class_names())}",
-            "leave family.classes out: it is taken from the data",
-        )
-
-
-def _first_warnings(lines: Sequence[str]) -> list[str]:
-    more = len(lines) - WARNINGS
-    told = [f"warning: {line}" for line in lines[:WARNINGS]]
-    return [*told, f"{more} more warnings: see kerazoo data check"] if more > 0 else told
-
-
-def _first_batch(recipe: Recipe) -> None:
-    """Make one batch: what does not stack or fit the network is told before there is a run."""
-    samples = recipe.data.samples("train")
-    batches = stream(samples, recipe.family, recipe.augmentation, batch=recipe.batch, seed=recipe.seed)
-    try:
-        batches[0]
-    except UserError:
-        raise
-    except ValueError as error:
-        if recipe.augmentation.crop is not None:
-            raise
-        raise UserError(f"the images differ in size ({str(error).partition(chr(10))[0][:100]})",
-                        "set augmentation.crop=[height,width]") from None  # fmt: skip
+    found = obstacles(recipe)
+    if found:
+        raise found[0]
 
 
 def _longer(run: Run, epochs: int) -> Run:

@@ -31,7 +31,7 @@ class Report:
         tally: how much there is of other things, by name, such as people.
         problems: a line each, naming the file; nothing should be trained on before they are mended.
         warnings: a line each about what only the user can judge: those of the source, and an image in
-            two splits (blank tiles are alike, copies make a score too good).
+            two splits or with two labels (blank tiles are alike, copies make a score too good).
     """
 
     splits: dict[str, int]
@@ -133,15 +133,15 @@ def _look(place: tuple[Split, Sequence[Sample], int, int]) -> _Seen | UserError:
 
 
 def _twins(seen: Sequence[_Seen]) -> list[str]:
-    """Return a line for every image that is in two splits: its score would be too good."""
+    """Return a line for every image that is in two splits (its score would be too good) or in two classes."""
     first: dict[bytes, _Seen] = {}
     lines = []
     for one in seen:
         other = first.setdefault(one.digest, one)
-        if other.split != one.split:
-            lines.append(
-                f"{other.name} ({other.split}) and {one.name} ({one.split}) are the same image; keep one"
-            )
+        labels = "" if np.array_equal(other.counts, one.counts) else " with different labels"
+        if other.split != one.split or labels:
+            same = f"{other.name} ({other.split}) and {one.name} ({one.split}) are the same image"
+            lines.append(f"{same}{labels}; keep one")
     return lines
 
 

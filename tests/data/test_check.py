@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kerazoo.data.check import check
+from kerazoo.data.classes import ClassFolders
 from kerazoo.data.folders import Folder
 from kerazoo.image import write_image
 
@@ -93,6 +94,19 @@ def test_what_the_source_warns_of_is_told(good, monkeypatch):
     report = check(Folder(path=str(good)))
     assert report.warnings == ("3 files were passed over",)
     assert "warning: 3 files were passed over" in report.lines()
+
+
+def test_one_image_of_two_classes_is_a_warning(tmp_path):
+    for seed, name in enumerate(("a/0.png", "a/1.png", "b/0.png", "b/1.png")):
+        image = np.random.default_rng(max(seed, 1)).integers(0, 256, (6, 6, 3), "uint8")
+        write_image(tmp_path / name, image)
+    report = check(ClassFolders(path=str(tmp_path), validation=0.0))
+    assert not report.warnings  # a/0.png and a/1.png are of one class
+    write_image(tmp_path / "b" / "2.png", image)
+    write_image(tmp_path / "a" / "2.png", image)
+    (warning,) = check(ClassFolders(path=str(tmp_path), validation=0.0)).warnings
+    told = "b/1.png (train) and a/2.png (train) are the same image with different labels; keep one"
+    assert warning == told
 
 
 def test_what_cannot_be_used_at_all_is_one_problem(tmp_path):

@@ -91,7 +91,7 @@ def test_lfw_is_read_as_it_is(tmp_path, suffix):
         listed(tmp_path, LFW.rpartition("Bob")[0], "pairs.txt").samples("test")
 
 
-@pytest.mark.parametrize("place", ["/home/ann/faces/", "C:\\Users\\Ann\\faces\\", "\\\\server\\faces\\"])
+@pytest.mark.parametrize("place", ["/mnt/ann/faces/", "C:\\Users\\Ann\\faces\\", "\\\\server\\faces\\"])
 def test_names_of_another_machine_are_found_by_their_ends(folder, place):
     data = listed(folder, f"{place}a.png,{place}b.png,1\n{place}a.png,{place}deep/d.png,0\n")
     (sample,) = data.samples("test")
