@@ -123,16 +123,23 @@ def read_packed(path: str | Path, largest: int = LARGEST_TEXT) -> bytes:
     Raises:
         UserError: as `opened`; damaged, or it unpacks to more.
     """
+    content = bytearray()
     with opened(path, largest) as file:
         packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
+        stream = gzip.GzipFile(fileobj=file) if packed else file
         try:
-            content = (gzip.GzipFile(fileobj=file) if packed else file).read(largest + 1)
+            while piece := stream.read(
+                1 << 20
+            ):  # more at once would be memory, whether there is so much or not
+                content += piece
+                if len(content) > largest:
+                    raise UserError(
+                        f"{path} unpacks to more than the {largest} bytes that are read", "cut it"
+                    )
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise UserError(f"{path} cannot be unpacked: {error}", _DAMAGED) from None
-    if len(content) > largest:
-        raise UserError(f"{path} unpacks to more than the {largest} bytes that are read", "cut it")
-    return content
+    return bytes(content)
 
 
 def read_text(path: str | Path, largest: int = LARGEST_TEXT) -> str:
