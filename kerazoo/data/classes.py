@@ -73,7 +73,7 @@ class ClassFolders(Files):
     @functools.cached_property
     def _listed(self) -> _Listed:
         if not os.path.isdir(self.root):
-            told = "is a file" if os.path.exists(self.root) else "does not exist"
+            told = "is no folder" if os.path.exists(self.root) else "does not exist"
             raise UserError(f"data folder {self.root} {told}", _layout(self.root))
         folders = by_split(path for path in _folders(self.root) if _folders(path))
         found = _by_class(_split_first(folders) if folders else _class_first(self.root))

@@ -76,6 +76,12 @@ def test_a_pair_list_is_evaluated_on(place, tmp_path):
     scores = json.loads(kerazoo("evaluate", place / "run", "--data", place / "pictures/pairs.csv", "--json"))
     assert (scores["pairs"], scores["episodes"]) == (20, 0)
     assert scores["one_shot"] is None
+    moved = [line.replace("c", "/mnt/ann/c") for line in lines]
+    (place / "pictures" / "moved.csv").write_text("".join(moved))
+    result = CliRunner().invoke(main, ["evaluate", str(place / "run"), "--json",
+                                       "--data", str(place / "pictures/moved.csv")])  # fmt: skip
+    assert json.loads(result.stdout)["best_accuracy"] == scores["best_accuracy"]
+    assert "its names begin with /mnt/ann/, which is not there" in result.stderr
     (place / "pictures" / "broken.csv").write_text("c0/0.png,c0/9.png,1")
     told = kerazoo("evaluate", place / "run", "--data", place / "pictures/broken.csv", code=2)
     assert "c0/9.png" in told

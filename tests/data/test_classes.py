@@ -172,7 +172,7 @@ def complaint_about(path):
     """Each case breaks a good folder in one way and says what must be told."""
     return {
         "missing": (lambda: None, "does not exist"),
-        "a file": (lambda: path.touch(), "is a file"),
+        "a file": (lambda: path.touch(), "is no folder"),
         "empty": (lambda: path.mkdir(), "holds 0 class(es)"),
         "one class": (lambda: fill(path, "a"), "holds 1 class(es)"),
         "no folders": (lambda: write_image(path / "x.png", photograph(0)), "holds 0 class(es)"),
