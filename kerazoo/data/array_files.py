@@ -26,7 +26,10 @@ MOST_CLASSES = 2**20
 
 CIFAR_10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-_REMEDY = "give CIFAR's binary version, MNIST's idx files, or an .npz of x_train, y_train, x_test, y_test"
+_REMEDY = (
+    "give a folder of images per class, CIFAR's binary version, MNIST's idx files, "
+    "or an .npz of x_train, y_train, x_test, y_test"
+)
 _IDX = {b"\0\0\x08\x01": 1, b"\0\0\x08\x03": 3, b"\0\0\x08\x04": 4}
 """First bytes of an idx file of bytes -> number of its axes."""
 

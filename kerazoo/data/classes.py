@@ -77,7 +77,7 @@ class ClassFolders(Files):
             raise UserError(f"data folder {self.root} {told}", _layout(self.root))
         folders = by_split(path for path in _folders(self.root) if _folders(path))
         found = _by_class(_split_first(folders) if folders else _class_first(self.root))
-        names = self.classes or _names(found, self.root)
+        names = tuple(map(class_name, self.classes or ())) or _names(found, self.root)
         problems = [*_loose(folders.values() or [self.root]), *_unusable(found, names)]
         warnings = [*_doubtful(found), *(_unread(self.root, folders) if folders else ())]
         shares = (0.0 if "val" in found else self.validation), (0.0 if "test" in found else self.test)

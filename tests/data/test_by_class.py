@@ -186,6 +186,10 @@ def test_official_runs_are_episodes(tmp_path):
     assert episode.image[..., 0, 0, 0].tolist() == [[30, 0], [20, 10]]
     with pytest.raises(UserError, match="class_labels.txt names"):
         OneShotRuns(path=str(runs(path, "run01/test/item01.png run01/training/class09.png\n"))).samples("val")
+    with pytest.raises(UserError, match="class_labels.txt holds no line"):
+        OneShotRuns(path=str(runs(path, "\n"))).samples("val")
+    windows = FAMILY.ordered(OneShotRuns(path=str(runs(path, LINES.replace("/", "\\")))))
+    assert windows.samples("test")[0].image.shape == (2, 2, 28, 28, 3)
 
 
 def test_many_classes_are_told_in_a_line():

@@ -9,6 +9,9 @@ from kerazoo.data.check import check
 from kerazoo.errors import UserError
 from kerazoo.families.protonet import ProtoNet
 from kerazoo.families.siamese import Siamese
+from kerazoo.readiness import inspected
+from kerazoo.recipe import load_recipe
+from kerazoo.settings import replace
 from tests.data.test_by_class import names, source, write
 
 
@@ -34,6 +37,16 @@ def test_official_splits_may_have_capitals_and_windows_separators(tmp_path):
     (tmp_path / "test.txt").unlink()
     with pytest.raises(UserError, match=r"has no test.txt; data.splits wants three files"):
         names(source(tmp_path / "data", splits=str(tmp_path)))
+
+
+def test_an_empty_list_of_classes_leaves_nothing_to_train_on(tmp_path):
+    write(tmp_path / "data", "ab")
+    for split, text in (("train", "\n\n"), ("val", "a"), ("test", "b")):
+        (tmp_path / f"{split}.txt").write_text(text)
+    data = PictureClasses(path=str(tmp_path / "data"), splits=str(tmp_path))
+    recipe = replace(load_recipe("protonet-tiny"), {"data": data, "family.ways": 2})
+    (problem,) = inspected(recipe).problems
+    assert problem == "the data have no train samples; train needs both: see data.validation"
 
 
 def test_classes_that_are_in_two_splits_are_counted(tmp_path):

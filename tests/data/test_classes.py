@@ -145,6 +145,7 @@ def test_a_class_is_the_same_however_its_letters_are_composed(tmp_path):
     data = source(tmp_path)
     assert data.class_names() == ("Z\u00e4une", "b")
     assert [sample.truth.label for sample in data.samples("val")] == [0, 1, 0, 1]
+    assert source(tmp_path, classes=("b", "Za\u0308une")).class_names() == ("b", "Z\u00e4une")
     fill(tmp_path / "train", ["Za\u0308une"], count=2)
     with pytest.raises(UserError, match="are the same class"):
         source(tmp_path).class_names()
