@@ -20,8 +20,8 @@ def command() -> None:
 def check(recipe: str, folder: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
     """Read every file that RECIPE would train on; exit code 2 where something is wrong."""
     from kerazoo.data.check import check as check_source
-    from kerazoo.recipe import load_recipe, source
+    from kerazoo.recipe import load_recipe, ordered_source
 
-    report = check_source(source(load_recipe(recipe), assignments, folder))
+    report = check_source(ordered_source(load_recipe(recipe), assignments, folder))
     click.echo(json.dumps(report.plain(), indent=2) if as_json else "\n".join(report.lines()))
     raise SystemExit(2 if report.problems else 0)

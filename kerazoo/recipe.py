@@ -138,9 +138,24 @@ def source(recipe: Recipe, assignments: Sequence[str], data: str | None = None) 
         reader = recipe.family.reader(data)
         plain.check_names(reader, changes, "data")
         before = plain.fields(recipe.data) if isinstance(recipe.data, reader) else {}
-        meaning = {key: before[key] for key in ("classes", "void") if key in before}  # of what is stored
+        meaning = {
+            key: before[key] for key in ("classes", "void", "table") if key in before
+        }  # of what is stored
         return plain.build(reader, meaning | {"path": os.path.abspath(data)} | changes, "data")
     return plain.replace(recipe.data, changes, "data") if changes else recipe.data
+
+
+def ordered_source(recipe: Recipe, assignments: Sequence[str], data: str | None = None) -> Source:
+    """Return the data as a training with `--data` and `--set data.KEY=VALUE` reads them.
+
+    Where nobody knows their classes they are as `source` gives them: a check of them tells why.
+    """
+    found = source(recipe, assignments, data)
+    try:
+        family = recipe.family.for_classes(found.class_names()) if found is not recipe.data else recipe.family
+    except UserError:
+        return found
+    return family.ordered(found)
 
 
 def parsed(assignments: Sequence[str]) -> dict[str, Any]:

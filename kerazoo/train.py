@@ -87,6 +87,8 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
     progress = progress or Progress()
     recipe = dataclasses.replace(recipe, data=recipe.family.ordered(recipe.data))
     _check(recipe)
+    for name, text in recipe.data.facts().items():
+        progress.say(f"{name}: {text}")
     for line in _first_warnings(recipe.data.warnings()):
         progress.say(line)
     keras.utils.set_random_seed(recipe.seed)
