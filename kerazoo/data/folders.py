@@ -172,9 +172,9 @@ class Folder(Files):
         return Meaning(None, [UserError(told, "give masks/ with a class per pixel")], [])
 
     def _told(self) -> Told:
-        """Return what need not be guessed: a classes.json here goes before a run's table."""
+        """Return what need not be guessed; a classes.json here goes before a run's table."""
         if not self._file.exists():
-            return Told(kept=self.table, names=self.classes, void=self.void)
+            return Told(self.table, names=self.classes, void=self.void)
         classes = declared(self._file)
         if self.void is not None or self.classes not in (None, classes.names):
             raise UserError(
@@ -185,7 +185,7 @@ class Folder(Files):
         if unknown := [name for name in classes.names if name not in known]:
             told = f"{self._file} declares the class {unknown[0]!r}, the run knows {', '.join(known)}"
             raise UserError(told, "call the classes as the run does")
-        return Told(declared=classes.ordered(known))
+        return Told(classes.ordered(known))
 
 
 def _regions(labels: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from kerazoo.data.mask_files import Channel, Histogram, Summary, is_grey, numbers, summary, unpacked
+from kerazoo.data.mask_files import Channel, Histogram, Summary, numbers, summary, unpacked
 from kerazoo.data.mask_guess import doubt, guessed, warnings
 from kerazoo.data.masks import Classes, Color
 from kerazoo.errors import UserError
@@ -21,14 +21,12 @@ class Told(NamedTuple):
     """What the user says about masks.
 
     Attributes:
-        kept: the classes of a run, which are taken as they are, or None.
-        declared: those of a classes.json, or None.
+        classes: of a run or of a classes.json, or None. Which channel of the files holds them is found out.
         names: of the classes in label order, or None.
         void: the value of unlabelled pixels, or None.
     """
 
-    kept: Classes | None = None
-    declared: Classes | None = None
+    classes: Classes | None = None
     names: tuple[str, ...] | None = None
     void: int | None = None
 
@@ -73,42 +71,47 @@ def _classes(seen: Sequence[Summary], told: Told, where: Path) -> Classes:
     Raises:
         UserError: only the user can know, or the masks contradict one another or what was told.
     """
-    in_alpha = _in_alpha(seen, told.kept is not None and told.kept.channel == "alpha")
-    given = told.kept or told.declared
-    if given is not None and (told.kept or given.channel == "colors"):
-        if in_alpha is not None and given.channel != "alpha":
-            raise UserError(
-                f"the shape in {in_alpha.path} is in its alpha channel, not in its {given.channel}",
-                'export all masks in one way; classes.json tells alpha by "value": 0 and 255',
-            )
-        return given
-    channel, palette = ("alpha", {}) if in_alpha is not None else _channel(seen)
+    given, in_alpha = told.classes, _in_alpha(seen)
+    known = {} if given is None else dict(given.palette)
+    if given is not None and given.channel == "colors":
+        if in_alpha is None:
+            return given
+        raise UserError(
+            f"the shape in {in_alpha.path} is in its alpha channel, the classes are told by colours",
+            'tell them by "value" in classes.json: 0 and 255',
+        )
+    channel, palette = ("alpha", {}) if in_alpha is not None else _channel(seen, known)
     if given is None:
         held = [(each, its) for each in seen if isinstance(its := numbers(each, channel), Histogram)]
         given = guessed(held, channel, told.names, told.void, where)
     return replace(given, {"channel": channel, "palette": palette})
 
 
-def _in_alpha(seen: Sequence[Summary], expected: bool) -> Summary | None:
+def _in_alpha(seen: Sequence[Summary]) -> Summary | None:
     """Return a mask that is of one colour and has its shape in the alpha channel, or None.
 
     Raises:
-        UserError: another mask has its shape in its colours, though such masks are there or expected.
+        UserError: another mask has its shape in its colours.
     """
     shaped = [each for each in seen if each.alpha and len(each.alpha.values) > 1 and each.plain]
     drawn = [each for each in seen if not each.plain]
-    if drawn and (shaped or expected):
-        other = f"that in {shaped[0].path} in its alpha channel" if shaped else "not in its alpha channel"
-        told = f"the shape in {drawn[0].path} is in its colours, {other}"
+    if shaped and drawn:
+        told = (
+            f"the shape in {shaped[0].path} is in its alpha channel, that in {drawn[0].path} in its colours"
+        )
         raise UserError(told, "export all masks in one way")
     return shaped[0] if shaped else None
 
 
-def _channel(seen: Sequence[Summary]) -> tuple[Channel, dict[int, Color]]:
+def _channel(seen: Sequence[Summary], known: dict[int, Color]) -> tuple[Channel, dict[int, Color]]:
     """Return whether masks hold grey values or numbers of palettes' entries, and that palette.
 
     A grey palette gives its grey values, where these tell its entries apart. A palette in colours that is
     the same in all files numbers the classes, as those of PASCAL VOC and Cityscapes do.
+
+    Args:
+        seen: the masks.
+        known: the palette of a run's masks.
 
     Raises:
         UserError: masks are in colours, or in palettes of which each has its own order.
@@ -116,24 +119,24 @@ def _channel(seen: Sequence[Summary]) -> tuple[Channel, dict[int, Color]]:
     if coloured := [each for each in seen if each.kind == "colors"]:
         more = f" (and {len(coloured) - 1} more)" if len(coloured) > 1 else ""
         raise UserError(f"{coloured[0].path} is a mask in colours{more}", _remedy(coloured))
-    entries: dict[int, tuple[int, Path]] = {}
-    conflict = None
     palettes = [each for each in seen if each.kind == "palette"]
+    entries: dict[int, tuple[Color, str]] = {index: (color, "the run") for index, color in known.items()}
+    conflict = None
     for mask in palettes:
-        for index, color in zip(mask.stored.values.tolist(), mask.colors.tolist(), strict=True):
-            known, path = entries.setdefault(index, (color, mask.path))
-            if known != color and conflict is None:
-                conflict = (
-                    f"{path} and {mask.path} have palettes of their own: entry {index} is "
-                    f"{list(unpacked(known))} in one and {list(unpacked(color))} in the other"
-                )
-    grey = all(is_grey(mask.colors).all() for mask in palettes)
-    apart = len({color for color, _ in entries.values()}) == len(entries)
-    if grey and (apart or conflict):
+        for index, color in zip(
+            mask.stored.values.tolist(), map(unpacked, mask.colors.tolist()), strict=True
+        ):
+            first, where = entries.setdefault(index, (color, str(mask.path)))
+            if first != color and conflict is None:
+                told = f"entry {index} is {list(first)} in {where} and {list(color)} in {mask.path}"
+                conflict = UserError(f"masks have palettes of their own: {told}", _remedy(palettes))
+    colors = {color for color, _ in entries.values()}
+    grey = all(red == green == blue for red, green, blue in colors)
+    if grey and (conflict or len(colors) == len(entries)):
         return "values", {}
     if conflict:
-        raise UserError(conflict, _remedy(palettes))
-    return "indices", {index: unpacked(color) for index, (color, _) in entries.items()}
+        raise conflict
+    return "indices", {index: color for index, (color, _) in entries.items()}
 
 
 def _remedy(masks: Sequence[Summary]) -> str:

@@ -121,9 +121,6 @@ class Classes:
             UserError: a value that is no class, too many that are unclear, or another channel or palette.
         """
         numbers = codes(mask, self.channel, path)
-        if self.palette and mask.palette is not None:
-            used = np.flatnonzero(np.bincount(numbers.ravel()))
-            self._check_palette(used, mask.palette[used], path)
         labels = self._look(numbers)
         unknown = labels == _UNDECLARED
         if not unknown.any():
@@ -133,17 +130,13 @@ class Classes:
         labels[unknown] = self._nearest(numbers[unknown])
         unclear = labels == _UNDECLARED
         if unclear.mean() > UNCLEAR:
-            raise self._undeclared(int(numbers[unclear].min()), path)
+            values, counts = np.unique(numbers[unclear], return_counts=True)
+            raise self._undeclared(int(values[counts.argmax()]), path, float(unclear.mean()))
         labels[unclear] = VOID
         return labels
 
     def problem(self, summary: Summary, numbers: np.ndarray) -> UserError | None:
         """Return what is wrong with a mask that holds `numbers`, as far as its summary tells, or None."""
-        try:
-            if summary.kind == "palette" and self.channel == "indices":
-                self._check_palette(summary.stored.values, summary.colors, summary.path)
-        except UserError as error:
-            return error
         unknown = numbers[self._look(numbers) == _UNDECLARED]
         lost = unknown.size and not summary.lossy
         return self._undeclared(int(unknown[0]), summary.path) if lost else None
@@ -196,24 +189,18 @@ class Classes:
         clear = (nearest <= NEAR) & (nearest <= others / 2)
         return np.where(clear, labels[first], np.uint8(_UNDECLARED))[places.ravel()]
 
-    def _check_palette(self, used: np.ndarray, colors: np.ndarray, path: Path) -> None:
-        for index, color in zip(used.tolist(), colors.tolist(), strict=True):
-            if self.palette.get(index, unpacked(color)) != unpacked(color):
-                raise UserError(
-                    f"{path}: entry {index} of its palette is {list(unpacked(color))}, "
-                    f"in other masks {list(self.palette[index])}",
-                    'say what the colours mean in classes.json beside images/, with "color" for every class',
-                )
-
-    def _undeclared(self, number: int, path: Path) -> UserError:
+    def _undeclared(self, number: int, path: Path, share: float | None = None) -> UserError:
+        """Return the error for a number that is no class, or for that share of a lossy file's pixels."""
         coloured = self.channel == "colors"
         what, stored = ("colour", list(unpacked(number))) if coloured else ("value", number)
-        known = (
-            next(iter(self.told().values())) if len(self.entries) <= _TOLD else f"{len(self.names)} classes"
-        )
-        told = f"{path} holds the {what} {stored}, which is none of {known}"
+        known = f"{len(self.names)} classes" if len(self.entries) > _TOLD else ", ".join(self.told().values())
+        told = f"holds the {what} {stored}, which is none of {known}"
+        if share is not None:
+            told = f"is near none of {known} in {share:.0%} of its pixels, such as at the {what} {stored}"
         entry = f'{{"name": "other", "{"color" if coloured else "value"}": {stored}, "void": true}}'
-        return UserError(told, f"list all in classes.json beside images/, this one such as {entry}")
+        return UserError(
+            f"{path} {told}", f"list all in classes.json beside images/, this one such as {entry}"
+        )
 
 
 def declared(path: Path) -> Classes:

@@ -41,7 +41,7 @@ class Listing:
 
     Attributes:
         pairs: in natural order of the images.
-        problems: files without a partner.
+        problems: files without a partner, or that there are none.
     """
 
     pairs: list[Pair]
@@ -54,13 +54,10 @@ def list_pairs(place: Place) -> Listing:
     A mask has the name of its image without its suffix (`a.png`) or with it (`a.jpg.png`), or that name
     with `_mask` behind it; sub-folders must agree too. Names are compared in Unicode's composed form,
     since a Mac writes umlauts in another one than Linux.
-
-    Raises:
-        UserError: there are no images.
     """
     images, masks = images_below(place.images), images_below(place.masks)
     if not images:
-        raise UserError(f"{place.images} holds no images", _layout(place.images.parent))
+        return Listing([], [UserError(f"{place.images} holds no images", "put images there, or remove it")])
     known: dict[str, list[Path]] = {}
     for image in images:
         for name in (_name(image, place.images), _stem(image, place.images)):
