@@ -1,6 +1,7 @@
 """A folder of images and masks."""
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -18,6 +19,7 @@ from kerazoo.data.pairs import Kind, Pair, list_pairs, places
 from kerazoo.data.source import Files, Split
 from kerazoo.data.splits import divide
 from kerazoo.errors import UserError
+from kerazoo.files import natural
 from kerazoo.image import read_image
 from kerazoo.settings import replace, settings
 from kerazoo.task import Sample
@@ -155,7 +157,8 @@ class Folder(Files):
     @functools.cached_property
     def _meaning(self) -> Meaning:
         """What the masks mean, and those that do not fit it."""
-        masks = [pair.mask for pairs in self._listed.splits.values() for pair in pairs]
+        pairs = itertools.chain(*self._listed.splits.values())
+        masks = sorted((pair.mask for pair in pairs), key=natural)
         if self._listed.kind == "instances":
             return self._of_instances()
         try:

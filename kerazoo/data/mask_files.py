@@ -240,7 +240,9 @@ def _decoded(path: Path, image: "ImageFile.ImageFile") -> MaskFile:
 
 def _check(image: "ImageFile.ImageFile", path: Path) -> None:
     if (pages := getattr(image, "n_frames", 1)) > 1:
-        raise UserError(f"{path} holds {pages} pages or frames", "a mask is one: export each as a file")
+        raise UserError(
+            f"{path} holds {pages} pages or frames", "a mask is one image: export each page as a file"
+        )
     if ";16" in _raw_mode(image) and not image.mode.startswith("I"):  # Pillow would keep the upper eight
         raise UserError(f"{path} has several channels of 16 bits", "export it with 8 bits each, or in grey")
 

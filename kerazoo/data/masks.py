@@ -24,11 +24,14 @@ REMEDY = (
 
 _EXAMPLE = '[{"name": "road", "color": [128, 64, 128]}, {"name": "other", "color": [0, 0, 0], "void": true}]'
 
-NEAR = 48
-"""Values and colours that are farther from a class than this are not taken for it, however lossy the file."""
+NEAR = 96
+"""Values and colours of lossy files that are farther from a class than this are not taken for it,"""
+
+CLEAR = 2 / 3
+"""nor those whose distance is more than this part of that to the next class: edges between two."""
 
 UNCLEAR = 0.2
-"""Share of a mask's pixels that may be near no class; they count for nothing."""
+"""Share of a lossy mask's pixels that may be near no class; they count for nothing."""
 
 _UNDECLARED = 254
 _TOLD = 6
@@ -178,16 +181,17 @@ class Classes:
     def _nearest(self, numbers: np.ndarray) -> np.ndarray:
         """Return the labels of the nearest entries, undeclared where none is near or two are."""
         values, places = np.unique(numbers, return_inverse=True)
-        low, high = np.array([entry.bounds for entry in self.entries]).T
-        points = [_coordinates(part, self.channel) for part in (values[:, None], low, high)]
-        apart = np.maximum(np.maximum(points[1] - points[0], points[0] - points[2]), 0)
-        distances = np.sqrt(np.square(apart).sum(axis=-1))
-        labels = np.array([self.label(entry) for entry in self.entries], "uint8")
-        first = distances.argmin(axis=1)
-        others = np.where(labels == labels[first][:, None], np.inf, distances).min(axis=1)
-        nearest = distances.min(axis=1)
-        clear = (nearest <= NEAR) & (nearest <= others / 2)
-        return np.where(clear, labels[first], np.uint8(_UNDECLARED))[places.ravel()]
+        points = _coordinates(values, self.channel)
+        labels = np.full(values.shape, _UNDECLARED, "uint8")
+        nearest = second = np.full(values.shape, np.inf, "float32")
+        for entry in self.entries:
+            low, high = (_coordinates(np.array(bound), self.channel) for bound in entry.bounds)
+            distance = np.linalg.norm(points - np.clip(points, low, high), axis=-1)
+            second = np.minimum(second, np.maximum(nearest, distance))
+            labels[distance < nearest] = self.label(entry)
+            nearest = np.minimum(nearest, distance)
+        labels[(nearest > NEAR) | (nearest > CLEAR * second)] = _UNDECLARED
+        return labels[places.ravel()]
 
     def _undeclared(self, number: int, path: Path, share: float | None = None) -> UserError:
         """Return the error for a number that is no class, or for that share of a lossy file's pixels."""

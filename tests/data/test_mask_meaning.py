@@ -160,8 +160,8 @@ def test_jpeg_masks_in_colours_are_taken_for_the_nearest_where_that_is_clear(tmp
     paths = write(tmp_path, [colors[labels] for labels in SCENES], "jpg")
     _, labels, (warning,) = understood(paths, json_classes(tmp_path, ENTRIES))
     labels, void = np.array(labels), np.mean(np.array(labels) == VOID)
-    assert 0 < void < 0.08
-    assert np.mean((labels != SCENES) & (labels != VOID)) < 0.001
+    assert 0 < void < 0.02
+    assert np.mean((labels != SCENES) & (labels != VOID)) < 0.0015
     assert "near no class count for nothing" in warning
     other = write(tmp_path / "b", [np.full((*SHAPE, 3), (0, 180, 0), "uint8")], "jpg")
     classes = declared(tmp_path / "classes.json")
