@@ -11,7 +11,8 @@ from pathlib import Path
 
 import cv2
 
-from kerazoo.image import images_below, read_codes, read_image, write_image
+from kerazoo.data.mask_files import read_mask
+from kerazoo.image import images_below, read_image, write_image
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
         if "images" in path.relative_to(told.data).parts:
             pixels, interpolation = read_image(path), cv2.INTER_AREA
         else:
-            pixels, interpolation = read_codes(path), cv2.INTER_NEAREST_EXACT
+            pixels, interpolation = read_mask(path).pixels, cv2.INTER_NEAREST_EXACT
         write_image(target, cv2.resize(pixels, (told.size, told.size), interpolation=interpolation))
 
 

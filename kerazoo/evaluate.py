@@ -50,7 +50,7 @@ def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bo
     pairs = _pairs(family, forward, samples, tile=tile, tta=tta, shown=shown, pictures=SHOWN)
     scores, files = family.report(pairs)
     told = {"split": split, "backend": backend.name(), "tile": tile, "tta": tta}
-    scores = told | scores | {"data": to_plain(data)}
+    scores = told | scores | {"facts": data.facts(), "warnings": data.warnings(), "data": to_plain(data)}
     run.write_json(f"evaluation-{split}.json", scores)
     for name, content in files.items():
         atomic_text(run.folder / f"evaluation-{split}-{name}.json", json.dumps(content))
@@ -106,7 +106,12 @@ def table(scores: dict[str, Any]) -> str:
     single = [
         f"{name:18} {_shown(value)}" for name, value in scores.items() if not isinstance(value, (dict, list))
     ]
-    columns = {name: value for name, value in scores.items() if isinstance(value, dict) and name != "data"}
+    single += [f"{name:18} {text}" for name, text in scores.get("facts", {}).items()]
+    single += [f"warning: {line}" for line in scores.get("warnings", [])]
+    about_data = {"facts", "data"}
+    columns = {
+        name: value for name, value in scores.items() if isinstance(value, dict) and name not in about_data
+    }
     if not columns:
         return "\n".join(single)
     keys = next(iter(columns.values()))

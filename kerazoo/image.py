@@ -4,21 +4,25 @@ Decoders disagree about EXIF, alpha, 16 bits and truncated files (OpenCV returns
 first 90 % of a JPEG as if it were whole), so everything is read here, by Pillow.
 """
 
+import functools
 import glob
 import importlib
 import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 
 import numpy as np
 
 from kerazoo.errors import UserError
 from kerazoo.files import atomic_bytes, natural
+from kerazoo.reading import opened
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
+
+Content = TypeVar("Content")
 
 MAX_PIXELS = 2**28
 """The largest image that is decoded; the environment variable KERAZOO_MAX_PIXELS overrides it."""
@@ -54,7 +58,7 @@ def read_image(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
     Raises:
         UserError: missing, a folder, empty, no image, too large, truncated or damaged.
     """
-    return _read(Path(path), _photograph, max_pixels)
+    return read_with(path, functools.partial(_photograph, str(path)), max_pixels)
 
 
 def decode_image(data: bytes, name: str) -> np.ndarray:
@@ -67,31 +71,19 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
     Raises:
         UserError: as `read_image`.
     """
-    return _decoded(name, io.BytesIO(data), _photograph, None)
+    return _decoded(name, io.BytesIO(data), functools.partial(_photograph, name), None)
 
 
-def read_codes(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
-    """Return what a mask file stores, value for value.
-
-    Returns:
-        uint8 or uint16 `(H, W)` grey values or palette indices, or uint8 `(H, W, 3)` colours.
-        1-, 2- and 4-bit grey gives 0..1, 0..3 and 0..15. Alpha is dropped; EXIF is ignored.
+def read_with(
+    path: str | Path, decode: Callable[["ImageFile.ImageFile"], Content], max_pixels: int | None = None
+) -> Content:
+    """Return what `decode` makes of an image file that Pillow has opened; its first frame is current.
 
     Raises:
-        UserError: as `read_image`.
+        UserError: as `read_image`, or of `decode`.
     """
-
-    def decode(image: "ImageFile.ImageFile") -> np.ndarray:
-        # Pillow stretches the few grey levels of 2- and 4-bit files over 0..255.
-        stretch = {"L;2": 85, "L;4": 17}.get(_raw_mode(image), 1)
-        if image.mode in ("L", "P", "1") or image.mode.startswith("I;16"):
-            codes = np.array(image)
-            return codes.astype("uint16" if codes.itemsize == 2 else "uint8") // np.uint8(stretch)
-        if image.mode in ("LA", "PA"):
-            return np.array(image)[..., 0]
-        return np.array(_eight_bits(image).convert("RGB"))
-
-    return _read(Path(path), decode, max_pixels)
+    with opened(path) as file:
+        return _decoded(str(path), file, decode, max_pixels)
 
 
 def centred(
@@ -172,20 +164,9 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _read(
-    path: Path, decode: Callable[["ImageFile.ImageFile"], np.ndarray], max_pixels: int | None
-) -> np.ndarray:
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise UserError(f"cannot open {path}: {error.strerror}", "check the path") from None
-    with file:
-        return _decoded(str(path), file, decode, max_pixels)
-
-
 def _decoded(
-    name: str, file: BinaryIO, decode: Callable[["ImageFile.ImageFile"], np.ndarray], max_pixels: int | None
-) -> np.ndarray:
+    name: str, file: BinaryIO, decode: Callable[["ImageFile.ImageFile"], Content], max_pixels: int | None
+) -> Content:
     limit = _limit() if max_pixels is None else max_pixels
     plugin = _plugin(name, file.read(16))
     file.seek(0)
@@ -200,9 +181,11 @@ def _decoded(
         raise UserError(f"{name} cannot be read: {error}", remedy) from None
 
 
-def _photograph(image: "ImageFile.ImageFile") -> np.ndarray:
+def _photograph(name: str, image: "ImageFile.ImageFile") -> np.ndarray:
     from PIL import ImageOps
 
+    if image.mode in ("I", "F"):
+        raise UserError(f"{name} holds 32-bit numbers", "save it with 8 or 16 bits")
     return np.array(_eight_bits(ImageOps.exif_transpose(image)).convert("RGB"))
 
 
@@ -229,8 +212,6 @@ def _check_header(path: str, image: "Image.Image", limit: int) -> None:
             f"{path} has {width} x {height} pixels, more than the {limit} that are read",
             f"cut it into pieces, or set KERAZOO_MAX_PIXELS={width * height}",
         )
-    if image.mode in ("I", "F"):
-        raise UserError(f"{path} holds 32-bit numbers", "save it with 8 or 16 bits")
 
 
 def _limit() -> int:
@@ -246,11 +227,6 @@ def _eight_bits(image: "Image.Image") -> "Image.Image":
     if not image.mode.startswith("I;16"):
         return image  # of 16-bit colours Pillow itself keeps the upper eight
     return Image.fromarray((np.array(image) >> 8).astype("uint8"))
-
-
-def _raw_mode(image: "ImageFile.ImageFile") -> str:
-    arguments = image.tile[0].args if image.tile else ""
-    return arguments if isinstance(arguments, str) else str((arguments or [""])[0])
 
 
 def _covering(image: Sequence[int], least: Sequence[int]) -> tuple[int, int]:

@@ -1,12 +1,12 @@
 """Whether a recipe can be trained on its data: `kerazoo data check` and `kerazoo train` ask it here."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from kerazoo.data.check import Report, check
 from kerazoo.data.loader import stream
 from kerazoo.errors import UserError
-from kerazoo.recipe import Recipe
+from kerazoo.recipe import Recipe, overridden, source
 
 
 def inspected(recipe: Recipe, progress: Callable[[int, int], None] | None = None) -> Report:
@@ -21,6 +21,26 @@ def inspected(recipe: Recipe, progress: Callable[[int, int], None] | None = None
     if report.problems:
         return report
     return dataclasses.replace(report, problems=tuple(map(str, obstacles(recipe))))
+
+
+def inspected_data(
+    recipe: Recipe, assignments: Sequence[str], data: str | None, episodes: Mapping[str, int | None]
+) -> Report:
+    """Read all data that a recipe with `--data` and `--set` would train on, and tell all that is wrong.
+
+    Where the data are so broken that nobody can tell their classes, their files are still all read.
+
+    Args:
+        recipe, assignments, data, episodes: as for `kerazoo.recipe.overridden`.
+    """
+    try:
+        changed = overridden(recipe, assignments, data, episodes)
+    except UserError:
+        report = check(source(recipe, [text for text in assignments if text.startswith("data.")], data))
+        if report.problems:
+            return report
+        raise
+    return inspected(changed)
 
 
 def obstacles(recipe: Recipe) -> list[UserError]:

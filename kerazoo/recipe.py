@@ -142,7 +142,9 @@ def source(recipe: Recipe, assignments: Sequence[str], data: str | None = None) 
         reader = recipe.family.reader(data)
         plain.check_names(reader, changes, "data")
         before = plain.fields(recipe.data) if isinstance(recipe.data, reader) else {}
-        meaning = {key: before[key] for key in ("classes", "void") if key in before}  # of what is stored
+        meaning = {
+            key: before[key] for key in ("classes", "void", "table") if key in before
+        }  # of what is stored
         return plain.build(reader, meaning | {"path": os.path.abspath(data)} | changes, "data")
     return plain.replace(recipe.data, changes, "data") if changes else recipe.data
 

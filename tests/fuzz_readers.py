@@ -1,6 +1,7 @@
 """The readers that are fuzzed: how to make a sound file or folder, and how to read it."""
 
 import gzip
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -139,6 +140,42 @@ def _read_arrays(folder: Path) -> object:
     return [[*Arrays(path=str(folder / name)).samples("train")] for name in ("npz", "idx", "cifar")]
 
 
+def _mask_folder(folder: Path) -> None:
+    from PIL import Image
+
+    labels = np.kron(np.arange(4, dtype="uint8").reshape(2, 2), np.ones((6, 8), "uint8"))
+    palette = Image.frombytes("P", labels.shape[::-1], labels.tobytes())
+    palette.putpalette([0, 0, 0, 200, 0, 0, 0, 200, 0, 0, 0, 200])
+    rgb = palette.convert("RGB")
+    masks = {"a.png": palette, "b.gif": palette, "c.jpg": rgb}
+    for name, mask in masks.items():
+        for kind, content in (("images", rgb), ("masks", mask)):
+            (folder / kind).mkdir(exist_ok=True)
+            content.save(folder / kind / name)
+    colors = ([0, 0, 0], [200, 0, 0], [0, 200, 0], [0, 0, 200])
+    entries = [{"name": name, "color": color} for name, color in zip("abcd", colors, strict=True)]
+    (folder / "classes.json").write_text(json.dumps(entries))
+
+
+def _read_masks(folder: Path) -> object:
+    from kerazoo.data.check import check
+    from kerazoo.data.folders import Folder
+
+    return check(Folder(path=str(folder)))
+
+
+def _instance_folder(folder: Path) -> None:
+    from PIL import Image
+
+    for index in range(2):
+        for kind, pixels in (("images", np.zeros((12, 16), "uint8")), ("instances", np.eye(12, 16, index))):
+            (folder / kind).mkdir(exist_ok=True)
+            suffix = "png" if kind == "images" else "tif"
+            Image.fromarray(pixels.astype("uint8" if kind == "images" else "int32")).save(
+                folder / kind / f"{index}.{suffix}"
+            )
+
+
 READERS = {
     "json": Reader(_json, _read_json),
     "csv": Reader(_csv, _read_csv),
@@ -148,4 +185,6 @@ READERS = {
     "splits of classes": Reader(_class_splits, _read_class_splits),
     "one-shot runs": Reader(_one_shot, _read_one_shot),
     "lists of pairs": Reader(_pairs, _read_pairs),
+    "masks": Reader(_mask_folder, _read_masks),
+    "instances": Reader(_instance_folder, _read_masks),
 }

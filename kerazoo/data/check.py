@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +32,7 @@ class Report:
         problems: a line each, naming the file; nothing should be trained on before they are mended.
         warnings: a line each about what only the user can judge: those of the source, and an image in
             two splits or with two labels (blank tiles are alike, copies make a score too good).
+        facts: what was decided about the data as a whole, by name, such as what the values of masks mean.
     """
 
     splits: dict[str, int]
@@ -43,6 +44,7 @@ class Report:
     tally: dict[str, int]
     problems: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    facts: dict[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """Return the report as JSON-ready data."""
@@ -60,6 +62,7 @@ class Report:
         rows += self._class_rows()
         of = f"of the {self.counted}"
         rows += [("void", f"{self.void:7.2%} {of}")] if self.void else []
+        rows += self.facts.items()
         width = max(len(name) for name, _ in rows)
         told = [f"{name:<{width}}  {text}" for name, text in rows]
         return [
@@ -98,16 +101,11 @@ def check(source: Source, progress: Callable[[int, int], None] | None = None) ->
         source: where the samples come from.
         progress: called with the number of samples read so far and of all.
     """
-    try:
-        splits, errors = source.survey()
-        names, warnings = source.class_names(), source.warnings()
-    except UserError as error:
-        return _report([], (), [str(error)], [])
+    splits, names, problems = _surveyed(source)
     places = [
         (split, samples, i, len(names)) for split, samples in splits.items() for i in range(len(samples))
     ]
     seen: list[_Seen] = []
-    problems = [str(error) for error in errors]
     with ThreadPoolExecutor() as pool:
         for count, found in enumerate(pool.map(_look, places), 1):
             if isinstance(found, _Seen):
@@ -116,7 +114,21 @@ def check(source: Source, progress: Callable[[int, int], None] | None = None) ->
                 problems.append(str(found))
             if progress:
                 progress(count, len(places))
-    return _report(seen, names, problems, [*warnings, *_twins(seen)])
+    usable = bool(splits)
+    warnings = [*(source.warnings() if usable else ()), *_twins(seen)]
+    return _report(seen, names, problems, warnings, source.facts() if usable else {})
+
+
+def _surveyed(source: Source) -> tuple[dict[Split, Sequence[Sample]], tuple[str, ...], list[str]]:
+    """Return the samples, the names of the classes and all problems; where these are unknown no samples."""
+    try:
+        splits, errors = source.survey()
+    except UserError as error:
+        return {}, (), [str(error)]
+    try:
+        return splits, source.class_names(), [str(error) for error in errors]
+    except UserError as error:
+        return {}, (), list(dict.fromkeys(map(str, (*errors, error))))
 
 
 def _look(place: tuple[Split, Sequence[Sample], int, int]) -> _Seen | UserError:
@@ -146,7 +158,11 @@ def _twins(seen: Sequence[_Seen]) -> list[str]:
 
 
 def _report(
-    seen: Sequence[_Seen], names: Sequence[str], problems: Sequence[str], warnings: Sequence[str]
+    seen: Sequence[_Seen],
+    names: Sequence[str],
+    problems: Sequence[str],
+    warnings: Sequence[str],
+    facts: dict[str, str],
 ) -> Report:
     sizes = Counter(one.size for one in seen)
     by_area = sorted(sizes, key=lambda size: (size[0] * size[1], size))
@@ -164,4 +180,5 @@ def _report(
         tally={name: sum(one.tally[name] for one in seen) for name in (seen[0].tally if seen else ())},
         problems=tuple(problems),
         warnings=tuple(warnings),
+        facts=facts,
     )

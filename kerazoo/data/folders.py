@@ -1,6 +1,7 @@
 """A folder of images and masks."""
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -10,13 +11,17 @@ from pydantic import Field
 
 from kerazoo.data.border import BorderWeights, cached_border_weights
 from kerazoo.data.lazy import Lazy
-from kerazoo.data.masks import Classes, as_numbers, declared, guessed, learned
-from kerazoo.data.pairs import Kind, Pair, list_pairs, split_folders
+from kerazoo.data.mask_files import MaskFile, object_numbers, read_mask
+from kerazoo.data.mask_guess import BINARY
+from kerazoo.data.mask_meaning import Meaning, Told, meaning
+from kerazoo.data.masks import Classes, declared
+from kerazoo.data.pairs import Kind, Pair, list_pairs, places
 from kerazoo.data.source import Files, Split
 from kerazoo.data.splits import divide
 from kerazoo.errors import UserError
-from kerazoo.image import read_codes, read_image
-from kerazoo.settings import settings
+from kerazoo.files import natural
+from kerazoo.image import read_image
+from kerazoo.settings import replace, settings
 from kerazoo.task import Sample
 from kerazoo.tasks.segmentation import VOID, Mask
 
@@ -26,23 +31,23 @@ class _Listed(NamedTuple):
     splits: dict[Split, list[Pair]]
     problems: list[UserError]
 
-    def masks(self) -> list[Path]:
-        return [pair.mask for pairs in self.splits.values() for pair in pairs]
-
 
 @settings
 class Folder(Files):
-    """Photographs in `images/`, a class per pixel in `masks/` or a number per object in `instances/`.
+    """Images in `images/`, a class per pixel in `masks/` or a number per object in `instances/`.
 
-    The folder may hold `train/`, `val/` and `test/` with that layout each; what of val and test is
-    not there is taken from the training images by `validation` and `test`. Images and masks share
-    their names. What the values or colours of the masks mean says `classes.json` in the folder
-    (`kerazoo.data.masks.ClassEntry`); without it, masks of 0 and one other value are binary and
-    others hold the label itself, 255 being void. Instances are background and foreground.
+    The folder may hold `train/`, `val/` and `test/` with that layout each, or these inside of `images/` and
+    `masks/`; what of val and test is not there is taken from the training images by `validation` and
+    `test`. Images and masks share their names. What the values or colours of the masks mean says
+    `classes.json` in the folder (`kerazoo.data.masks.ClassEntry`); without it, it is decided once over all
+    masks: those of 0 and one other value are binary, others hold the label itself, 255 being void.
+    Instances are background and foreground.
 
     Attributes:
         classes: names in label order; by default those of classes.json, or made up.
         void: value of unlabelled pixels in the masks.
+        table: what a run's masks meant, which holds for other data too unless their classes.json says
+            otherwise; in place of `classes` and `void`.
         split: held back at "random", or the "last" in natural order (slices of a stack).
         border: add U-Net's border weights; needs `instances/`, or binary masks, of which every
             connected region then is an object.
@@ -50,6 +55,7 @@ class Folder(Files):
 
     classes: tuple[str, ...] | None = None
     void: Annotated[int, Field(ge=0, lt=2**16)] | None = None
+    table: Classes | None = None
     split: Literal["random", "last"] = "random"
     border: BorderWeights | None = None
 
@@ -57,12 +63,19 @@ class Folder(Files):
         super().__post_init__()
         if self.classes is not None and len(self.classes) < 2:
             raise ValueError("classes needs two names or more, the background's included")
+        if self.table is not None and (self.classes, self.void) != (None, None):
+            raise ValueError("table says what masks mean: leave classes and void out")
 
     def class_names(self) -> tuple[str, ...]:
-        return self._classes[0].names
+        classes = self._meaning.classes
+        if classes is None:
+            raise (self._meaning.problems + self._listed.problems)[0]
+        return classes.names
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
-        classes, problems = self._classes
+        classes, problems, _ = self._meaning
+        if classes is None:
+            return {}, problems + self._listed.problems
         if self.border and self._listed.kind == "masks" and len(classes.names) != 2:
             remedy = "number them in instances/, or leave border out"
             raise UserError(f"border weights need to know the objects in {self.path}", remedy)
@@ -71,20 +84,43 @@ class Folder(Files):
         }
         return splits, self._listed.problems + problems
 
+    def facts(self) -> dict[str, str]:
+        classes = self._meaning.classes
+        return {} if classes is None or self._listed.kind == "instances" else classes.told()
+
+    def warnings(self) -> list[str]:
+        return self._meaning.warnings
+
+    def decided(self, names: Sequence[str]) -> "Folder":
+        """Return this folder with what its masks mean written down, for a run to keep.
+
+        Args:
+            names: of a network's classes, in label order; may be empty. Masks whose classes have these names
+                get these labels; where nobody has named them, they are taken for these.
+        """
+        named = self
+        if names and (self.classes, self.table) == (None, None) and not self._file.exists():
+            named = replace(self, {"classes": tuple(names)})
+        if named.table is not None or named._listed.kind == "instances" or named._meaning.classes is None:
+            return named
+        table = named._meaning.classes.ordered(names)
+        return replace(named, {"classes": None, "void": None, "table": table})
+
     def _read(self, pair: Pair) -> Sample:
-        image, codes = read_image(pair.image), read_codes(pair.mask)
-        if image.shape[:2] != codes.shape[:2]:
-            mask, photograph = (f"{array.shape[1]} x {array.shape[0]}" for array in (codes, image))
-            told = f"{pair.mask} has {mask} pixels, its image {photograph}"
+        image, mask = read_image(pair.image), read_mask(pair.mask)
+        if image.shape[:2] != mask.pixels.shape[:2]:
+            there, here = (f"{array.shape[1]} x {array.shape[0]}" for array in (mask.pixels, image))
+            told = f"{pair.mask} has {there} pixels, its image {here}"
             raise UserError(told, "export the mask in the image's size")
         name = pair.image.relative_to(self.root).as_posix().replace("images/", "", 1)
-        return Sample(image, self._truth(codes, pair.mask), name)
+        return Sample(image, self._truth(mask, pair.mask), name)
 
-    def _truth(self, codes: np.ndarray, path: Path) -> Mask:
-        if self._listed.kind == "masks":
-            labels = self._classes[0].labels(codes, path)
+    def _truth(self, mask: MaskFile, path: Path) -> Mask:
+        classes = self._meaning.classes
+        if self._listed.kind == "masks" and classes is not None:
+            labels = classes.labels(mask, path)
             return Mask(labels, self._weights(lambda: _regions(labels)))
-        objects = as_numbers(codes, path)
+        objects = object_numbers(mask, path)
         labels = (objects > 0).astype("uint8")
         if self.void is not None:
             labels[objects == self.void] = VOID
@@ -93,38 +129,66 @@ class Folder(Files):
     def _weights(self, objects: Callable[[], np.ndarray]) -> np.ndarray | None:
         return None if self.border is None else cached_border_weights(objects(), self.border)
 
-    @functools.cached_property
-    def _listed(self) -> _Listed:
-        folders = split_folders(self.root)
-        listings = {split: list_pairs(folder) for split, folder in folders.items()}
-        kinds = {listing.kind for listing in listings.values()}
-        if len(kinds) > 1:
-            raise UserError(
-                f"{self.path} has masks/ in one split and instances/ in another", "use one of them"
-            )
-        shares = (0.0 if "val" in folders else self.validation), (0.0 if "test" in folders else self.test)
-        pool = listings["train"].pairs if "train" in listings else []
-        splits = divide(pool, *shares, self.split, self.seed)
-        splits |= {split: listing.pairs for split, listing in listings.items() if split != "train"}
-        return _Listed(
-            kinds.pop(), splits, [problem for each in listings.values() for problem in each.problems]
-        )
+    @property
+    def _file(self) -> Path:
+        return self.root / "classes.json"
 
     @functools.cached_property
-    def _classes(self) -> tuple[Classes, list[UserError]]:
-        """The classes, and the masks that do not fit them."""
+    def _listed(self) -> _Listed:
+        where = places(self.root)
+        kinds = {place.kind for place in where.values()}
+        if len(kinds) > 1:
+            told = f"{self.path} has masks/ in one split and instances/ in another"
+            raise UserError(told, "use one of them")
+        listings = {split: list_pairs(place) for split, place in where.items()}
+        problems = [problem for each in listings.values() for problem in each.problems]
+        shares = (0.0 if "val" in where else self.validation), (0.0 if "test" in where else self.test)
+        pool = listings["train"].pairs if "train" in where else []
+        parts: dict[Split, list[Pair]] = {"train": pool}
+        try:
+            parts = divide(pool, *shares, self.split, self.seed)
+        except UserError as error:
+            problems.append(error)
+        given: dict[Split, list[Pair]] = {
+            split: listing.pairs for split, listing in listings.items() if split != "train"
+        }
+        return _Listed(kinds.pop(), parts | given, problems)
+
+    @functools.cached_property
+    def _meaning(self) -> Meaning:
+        """What the masks mean, and those that do not fit it."""
+        pairs = itertools.chain(*self._listed.splits.values())
+        masks = sorted((pair.mask for pair in pairs), key=natural)
         if self._listed.kind == "instances":
-            return guessed({0, 1}, self.classes, None, self.root), []
-        file = self.root / "classes.json"
-        if not file.exists():
-            return learned(self._listed.masks(), self.classes, self.void, self.root)
-        classes = declared(file)
+            return self._of_instances()
+        try:
+            told = self._told()
+        except UserError as error:
+            return Meaning(None, [error], [])
+        return meaning(masks, told, self.root)
+
+    def _of_instances(self) -> Meaning:
+        names = self.table.names if self.table else self.classes or BINARY
+        if len(names) == 2:
+            return Meaning(Classes(names=names, entries=()), [], [])
+        told = f"{self.path} holds instances, which are background and foreground, not {len(names)} classes"
+        return Meaning(None, [UserError(told, "give masks/ with a class per pixel")], [])
+
+    def _told(self) -> Told:
+        """Return what need not be guessed; a classes.json here goes before a run's table."""
+        if not self._file.exists():
+            return Told(self.table, names=self.classes, void=self.void)
+        classes = declared(self._file)
         if self.void is not None or self.classes not in (None, classes.names):
             raise UserError(
-                f"{file} and the settings both say what the classes are",
+                f"{self._file} and the settings both say what the classes are",
                 "leave out data.classes and data.void",
             )
-        return classes, []
+        known = self.table.names if self.table else classes.names
+        if unknown := [name for name in classes.names if name not in known]:
+            told = f"{self._file} declares the class {unknown[0]!r}, the run knows {', '.join(known)}"
+            raise UserError(told, "call the classes as the run does")
+        return Told(classes.ordered(known))
 
 
 def _regions(labels: np.ndarray) -> np.ndarray:

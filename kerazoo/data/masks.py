@@ -1,28 +1,46 @@
 """What the numbers and colours of mask files mean."""
 
-import json
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import functools
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
+from kerazoo.data.mask_files import Channel, MaskFile, Summary, codes, packed, unpacked
 from kerazoo.errors import UserError
-from kerazoo.image import read_codes
-from kerazoo.settings import build, settings
+from kerazoo.reading import read_json
+from kerazoo.settings import replace, settings
 from kerazoo.tasks.segmentation import VOID
 
-MOST_CLASSES = 64
-"""More classes than this are not guessed from the masks: they are rather grey values."""
+REMEDY = (
+    "say what every value means in classes.json beside images/, such as "
+    '[{"name": "background", "value": 0}, {"name": "road", "value": 10}, '
+    '{"name": "other", "value": 255, "void": true}]; "range": [128, 255] for many'
+)
+
+_EXAMPLE = '[{"name": "road", "color": [128, 64, 128]}, {"name": "other", "color": [0, 0, 0], "void": true}]'
+
+NEAR = 96
+"""Values and colours of lossy files that are farther from a class than this are not taken for it,"""
+
+CLEAR = 2 / 3
+"""nor those whose distance is more than this part of that to the next class: edges between two."""
+
+UNCLEAR = 0.2
+"""Share of a lossy mask's pixels that may be near no class; they count for nothing."""
 
 _UNDECLARED = 254
-_EXAMPLE = '[{"name": "road", "color": [128, 64, 128]}, {"name": "other", "color": [0, 0, 0], "void": true}]'
-_REMEDY = f'say what they mean in classes.json beside images/, such as {_EXAMPLE}; "value": 3 for grey masks'
+_TOLD = 6
+"""As many entries are told in an error."""
+
 
 Byte = Annotated[int, Field(ge=0, le=255)]
+Value = Annotated[int, Field(ge=0, lt=2**16)]
+Color = tuple[Byte, Byte, Byte]
 
 
 @settings
@@ -31,196 +49,192 @@ class ClassEntry:
 
     Attributes:
         name: of the class.
-        value: grey value or palette index in the masks, or
-        color: red, green, blue in the masks; either all entries have one or none.
+        value: grey value in the masks, of palettes in colours the number of the entry; or
+        range: the first and the last of such values, as of masks with smooth edges; or
+        color: red, green, blue in the masks. Either all entries have a colour or none.
         void: the pixels count for nothing; such an entry is no class.
     """
 
     name: str
-    value: Annotated[int, Field(ge=0, lt=2**16)] | None = None
-    color: tuple[Byte, Byte, Byte] | None = None
+    value: Value | None = None
+    range: tuple[Value, Value] | None = None
+    color: Color | None = None
     void: bool = False
 
     def __post_init__(self) -> None:
-        if (self.value is None) == (self.color is None):
-            raise ValueError('one of "value" and "color" is needed')
+        if [self.value, self.range, self.color].count(None) != 2:
+            raise ValueError('one of "value", "range" and "color" is needed')
+        if self.range and self.range[0] > self.range[1]:
+            raise ValueError("the first value of the range is above its last")
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The first and the last number that mean this class; a colour is one, as `packed` gives it."""
+        if self.color is not None:
+            number = int(packed(np.array(self.color, "uint8")))
+            return number, number
+        return self.range or (self.value or 0, self.value or 0)
+
+    def told(self) -> str:
+        """Return what is stored, as a person reads it."""
+        if self.range is not None:
+            return f"{self.range[0]}..{self.range[1]}"
+        return str(self.value if self.color is None else list(self.color))
 
 
-@dataclass(frozen=True)
+@settings
 class Classes:
     """How stored values become labels.
 
     Attributes:
-        names: in label order.
-        lookup: uint8, the label of every grey value `(2**16,)` or packed colour `(2**24,)`.
+        names: in label order; some may have no entry.
+        entries: what is stored for each.
+        channel: where in the files; see `kerazoo.data.mask_files.Channel`.
+        palette: the colours of a palette's entries, against which those of other masks are checked.
+        assumed: nobody said which value is void, or where between two values the limit is.
     """
 
     names: tuple[str, ...]
-    lookup: np.ndarray
+    entries: tuple[ClassEntry, ...]
+    channel: Channel = "values"
+    palette: Mapping[int, Color] = field(default_factory=dict)
+    assumed: bool = False
 
-    def labels(self, codes: np.ndarray, path: Path) -> np.ndarray:
+    def __post_init__(self) -> None:
+        if not 2 <= len(self.names) < _UNDECLARED or len(set(self.names)) < len(self.names):
+            raise ValueError(f"classes need 2 to {_UNDECLARED - 1} different names")
+        if unknown := [
+            entry.name for entry in self.entries if not entry.void and entry.name not in self.names
+        ]:
+            raise ValueError(f"{unknown[0]!r} is none of the classes")
+        if {entry.color is not None for entry in self.entries} - {self.channel == "colors"}:
+            raise ValueError(f"an entry does not tell {self.channel}")
+
+    def labels(self, mask: MaskFile, path: Path) -> np.ndarray:
         """Return the labels of a mask: uint8 `(H, W)`.
 
+        What a lossy file holds beside the declared values is taken for the nearest one where that is
+        clear, and otherwise is void.
+
         Args:
-            codes: as `kerazoo.image.read_codes` gives them.
+            mask: as `kerazoo.data.mask_files.read_mask` gives it.
             path: for the message.
 
         Raises:
-            UserError: a value that is no class, or colours where numbers are expected.
+            UserError: a value that is no class, too many that are unclear, or another channel or palette.
         """
-        packed = self._packed(codes, path)
-        labels = self.lookup[packed]
-        if (labels == _UNDECLARED).any() and (error := self.undeclared(packed, path)):
-            raise error
+        numbers = codes(mask, self.channel, path)
+        labels = self._look(numbers)
+        unknown = labels == _UNDECLARED
+        if not unknown.any():
+            return labels
+        if not mask.lossy:
+            raise self._undeclared(int(numbers[unknown].min()), path)
+        labels[unknown] = self._nearest(numbers[unknown])
+        unclear = labels == _UNDECLARED
+        if unclear.mean() > UNCLEAR:
+            values, counts = np.unique(numbers[unclear], return_counts=True)
+            raise self._undeclared(int(values[counts.argmax()]), path, float(unclear.mean()))
+        labels[unclear] = VOID
         return labels
 
-    def undeclared(self, values: np.ndarray, path: Path) -> UserError | None:
-        """Return what is wrong with a mask that holds `values` (as `labels` packs them), or None."""
-        unknown = values[self.lookup[values] == _UNDECLARED]
-        if not unknown.size:
-            return None
-        value, last = int(unknown[0]), len(self.names) - 1
-        told = (
-            f"colour {[value >> 16, value >> 8 & 255, value & 255]}" if self._coloured else f"value {value}"
+    def problem(self, summary: Summary, numbers: np.ndarray) -> UserError | None:
+        """Return what is wrong with a mask that holds `numbers`, as far as its summary tells, or None."""
+        unknown = numbers[self._look(numbers) == _UNDECLARED]
+        lost = unknown.size and not summary.lossy
+        return self._undeclared(int(unknown[0]), summary.path) if lost else None
+
+    def told(self) -> dict[str, str]:
+        """Return what is stored for each class in a line, by what it is."""
+        what = {
+            "values": "mask values",
+            "indices": "palette entries",
+            "alpha": "mask alpha",
+            "colors": "mask colours",
+        }
+        means = (f"{entry.told()} -> {'void' if entry.void else entry.name}" for entry in self.entries)
+        return {what[self.channel]: ", ".join(means)}
+
+    def ordered(self, names: Sequence[str]) -> "Classes":
+        """Return these classes with the labels that `names` have, as they are where one is not there."""
+        return replace(self, {"names": tuple(names)}) if set(self.names) <= set(names) else self
+
+    def label(self, entry: ClassEntry) -> int:
+        """Return the label of what an entry tells."""
+        return VOID if entry.void else self.names.index(entry.name)
+
+    @functools.cached_property
+    def _lookup(self) -> np.ndarray:
+        """The label of every value `(2**16,)` or packed colour `(2**24,)`; uint8."""
+        lookup = np.full(2**24 if self.channel == "colors" else 2**16, _UNDECLARED, "uint8")
+        for entry in self.entries:
+            first, last = entry.bounds
+            lookup[first : last + 1] = self.label(entry)
+        return lookup
+
+    def _look(self, numbers: np.ndarray) -> np.ndarray:
+        if numbers.dtype in (np.uint8, np.uint16) or self.channel == "colors":
+            return self._lookup[numbers]
+        inside = (numbers >= 0) & (numbers < len(self._lookup))
+        return np.where(inside, self._lookup[np.where(inside, numbers, 0)], np.uint8(_UNDECLARED))
+
+    def _nearest(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the labels of the nearest entries, undeclared where none is near or two are."""
+        values, places = np.unique(numbers, return_inverse=True)
+        points = _coordinates(values, self.channel)
+        labels = np.full(values.shape, _UNDECLARED, "uint8")
+        nearest = second = np.full(values.shape, np.inf, "float32")
+        for entry in self.entries:
+            low, high = (_coordinates(np.array(bound), self.channel) for bound in entry.bounds)
+            distance = np.linalg.norm(points - np.clip(points, low, high), axis=-1)
+            second = np.minimum(second, np.maximum(nearest, distance))
+            labels[distance < nearest] = self.label(entry)
+            nearest = np.minimum(nearest, distance)
+        labels[(nearest > NEAR) | (nearest > CLEAR * second)] = _UNDECLARED
+        return labels[places.ravel()]
+
+    def _undeclared(self, number: int, path: Path, share: float | None = None) -> UserError:
+        """Return the error for a number that is no class, or for that share of a lossy file's pixels."""
+        coloured = self.channel == "colors"
+        what, stored = ("colour", list(unpacked(number))) if coloured else ("value", number)
+        known = f"{len(self.names)} classes" if len(self.entries) > _TOLD else ", ".join(self.told().values())
+        told = f"holds the {what} {stored}, which is none of {known}"
+        if share is not None:
+            told = f"is near none of {known} in {share:.0%} of its pixels, such as at the {what} {stored}"
+        entry = f'{{"name": "other", "{"color" if coloured else "value"}": {stored}, "void": true}}'
+        return UserError(
+            f"{path} {told}", f"list all in classes.json beside images/, this one such as {entry}"
         )
-        return UserError(f"{path} holds the {told}, which is none of the classes 0..{last}", _REMEDY)
-
-    @property
-    def _coloured(self) -> bool:
-        return len(self.lookup) > 2**16
-
-    def _packed(self, codes: np.ndarray, path: Path) -> np.ndarray:
-        if not self._coloured:
-            return as_numbers(codes, path)
-        if codes.dtype != np.uint8:
-            raise UserError(f"{path} has 16 bits, the classes are told by colours", _REMEDY)
-        if codes.ndim == 2:
-            codes = np.dstack([codes] * 3)
-        return codes.astype("int32") @ np.array([2**16, 2**8, 1], "int32")
-
-
-def as_numbers(codes: np.ndarray, path: Path) -> np.ndarray:
-    """Return the numbers a mask holds, `(H, W)`; colours are taken where they are all grey.
-
-    Raises:
-        UserError: the mask is in colour.
-    """
-    if codes.ndim == 2:
-        return codes
-    if (codes == codes[..., :1]).all():
-        return codes[..., 0]
-    raise UserError(f"{path} is a mask in colours", _REMEDY)
 
 
 def declared(path: Path) -> Classes:
-    """Return the classes that a classes.json declares.
+    """Return the classes that a classes.json declares; of masks without colours, by their grey values.
 
     Raises:
         UserError: the file is unreadable or contradicts itself; names the entry.
     """
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}", f"write a JSON list such as {_EXAMPLE}") from None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise UserError(f"{path} is no list of objects", f"write a JSON list such as {_EXAMPLE}")
-    return _numbered([build(ClassEntry, entry, f"{path}[{i}]") for i, entry in enumerate(entries)], path)
-
-
-def _numbered(entries: Sequence[ClassEntry], path: Path) -> Classes:
+        entries = tuple(read_json(path, list[ClassEntry]))
+    except UserError as error:
+        raise UserError(error.message, f"write a JSON list such as {_EXAMPLE}") from None
     names = tuple(entry.name for entry in entries if not entry.void)
-    coloured = any(entry.color for entry in entries)
-    keys = [_key(entry) for entry in entries]
-    if coloured and any(entry.color is None for entry in entries):
+    coloured = [entry.color is not None for entry in entries]
+    if any(coloured) and not all(coloured):
         raise UserError(
             f"{path} mixes values and colours", 'give every entry a "color" or every entry a "value"'
         )
-    if len(set(keys)) < len(keys) or len(set(names)) < len(names):
+    bounds = sorted(entry.bounds for entry in entries)
+    twice = any(last >= first for (_, last), (first, _) in itertools.pairwise(bounds))
+    if twice or len(set(names)) < len(names):
         raise UserError(f"{path} declares a class twice", "give every class its own name and value or colour")
     if not 2 <= len(names) < _UNDECLARED:
         raise UserError(
             f"{path} declares {len(names)} classes", f"declare 2 to {_UNDECLARED - 1}, background included"
         )
-    labels = iter(range(len(names)))
-    table = {key: VOID if entry.void else next(labels) for key, entry in zip(keys, entries, strict=True)}
-    return Classes(names, _lookup(table, 2**24 if coloured else 2**16))
+    return Classes(names=names, entries=entries, channel="colors" if any(coloured) else "values")
 
 
-def learned(
-    masks: Sequence[Path], names: Sequence[str] | None, void: int | None, where: Path
-) -> tuple[Classes, list[UserError]]:
-    """Return the `guessed` classes of mask files, all of which are read, and what is wrong with some."""
-    with ThreadPoolExecutor() as pool:
-        stored = list(pool.map(_stored, masks))
-    readable = [values for values in stored if not isinstance(values, UserError)]
-    problems = [error for error in stored if isinstance(error, UserError)]
-    if not readable:
-        raise problems[0]
-    classes = guessed(np.unique(np.concatenate(readable)).tolist(), names, void, where)
-    pairs = [
-        (values, path)
-        for values, path in zip(stored, masks, strict=True)
-        if not isinstance(values, UserError)
-    ]
-    problems += [error for values, path in pairs if (error := classes.undeclared(values, path))]
-    return classes, problems
-
-
-def guessed(values: Iterable[int], names: Sequence[str] | None, void: int | None, where: Path) -> Classes:
-    """Return the classes of masks for which nothing is declared.
-
-    Masks of 0 and one other value are binary, whatever that value is. Otherwise the value is the
-    label, with 255 as void unless `void` says another.
-
-    Args:
-        values: that occur in any of the masks.
-        names: of the classes in label order, if the user gave them.
-        void: the value of unlabelled pixels, if the user gave it.
-        where: the folder of the masks, for messages.
-
-    Raises:
-        UserError: there is nothing to learn, or the values look like no labels.
-    """
-    known = set(values) - {void}
-    if len(known - {0}) <= 1 and (names is None or len(names) == 2):
-        foreground = max(known | {0}) or 1
-        if names is None and known <= {0}:
-            raise UserError(
-                f"all masks in {where} hold the value 0 alone", "there is nothing to learn: check the masks"
-            )
-        table: dict[int, int] = {0: 0, foreground: 1}
-        names = names or ("background", "foreground")
-    else:
-        void = VOID if void is None else void
-        count = len(names) if names else max(known - {void}) + 1
-        if count > MOST_CLASSES:
-            raise UserError(
-                f"masks in {where} hold {len(known)} values up to {count - 1}",
-                f"JPEG destroys masks, PNG keeps them; if these are labels, {_REMEDY}",
-            )
-        table = {value: value for value in range(count)}
-        names = names or [
-            ("background", "foreground")[k] if count == 2 else f"class {k}" for k in range(count)
-        ]
-    return Classes(tuple(names), _lookup(table | ({} if void is None else {void: VOID}), 2**16))
-
-
-def _stored(path: Path) -> np.ndarray | UserError:
-    """Return the values that occur in a mask, ascending, or why it cannot be told."""
-    try:
-        return np.flatnonzero(np.bincount(as_numbers(read_codes(path), path).ravel()))
-    except UserError as error:
-        return error
-
-
-def _key(entry: ClassEntry) -> Any:
-    if entry.color is None:
-        return entry.value
-    red, green, blue = entry.color
-    return red << 16 | green << 8 | blue
-
-
-def _lookup(table: dict[int, int], size: int) -> np.ndarray:
-    lookup = np.full(size, _UNDECLARED, "uint8")
-    lookup[list(table)] = list(table.values())
-    return lookup
+def _coordinates(numbers: np.ndarray, channel: Channel) -> np.ndarray:
+    """Return numbers as points `(..., 1)`, packed colours as `(..., 3)`; float32."""
+    parts = unpacked(numbers) if channel == "colors" else (numbers,)
+    return np.stack(parts, axis=-1).astype("float32")

@@ -1,7 +1,7 @@
 """Which files of a folder belong together, and to which split."""
 
 import os
-from collections.abc import Sequence
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -15,100 +15,140 @@ Kind = Literal["masks", "instances"]
 
 
 class Pair(NamedTuple):
-    """A photograph and its truth."""
+    """An image and its truth."""
 
     image: Path
     mask: Path
 
 
-@dataclass(frozen=True)
-class Listing:
-    """The pairs below one folder.
+class Place(NamedTuple):
+    """Where the images of a split are and where their truth.
 
     Attributes:
+        images: a folder.
+        masks: the folder of what belongs to them.
         kind: "masks" hold a class per pixel, "instances" a number per object.
-        pairs: in natural order of the images.
-        problems: files without a partner.
     """
 
+    images: Path
+    masks: Path
     kind: Kind
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The pairs of one split.
+
+    Attributes:
+        pairs: in natural order of the images.
+        problems: files without a partner, or that there are none.
+    """
+
     pairs: list[Pair]
     problems: list[UserError]
 
 
-def list_pairs(folder: Path) -> Listing:
-    """Return the pairs of `folder/images` and `folder/masks` or `folder/instances`.
+def list_pairs(place: Place) -> Listing:
+    """Return the pairs of a split.
 
-    A mask has the name of its image (any suffix), or that name with `_mask` behind it;
-    sub-folders must agree too.
-
-    Raises:
-        UserError: the folders are not there, or hold no images.
+    A mask has the name of its image without its suffix (`a.png`) or with it (`a.jpg.png`), or that name
+    with `_mask` behind it; sub-folders must agree too. Names are compared in Unicode's composed form,
+    since a Mac writes umlauts in another one than Linux.
     """
-    images, kind = folder / "images", _kind(folder)
-    found = images_below(images)
-    if not found:
-        raise UserError(f"{images} holds no images", _layout(folder))
-    by_stem, problems = _by_stem(found, images)
-    masks, doubles = _by_stem(images_below(folder / kind), folder / kind, known=by_stem)
-    problems += doubles
-    for stem, image in by_stem.items():
-        if stem not in masks:
-            problems.append(
-                UserError(f"{image} has no mask", f"add {folder / kind / stem}.png or remove the image")
-            )
-    for stem, mask in masks.items():
-        if stem not in by_stem:
-            problems.append(UserError(f"{mask} has no image in {images}", "add the image or remove the mask"))
-    return Listing(
-        kind, [Pair(image, masks[stem]) for stem, image in by_stem.items() if stem in masks], problems
-    )
+    images, masks = images_below(place.images), images_below(place.masks)
+    if not images:
+        return Listing([], [UserError(f"{place.images} holds no images", "put images there, or remove it")])
+    known: dict[str, list[Path]] = {}
+    for image in images:
+        for name in (_name(image, place.images), _stem(image, place.images)):
+            known.setdefault(name, []).append(image)
+    found: dict[Path, Path] = {}
+    problems = []
+    unclear: set[Path] = set()
+    for mask in masks:
+        stem = _stem(mask, place.masks)
+        meant = known.get(stem) or known.get(stem.removesuffix("_mask"), [])
+        if not meant:
+            told = f"{mask} has no image in {place.images}"
+            problems.append(UserError(told, "add the image or remove the mask"))
+        elif len(meant) > 1:
+            problems.append(UserError(f"{meant[1]} and {meant[0].name} share a name", "keep one of them"))
+            unclear.update(meant)
+        elif meant[0] in found:
+            told = f"{mask} and {found[meant[0]].name} are both masks of {meant[0]}"
+            problems.append(UserError(told, "keep one of them"))
+        else:
+            found[meant[0]] = mask
+    for image in images:
+        if image not in found and image not in unclear:
+            remedy = f"add {place.masks / _stem(image, place.images)}.png or remove the image"
+            problems.append(UserError(f"{image} has no mask", remedy))
+    return Listing([Pair(image, found[image]) for image in images if image in found], problems)
 
 
-def split_folders(root: Path) -> dict[Split, Path]:
-    """Return the train, val and test sub-folders that exist; `root` itself as train where images/ is in it.
+def places(root: Path) -> dict[Split, Place]:
+    """Return where the images and masks of each split are.
+
+    Splits are folders with `images/` and `masks/` each, such as `train/images`, or folders inside of both,
+    such as `images/train`. Without any of them all is for training.
 
     Raises:
-        UserError: `root` is not there, empty, or has neither sub-folders nor `images/`.
+        UserError: `root` is not there, empty, has neither, or has one split twice.
     """
     if not root.is_dir():
-        raise UserError(
-            f"data folder {root} {'is a file' if root.exists() else 'does not exist'}", _layout(root)
-        )
+        told = "is a file" if root.exists() else "does not exist"
+        raise UserError(f"data folder {root} {told}", _layout(root))
     if not os.access(root, os.R_OK | os.X_OK):
         raise UserError(f"data folder {root} cannot be read", "change its permissions")
     if not any(root.iterdir()):
         raise UserError(f"data folder {root} is empty", _layout(root))
     named = splits.split_folders(root)
-    return (
-        named if "train" in named or (named and not (root / "images").is_dir()) else {"train": root, **named}
-    )
+    inside = _inside(root) if (root / "images").is_dir() or not named else {}
+    if twice := named.keys() & inside.keys():
+        split = min(twice)
+        told = f"{inside[split].images} and {named[split]} both hold images of {split}"
+        raise UserError(told, "keep one of them")
+    return {split: _place(folder) for split, folder in named.items()} | inside
 
 
-def _kind(folder: Path) -> Kind:
+def _inside(root: Path) -> dict[Split, Place]:
+    """Return the places of `root/images`: the splits that it is divided into, or the training images."""
+    place = _place(root)
+    images, masks = splits.split_folders(place.images), splits.split_folders(place.masks)
+    if not images and not masks:
+        return {"train": place}
+    for split in images.keys() ^ masks.keys():
+        there, lacking = (images, place.masks) if split in images else (masks, place.images)
+        told = f"{there[split]} is a folder of {split}, {lacking} has none"
+        raise UserError(told, "divide both in the same way")
+    for folder, parts in ((place.images, images), (place.masks, masks)):
+        first = {file: file.relative_to(folder).parts[0] for file in images_below(folder)}
+        loose = [file for file, part in first.items() if splits.split_of(part) not in parts]
+        if loose:
+            names = ", ".join(part.name for part in parts.values())
+            more = f" (and {len(loose) - 1} more)" if len(loose) > 1 else ""
+            told = f"{loose[0]}{more} is in none of the folders {names} of {folder}"
+            raise UserError(told, "move it into one of them, or call them otherwise if they are no splits")
+    return {split: Place(images[split], masks[split], place.kind) for split in images}
+
+
+def _place(folder: Path) -> Place:
     kinds: list[Kind] = [kind for kind in ("masks", "instances") if (folder / kind).is_dir()]
     if not (folder / "images").is_dir():
         raise UserError(f"{folder} has no folder images/", _layout(folder))
     if len(kinds) != 1:
         told = "both masks/ and instances/" if kinds else "neither masks/ nor instances/"
         raise UserError(f"{folder} has {told}", _layout(folder))
-    return kinds[0]
+    return Place(folder / "images", folder / kinds[0], kinds[0])
 
 
-def _by_stem(
-    files: Sequence[Path], folder: Path, known: dict[str, Path] | None = None
-) -> tuple[dict[str, Path], list[UserError]]:
-    found: dict[str, Path] = {}
-    problems = []
-    for file in files:
-        stem = file.relative_to(folder).with_suffix("").as_posix()
-        if known is not None and stem not in known:
-            stem = stem.removesuffix("_mask")
-        if stem in found:
-            problems.append(UserError(f"{file} and {found[stem].name} share a name", "keep one of them"))
-        found.setdefault(stem, file)
-    return found, problems
+def _name(file: Path, folder: Path) -> str:
+    return unicodedata.normalize("NFC", file.relative_to(folder).as_posix())
+
+
+def _stem(file: Path, folder: Path) -> str:
+    return _name(file.with_suffix(""), folder)
 
 
 def _layout(folder: Path) -> str:
-    return f"put photographs into {folder / 'images'} and masks of the same names into {folder / 'masks'}"
+    return f"put images into {folder / 'images'} and masks of the same names into {folder / 'masks'}"

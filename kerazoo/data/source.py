@@ -50,6 +50,10 @@ class Source(ABC):
         """
         return []
 
+    def facts(self) -> dict[str, str]:
+        """Return what was decided about the data as a whole, by name, such as what values of masks mean."""
+        return {}
+
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:
         """Return the names of all classes, background included, in label order."""

@@ -215,6 +215,12 @@ class Segmentation(Labelled):
 
         return Folder
 
+    def ordered(self, data: "Source") -> "Source":
+        """Return a folder with what its masks mean decided, in the labels of this network's class names."""
+        from kerazoo.data.folders import Folder
+
+        return data.decided(self.names) if isinstance(data, Folder) else data
+
     def describe(self, result: Segmented) -> dict[str, Any]:
         """Return the pixels of every class and their share of the image."""
         names = self.class_names()

@@ -124,12 +124,9 @@ def test_declared_values_are_numbered_in_the_order_of_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("{", "cannot be read"),
-        ('{"name": "a"}', "no list of objects"),
-        (
-            '[{"name": "a", "value": 0}, {"name": "b"}]',
-            'classes.json[1]: one of "value" and "color"',
-        ),
+        ("{", "is no JSON"),
+        ('{"name": "a"}', "should be a valid list"),
+        ('[{"name": "a", "value": 0}, {"name": "b"}]', '1: one of "value", "range" and "color" is needed'),
         ('[{"name": "a", "value": 0}, {"name": "b", "color": [1, 2, 3]}]', "mixes values and colours"),
         ('[{"name": "a", "value": 0}, {"name": "a", "value": 1}]', "declares a class twice"),
         ('[{"name": "a", "value": 0}, {"name": "b", "value": 0}]', "declares a class twice"),
@@ -238,10 +235,10 @@ def test_settings_survive_json_and_samples_other_processes(tmp_path):
 
 
 def test_reading_is_lazy_and_the_classes_are_found_once(tmp_path, monkeypatch):
-    from kerazoo.data import folders, masks
+    from kerazoo.data import folders, mask_files
 
     read = []
-    for module, function in ((folders, "read_image"), (masks, "read_codes")):
+    for module, function in ((folders, "read_image"), (mask_files, "read_mask")):
         original = getattr(module, function)
         monkeypatch.setattr(
             module, function, lambda path, original=original: (read.append(path), original(path))[1]
@@ -250,6 +247,7 @@ def test_reading_is_lazy_and_the_classes_are_found_once(tmp_path, monkeypatch):
     samples = source.samples("train")
     assert len(read) == 10  # the masks, to learn the classes
     samples[0], samples[1], source.class_names(), source.samples("val")
+    source.decided(()).samples("val")
     assert len(read) == 12
 
 
@@ -275,7 +273,10 @@ def complaint_about(path):
             "masks/x.png has no image",
         ),
         "one name twice": (lambda: write_image(fill(path) / "images/s0.bmp", LABELS), "s0.png and s0.bmp"),
-        "grey values": (lambda: fill(path, photograph(0)[..., 0]), "JPEG destroys masks"),
+        "grey values": (
+            lambda: fill(path, photograph(0)[..., 0]),
+            "smooth edges and JPEG make many values of a few",
+        ),
         "all empty": (lambda: fill(path, LABELS * 0), "nothing to learn"),
         "too few": (lambda: fill(path, count=1), "cannot be divided"),
     }
