@@ -30,8 +30,8 @@ class Report:
         counted: what the shares are of, such as "pixels".
         tally: how much there is of other things, by name, such as people.
         problems: a line each, naming the file; nothing should be trained on before they are mended.
-        warnings: a line each about what only the user can judge, such as an image in two splits
-            (blank tiles are alike, copies make a score too good).
+        warnings: a line each about what only the user can judge: those of the source, and an image in
+            two splits (blank tiles are alike, copies make a score too good).
     """
 
     splits: dict[str, int]
@@ -100,7 +100,7 @@ def check(source: Source, progress: Callable[[int, int], None] | None = None) ->
     """
     try:
         splits, errors = source.survey()
-        names = source.class_names()
+        names, warnings = source.class_names(), source.warnings()
     except UserError as error:
         return _report([], (), [str(error)], [])
     places = [
@@ -116,7 +116,7 @@ def check(source: Source, progress: Callable[[int, int], None] | None = None) ->
                 problems.append(str(found))
             if progress:
                 progress(count, len(places))
-    return _report(seen, names, problems, _twins(seen))
+    return _report(seen, names, problems, [*warnings, *_twins(seen)])
 
 
 def _look(place: tuple[Split, Sequence[Sample], int, int]) -> _Seen | UserError:

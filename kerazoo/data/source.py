@@ -40,6 +40,16 @@ class Source(ABC):
         """
         return {split: self.samples(split) for split in get_args(Split)}, []
 
+    def warnings(self) -> list[str]:
+        """Return a line for each thing about the data that only the user can judge, such as skipped files.
+
+        `kerazoo data check` tells all of them, `kerazoo train` the first few.
+
+        Raises:
+            UserError: the data cannot be used at all.
+        """
+        return []
+
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:
         """Return the names of all classes, background included, in label order."""

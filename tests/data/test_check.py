@@ -88,6 +88,13 @@ def test_one_image_in_two_splits_is_a_warning(good):
     assert f"warning: {warning}" in report.lines()
 
 
+def test_what_the_source_warns_of_is_told(good, monkeypatch):
+    monkeypatch.setattr(Folder, "warnings", lambda self: ["3 files were passed over"])
+    report = check(Folder(path=str(good)))
+    assert report.warnings == ("3 files were passed over",)
+    assert "warning: 3 files were passed over" in report.lines()
+
+
 def test_what_cannot_be_used_at_all_is_one_problem(tmp_path):
     report = check(Folder(path=str(tmp_path / "missing")))
     assert len(report.problems) == 1
