@@ -26,6 +26,9 @@ MAX_PIXELS = 2**28
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif"})
 """What counts as an image when a folder is searched; what a file is its first bytes say."""
 
+_ORIENTATION = 0x0112
+"""EXIF's number of how an image is turned."""
+
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "Png",
     b"\xff\xd8\xff": "Jpeg",
@@ -55,6 +58,21 @@ def read_image(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
         UserError: missing, a folder, empty, no image, too large, truncated or damaged.
     """
     return _read(Path(path), _photograph, max_pixels)
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Return height and width of the image that `read_image` returns; only the file's header is read.
+
+    Raises:
+        UserError: as `read_image`, as far as the header tells.
+    """
+
+    def upright(image: "ImageFile.ImageFile") -> np.ndarray:
+        turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        return np.array(image.size if turned else image.size[::-1])
+
+    height, width = _read(Path(path), upright, None).tolist()
+    return height, width
 
 
 def decode_image(data: bytes, name: str) -> np.ndarray:

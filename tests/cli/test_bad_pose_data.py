@@ -72,7 +72,7 @@ def test_all_mistakes_of_a_file_in_one_go(folder):
         "annotation 5 is of the unknown category 9; mend or remove it",
         "annotation 6 is of the unknown image 99; mend or remove it",
         "annotation 6 is there twice; mend or remove it",
-        "there is no " + str(folder / "2.png") + "; add the image, or say with data.images where",
+        "there is no " + str(folder / "2.png") + "; add the image, or take it out of the file",
         "3.png is not an image of a known format",
     ]
     for line in expected:
