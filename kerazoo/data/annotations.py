@@ -61,9 +61,7 @@ def annotation_files(root: Path, remarks: Remarks) -> dict[Split, Path]:
         )
     if not found:
         told = " and ".join(str(file.relative_to(root)) for file in others)
-        raise UserError(
-            f"{root} has {told}, none for train", "give one, or put train or val into their names"
-        )
+        raise UserError(f"{root} has {told}, none for train", "give one, or call one train.json")
     remarks.warnings += [f"{file} is named after no split and is left out" for file in others]
     return found
 

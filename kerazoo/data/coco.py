@@ -153,7 +153,7 @@ def _images(images: list[Any], file: Path, remarks: Remarks) -> dict[Key, _Image
             found[key] = _Image(name, size if all(size) else None)
     twice = [name for name, count in Counter(image.name for image in found.values()).items() if count > 1]
     if twice:
-        told = f"{len(twice)} images have several ids, such as {twice[0]}"
+        told = f"{len(twice)} image(s) have several ids, such as {twice[0]}"
         remarks.warnings.append(f"{file}: {told}; people of one id are unknown to the other")
     return found
 
@@ -227,6 +227,6 @@ def _entries(
             name = f"annotation {key if key is not None else f'number {index}'}"
             remarks.problems.append(UserError(f"{file}: {name} {problem}", _MEND))
     if count := others.total():
-        told = f"{file}: {count} annotations with keypoints of {', '.join(+others)[:200]} are left out"
+        told = f"{file}: {count} annotation(s) with keypoints of {', '.join(+others)[:200]} are left out"
         remarks.warnings.append(f"{told}: data.category is {category.name!r}")
     return entries, np.array(place, int)

@@ -110,7 +110,7 @@ def check_boxes(told: Annotated, file: Path, remarks: Remarks) -> None:
     ):
         if (count := int(which.sum())) > least:
             first = told.entries[int(which.argmax())].get("id")
-            remarks.warnings.append(f"{file}: {count} annotations (the first is {first}) have {what}")
+            remarks.warnings.append(f"{file}: {count} annotation(s), the first is {first}, have {what}")
 
 
 def boxes_and_areas(told: Annotated) -> tuple[np.ndarray, np.ndarray]:

@@ -45,7 +45,7 @@ def located(
     folder = max(places, key=lambda place: sum(_nearness(place, name) for name in looked_at))
     found = [name if _is_there(folder, name) else _by_end(folder, name) for name in names]
     if names and not any(found):
-        told = f"{file}: none of its {len(names)} images, such as {names[0]!r}, is in {folder}"
+        told = f"{file}: none of its {len(names)} image(s), such as {names[0]!r}, is in {folder}"
         remedy = "check data.images" if given else "say with --set data.images=FOLDER where they are"
         remarks.problems.append(UserError(told, remedy))
     else:
@@ -69,7 +69,9 @@ def _tell_ends(file: Path, names: Sequence[str], found: list[str | None], remark
     shorter = [(name, path) for name, path in by_end if path.count("/") < next(_ends(name), "").count("/")]
     if shorter:
         told = "{!r} is taken to be {}".format(*shorter[0])
-        remarks.warnings.append(f"{file}: {len(shorter)} images are found by the ends of their names: {told}")
+        remarks.warnings.append(
+            f"{file}: {len(shorter)} image(s) are found by the ends of their names: {told}"
+        )
 
 
 def _places(file: Path) -> list[Path]:

@@ -46,9 +46,8 @@ def checked_points(
     shares = are_shares(points, labelled, sizes)
     remedy = "multiply x by the image's width and y by its height: points are pixels"
     if shares.any() and (shares == labelled.any(axis=1)).all():
-        raise UserError(
-            f"{file}: no labelled point is beyond {SHARE}, they are shares of the images' sides", remedy
-        )
+        told = f"{file}: no labelled point is beyond {SHARE}: they are shares of the images' sides"
+        raise UserError(told, remedy)
     remarks.problems += [
         UserError(f"{file}: {name(index)} has shares of the image's sides for points", remedy)
         for index in np.flatnonzero(shares & (labelled.sum(axis=1) > 1)).tolist()

@@ -126,6 +126,10 @@ def placed(folder, file, images):
         (("annotations/person_keypoints_train2017.json", "annotations/person_keypoints_val2017.json"),
          ("train2017", "val2017")),
         (("train/_annotations.coco.json", "valid/_annotations.coco.json"), ("train", "valid")),
+        (("Training/_annotations.coco.json", "Dev/labels.json"), ("Training", "Dev")),
+        (("Train.json", "validation_set.json"), ("Training", "valid")),
+        (("annotations/person_keypoints_Train.json", "annotations/person_keypoints_Val.json"),
+         ("images/Train", "images/Val")),
     ],
 )  # fmt: skip
 def test_folders(folder, files, images):
@@ -149,7 +153,7 @@ def test_the_folder_of_the_photographs_can_be_told(folder):
     path = written(folder, person(), numbers=(1,))
     (folder / "1.png").rename(folder / "elsewhere" / "1.png")
     told = (
-        r"none of its 1 images, such as '1.png', is in .*; say with --set data.images=FOLDER where they are"
+        r"none of its 1 image.s., such as '1.png', is in .*; say with --set data.images=FOLDER where they are"
     )
     with pytest.raises(UserError, match=told):
         source(path).samples("train")
@@ -216,7 +220,11 @@ def test_a_photograph_of_another_size_than_was_annotated(folder):
         ([person(image=9)], {}, "annotation 1 is of the unknown image 9"),
         ([person(category_id=7)], {}, "annotation 1 is of the unknown category 7"),
         ([person()], {"images": [{"id": 1, "file_name": "1.png"}] * 2}, "image 1 is there twice"),
-        ([person()], {"images": [{"id": 1, "file_name": "no.png"}]}, "none of its 1 images"),
+        (
+            [person()],
+            {"images": [{"id": 1, "file_name": "no.png"}]},
+            "such as 'no.png', is in",
+        ),
         ([], {}, "nobody with 1 labelled points"),
         ([person(keypoints=[0] * 9)], {}, "nobody with 1 labelled points"),
         ([person()], {"categories": [{"id": 1, "name": "person"}]}, "no category with keypoints"),
