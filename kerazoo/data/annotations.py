@@ -47,7 +47,7 @@ def annotation_files(root: Path, remarks: Remarks) -> dict[Split, Path]:
     """
     if not root.exists():
         raise UserError(f"{root} does not exist", "check the path")
-    if root.is_file():
+    if not root.is_dir():
         return {"train": root}
     found, others = _named(root)
     for split, folder in split_folders(root).items():

@@ -285,7 +285,7 @@ def test_what_is_neither_cocos_nor_mpiis(folder, content):
         source(path).samples("train")
 
 
-JUNK = [None, "x", "", [], {}, True, -1, 1e999, [None], [[1]], {"a": 1}, [1, [2]]]
+JUNK = [None, "x", "", [], {}, True, -1, 1e999, 10**400, "\ud800", [None], [[1]], {"a": 1}, [1, [2]]]
 
 
 @pytest.mark.parametrize("part", ["images", "annotations", "categories"])
