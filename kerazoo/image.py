@@ -26,9 +26,6 @@ MAX_PIXELS = 2**28
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif"})
 """What counts as an image when a folder is searched; what a file is its first bytes say."""
 
-_ORIENTATION = 0x0112
-"""EXIF's number of how an image is turned."""
-
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "Png",
     b"\xff\xd8\xff": "Jpeg",
@@ -68,7 +65,8 @@ def image_size(path: str | Path) -> tuple[int, int]:
     """
 
     def upright(image: "ImageFile.ImageFile") -> np.ndarray:
-        turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        orientation = 1 if image.format == "TIFF" else image.getexif().get(0x0112)  # a TIFF's size is turned
+        turned = orientation in (5, 6, 7, 8)
         return np.array(image.size if turned else image.size[::-1])
 
     height, width = _read(Path(path), upright, None).tolist()

@@ -97,7 +97,7 @@ def check_boxes(told: Annotated, file: Path, remarks: Remarks) -> None:
     some = (told.boxes[:, 2:] > 0).all(axis=1) & ~told.crowd
     boxed = told.boxes[some], told.sizes[some], told.points[some], held[some]
     if are_corners(*boxed):
-        reason = "taken for left, top, width and height some leave their image or miss points"
+        reason = "taken for left, top, width and height some leave their image"
         raise UserError(f"{file}: each bbox is left, top, right and bottom: {reason}",
                         "write width and height in place of right and bottom")  # fmt: skip
     none, known = np.isnan(told.boxes).any(axis=1), labelled.any(axis=1)

@@ -37,12 +37,17 @@ def checked_points(
         sizes: float64 `(N, 2)`, height and width of the image that each is in; infinite where unknown.
         name: what the file calls the annotation of an index.
         file: of the annotations.
-        remarks: gets how many points are outside, and who has shares of sides among others that have pixels.
+        remarks: gets how many points are outside or in the corner, and who has shares of sides among others
+            that have pixels.
 
     Raises:
-        UserError: all have shares of sides, or more points are outside than inside.
+        UserError: nothing is labelled though there are points, all have shares of sides, or more points are
+            outside than inside.
     """
     labelled = visible > 0
+    if points.any() and not labelled.any():
+        told = f"{file}: all visibilities are 0, which says that no point is labelled"
+        raise UserError(told, "write 1 or 2 for those that are")
     shares = are_shares(points, labelled, sizes)
     remedy = "multiply x by the image's width and y by its height: points are pixels"
     if shares.any() and (shares == labelled.any(axis=1)).all():
@@ -52,6 +57,9 @@ def checked_points(
         UserError(f"{file}: {name(index)} has shares of the image's sides for points", remedy)
         for index in np.flatnonzero(shares & (labelled.sum(axis=1) > 1)).tolist()
     ]
+    if count := int((labelled & (points == 0).all(axis=2)).sum()):
+        told = f"{file}: {count} labelled points are at 0, 0"
+        remarks.warnings.append(f"{told}: those that are not labelled need visibility 0")
     beyond = outside(points, labelled, sizes)
     if count := int(beyond.sum()):
         told = f"{file}: {count} of {int(labelled.sum())} labelled points are outside of their images"

@@ -157,6 +157,13 @@ def test_points_outside_of_the_image_are_not_labelled_and_told(folder):
         truths(written(folder, swapped))
 
 
+def test_points_whose_visibility_says_something_else_are_told(folder):
+    with pytest.raises(UserError, match="all visibilities are 0, .* write 1 or 2"):
+        truths(written(folder, person(keypoints=[10, 20, 0, 30, 20, 0, 20, 10, 0])))
+    path = written(folder, person(keypoints=[0, 0, 2, 30, 20, 1, 20, 10, 2]), person(2), person(3))
+    assert "1 labelled points are at 0, 0: those that are not labelled need" in source(path).warnings()[0]
+
+
 def test_sizes_that_are_not_told_are_the_images_own(folder):
     files = [{"id": 1, "file_name": "1.png"}, {"id": 2, "file_name": "2.png", "width": 0, "height": "x"}]
     path = written(folder, person(2, 2, keypoints=[500, 20, 2, 30, 20, 1, 20, 10, 2]), images=files)
