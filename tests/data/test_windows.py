@@ -50,6 +50,13 @@ def test_windows_reach_beyond_the_photograph_as_grey(folder):
     np.testing.assert_array_equal(truth.points[0] - 15, [[10, 20], [30, 20], [20, 10]])
 
 
+def test_a_window_that_fills_the_memory_is_refused(folder):
+    boxes = detected(folder, BOX | {"bbox": [4, 4, 1e6, 1e6]})
+    found = source(written(folder, person()), windows=Windows(), detections=boxes)
+    with pytest.raises(UserError, match=r"1\.png#0: the window around a box has 1250000 x 1666667 pixels"):
+        found.samples("val")[0]
+
+
 def test_nobody_who_is_not_labelled_gets_a_window(folder):
     people = person(), nobody(2), person(3, iscrowd=1)
     found = source(written(folder, *people), windows=Windows())
