@@ -1,6 +1,7 @@
 """Files of annotations: where they are, and the numbers and ids in them."""
 
 import dataclasses
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -45,14 +46,14 @@ def annotation_files(root: Path, remarks: Remarks) -> dict[Split, Path]:
     Raises:
         UserError: there is none, or several for a split.
     """
-    if not root.exists():
+    if not os.path.exists(root):  # also where no file can have such a name
         raise UserError(f"{root} does not exist", "check the path")
     if not root.is_dir():
         return {"train": root}
     found, others = _named(root)
-    for split, folder in split_folders(root).items():
-        if split not in found and (file := _inside(folder)):
-            found[split] = file
+    if not found:
+        folders = split_folders(root).items()
+        found = {split: file for split, folder in folders if (file := _inside(folder))}
     if len(others) == 1 and "train" not in found:
         found["train"] = others.pop()
     if not found and not others:

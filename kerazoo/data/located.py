@@ -38,9 +38,9 @@ def located(
     Returns:
         The folder, and for every name a path in it, or None where there is no such image.
     """
-    if given and not Path(given).expanduser().is_dir():
-        raise UserError(f"data.images={given} is no folder", "check the path")
     places = [Path(given).expanduser()] if given else _places(file)
+    if given and not os.path.isdir(places[0]):
+        raise UserError(f"data.images={given} is no folder", "check the path")
     looked_at = names[:: max(len(names) // _LOOKED_AT, 1)][:_LOOKED_AT]
     folder = max(places, key=lambda place: sum(_nearness(place, name) for name in looked_at))
     found = [name if _is_there(folder, name) else _by_end(folder, name) for name in names]
