@@ -61,6 +61,22 @@ def read_image(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
     return read_with(path, functools.partial(_photograph, str(path)), max_pixels)
 
 
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Return height and width of the image that `read_image` returns; only the file's header is read.
+
+    Raises:
+        UserError: as `read_image`, as far as the header tells.
+    """
+
+    def upright(image: "ImageFile.ImageFile") -> np.ndarray:
+        orientation = 1 if image.format == "TIFF" else image.getexif().get(0x0112)  # a TIFF's size is turned
+        turned = orientation in (5, 6, 7, 8)
+        return np.array(image.size if turned else image.size[::-1])
+
+    height, width = _read(Path(path), upright, None).tolist()
+    return height, width
+
+
 def decode_image(data: bytes, name: str) -> np.ndarray:
     """Return the image that an image file's bytes hold, as `read_image` does.
 

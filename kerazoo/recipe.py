@@ -16,6 +16,7 @@ from kerazoo.data.source import Source
 from kerazoo.errors import UserError
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.settings import settings
+from kerazoo.skeleton import read_skeleton
 from kerazoo.task import Task
 
 Count = Annotated[int, Field(ge=1)]
@@ -150,18 +151,24 @@ def source(recipe: Recipe, assignments: Sequence[str], data: str | None = None) 
 
 
 def parsed(assignments: Sequence[str]) -> dict[str, Any]:
-    """Return `{key: value}` of `KEY=VALUE` texts.
+    """Return `{key: value}` of `KEY=VALUE` texts; the value of a skeleton may be its file.
 
     Raises:
-        UserError: one has no "=".
+        UserError: one has no "=", or a file is no skeleton's.
     """
     changes = {}
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals:
             raise UserError(f"--set {assignment!r} has no '='", "write --set KEY=VALUE")
-        changes[key.strip()] = plain.parse(value.strip())
+        changes[key.strip()] = _given(key.strip(), plain.parse(value.strip()))
     return changes
+
+
+def _given(key: str, value: Any) -> Any:
+    """Return what a user sets: only they can name a file of settings, no recipe of a run can."""
+    file = key.rpartition(".")[2] == "skeleton" and isinstance(value, str) and value.endswith(".json")
+    return read_skeleton(Path(value)) if file else value
 
 
 def overridden(

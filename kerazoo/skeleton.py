@@ -6,31 +6,46 @@ Limbs, flips and order of COCO-18 are those of Cao et al. 2017 and lightweight-h
 """
 
 import colorsys
-import functools
-import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import model_validator
+from pydantic_core import ArgsKwargs
 
 from kerazoo.errors import UserError, naming
+from kerazoo.reading import read_json
 from kerazoo.settings import build, check_names, fields, settings
 
 Pair = tuple[int, int]
+
+LARGEST = 1 << 20
+"""Bytes of the largest file of a skeleton that is read."""
+
+_WORDS = re.compile("left|right", re.IGNORECASE)
+_ALONE = re.compile("(?<![A-Za-z])(?:[Ll]eft|[Rr]ight|LEFT|RIGHT)(?![a-z])")
+_LETTERS = re.compile(
+    "(?<![A-Za-z])[LlRr](?![A-Za-z])"  # L_eye, eye.r, l1
+    "|(?<![A-Za-z])[LlRr](?=[A-Z][a-z])"  # LEye, rEye
+    "|(?<=[a-z0-9])[LR](?![A-Za-z])"  # eyeL, pawR2
+)
+_OTHER = {"left": "right", "right": "left", "l": "r", "r": "l"}
 
 
 @settings
 class Skeleton:
     """Key points and what is known of them.
 
-    Where a setting is a skeleton, its name in `KNOWN` or a file for `read_skeleton` says it too.
+    Where a setting is a skeleton, its name in `KNOWN` says it too. A file is read by `read_skeleton`, as for
+    `--set family.skeleton=FILE.json`; a run keeps the skeleton itself.
 
     Attributes:
         points: names, in channel order; none twice.
         limbs: pairs of points that a body part joins, in the order of a network's fields.
-        flips: pairs of points that change places in a mirror.
+        flips: pairs of points that change places in a mirror; by default those whose names differ in left
+            and right (`mirrored`).
         sigmas: of the object keypoint similarity, a share of the object's size for every point; or
             one for all.
         between: `(point, end, end)`: points that lie in the middle of two others; data that do
@@ -51,12 +66,19 @@ class Skeleton:
 
     @model_validator(mode="before")
     @classmethod
-    def _named(cls, value: Any) -> Any:
-        if not isinstance(value, str):
+    def _whole(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            if value not in KNOWN:
+                known = ", ".join(KNOWN)
+                raise ValueError(f"there is no skeleton {value!r}: give {known} or a FILE.json with --set")
+            return fields(KNOWN[value])
+        given = value.kwargs or {} if isinstance(value, ArgsKwargs) else value
+        if not isinstance(given, dict) or "flips" in given:
             return value
-        if value not in KNOWN and not value.endswith(".json"):
-            raise ValueError(f"there is no skeleton {value!r}: give {', '.join(KNOWN)} or a FILE.json")
-        return fields(KNOWN[value] if value in KNOWN else read_skeleton(Path(value)))
+        points = given.get("points")
+        if not isinstance(points, list | tuple) or not all(isinstance(name, str) for name in points):
+            return value
+        return given | {"flips": mirrored(points)}
 
     def __post_init__(self) -> None:
         count = len(self.points)
@@ -66,6 +88,8 @@ class Skeleton:
         for field, pairs in {"limbs": self.limbs, "flips": self.flips, "normalise": eyes}.items():
             if any(not 0 <= end < count or pair[0] == pair[1] for pair in pairs for end in pair):
                 raise ValueError(f"{field} joins points that do not exist: there are 0 to {count - 1}")
+        if len({end for pair in self.flips for end in pair}) < 2 * len(self.flips):
+            raise ValueError("flips moves a point twice")
         if len(self.sigmas) not in (1, count) or min(self.sigmas) <= 0:
             raise ValueError(f"sigmas needs one value or {count}, above 0")
         if not {*self.published, *(name for middle in self.between for name in middle)} <= {*self.points}:
@@ -86,6 +110,17 @@ class Skeleton:
         for left, right in self.flips:
             place[[left, right]] = right, left
         return place
+
+    def misled(self) -> list[str]:
+        """Return the points that are of one side by their names and that `flips` leave on it."""
+        moved = {self.points[end] for pair in self.flips for end in pair}
+        others = {name: _other_side(name) for name in self.points if name not in moved}
+        known = {*self.points}
+        return [
+            name
+            for name, other in others.items()
+            if other != name and (other in known or _ALONE.search(name))
+        ]
 
     def spread(self) -> np.ndarray:
         """Return the sigma of every point: float64 `(K,)`."""
@@ -123,6 +158,34 @@ class Skeleton:
         return next((ends for middle, *ends in self.between if middle == name), ())
 
 
+def mirrored(names: Sequence[str]) -> tuple[Pair, ...]:
+    """Return the pairs of names that differ in left and right, the left ones first.
+
+    >>> mirrored(["nose", "right_ear", "left_ear", "pawL", "pawR"])
+    ((2, 1), (3, 4))
+    """
+    place = {name: index for index, name in enumerate(names)}
+    others = {name: _other_side(name) for name in names}
+    lefts = [name for name in names if others[name] != name and _side(name)[0] in "Ll"]
+    return tuple((place[n], place[others[n]]) for n in lefts if others.get(others[n]) == n)
+
+
+def _side(name: str) -> str:
+    """Return the first word or letter of a name that tells a side, or nothing."""
+    found = _WORDS.search(name) or _LETTERS.search(name)
+    return found[0] if found else ""
+
+
+def _other_side(name: str) -> str:
+    """Return a name with left and right exchanged, whole words or, where there are none, letters."""
+
+    def other(found: re.Match[str]) -> str:
+        side, new = found[0], _OTHER[found[0].lower()]
+        return new.upper() if side.isupper() else new.title() if side.istitle() else new
+
+    return (_WORDS if _WORDS.search(name) else _LETTERS).sub(other, name)
+
+
 _COCO = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
     "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee",
@@ -144,22 +207,12 @@ _MPII = (
 )  # fmt: skip
 
 
-def _mirrored(names: Sequence[str]) -> tuple[Pair, ...]:
-    """Return the pairs of names that differ in left and right."""
-    return tuple(
-        (names.index(name), names.index(name.replace("left", "right", 1)))
-        for name in names
-        if name.startswith("left")
-    )
-
-
 COCO17 = Skeleton(
     points=_COCO,
     limbs=(
         (15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8), (7, 9),
         (8, 10), (1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6),
     ),
-    flips=_mirrored(_COCO),
     sigmas=_COCO_SIGMAS,
 )  # fmt: skip
 """COCO's seventeen points."""
@@ -170,7 +223,6 @@ COCO18 = Skeleton(
         (1, 8), (8, 9), (9, 10), (1, 11), (11, 12), (12, 13), (1, 2), (2, 3), (3, 4), (2, 16), (1, 5), (5, 6),
         (6, 7), (5, 17), (1, 0), (0, 14), (0, 15), (14, 16), (15, 17),
     ),
-    flips=_mirrored(_COCO18),
     sigmas=tuple(
         0.079 if name == "neck" else _COCO_SIGMAS[_COCO.index(name)] for name in _COCO18
     ),
@@ -186,7 +238,6 @@ MPII = Skeleton(
         (0, 1), (1, 2), (2, 6), (6, 3), (3, 4), (4, 5), (6, 7), (7, 8), (8, 9), (10, 11), (11, 12), (12, 8),
         (8, 13), (13, 14), (14, 15),
     ),
-    flips=_mirrored(_MPII),
     sigmas=(
         0.089, 0.083, 0.107, 0.107, 0.083, 0.089, 0.026, 0.026, 0.026, 0.026, 0.062, 0.072, 0.179, 0.179,
         0.072, 0.062,
@@ -243,19 +294,15 @@ FACE98 = _face(
 KNOWN = {"coco17": COCO17, "coco18": COCO18, "mpii": MPII, "face68": FACE68, "face98": FACE98}
 
 
-@functools.lru_cache
 def read_skeleton(path: Path) -> Skeleton:
     """Return a user's own skeleton: a JSON object with the fields of `Skeleton`.
 
     Raises:
         UserError: it cannot be read, or a field is unknown or wrong.
     """
-    remedy = 'give a JSON object such as {"points": ["left", "right"], "limbs": [[0, 1]], "flips": [[0, 1]]}'
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}", remedy) from None
+    values = read_json(path, largest=LARGEST)
     if not isinstance(values, dict):
+        remedy = 'give a JSON object such as {"points": ["nose", "tail"], "limbs": [[0, 1]]}'
         raise UserError(f"{path} holds no object", remedy)
     with naming(path):
         check_names(Skeleton, values)

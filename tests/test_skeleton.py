@@ -1,6 +1,7 @@
 """Skeletons: what is published agrees with itself, a user's own is read from a file or named in a setting."""
 
 import json
+import os
 
 import numpy as np
 import pydantic
@@ -9,6 +10,7 @@ import pytest
 from kerazoo import settings
 from kerazoo.data.generated import Figures
 from kerazoo.errors import UserError
+from kerazoo.recipe import parsed
 from kerazoo.skeleton import COCO17, COCO18, FACE68, KNOWN, MPII, Skeleton, read_skeleton
 
 
@@ -49,23 +51,73 @@ def test_a_setting_names_a_file(tmp_path):
     )
     own = Skeleton(points=("left", "right", "top"), limbs=((0, 2), (1, 2)), flips=((0, 1),))
     assert read_skeleton(path) == own
-    assert settings.replace(Figures(), {"skeleton": str(path)}).skeleton == own
-    with pytest.raises(UserError, match="no skeleton 'coco': give coco17, .* or a FILE.json"):
+    assert parsed([f"family.skeleton={path}"]) == {"family.skeleton": own}
+    with pytest.raises(UserError, match="no skeleton 'coco': give coco17, .* or a FILE.json with --set"):
         settings.replace(Figures(), {"skeleton": "coco"})
-    with pytest.raises(UserError, match=r"no\.json cannot be read"):
-        settings.replace(Figures(), {"skeleton": "no.json"})
+    with pytest.raises(UserError, match=r"cannot open no\.json: no such file"):
+        parsed(["data.skeleton=no.json"])
+
+
+def test_a_run_names_no_file(tmp_path):
+    """A stranger's recipe would have any file opened, a pipe too, which waits for ever."""
+    path = tmp_path / "own.json"
+    path.write_text('{"points": ["nose"]}')
+    plain = settings.to_plain(Figures()) | {"skeleton": str(path)}
+    with pytest.raises(UserError, match=r"there is no skeleton '.*own\.json'"):
+        settings.from_plain(plain)
+
+
+def test_a_pipe_or_a_large_file_is_no_skeleton(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(UserError, match=r"pipe\.json is a pipe"):
+        read_skeleton(tmp_path / "pipe.json")
+    (tmp_path / "large.json").write_text(" " * (1 << 20) + "{}")
+    with pytest.raises(UserError, match=r"large\.json has 1048578 bytes"):
+        read_skeleton(tmp_path / "large.json")
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        ("nose", "left_ear", "right_ear"),
+        ("nose", "ear_left", "ear_right"),
+        ("nose", "Left Ear", "Right Ear"),
+        ("nose", "LEFT", "RIGHT"),
+        ("nose", "leftear", "rightear"),
+        ("nose", "L_ear", "R_ear"),
+        ("nose", "ear.l", "ear.r"),
+        ("nose", "LEar", "REar"),
+        ("nose", "earL", "earR"),
+        ("nose", "pawL2", "pawR2"),
+    ],
+)
+def test_what_differs_in_left_and_right_changes_places_in_a_mirror(points):
+    skeleton = Skeleton(points=points)
+    assert skeleton.flips == ((1, 2),)
+    assert Skeleton(points=points[::-1]).flips == ((1, 0),)
+    assert skeleton.misled() == []
+    assert Skeleton(points=points, flips=()).misled() == list(points[1:])
+
+
+def test_other_names_keep_their_places_in_a_mirror():
+    assert Skeleton(points=("bright", "Rear", "Lear", "r", "root", "loot")).flips == ()
+    assert Skeleton(points=("upright", "left_ear", "nose")).misled() == ["left_ear"]
+    assert settings.from_plain(settings.to_plain(Skeleton(points=("left", "right"), flips=()))).flips == ()
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("{", "cannot be read"),
+        ("{", "is no JSON"),
+        ("[" * 9999, "nested too deeply"),
+        ('{"points": ["a"], "sigmas": [1' + "0" * 400 + "]}", "sigmas"),
         ("[]", "holds no object"),
         ('{"points": ["a"], "limps": []}', "did you mean 'limbs'"),
         ('{"points": ["a", "a"]}', "none of them twice"),
         ('{"points": []}', "needs names"),
         ('{"points": ["a", "b"], "limbs": [[0, 2]]}', "points that do not exist"),
         ('{"points": ["a", "b"], "flips": [[1, 1]]}', "points that do not exist"),
+        ('{"points": ["a", "b", "c"], "flips": [[0, 1], [1, 2]]}', "flips moves a point twice"),
         ('{"points": ["a"], "sigmas": [0]}', "above 0"),
         ('{"points": ["a", "b"], "published": ["c"]}', "points that do not exist"),
     ],

@@ -1,105 +1,179 @@
-"""Files of annotations: where they and their photographs are, and the numbers in them."""
+"""Files of annotations: where they are, and the numbers and ids in them."""
 
-import json
+import dataclasses
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kerazoo.data.source import Split
-from kerazoo.data.splits import NAMES
+from kerazoo.data.splits import split_folders, split_of
 from kerazoo.errors import UserError
+from kerazoo.files import natural
 
-_FILES = (
-    "{}.json",
-    "annotations/{}.json",
-    "annot/{}.json",
-    "annotations/person_keypoints_{}*.json",
-    "{}/_annotations.coco.json",
-)
-"""Where a data set's folder may have the annotations of a split."""
+LARGEST = 1e9
+"""No coordinate is larger, in pixels."""
 
-_LOOKED_AT = 20
-"""So many photographs are looked for to find their folder."""
+_NUMBERS = {int, float, bool, type(None)}
+
+Key = int | str
+"""An id as a file has it."""
 
 
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file.
+@dataclasses.dataclass
+class Remarks:
+    """What is found while files are read.
 
-    Raises:
-        UserError: it cannot be read or is no JSON.
+    Attributes:
+        problems: what is wrong; nothing is trained on before it is mended.
+        warnings: a line each about what only the user can judge.
     """
-    try:
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}", "check the path") from None
-    except (ValueError, RecursionError) as error:
-        remedy = "the file is truncated or damaged: copy or export it again"
-        raise UserError(f"{path} is no JSON: {error}", remedy) from None
+
+    problems: list[UserError] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
 
 
-def annotation_files(root: Path) -> dict[Split, Path]:
+def annotation_files(root: Path, remarks: Remarks) -> dict[Split, Path]:
     """Return the file of each split that a folder has one for; a file itself as train.
+
+    A file is known by its name, as `kerazoo.data.splits` knows folders: `val.json`, `Validation.json` or
+    `person_keypoints_val2017.json`, in the folder or in its `annotations/` or `annot/`; else by the folder of
+    a split that it is in, `valid/_annotations.coco.json`. A single `person_keypoints_default.json` is train.
 
     Raises:
         UserError: there is none, or several for a split.
     """
-    if not root.exists():
+    if not os.path.exists(root):  # also where no file can have such a name
         raise UserError(f"{root} does not exist", "check the path")
-    if root.is_file():
+    if not root.is_dir():
         return {"train": root}
-    found: dict[Split, Path] = {}
-    for split, names in NAMES.items():
-        files = {file for name in names for place in _FILES for file in root.glob(place.format(name))}
-        if len(files) > 1:
-            told = " and ".join(sorted(str(file.relative_to(root)) for file in files))
-            raise UserError(f"{root} has {told}, all for {split}", "keep one, or give the file itself")
-        found |= dict.fromkeys([split] if files else [], next(iter(files), root))
+    found, others = _named(root)
     if not found:
+        folders = split_folders(root).items()
+        found = {split: file for split, folder in folders if (file := _inside(folder))}
+    if len(others) == 1 and "train" not in found:
+        found["train"] = others.pop()
+    if not found and not others:
         raise UserError(
             f"{root} has no annotations", "put train.json and val.json there, or give a .json file"
         )
+    if not found:
+        told = " and ".join(str(file.relative_to(root)) for file in others)
+        raise UserError(f"{root} has {told}, none for train", "give one, or call one train.json")
+    remarks.warnings += [f"{file} is named after no split and is left out" for file in others]
     return found
 
 
-def image_folder(file: Path, names: Sequence[str], given: str | None) -> Path:
-    """Return the folder in which most of the photographs of a file of annotations are found.
+def split_of_file(file: Path) -> Split | None:
+    """Return the split that a file of annotations is called after, None for another file.
+
+    >>> split_of_file(Path("person_keypoints_val2017.json")), split_of_file(Path("default.json"))
+    ('val', None)
+    """
+    _, marked, end = file.stem.casefold().rpartition("keypoints_")
+    return split_of(re.split("[^a-z]", end)[0] if marked else end.rstrip("0123456789"))
+
+
+def _named(root: Path) -> tuple[dict[Split, Path], list[Path]]:
+    """Return the files called after splits, and those of key points that are called after none."""
+    found: dict[Split, Path] = {}
+    others = []
+    inside = [file for folder in (root, root / "annotations", root / "annot") for file in _json_files(folder)]
+    for file in sorted(inside, key=natural):
+        split = split_of_file(file)
+        if split in found:
+            told = " and ".join(str(each.relative_to(root)) for each in (found[split], file))
+            raise UserError(f"{root} has {told}, all for {split}", "keep one, or give the file itself")
+        if split:
+            found[split] = file
+        elif "keypoints_" in file.stem.casefold():
+            others.append(file)
+    return found, others
+
+
+def _inside(folder: Path) -> Path | None:
+    """Return the file of annotations in the folder of a split: Roboflow's, or the only one."""
+    files = _json_files(folder)
+    known = folder / "_annotations.coco.json"
+    return known if known in files else files[0] if len(files) == 1 else None
+
+
+def _json_files(folder: Path) -> list[Path]:
+    return [file for file in folder.glob("*.json") if not file.name.startswith(".")]
+
+
+def numbers(rows: Sequence[Any], width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return lists of numbers side by side, and which of them are such lists.
 
     Args:
-        file: of annotations. Its photographs may be beside it, in `images/`, or in a folder that is
-            called like the file or, as in COCO, like the end of its name.
-        names: of the photographs.
-        given: the folder that the user says.
+        rows: decoded JSON.
+        width: of a sound row.
+
+    Returns:
+        float64 `(N, width)`, NaN for null, NaN and what is beyond `LARGEST`, and for all of a row that is no
+        list of `width` numbers and nulls; bool `(N,)`, which rows are.
     """
-    if given:
-        return Path(given).expanduser()
-    here, above, end = file.parent, file.parent.parent, file.stem.rpartition("_")[2]
-    places = [here, here / "images", here / file.stem, here / "images" / file.stem, above / end]
-    places += [above / "images" / end, above / "images"]
-    return max(places, key=lambda place: sum((place / name).is_file() for name in names[:_LOOKED_AT]))
-
-
-def present(folder: Path, names: Sequence[str]) -> list[bool]:
-    """Return which files there are in a folder."""
-    return [os.path.isfile(os.path.join(folder, name)) for name in names]
-
-
-def finite_rows(rows: Sequence[Any], width: int) -> np.ndarray:
-    """Return lists of numbers as float64 `(N, width)`; NaN in all of a row that holds anything else."""
     try:
         whole = np.array(rows)
-    except ValueError:  # rows of different lengths
+    except (ValueError, OverflowError):  # of different lengths, or no float is as large
         whole = np.zeros(0)
+    sound = np.ones(len(rows), bool)
     if whole.shape != (len(rows), width) or whole.dtype.kind not in "iuf":
-        sound = (row if _numbers(row, width) else [np.nan] * width for row in rows)
-        whole = np.array(list(sound), "float64").reshape(-1, width)
+        sound = np.array([_are_numbers(row, width) for row in rows], bool)
+        empty = [np.nan] * width
+        floats = [_floats(row) if fits else empty for row, fits in zip(rows, sound, strict=True)]
+        whole = np.array(floats, "float64").reshape(-1, width)
     whole = whole.astype("float64")
-    whole[~np.isfinite(whole).all(axis=1)] = np.nan
-    return whole
+    whole[~(np.abs(whole) <= LARGEST)] = np.nan
+    return whole, sound
 
 
-def _numbers(row: Any, width: int) -> bool:
-    plain = isinstance(row, list) and len(row) == width
-    return plain and all(isinstance(value, int | float) and abs(value) < 1e30 for value in row)
+def _are_numbers(row: Any, width: int) -> bool:
+    return isinstance(row, list) and len(row) == width and set(map(type, row)) <= _NUMBERS
+
+
+def _floats(row: list[Any]) -> list[float]:
+    return [float(value) if value is not None and abs(value) <= LARGEST else np.nan for value in row]
+
+
+def key_of(value: Any) -> Key | None:
+    """Return an id as it is compared: whole numbers and text; None for anything else.
+
+    >>> key_of(3.0), key_of("0003"), key_of(True), key_of([3])
+    (3, '0003', None, None)
+    """
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int | str) and not isinstance(value, bool) else None
+
+
+class Ids:
+    """Ids that other parts of a file, or other files, refer to; 7 and "0007" are one if only one is there."""
+
+    def __init__(self, keys: Iterable[Key]):
+        """Take the ids that there are."""
+        self._keys = set(keys)
+        self._by_number: dict[int, Key | None] = {}
+        for key in self._keys:
+            if (number := _number(key)) is not None:
+                self._by_number[number] = None if number in self._by_number else key
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self._keys))
+
+    def of(self, value: Any) -> Key | None:
+        """Return the id that a value means; None where there is none."""
+        key = key_of(value)
+        if key is None or key in self._keys:
+            return key
+        number = _number(key)
+        return None if number is None else self._by_number.get(number)
+
+
+def _number(key: Key) -> int | None:
+    if isinstance(key, int):
+        return key
+    return int(key) if key.isdecimal() and len(key) < 20 else None

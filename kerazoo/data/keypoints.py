@@ -3,22 +3,23 @@
 import dataclasses
 import functools
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
-from kerazoo.data.annotations import annotation_files, image_folder, present
+from kerazoo.data.annotations import Key, Remarks, annotation_files
 from kerazoo.data.detections import read_detections
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.regions import Region, covered
 from kerazoo.data.source import Files, Source, Split
 from kerazoo.data.splits import divide
 from kerazoo.data.windows import Windows, in_box, one_person
-from kerazoo.errors import UserError
-from kerazoo.image import read_image
+from kerazoo.errors import UserError, naming
+from kerazoo.image import image_size, read_image
+from kerazoo.reading import opened
 from kerazoo.settings import settings
 from kerazoo.skeleton import COCO17, Skeleton
 from kerazoo.task import Sample
@@ -34,8 +35,9 @@ class Photograph(NamedTuple):
     """A photograph and what a file says of the people in it.
 
     Attributes:
-        name: of its file.
-        size: height and width that the file of annotations tells, or None.
+        name: of its file, a path in the folder of its split.
+        size: height and width that the file of annotations tells, or else its own; None where neither can
+            be read.
         people: without `silent`.
         labelled: bool `(P,)`, who is to be learned from.
         silent: where crowds are and whoever is not.
@@ -49,10 +51,22 @@ class Photograph(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """The photographs of a split, and their folder."""
+    """The photographs of a split.
+
+    Attributes:
+        folder: where they are.
+        photographs: those that are there.
+        categories: the ids that people have in the file of annotations.
+    """
 
     folder: Path
     photographs: list[Photograph]
+    categories: Collection[Key] = ()
+
+
+class _Survey(NamedTuple):
+    splits: dict[Split, Listed]
+    remarks: Remarks
 
 
 class View(NamedTuple):
@@ -73,12 +87,9 @@ def reader(path: Path) -> type[Source]:
     from kerazoo.data.coco import CocoKeypoints
     from kerazoo.data.mpii import MpiiKeypoints
 
-    file = next(iter(annotation_files(path.expanduser()).values()))
-    try:
-        with file.open("rb") as opened:
-            start = opened.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    except OSError as error:
-        raise UserError(f"{file} cannot be read: {error.strerror}", "change its permissions") from None
+    file = next(iter(annotation_files(path.expanduser(), Remarks()).values()))
+    with opened(file) as content:
+        start = content.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if start not in (b"{", b"["):
         raise UserError(
             f"{file} holds no key points", "give COCO's or MPII's JSON, or a folder with train.json"
@@ -91,13 +102,17 @@ class Keypoints(Files):
     """Key points in JSON files.
 
     In a folder these are `train.json`, `val.json` and `test.json`, there or in `annotations/` or `annot/`,
-    or COCO's own `annotations/person_keypoints_train2017.json` and so on. What of val and test is not
-    there is taken from the training photographs by `validation` and `test`.
+    or COCO's own `annotations/person_keypoints_train2017.json` and so on (`annotation_files`). What of val
+    and test is not there is taken from the training photographs by `validation` and `test`.
+
+    Points up to a pixel beyond the border of their image are brought into it; those farther outside are not
+    labelled.
 
     Attributes:
         path: of a file, or of a folder with a file for each split.
         images: folder of the photographs; by default the one of these that has them: the file's own,
-            `images/`, `train/` for train.json, `../train2017/` for person_keypoints_train2017.json.
+            `images/`, `train/` for train.json, `../train2017/` for person_keypoints_train2017.json
+            (`located`).
         same: validate and test on the training photographs themselves where there is one file, which shows
             whether they can be learned by heart, and nothing else.
         skeleton: the points that are given, found by name; the file must have all that it annotates.
@@ -118,8 +133,8 @@ class Keypoints(Files):
     detections: str | None = None
 
     @abstractmethod
-    def parsed(self, file: Path, problems: list[UserError]) -> list[Photograph]:
-        """Return the photographs that a file tells of; what is wrong with some is added to `problems`.
+    def parsed(self, file: Path, remarks: Remarks) -> Listed:
+        """Return the photographs of a file that are there; `remarks` gets what is wrong with others.
 
         Raises:
             UserError: nothing of the file can be used.
@@ -131,8 +146,14 @@ class Keypoints(Files):
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
         if self.detections and not self.windows:
             raise UserError("data.detections are boxes for windows", "set data.windows too, or leave it out")
-        splits, problems = self._listed
-        return {split: self._samples(split, listed) for split, listed in splits.items()}, problems
+        splits, remarks = self._surveyed
+        return {split: self._samples(split, listed) for split, listed in splits.items()}, remarks.problems
+
+    def warnings(self) -> list[str]:
+        misled = ", ".join(self.skeleton.misled())[:200]
+        told = f"the skeleton's flips leave out {misled}: a mirror image (augmentation.flip, --tta) shows the"
+        mirrored = [f"{told} other side under their names"] if misled else []
+        return mirrored + self._surveyed.remarks.warnings
 
     def check_points(self, names: Sequence[str], file: Path) -> None:
         """Raise a `UserError` where a file lacks points of the skeleton; `names` are those it has."""
@@ -148,36 +169,31 @@ class Keypoints(Files):
         return ((visible > 0).sum(axis=1) >= self.least_points) & (areas >= self.least_area)
 
     @functools.cached_property
-    def _listed(self) -> tuple[dict[Split, Listed], list[UserError]]:
+    def _surveyed(self) -> _Survey:
         found: dict[Split, Listed] = {}
-        problems: list[UserError] = []
-        for split, file in annotation_files(self.root).items():
+        remarks = Remarks()
+        for split, file in annotation_files(self.root, remarks).items():
             try:
-                found[split] = self._found(file, problems)
+                found[split] = self._found(file, remarks)
             except UserError as error:
-                problems.append(error)
+                remarks.problems.append(error)
         training = found.get("train", Listed(self.root, []))
         pool = training.photographs
         shares = ("val" not in found) * self.validation, ("test" not in found) * self.test
-        parts = dict.fromkeys(SPLITS, pool) if self.same else divide(pool, *shares, "random", self.seed)
-        divided = {split: Listed(training.folder, parts[split]) for split in SPLITS}
-        return divided | {split: listed for split, listed in found.items() if split != "train"}, problems
+        with naming(self.root):
+            parts = dict.fromkeys(SPLITS, pool) if self.same else divide(pool, *shares, "random", self.seed)
+        divided = {split: training._replace(photographs=parts[split]) for split in SPLITS}
+        splits = divided | {split: listed for split, listed in found.items() if split != "train"}
+        return _Survey(splits, remarks)
 
-    def _found(self, file: Path, problems: list[UserError]) -> Listed:
-        before = len(problems)
-        photographs = self.parsed(file, problems)
-        names = [photograph.name for photograph in photographs]
-        folder = image_folder(file, names, self.images)
-        there = present(folder, names)
-        problems += [
-            UserError(f"{file}: there is no {folder / name}", "add the image, or say with data.images where")
-            for name, is_there in zip(names, there, strict=True)
-            if not is_there
-        ]
-        if not any(photograph.labelled.any() for photograph in photographs) and len(problems) == before:
+    def _found(self, file: Path, remarks: Remarks) -> Listed:
+        before = len(remarks.problems)
+        listed = self.parsed(file, remarks)
+        known = any(photograph.labelled.any() for photograph in listed.photographs)
+        if not known and len(remarks.problems) == before:
             least = f"{self.least_points} labelled points and {self.least_area:g} square pixels"
             raise UserError(f"{file} has nobody with {least}", "label people, or lower data.least_points")
-        return Listed(folder, [each for each, is_there in zip(photographs, there, strict=True) if is_there])
+        return listed
 
     def _samples(self, split: Split, listed: Listed) -> Sequence[Sample]:
         indices = range(len(listed.photographs))
@@ -220,7 +236,8 @@ class Keypoints(Files):
         if not listed.photographs:
             return []
         assert self.detections
-        found = read_detections(Path(self.detections).expanduser(), listed.photographs[0].people.category)
+        sizes = {each.people.image: each.size for each in listed.photographs}
+        found = read_detections(Path(self.detections).expanduser(), listed.categories, sizes)
         views = []
         for index, photograph in enumerate(listed.photographs):
             for number, box in enumerate(found.get(photograph.people.image, ())):
@@ -228,6 +245,16 @@ class Keypoints(Files):
             if photograph.people.image not in found and photograph.people.visible.any():
                 views.append(View(index, 0, None, 0.0))
         return views
+
+
+def size_of(folder: Path, name: str | None) -> tuple[int, int] | None:
+    """Return height and width of an image in a folder; None where it cannot be read, as its reading tells."""
+    if name is None:
+        return None
+    try:
+        return image_size(folder / name)
+    except UserError:
+        return None
 
 
 def _window(split: Split, windows: Windows, read: Callable[[int], Sample], view: View) -> Sample:

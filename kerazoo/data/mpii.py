@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo.data.annotations import finite_rows, read_json
-from kerazoo.data.keypoints import AREA_OF_BOX, Keypoints, Photograph
+from kerazoo.data.annotations import Remarks, numbers
+from kerazoo.data.keypoints import AREA_OF_BOX, Keypoints, Listed, Photograph, size_of
+from kerazoo.data.located import located
+from kerazoo.data.plausible import checked_points
 from kerazoo.errors import UserError
+from kerazoo.reading import read_json
 from kerazoo.settings import settings
 from kerazoo.skeleton import MPII, Skeleton
 from kerazoo.tasks.pose import People
@@ -32,56 +35,67 @@ class MpiiKeypoints(Keypoints):
 
     skeleton: Skeleton = MPII
 
-    def parsed(self, file: Path, problems: list[UserError]) -> list[Photograph]:
+    def parsed(self, file: Path, remarks: Remarks) -> Listed:
         content = read_json(file)
         if not isinstance(content, list):
             raise UserError(f"{file} is no list of people", "give MPII's JSON, such as annot/train.json")
         self.check_points(MPII.points, file)
         joints, squares, wrong = _numbers(content)
-        problems += [
+        remarks.problems += [
             UserError(f"{file}: entry {index + 1} {problem}", "mend or remove it")
-            for index, problem in wrong.items()
+            for index, problem in sorted(wrong.items())
         ]
+        sound = [index for index in range(len(content)) if index not in wrong]
         by_image: dict[str, list[int]] = {}
-        for index, entry in enumerate(content):
-            if index not in wrong:
-                by_image.setdefault(entry["image"], []).append(index)
-        given = joints[..., 2].astype("uint8")
-        points, visible = self.skeleton.taken_from(MPII.points, joints[..., :2], given)
-        areas = _areas(joints)
+        for number, index in enumerate(sound):
+            by_image.setdefault(content[index]["image"], []).append(number)
+        folder, names = located(file, list(by_image), self.images, remarks)
+        sizes = dict(zip(by_image, (size_of(folder, name) for name in names), strict=True))
+        sides = [sizes[content[index]["image"]] or (np.inf, np.inf) for index in sound]
+        given, visible = checked_points(
+            joints[sound, :, :2],
+            joints[sound, :, 2].astype("uint8"),
+            np.array(sides, "float64").reshape(-1, 2),
+            lambda number: f"entry {sound[number] + 1}",
+            file,
+            remarks,
+        )
+        points, visible = self.skeleton.taken_from(MPII.points, given.astype("float32"), visible)
+        boxes, areas = squares[sound], _areas(points, visible)
         labelled = self.enough(visible, areas)
         photographs = []
-        for number, (name, some) in enumerate(by_image.items(), 1):
-            people = People(
-                points[some], visible[some], squares[some], areas[some], self.skeleton, image=number
-            )
-            photographs.append(Photograph(name, None, people, labelled[some]))
-        return photographs
+        for number, ((image, some), name) in enumerate(zip(by_image.items(), names, strict=True), 1):
+            truth = People(points[some], visible[some], boxes[some], areas[some], self.skeleton, image=number)
+            photographs += [] if name is None else [Photograph(name, sizes[image], truth, labelled[some])]
+        return Listed(folder, photographs, (1,))
 
 
 def _numbers(content: list[Any]) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
     """Return joints `(P, 16, 3)` with their visibility, boxes `(P, 4)`, and what is wrong, by index."""
     people = [entry if isinstance(entry, dict) else {} for entry in content]
     count = len(MPII.points)
-    places = finite_rows([_flat(entry.get("joints")) for entry in people], 2 * count).reshape(-1, count, 2)
-    seen = finite_rows([entry.get("joints_vis") for entry in people], count)
-    centres = finite_rows([entry.get("center") for entry in people], 2)
-    scales = finite_rows([[entry.get("scale")] for entry in people], 1)
-    named = np.array([isinstance(entry.get("image"), str) for entry in people], bool)
+    flat, pairs = numbers([_flat(entry.get("joints")) for entry in people], 2 * count)
+    places = flat.reshape(-1, count, 2)
+    seen, _ = numbers([entry.get("joints_vis") for entry in people], count)
+    centres, _ = numbers([entry.get("center") for entry in people], 2)
+    scales, _ = numbers([[entry.get("scale")] for entry in people], 1)
+    named = np.array([isinstance(entry.get("image"), str) and entry["image"] != "" for entry in people], bool)
+    nowhere = np.isnan(places).any(axis=2)
     wrong: dict[int, str] = {}
     for unsound, problem in (
         (np.isnan(centres).any(axis=1) | ~(scales[:, 0] > 0), "has no center and scale above 0"),
         (np.isnan(seen).any(axis=1), f"has no {count} numbers as joints_vis"),
-        (np.isnan(places).any(axis=(1, 2)), f"has no {count} finite pairs of numbers as joints"),
+        (~pairs | (nowhere & (seen > 0)).any(axis=1), f"has no {count} finite pairs of numbers as joints"),
         (~named, "names no image"),
     ):
         wrong |= dict.fromkeys(np.flatnonzero(unsound).tolist(), problem)
+    places[nowhere] = 0
     labelled = (seen > 0) & (places > 0).any(axis=2)
     joints = np.concatenate([places - 1, 2 * labelled[..., None]], axis=2)
     sides = PIXELS * scales
     middles = centres - 1 + 0.5 + LOWER * scales * (0, 1)  # boxes end between pixels
     boxes = np.concatenate([middles - sides / 2, sides, sides], axis=1)
-    return joints.astype("float32"), boxes.astype("float32"), wrong
+    return joints, boxes.astype("float32"), wrong
 
 
 def _flat(joints: Any) -> Any:
@@ -89,9 +103,9 @@ def _flat(joints: Any) -> Any:
     return [value for pair in joints for value in pair] if pairs else None
 
 
-def _areas(joints: np.ndarray) -> np.ndarray:
-    """Return the usual share of the box around the labelled joints: float32 `(P,)`."""
-    labelled = joints[..., 2:] > 0
-    low = np.where(labelled, joints[..., :2], np.inf).min(axis=1)
-    high = np.where(labelled, joints[..., :2], -np.inf).max(axis=1)
+def _areas(points: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    """Return the usual share of the box around the labelled points: float32 `(P,)`."""
+    labelled = visible[..., None] > 0
+    low = np.where(labelled, points, np.inf).min(axis=1)
+    high = np.where(labelled, points, -np.inf).max(axis=1)
     return (AREA_OF_BOX * np.maximum(high - low, 1).prod(axis=1)).astype("float32")

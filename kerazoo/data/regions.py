@@ -5,6 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+FARTHEST = 1e6
+"""No corner of a polygon is farther from its photograph's, in pixels."""
+
+_BITS = 60
+"""A run length has no more."""
+
 
 class Region(NamedTuple):
     """Where something is.
@@ -24,13 +30,15 @@ def region(segmentation: Any, box: Sequence[float]) -> Region:
     """Return the region that an annotation's "segmentation" or else its "bbox" tells."""
     if isinstance(segmentation, dict):
         return Region(box, runs=segmentation)
-    if not isinstance(segmentation, list) or not segmentation:
+    if not isinstance(segmentation, list) or not all(map(_is_ring, segmentation)):
         return Region(box)
-    try:
-        rings = [np.array(ring, "float32").reshape(-1, 2) for ring in segmentation]
-    except (TypeError, ValueError):
-        return Region(box)
-    return Region(box, rings)
+    return Region(box, [np.array(ring, "float32").reshape(-1, 2) for ring in segmentation])
+
+
+def _is_ring(values: Any) -> bool:
+    """Whether this is a list of x, y, x, y ... of three points at least."""
+    plain = isinstance(values, list) and len(values) >= 6 and len(values) % 2 == 0
+    return plain and all(isinstance(value, int | float) and abs(value) <= FARTHEST for value in values)
 
 
 def covered(regions: Iterable[Region], size: tuple[int, int]) -> np.ndarray:
@@ -47,7 +55,7 @@ def covered(regions: Iterable[Region], size: tuple[int, int]) -> np.ndarray:
 
     mask = np.zeros(size, "uint8")
     for each in regions:
-        if each.rings and all(len(ring) > 2 and np.isfinite(ring).all() for ring in each.rings):
+        if each.rings:
             for ring in each.rings:  # one by one: where rings of one call overlap, OpenCV leaves a hole
                 cv2.fillPoly(mask, [np.rint(ring).astype("int32")], 1)
         elif each.runs and (decoded := unpacked(each.runs, size)) is not None:
@@ -62,27 +70,33 @@ def covered(regions: Iterable[Region], size: tuple[int, int]) -> np.ndarray:
 
 def unpacked(runs: dict[str, Any], size: tuple[int, int]) -> np.ndarray | None:
     """Return the mask that run lengths tell, uint8 `(H, W)`; None where they are not of that size."""
-    counts, told = runs.get("counts"), runs.get("size", size)
-    try:
-        same = tuple(told) == size
-        lengths = np.array(_lengths(counts) if isinstance(counts, str | bytes) else counts, "int64")
-    except (TypeError, ValueError, OverflowError):
-        return None
     height, width = size
-    if not same or lengths.ndim != 1 or lengths.min(initial=0) < 0 or lengths.sum() != height * width:
+    counts = runs.get("counts")
+    if runs.get("size", list(size)) != list(size):
         return None
+    plain = _lengths(counts) if isinstance(counts, str) else counts
+    if not isinstance(plain, list) or not all(isinstance(n, int) and 0 <= n <= height * width for n in plain):
+        return None
+    if sum(plain) != height * width:
+        return None
+    lengths = np.array(plain, "int64")
     values = (np.arange(len(lengths)) % 2).astype("uint8")
     return np.repeat(values, lengths).reshape(width, height).T
 
 
-def _lengths(text: str | bytes) -> list[int]:
-    """Return the run lengths in COCO's string: digits of 5 bits, the third and later as differences."""
+def _lengths(text: str) -> list[int] | None:
+    """Return the run lengths in COCO's string: digits of 5 bits, the third and later as differences.
+
+    None where a length does not end.
+    """
     lengths: list[int] = []
     value = shift = 0
-    for character in text.encode() if isinstance(text, str) else text:
-        digit = character - 48
+    for character in text:
+        digit = ord(character) - 48
         value |= (digit & 31) << shift
         shift += 5
+        if shift > _BITS:
+            return None
         if not digit & 32:
             value -= (digit & 16 and 1) << shift
             lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))

@@ -88,5 +88,5 @@ class Files(Source):
         if problems:
             raise problems[0]
         if split == "train" and not splits["train"]:
-            raise UserError(f"{self.path} has no images to train on", "add a folder train/")
+            raise UserError(f"{self.path} has no images to train on", "add train/, or a train.json")
         return splits[split]

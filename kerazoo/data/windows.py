@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from pydantic import Field
 
+from kerazoo.errors import UserError
 from kerazoo.settings import settings
 from kerazoo.task import Sample
 
@@ -16,6 +17,9 @@ GREY = 127
 
 TRAINING = 2.0
 """How much larger windows are cut for training, so that turned and scaled ones have real pixels."""
+
+LARGEST = 2**27
+"""Pixels of the largest window that is cut, 400 MB: a box that is much larger than its image needs more."""
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -67,6 +71,9 @@ def in_box(sample: Sample, windows: Windows, box: Sequence[float], score: float,
 
 def _cut(sample: Sample, window: tuple[int, int, int, int]) -> Sample:
     left, top, width, height = window
+    if width * height > LARGEST:
+        told = f"{sample.name}: the window around a box has {width} x {height} pixels, more than {LARGEST}"
+        raise UserError(told, "correct the box, or make the image smaller")
     moved = np.array([left, top], "float32")
     around = np.array([left, top, 0, 0], "float32")
     truth = sample.truth

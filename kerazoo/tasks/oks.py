@@ -58,8 +58,8 @@ def photographs(pairs: Iterable[tuple[People, Poses]], skeleton: Skeleton) -> Se
     the window is and its score multiplied by the window's; where there are several, `distinct` people stay.
     """
     columns = skeleton.places(skeleton.annotated())
-    truths: dict[int, People] = {}
-    found: dict[int, list[Poses]] = {}
+    truths: dict[int | str, People] = {}
+    found: dict[int | str, list[Poses]] = {}
     for truth, result in pairs:
         if truth.image not in truths:
             truths[truth.image] = _truth(truth, columns)
@@ -102,17 +102,22 @@ def _precision(seen: Seen, results: list[dict[str, Any]], sigmas: np.ndarray) ->
         return dict.fromkeys(NAMES)
     from faster_coco_eval import COCO, COCOeval_faster
 
+    numbers = {truth.image: number for number, (truth, _) in enumerate(seen, 1)}  # it knows no other ids
+    told, found = (
+        [each | {"image_id": numbers[each["image_id"]], "category_id": 1} for each in entries]
+        for entries in (annotations, results)
+    )
     data = {
-        "images": [{"id": truth.image} for truth, _ in seen],
-        "categories": [{"id": category} for category in sorted({truth.category for truth, _ in seen})],
-        "annotations": [{"id": number} | each for number, each in enumerate(annotations, 1)],
+        "images": [{"id": number} for number in numbers.values()],
+        "categories": [{"id": 1}],
+        "annotations": [{"id": number} | each for number, each in enumerate(told, 1)],
     }
     truth = COCO(data)
-    evaluation = COCOeval_faster(truth, truth.loadRes(results), "keypoints", kpt_oks_sigmas=sigmas)
+    evaluation = COCOeval_faster(truth, truth.loadRes(found), "keypoints", kpt_oks_sigmas=sigmas)
     evaluation.run()
     # -1 stands for what no person of the truth tells of
-    told = [float(value) if value >= 0 else None for value in evaluation.stats]
-    return dict(zip(NAMES, told, strict=True))
+    stats = [float(value) if value >= 0 else None for value in evaluation.stats]
+    return dict(zip(NAMES, stats, strict=True))
 
 
 def _annotations(truth: People) -> list[dict[str, Any]]:

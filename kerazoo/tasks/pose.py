@@ -29,10 +29,10 @@ class People:
         silent: uint8 `(H, W)`, 1 where nothing is known and nothing may be learned (crowds, people
             whose points are not labelled), or None for nowhere.
         crowds: float32 `(C, 4)`, boxes in which what is found counts neither for nor against.
-        image: number of the photograph, by which scores bring people of several windows together.
+        image: id of the photograph, by which scores bring people of several windows together.
         origin: x and y, in the photograph, of the window that `points` are in.
         score: of the box that the window was cut around; 1 where people and not a detector drew it.
-        category: what people are called by in the data's own files; COCO's number.
+        category: id of people in the data's own files; COCO's number.
     """
 
     points: np.ndarray
@@ -42,10 +42,10 @@ class People:
     skeleton: Skeleton
     silent: np.ndarray | None = None
     crowds: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 4), "float32"))
-    image: int = 0
+    image: int | str = 0
     origin: tuple[float, float] = (0.0, 0.0)
     score: float = 1.0
-    category: int = 1
+    category: int | str = 1
     counted: ClassVar[str] = "points"
 
     def moved(self, warp: "Warp") -> "People":

@@ -50,8 +50,8 @@ def coco_results(seen: Iterable[tuple[People, Poses]]) -> list[dict[str, Any]]:
     """
     return [
         {
-            "image_id": int(truth.image),
-            "category_id": int(truth.category),
+            "image_id": truth.image,
+            "category_id": truth.category,
             "keypoints": _rounded(np.where(points[:, 2:] > 0, points, 0.0), 3),
             "score": float(score),
         }

@@ -1,6 +1,7 @@
 """Every mistake in a file of key points is a line of `data check`, and keeps a training from beginning."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def test_all_mistakes_of_a_file_in_one_go(folder):
         "annotation 5 is of the unknown category 9; mend or remove it",
         "annotation 6 is of the unknown image 99; mend or remove it",
         "annotation 6 is there twice; mend or remove it",
-        "there is no " + str(folder / "2.png") + "; add the image, or say with data.images where",
+        "there is no " + str(folder / "2.png") + "; add the image, or take it out of the file",
         "3.png is not an image of a known format",
     ]
     for line in expected:
@@ -128,8 +129,28 @@ def test_the_points_that_are_trained_are_looked_for(folder):
     assert len([line for line in check.stdout.splitlines() if "there is no" in line]) == 1
 
 
+def test_shares_of_sides_start_no_training(folder):
+    points = [0.5, 0.5, 2] * 17
+    path = written(folder, [person(number, number, keypoints=points) for number in range(1, 7)])
+    result = kerazoo("train", "hrnet-pose-tiny", "--data", path, "--output", folder / "run")
+    assert result.exit_code == 2
+    assert "people.json: no labelled point is beyond 1.5: they are shares" in result.stderr
+    assert not (folder / "run").exists()
+
+
+def test_what_is_taken_for_something_is_told(folder):
+    people = [person(number, number, bbox=[]) for number in range(1, 7)]
+    images = [{"id": number, "file_name": rf"C:\set\{number}.png"} for number in range(1, 7)]
+    result = kerazoo("data", "check", "hrnet-pose", "--data", written(folder, people, images=images))
+    assert result.exit_code == 0, result.output
+    told = [line for line in result.stdout.splitlines() if line.startswith("warning: ")]
+    assert " found by the ends of their names: 'C:\\\\set\\\\1.png' is taken to be 1.png" in told[0]
+    assert "6 annotation(s), the first is 1, have no bbox" in told[1]
+
+
 def test_no_key_points_at_all(folder):
-    for path in (folder / "1.png", folder / "nowhere.json"):
+    os.mkfifo(folder / "pipe.json")
+    for path in (folder / "1.png", folder / "nowhere.json", folder / "pipe.json", folder / ("n" * 300)):
         result = kerazoo("data", "check", "pose", "--data", path)
         assert result.exit_code == 2
         assert path.name in result.stderr

@@ -57,14 +57,35 @@ def test_mpiis_own_folder(folder):
     assert found.samples("val")[0].image.shape == (25, 25, 3)  # the published 250 pixels times scale
 
 
+def test_joints_that_are_not_labelled_need_no_place(folder):
+    joints = [[None, float("nan")], *JOINTS[1:]]
+    entry = ENTRY | {"joints": joints, "joints_vis": [0, *ENTRY["joints_vis"][1:]]}
+    truth = mpii(folder, entry).samples("train")[0].truth
+    assert truth.visible[0].tolist() == [0, 2, 2, 0, *[2] * 11, 0]
+    assert check(mpii(folder, ENTRY | {"joints": joints})).problems  # joint 0 is labelled
+
+
+def test_joints_are_pixels_of_their_image(folder):
+    shares = ENTRY | {"joints": [[0.2, 0.4]] * 16}
+    with pytest.raises(UserError, match=r"mpii\.json: no labelled point is beyond 1\.5: they are shares"):
+        mpii(folder, shares, shares).samples("train")
+    far = mpii(folder, ENTRY | {"joints": [[500, 11], *JOINTS[1:]]}, ENTRY)
+    assert far.samples("train")[0].truth.visible[:, 0].tolist() == [0, 2]
+    (line,) = far.warnings()
+    assert line.endswith("1 of 28 labelled points are outside of their images and count as not labelled,"
+                         " the first in entry 1")  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
+        ({"joints": [[10**400, 1]] * 16}, "entry 2 has no 16 finite pairs"),
         ({"joints": JOINTS[:3]}, "entry 2 has no 16 finite pairs"),
         ({"joints": [[float("nan"), 1]] * 16}, "entry 2 has no 16 finite pairs"),
         ({"joints": 3}, "entry 2 has no 16 finite pairs"),
         ({"joints_vis": [1]}, "entry 2 has no 16 numbers as joints_vis"),
         ({"image": "x.png"}, "there is no"),
+        ({"image": ""}, "entry 2 names no image"),
         ({"image": 3}, "entry 2 names no image"),
         ({"scale": 0}, "entry 2 has no center and scale"),
         ({"center": None}, "entry 2 has no center and scale"),

@@ -50,6 +50,13 @@ def test_windows_reach_beyond_the_photograph_as_grey(folder):
     np.testing.assert_array_equal(truth.points[0] - 15, [[10, 20], [30, 20], [20, 10]])
 
 
+def test_a_window_that_fills_the_memory_is_refused(folder):
+    boxes = detected(folder, BOX | {"bbox": [4, 4, 1e6, 1e6]})
+    found = source(written(folder, person()), windows=Windows(), detections=boxes)
+    with pytest.raises(UserError, match=r"1\.png#0: the window around a box has 1250000 x 1666667 pixels"):
+        found.samples("val")[0]
+
+
 def test_nobody_who_is_not_labelled_gets_a_window(folder):
     people = person(), nobody(2), person(3, iscrowd=1)
     found = source(written(folder, *people), windows=Windows())
@@ -95,7 +102,11 @@ def test_windows_of_detections(folder):
         ([BOX, BOX | {"bbox": [1, 2, 3]}], "entry 2 is no box"),
         ([BOX | {"bbox": [1, 2, 0, 3]}], "entry 1 is no box"),
         ([BOX | {"score": None}], "entry 1 is no box"),
-        ([BOX | {"image_id": "1"}], "entry 1 is no box"),
+        ([BOX | {"image_id": None}], "entry 1 is no box"),
+        ([BOX | {"bbox": [10**400, 1, 2, 3]}], "entry 1 is no box"),
+        ([BOX | {"image_id": 99}], "no box of these images"),
+        ([BOX | {"bbox": [0.1, 0.1, 0.5, 0.6]}], "shares of the images' sides"),
+        ([BOX | {"bbox": [30, 20, 55, 38]}], "left, top, right and bottom"),
         ([BOX | {"category_id": 2}], "no box of category 1"),
         ([3], "no list of boxes"),
     ],

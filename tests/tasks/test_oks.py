@@ -55,6 +55,14 @@ def test_similarity_is_cocos_formula():
             assert told[row, column] == pytest.approx(oks(near[row], *other), abs=1e-12)
 
 
+def test_images_may_have_names_for_ids():
+    truths = people(image="0007", category="person"), people(image="b", seed=1, category="person")
+    told, files = report(((truth, found(truth)) for truth in truths), COCO17)
+    assert (told["images"], told["people"], told["ap"]) == (2, 6, 1)
+    assert [each["image_id"] for each in files["coco"]] == ["0007"] * 3 + ["b"] * 3
+    assert {each["category_id"] for each in files["coco"]} == {"person"}
+
+
 def test_what_is_true_scores_one():
     told = scores(((truth, found(truth)) for truth in (people(image=7), people(image=9, seed=1))), COCO17)
     assert told["images"] == 2
