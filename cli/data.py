@@ -4,7 +4,7 @@ import json
 
 import click
 
-from kerazoo.cli import json_option, set_option
+from kerazoo.cli import json_option, say, set_option
 
 
 @click.group("data")
@@ -23,5 +23,5 @@ def check(recipe: str, folder: str | None, assignments: tuple[str, ...], as_json
     from kerazoo.recipe import load_recipe, source
 
     report = check_source(source(load_recipe(recipe), assignments, folder))
-    click.echo(json.dumps(report.plain(), indent=2) if as_json else "\n".join(report.lines()))
+    say(json.dumps(report.plain(), indent=2) if as_json else "\n".join(report.lines()))
     raise SystemExit(2 if report.problems else 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kerazoo.cli import backend_option, directed, direction_option, set_option
+from kerazoo.cli import backend_option, directed, direction_option, say, set_option
 
 if TYPE_CHECKING:
     from kerazoo.task import Task
@@ -85,7 +85,7 @@ def command(
     with contextlib.closing(rows):
         for row in _worth_a_line(write_rows(rows, json_file or output / "predictions.jsonl")):
             failed += "error" in row
-            click.echo(_line(row, chosen.recipe.family), err="error" in row)
+            say(_line(row, chosen.recipe.family), err="error" in row)
     raise SystemExit(2 if failed else 0)
 
 

@@ -4,8 +4,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from kerazoo.cli import say
 from kerazoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,10 +24,10 @@ def run(recipe: str | None, resume: str | None, **options: Any) -> None:
         )
     except KeyboardInterrupt:
         if (folder / "recipe.json").exists():
-            click.echo(f"Stopped. Continue with: kerazoo train --resume {folder}", err=True)
+            say(f"Stopped. Continue with: kerazoo train --resume {folder}", err=True)
         raise
     scores = done.read_json("metrics.json")
-    click.echo(summary(folder, scores, done.recipe.score))
+    say(summary(folder, scores, done.recipe.score))
 
 
 def _run_folder(name: str) -> Path:
@@ -71,10 +70,10 @@ def _whole(data: "Source") -> None:
     """Refuse data of which anything is broken."""
     from kerazoo.data.check import check
 
-    click.echo("reading all of the data once, to find what is broken", err=True)
+    say("reading all of the data once, to find what is broken", err=True)
     report = check(data)
     for warning in report.warnings[:5]:
-        click.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     problems = report.problems
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
