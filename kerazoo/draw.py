@@ -81,7 +81,7 @@ def captioned(image: np.ndarray, text: str) -> np.ndarray:
     band = shown[-3 * size // 2 :]
     band[:] = band // 4
     place = size // 3, len(band) - size // 2
-    _write(band, _fitting(text, shown.shape[1] - size // 2, size), place, size, (255, 255, 255))
+    _write(band, _fitting(text, shown.shape[1] - 2 * (size // 3), size), place, size, (255, 255, 255))
     return shown
 
 

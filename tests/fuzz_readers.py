@@ -46,7 +46,29 @@ def _read_npz(folder: Path) -> object:
     return read_npz(folder / "a.npz", {"x": "u", "names": "U"}, 1 << 20)
 
 
+def _boxes(folder: Path) -> None:
+    box = '"bbox": [4, 5.5, 20, 30], "score": 0.9'
+    (folder / "a.json").write_text(
+        f'[{{"image_id": 785, {box}, "category_id": 1}}, {{"file_name": "a/b.png", {box}}}]'
+    )
+    person = '{"box": [4, 5.5, 20, 30], "score": 0.9, "class": "person"}'
+    (folder / "a.jsonl").write_text(
+        f'{{"image": "a/b.png", "people": [{person}]}}\n{{"image": "c.mp4", "frame": 3, "objects": [{person}]}}\n'
+    )
+
+
+def _read_boxes(folder: Path) -> object:
+    from kerazoo.boxes import read_boxes
+
+    images = [Path("000000000785.jpg"), Path("a/b.png"), Path("c.mp4")]
+    found = [read_boxes(folder / name, images) for name in ("a.json", "a.jsonl")]
+    return [
+        boxes.of(image, (48, 64), 3 if n == 2 else None) for boxes in found for n, image in enumerate(images)
+    ]
+
+
 READERS = {
+    "boxes": Reader(_boxes, _read_boxes),
     "json": Reader(_json, _read_json),
     "csv": Reader(_csv, _read_csv),
     "npz": Reader(_npz, _read_npz),
