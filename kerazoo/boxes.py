@@ -58,6 +58,8 @@ class Row(pydantic.BaseModel):
 
     image: str
     frame: int | None = None
+    height: Side = 1e6
+    width: Side = 1e6
     people: tuple[Thing, ...] = ()
     objects: tuple[Thing, ...] = ()
 
@@ -166,8 +168,8 @@ def _boxes(entries: Iterable[Row | Result]) -> Iterable[Box]:
                 yield Box(_key(entry), None, (*entry.bbox, entry.score), True)
             continue
         people = [*entry.people, *(each for each in entry.objects if each.label == "person")]
-        for each in people:
-            if min(each.box[2:]) > 0:
+        for each in people:  # a network may also guess points beyond the image, or a single one
+            if min(each.box[2:]) > 0 and not _outside(np.array([each.box]), (entry.height, entry.width))[0]:
                 yield Box(_parts(entry.image), entry.frame, (*each.box, each.score), False)
 
 
@@ -248,13 +250,17 @@ def _told(key: Key | str) -> str:
 
 
 def _check_inside(boxes: np.ndarray, size: Sequence[int]) -> None:
-    """Refuse boxes that do not meet the image, or reach beyond it by more than its own size."""
-    sides = np.array(size[1::-1], "float32")
-    low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
-    outside = ((high <= 0) | (low >= sides) | (low < -sides) | (high > 2 * sides)).any(axis=1)
-    if outside.any():
-        box = ", ".join(f"{value:g}" for value in boxes[outside][0])
+    outside = boxes[_outside(boxes, size)]
+    if len(outside):
+        box = ", ".join(f"{value:g}" for value in outside[0])
         raise UserError(
             f"the box ({box}) lies outside the image of {size[1]} x {size[0]} pixels",
             "were the boxes found in images of another size?",
         )
+
+
+def _outside(boxes: np.ndarray, size: Sequence[float]) -> np.ndarray:
+    """Return which boxes do not meet an image, or reach beyond it by more than its own size: bool `(B,)`."""
+    sides = np.array(size[::-1], "float32")
+    low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+    return ((high <= 0) | (low >= sides) | (low < -sides) | (high > 2 * sides)).any(axis=1)

@@ -18,6 +18,7 @@ from typing import Any, dataclass_transform
 
 import pydantic
 import pydantic.dataclasses
+from pydantic_core import ArgsKwargs
 
 from kerazoo.errors import UserError
 from kerazoo.text import is_unicode
@@ -42,7 +43,7 @@ def settings(cls: type) -> type:
 
 def _unicode(given: Any) -> Any:
     """Refuse texts with halves of characters, which Python makes of file names that are not UTF-8."""
-    rest = list((given.kwargs or {}).items())
+    rest = [given.kwargs if isinstance(given, ArgsKwargs) else given]  # or settings that were made before
     while rest:
         value = rest.pop()
         if isinstance(value, dict):

@@ -85,8 +85,14 @@ def test_a_name_without_its_suffix_is_an_image_id_too(tmp_path):
 
 def test_rows_of_kerazoo_are_taken_whatever_their_scores(tmp_path):
     person = {"box": BOX, "score": 0.8, "keypoints": {}}
+    beyond = {"box": [130, 20, 5, 5]}
     rows = [
-        {"image": "x/a.jpg", "people": [person, {"box": OTHER, "score": 0.1}, {"box": [5, 6, 0, 0]}]},
+        {
+            "image": "x/a.jpg",
+            "people": [person, {"box": OTHER, "score": 0.1}, {"box": [5, 6, 0, 0]}, beyond],
+            "height": 100,
+            "width": 120,
+        },
         {"image": "x/b.jpg", "error": "b.jpg is no image"},
         {"image": "clip.mp4", "frame": 3, "objects": [{**person, "class": "dog"}, person]},
     ]
