@@ -4,8 +4,11 @@ A file `cli/NAME.py` holds a Click command called `command`, of at most ten line
 that call the library; its line of help stands here so that `kerazoo --help` imports none.
 """
 
+import contextlib
 import importlib
-from collections.abc import Callable, Sequence
+import io
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -14,6 +17,7 @@ import kerazoo
 from kerazoo.backend import BACKENDS, set_backend
 from kerazoo.cli.quiet import hush_tensorflow
 from kerazoo.errors import UserError
+from kerazoo.text import printable
 
 COMMANDS = {
     "list": "List the recipes.",
@@ -56,20 +60,47 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        with _printable_errors():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _printable_errors():
+                return super().invoke(ctx)
         except UserError as error:
             raise _Told(str(error)) from error
         except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
+            say("Interrupted.", err=True)
             ctx.exit(130)
+
+
+@contextlib.contextmanager
+def _printable_errors() -> Iterator[None]:
+    """Make what Click says of arguments, which may be names of files, fit for a terminal."""
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = printable(error.message)  # type: ignore[misc]
+        raise
+
+
+def say(text: str, err: bool = False) -> None:
+    """Print lines, in which names of files and classes may stand: the one way to the terminal.
+
+    Args:
+        text: lines, of which each is made `printable`; what the terminal's encoding lacks becomes escapes.
+        err: on standard error.
+    """
+    click.echo("\n".join(map(printable, text.split("\n"))), err=err)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(kerazoo.__version__, prog_name="kerazoo")
 def main() -> None:
     """Vision networks in Keras 3, from a folder of images to a served model."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error always is
     hush_tensorflow()
 
 
@@ -105,9 +136,9 @@ def directed(direction: str | None) -> tuple[str, ...]:
 def warn(lines: Sequence[str]) -> None:
     """Tell the first few warnings about data on standard error."""
     for line in lines[:WARNINGS]:
-        click.echo(f"warning: {line}", err=True)
+        say(f"warning: {line}", err=True)
     if len(lines) > WARNINGS:
-        click.echo(f"{len(lines) - WARNINGS} more warnings: see 'kerazoo data check'", err=True)
+        say(f"{len(lines) - WARNINGS} more warnings: see 'kerazoo data check'", err=True)
 
 
 ways_option = click.option(

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from kerazoo.cli import backend_option, set_option
+from kerazoo.cli import backend_option, say, set_option
+from kerazoo.text import printable
 
 
 @click.command("adapt")
@@ -24,7 +25,5 @@ def command(run: str, support: Path, output: Path, assignments: tuple[str, ...])
     from kerazoo.run import find_run, with_settings
 
     made = adapt(with_settings(find_run(run), assignments), support, output)
-    names = ", ".join(made.recipe.family.class_names())
-    click.echo(
-        f"classes  {names}\nrun      {made.folder}\nnext:\n  kerazoo predict {made.folder} IMAGE_OR_FOLDER"
-    )
+    names = printable(", ".join(made.recipe.family.class_names()))
+    say(f"classes  {names}\nrun      {made.folder}\nnext:\n  kerazoo predict {made.folder} IMAGE_OR_FOLDER")

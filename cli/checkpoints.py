@@ -4,7 +4,7 @@ import json
 
 import click
 
-from kerazoo.cli import json_option
+from kerazoo.cli import json_option, say
 
 
 @click.command("checkpoints")
@@ -15,4 +15,4 @@ def command(recipe: str | None, as_json: bool) -> None:
     from kerazoo.published import known, table
 
     found = known(recipe)
-    click.echo(json.dumps([each._asdict() for each in found], indent=2) if as_json else table(found))
+    say(json.dumps([each._asdict() for each in found], indent=2) if as_json else table(found))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from kerazoo.cli import backend_option, set_option
+from kerazoo.cli import backend_option, say, set_option
 
 
 @click.command("convert")
@@ -29,4 +29,4 @@ def command(
 
     told = read_names(names) if names else ()
     run = convert(load_recipe(recipe), checkpoint, output, layout=layout, names=told, assignments=assignments)
-    click.echo(f"run      {run.folder}\nnext:\n  kerazoo predict {run.folder} IMAGE_OR_FOLDER")
+    say(f"run      {run.folder}\nnext:\n  kerazoo predict {run.folder} IMAGE_OR_FOLDER")

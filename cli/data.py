@@ -4,7 +4,7 @@ import json
 
 import click
 
-from kerazoo.cli import json_option, set_option, shots_option, ways_option
+from kerazoo.cli import json_option, say, set_option, shots_option, ways_option
 
 
 @click.group("data")
@@ -33,5 +33,5 @@ def check(
 
     episodes = {"ways": ways, "shots": shots}
     report = inspected_data(load_recipe(recipe), assignments, folder, episodes)
-    click.echo(json.dumps(report.plain(), indent=2) if as_json else "\n".join(report.lines()))
+    say(json.dumps(report.plain(), indent=2) if as_json else "\n".join(report.lines()))
     raise SystemExit(2 if report.problems else 0)

@@ -5,6 +5,8 @@ import json
 import click
 
 from kerazoo.backend import BACKENDS
+from kerazoo.cli import say
+from kerazoo.text import printable
 
 
 @click.command()
@@ -20,11 +22,11 @@ def command(ctx: click.Context, backend: str | None, as_json: bool) -> None:
 
     report = diagnose(backend)
     if as_json:
-        click.echo(json.dumps(report, indent=2))
+        say(json.dumps(report, indent=2))
     else:
         _print(report)
     for problem in report["problems"]:
-        click.echo(f"Error: {problem}", err=True)
+        say(f"Error: {problem}", err=True)
     ctx.exit(2 if report["problems"] else 0)
 
 
@@ -41,5 +43,5 @@ def _print(report: dict) -> None:
 
 def _text(value: object) -> str:
     if isinstance(value, dict):
-        return "\n".join(f"{name} {item}" for name, item in value.items())
-    return ", ".join(value) if isinstance(value, list) else str(value)
+        return "\n".join(printable(f"{name} {item}") for name, item in value.items())
+    return printable(", ".join(value) if isinstance(value, list) else str(value))

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from kerazoo.cli import backend_option, json_option, set_option, shots_option, warn, ways_option
+from kerazoo.cli import backend_option, json_option, say, set_option, shots_option, warn, ways_option
 
 
 @click.command("evaluate")
@@ -42,4 +42,4 @@ def command(
     chosen = with_settings(run_or_weights(run), (*assignments, *episodes), data)
     warn(chosen.recipe.data.warnings())
     scores = evaluate(chosen, split, tile=tile, tta=tta)
-    click.echo(json.dumps(scores, indent=2) if as_json else table(scores))
+    say(json.dumps(scores, indent=2) if as_json else table(scores))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kerazoo.cli import directed, direction_option, set_option
+from kerazoo.cli import directed, direction_option, say, set_option
 
 if TYPE_CHECKING:
     from kerazoo.export import Format
@@ -48,4 +48,4 @@ def command(
 
     chosen = with_settings(run_or_weights(run), (*assignments, *directed(direction)))
     path = export(chosen, kind, output)
-    click.echo(json.dumps({"path": str(path)} | report(path), indent=2) if as_json else summary(path))
+    say(json.dumps({"path": str(path)} | report(path), indent=2) if as_json else summary(path))

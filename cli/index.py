@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from kerazoo.cli import backend_option
+from kerazoo.cli import backend_option, say
 
 
 @click.command("index")
@@ -22,6 +22,6 @@ def command(run: str, folder: Path, output: Path | None) -> None:
 
     path, problems = index(run_or_weights(run), folder, output)
     for problem in problems:
-        click.echo(f"Error: {problem}", err=True)
-    click.echo(f"index {path}\nnext:\n  kerazoo predict {run} IMAGE --index {path} --top 5")
+        say(f"Error: {problem}", err=True)
+    say(f"index {path}\nnext:\n  kerazoo predict {run} IMAGE --index {path} --top 5")
     raise SystemExit(2 if problems else 0)

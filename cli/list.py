@@ -4,7 +4,7 @@ import json
 
 import click
 
-from kerazoo.cli import json_option
+from kerazoo.cli import json_option, say
 
 
 @click.command("list")
@@ -15,6 +15,4 @@ def command(as_json: bool) -> None:
 
     names = recipe_names()
     width = max(map(len, names))
-    click.echo(
-        json.dumps(names, indent=2) if as_json else "\n".join(f"{n:{width}}  {t}" for n, t in names.items())
-    )
+    say(json.dumps(names, indent=2) if as_json else "\n".join(f"{n:{width}}  {t}" for n, t in names.items()))

@@ -1,13 +1,14 @@
 """`kerazoo predict`: photographs and films in, what is on them and pictures out."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kerazoo.cli import backend_option, directed, direction_option, set_option
+from kerazoo.cli import backend_option, directed, direction_option, say, set_option
+from kerazoo.text import printable
 
 if TYPE_CHECKING:
     from kerazoo.task import Task
@@ -40,6 +41,12 @@ if TYPE_CHECKING:
     help="Look for a person in each box: COCO results or a predictions.jsonl.",
 )
 @click.option(
+    "--min-score",
+    type=click.FloatRange(min=0),
+    metavar="S",
+    help="Of boxes [default: 0.3 of a detector's, any of a predictions.jsonl].",
+)
+@click.option(
     "--index",
     type=Path,
     metavar="FILE",
@@ -59,6 +66,7 @@ def command(
     json_file: Path,
     tile: int,
     boxes: Path,
+    min_score: float | None,
     index: Path,
     top: int,
     tta: bool,
@@ -74,19 +82,36 @@ def command(
     A Siamese network takes two photographs, or with --index any number.
     """
     from kerazoo.convert import run_or_weights
-    from kerazoo.image import find_images
-    from kerazoo.predict import predict, write_rows
+    from kerazoo.outputs import asked
+    from kerazoo.predict import predict
     from kerazoo.run import with_settings
 
-    found = find_images(paths)
+    found, left_out = asked(paths, output)
+    if left_out:
+        say(f"left out: {left_out} images in {output}, where results go", err=True)
     chosen = with_settings(run_or_weights(run, weights), (*assignments, *directed(direction)))
-    rows = predict(chosen, found, output, tile=tile, tta=tta, boxes=boxes, index=index, top=top)
+    rows = predict(
+        chosen, found, output, tile=tile, tta=tta, boxes=boxes, min_score=min_score, index=index, top=top
+    )
     failed = 0
-    with contextlib.closing(rows):
-        for row in _worth_a_line(write_rows(rows, json_file or output / "predictions.jsonl")):
+    with _written(rows, json_file or output / "predictions.jsonl") as written:
+        for row in _worth_a_line(written):
             failed += "error" in row
-            click.echo(_line(row, chosen.recipe.family), err="error" in row)
+            say(_line(row, chosen.recipe.family), err="error" in row)
     raise SystemExit(2 if failed else 0)
+
+
+@contextlib.contextmanager
+def _written(rows: Generator[dict[str, Any], None, None], file: Path) -> Iterator[Iterator[dict[str, Any]]]:
+    """Have rows written while they pass by; say where they are if they were cut short."""
+    from kerazoo.outputs import partial, write_rows
+
+    try:
+        with contextlib.closing(rows), contextlib.closing(write_rows(rows, file)) as written:
+            yield written
+    finally:
+        if partial(file).exists():
+            say(f"{file} is that of before; the rows until here are in {partial(file)}", err=True)
 
 
 def _worth_a_line(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -106,7 +131,7 @@ def _worth_a_line(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _line(row: dict[str, Any], family: "Task") -> str:
     if "error" in row:
-        return f"Error: {row['error']}"
+        return printable(f"Error: {row['error']}")
     told = f"{row['frame'] + 1} frames" if "frame" in row else family.tell(row)
     about = " and ".join(row[name] for name in ("image", "other") if name in row)
-    return f"{about} -> {row['files'][-1]}" + (f": {told}" if told else "")
+    return printable(f"{about} -> {row['files'][-1]}" + (f": {told}" if told else ""))

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from kerazoo.cli import json_option, set_option
+from kerazoo.cli import json_option, say, set_option
 
 
 @click.command("show")
@@ -18,4 +18,4 @@ def command(recipe: str, assignments: tuple[str, ...], as_json: bool) -> None:
 
     plain = settings.to_plain(recipes.overridden(recipes.load_recipe(recipe), assignments))
     lines = [f"{key}={json.dumps(value)}" for key, value in settings.flat(plain).items()]
-    click.echo(json.dumps(plain, indent=2) if as_json else "\n".join([recipes.summary(recipe), "", *lines]))
+    say(json.dumps(plain, indent=2) if as_json else "\n".join([recipes.summary(recipe), "", *lines]))

@@ -4,9 +4,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from kerazoo.cli import warn
+from kerazoo.cli import say, warn
 from kerazoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,10 +24,10 @@ def run(recipe: str | None, resume: str | None, **options: Any) -> None:
         )
     except KeyboardInterrupt:
         if (folder / "recipe.json").exists():
-            click.echo(f"Stopped. Continue with: kerazoo train --resume {folder}", err=True)
+            say(f"Stopped. Continue with: kerazoo train --resume {folder}", err=True)
         raise
     scores = done.read_json("metrics.json")
-    click.echo(summary(folder, scores, done.recipe.score))
+    say(summary(folder, scores, done.recipe.score))
 
 
 def _run_folder(name: str) -> Path:
@@ -69,7 +67,7 @@ def _whole(recipe: "Recipe") -> None:
     """Refuse data of which anything is broken."""
     from kerazoo.readiness import inspected
 
-    click.echo("reading all of the data once, to find what is broken", err=True)
+    say("reading all of the data once, to find what is broken", err=True)
     report = inspected(recipe)
     problems = report.problems
     if problems:

@@ -1,10 +1,14 @@
 """Pictures that a person can look at: overlays, contours, sheets, curves."""
 
-import warnings
+import bisect
+import math
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from PIL import Image, ImageDraw
+
+from kerazoo.text import drawable, font
 
 PALETTE = np.array(
     [
@@ -18,9 +22,11 @@ PALETTE = np.array(
 
 _TABLE = np.concatenate([PALETTE[:1], PALETTE[1 + np.arange(254) % (len(PALETTE) - 1)], [(255, 255, 255)]])
 _TABLE = _TABLE.astype("uint8")
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 _READABLE = 160
 """Pixels of the shorter side that a caption needs."""
+
+_SMALL = 13
+"""Pixels of the smallest letters: from the top of the highest to the bottom of the lowest."""
 
 
 def colours(labels: np.ndarray) -> np.ndarray:
@@ -71,14 +77,11 @@ def captioned(image: np.ndarray, text: str) -> np.ndarray:
     short, long = sorted(image.shape[:2])
     factor = max(min(-(-_READABLE // short), 4 * _READABLE // long), 1)
     shown = image.repeat(factor, axis=0).repeat(factor, axis=1)
-    size = max(factor * short / 400, 0.45)
-    (_, height), _ = cv2.getTextSize("Ay", _FONT, size, 1)
-    while cv2.getTextSize(text, _FONT, size, 1)[0][0] > shown.shape[1] - height and len(text) > 1:
-        text = text[:-1]
-    band = shown[-2 * height :]
+    size = max(factor * short // 13, _SMALL)
+    band = shown[-3 * size // 2 :]
     band[:] = band // 4
-    place = height // 2, shown.shape[0] - height // 2
-    cv2.putText(shown, text, place, _FONT, size, (255, 255, 255), max(round(size), 1), cv2.LINE_AA)
+    place = size // 3, len(band) - size // 2
+    _write(band, _fitting(text, shown.shape[1] - 2 * (size // 3), size), place, size, (255, 255, 255))
     return shown
 
 
@@ -100,16 +103,15 @@ def matrix(counts: np.ndarray, names: Sequence[str]) -> np.ndarray:
     axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
     axis.set(xlabel="prediction", ylabel="truth")
     if classes <= 40:
-        short = [name if len(name) <= 24 else f"{name[:23]}…" for name in names]
+        drawn = [drawable(name) for name in names]
+        short = [name if len(name) <= 24 else f"{name[:23]}…" for name in drawn]
         axis.set_xticks(range(classes), short, rotation=90, parse_math=False)
         axis.set_yticks(range(classes), short, parse_math=False)
     for row, column in zip(*np.nonzero(counts), strict=True) if classes <= 20 else ():
         colour = "white" if share[row, column] > 0.5 else "black"
         axis.text(column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=8)
     canvas = FigureCanvasAgg(figure)
-    with warnings.catch_warnings():  # names in scripts that the font lacks become boxes
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)
-        canvas.draw()
+    canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
@@ -147,20 +149,48 @@ def _fitted(picture: np.ndarray, height: int, width: int) -> np.ndarray:
 def _titles(titles: Sequence[str], width: int, columns: int) -> np.ndarray:
     strip = np.full((24, columns, 3), 255, "uint8")
     for index, title in enumerate(titles):
-        cv2.putText(strip, title, (8 + index * (width + 8), 18), _FONT, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+        place = 8 + index * (width + 8), 18
+        _write(strip, _fitting(title, width, _SMALL), place, _SMALL, (0, 0, 0))
     return strip
 
 
 def _legend(names: Sequence[str], columns: int) -> np.ndarray:
     lines, x = [np.full((24, columns, 3), 255, "uint8")], 8
     for label, name in enumerate(names):
-        needed = 26 + cv2.getTextSize(name, _FONT, 0.45, 1)[0][0]
+        told = _fitting(name, columns - 34, _SMALL)
+        needed = 26 + round(font(_SMALL).getlength(told))
         if x + needed > columns and x > 8:
             lines.append(np.full((24, columns, 3), 255, "uint8"))
             x = 8
         colour = colours(np.array([[label]], "uint8"))[0, 0].tolist()
         cv2.rectangle(lines[-1], (x, 6), (x + 12, 18), colour, -1)
         cv2.rectangle(lines[-1], (x, 6), (x + 12, 18), (90, 90, 90), 1)
-        cv2.putText(lines[-1], name, (x + 17, 17), _FONT, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+        _write(lines[-1], told, (x + 17, 17), _SMALL, (0, 0, 0))
         x += needed
     return np.concatenate(lines, axis=0)
+
+
+def _fitting(text: str, width: int, size: int) -> str:
+    """Return as much of a text, made drawable, as `width` pixels hold."""
+    shown = drawable(text[: max(width, 1)])  # a letter takes a pixel or more
+    fits = bisect.bisect_right(
+        range(1, len(shown) + 1), width, key=lambda n: math.ceil(font(size).getlength(shown[:n]))
+    )
+    return shown[: max(fits, 1)]
+
+
+def _write(
+    image: np.ndarray, text: str, place: tuple[int, int], size: int, colour: tuple[int, int, int]
+) -> None:
+    """Write a drawable text into an image.
+
+    Args:
+        image: uint8 `(H, W, 3)`.
+        text: of `drawable`.
+        place: x and y of where its baseline begins.
+        size: of the letters in pixels.
+        colour: RGB.
+    """
+    canvas = Image.fromarray(image)
+    ImageDraw.Draw(canvas).text(place, text, colour, font(size), anchor="ls")
+    image[:] = np.asarray(canvas)

@@ -3,9 +3,11 @@
 import contextlib
 from collections.abc import Iterator
 
+from kerazoo.text import printable
+
 
 class UserError(Exception):
-    """Something the user can mend: told in one line, exit code 2, no traceback.
+    """Something the user can mend: told in one printable line, exit code 2, no traceback.
 
     Args:
         message: what is wrong, naming the file, key or value.
@@ -14,7 +16,8 @@ class UserError(Exception):
 
     def __init__(self, message: str, remedy: str = ""):
         self.message, self.remedy = message, remedy
-        super().__init__(" ".join(f"{message}; {remedy}".split()) if remedy else message)
+        told = f"{message}; {remedy}" if remedy else message
+        super().__init__(printable(" ".join(told.split())))
 
 
 @contextlib.contextmanager

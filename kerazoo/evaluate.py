@@ -13,6 +13,7 @@ from kerazoo.report import sample_sheet, score_pictures
 from kerazoo.run import Run
 from kerazoo.settings import to_plain
 from kerazoo.task import Sample, Task
+from kerazoo.text import printable
 
 SHOWN = 6
 """Samples on the sheet."""
@@ -118,7 +119,9 @@ def table(scores: dict[str, Any]) -> str:
     rows = [{name: name for name in columns}]
     rows += [{name: _shown(values[key]) for name, values in columns.items()} for key in keys]
     lines = [" ".join(f"{text:>{max(len(name), 8)}}" for name, text in row.items()) for row in rows]
-    return "\n".join(single + [f"{key:18} {line}" for key, line in zip(("class", *keys), lines, strict=True)])
+    return "\n".join(
+        single + [f"{printable(key):18} {line}" for key, line in zip(("class", *keys), lines, strict=True)]
+    )
 
 
 def _shown(value: Any) -> str:

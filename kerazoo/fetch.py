@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from kerazoo.errors import UserError
 from kerazoo.files import make_folder, sha256, sync_folder, unwritable
+from kerazoo.text import printable
 
 HUB = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?/(?P<file>.+)")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -184,7 +185,7 @@ def _shown(answer: http.client.HTTPResponse, had: int, total: int | None, addres
     from rich.progress import DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
     size = "" if total is None else f" ({total / 1e6:.1f} MB, {had / 1e6:.1f} of it here)"
-    print(f"downloading {address}{size}", file=sys.stderr, flush=True)
+    print(printable(f"downloading {address}{size}"), file=sys.stderr, flush=True)
     columns = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("", total=total, completed=had)

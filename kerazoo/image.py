@@ -8,6 +8,7 @@ import functools
 import glob
 import importlib
 import io
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,8 +28,14 @@ Content = TypeVar("Content")
 MAX_PIXELS = 2**28
 """The largest image that is decoded; the environment variable KERAZOO_MAX_PIXELS overrides it."""
 
+LARGEST_SCALED = 2**26
+"""Pixels of the largest image that a smaller one is enlarged to, to be cut."""
+
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif"})
 """What counts as an image when a folder is searched; what a file is its first bytes say."""
+
+_LONGEST_SIDE = 1_000_000
+"""Pixels of the longest side that PNGs are written with (libpng's limit)."""
 
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "Png",
@@ -68,13 +75,13 @@ def image_size(path: str | Path) -> tuple[int, int]:
         UserError: as `read_image`, as far as the header tells.
     """
 
-    def upright(image: "ImageFile.ImageFile") -> np.ndarray:
+    def upright(image: "ImageFile.ImageFile") -> tuple[int, int]:
         orientation = 1 if image.format == "TIFF" else image.getexif().get(0x0112)  # a TIFF's size is turned
         turned = orientation in (5, 6, 7, 8)
-        return np.array(image.size if turned else image.size[::-1])
+        width, height = image.size[::-1] if turned else image.size
+        return height, width
 
-    height, width = _read(Path(path), upright, None).tolist()
-    return height, width
+    return read_with(path, upright)
 
 
 def decode_image(data: bytes, name: str) -> np.ndarray:
@@ -117,6 +124,7 @@ def centred(
         interpolation: of the scaling; where it shrinks, it averages (as Pillow does it).
     """
     height, width = _covering(image.shape[:2], [int(side / share) for side in size])
+    check_scaled(image.shape, (height, width), LARGEST_SCALED)
     top, left = (round((n - side) / 2) for n, side in zip((height, width), size, strict=True))
     return _scaled(image, height, width, interpolation)[top : top + size[0], left : left + size[1]]
 
@@ -128,12 +136,17 @@ def write_image(path: str | Path, array: np.ndarray) -> None:
         array: uint8 `(H, W, 3)` RGB, or uint8 or uint16 `(H, W)` grey.
 
     Raises:
-        UserError: the file cannot be written.
+        UserError: the file cannot be written, or is too large for a PNG.
     """
     import cv2
 
+    height, width = array.shape[:2]
     pixels = array[..., ::-1] if array.ndim == 3 else array
-    _, data = cv2.imencode(".png", np.ascontiguousarray(pixels))
+    done = 0 < min(height, width) and max(height, width) <= _LONGEST_SIDE
+    if done:
+        done, data = cv2.imencode(".png", np.ascontiguousarray(pixels))
+    if not done:
+        raise UserError(f"cannot write {path}: no PNG has {width} x {height} pixels", "make it smaller")
     atomic_bytes(path, data.tobytes())
 
 
@@ -162,18 +175,24 @@ def images_below(folder: Path) -> list[Path]:
 
 
 def _images_of(path: str) -> list[Path]:
-    if Path(path).is_dir():
+    if os.path.isdir(path):
         if not os.access(path, os.R_OK | os.X_OK):
             raise UserError(f"the folder {path} cannot be read", "change its permissions")
         return images_below(Path(path))
-    if Path(path).exists():
-        return [Path(path)]
-    if not glob.has_magic(path):
-        return [Path(path)]  # missing: told when it is read, so that it stops no other
+    if os.path.exists(path) or not glob.has_magic(path):
+        return [Path(path)]  # a missing one is told when it is read, so that it stops no other
     # Path.glob knows no absolute patterns.
-    matches = [Path(match) for match in sorted(glob.glob(path, recursive=True), key=natural)]
+    matches = [Path(match) for match in sorted(glob.glob(_pattern(path), recursive=True), key=natural)]
     nested = (images_below(m) if m.is_dir() else [m] for m in matches)
     return [image for images in nested for image in images if image.suffix.lower() in SUFFIXES]
+
+
+def _pattern(path: str) -> str:
+    """Return a glob in which the folders that exist stand for themselves, whatever is in their names."""
+    folder = Path(path).parent
+    while not folder.is_dir():
+        folder = folder.parent
+    return str(Path(glob.escape(str(folder)), Path(path).relative_to(folder)))
 
 
 def _hidden(path: Path) -> bool:
@@ -243,6 +262,25 @@ def _eight_bits(image: "Image.Image") -> "Image.Image":
     if not image.mode.startswith("I;16"):
         return image  # of 16-bit colours Pillow itself keeps the upper eight
     return Image.fromarray((np.array(image) >> 8).astype("uint8"))
+
+
+def check_scaled(image: Sequence[int], scaled: Sequence[int], largest: int) -> None:
+    """Refuse to enlarge an image far beyond what it is: 1 x 40000 pixels would become gigabytes.
+
+    Args:
+        image: its height and width.
+        scaled: height and width that it would have.
+        largest: pixels that it may have, unless the image has more itself.
+
+    Raises:
+        UserError: it would have more.
+    """
+    if math.prod(scaled) > max(largest, math.prod(image[:2])):
+        raise UserError(
+            f"an image of {image[1]} x {image[0]} pixels would be enlarged to {scaled[1]} x {scaled[0]} "
+            f"for this network, more than {largest} pixels",
+            "cut it into pieces",
+        )
 
 
 def _covering(image: Sequence[int], least: Sequence[int]) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from kerazoo.progress import PictureProgress
 from kerazoo.run import WEIGHTS, Run
 from kerazoo.settings import to_plain
 from kerazoo.tasks.measures import Measure
-from kerazoo.tasks.verification import Nearest, Verification
+from kerazoo.tasks.verification import SHOWN, Nearest, Verification
 
 NAME = "index.npz"
 """What an index is called inside its run."""
@@ -59,7 +59,7 @@ class Index:
         """
         places, distances = self._search(embedding, min(top, len(self.files)))
         files = tuple(self.files[place] for place in places)
-        return Nearest(files, distances, tuple(self._picture(file) for file in files))
+        return Nearest(files, distances, tuple(self._picture(file) for file in files[:SHOWN]))
 
     def _picture(self, file: str) -> np.ndarray | None:
         try:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any, TypeVar
 
+from kerazoo.text import printable
+
 T = TypeVar("T")
 
 QUIET_SECONDS = 30.0
@@ -29,9 +31,9 @@ class Progress:
         if self.quiet:
             return
         if self.live is not None:
-            self.live.console.print(line, highlight=False, markup=False)
+            self.live.console.print(printable(line), highlight=False, markup=False)
         else:
-            print(line, file=sys.stderr, flush=True)
+            print(printable(line), file=sys.stderr, flush=True)
 
     @contextlib.contextmanager
     def bar(self, total: int | None, done: int, batch: int) -> Iterator[None]:

@@ -18,10 +18,13 @@ from typing import Any, dataclass_transform
 
 import pydantic
 import pydantic.dataclasses
+from pydantic_core import ArgsKwargs
 
 from kerazoo.errors import UserError
+from kerazoo.text import is_unicode
 
 _MARK = "__kerazoo_settings__"
+_CHECK = "_unicode"
 _CONFIG = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
 
 
@@ -30,11 +33,26 @@ def settings(cls: type) -> type:
     """Make `cls` a frozen, keyword-only dataclass whose fields are validated.
 
     A wrong value raises `pydantic.ValidationError`, which `told` turns into the
-    line a user reads.
+    line a user reads. So does a text that is no Unicode, which no file of a run could hold.
     """
+    setattr(cls, _CHECK, pydantic.model_validator(mode="before")(_unicode))
     made = pydantic.dataclasses.dataclass(cls, frozen=True, kw_only=True, config=_CONFIG)
     setattr(made, _MARK, True)
     return made
+
+
+def _unicode(given: Any) -> Any:
+    """Refuse texts with halves of characters, which Python makes of file names that are not UTF-8."""
+    rest = [given.kwargs if isinstance(given, ArgsKwargs) else given]  # or settings that were made before
+    while rest:
+        value = rest.pop()
+        if isinstance(value, dict):
+            rest += value.items()
+        elif isinstance(value, (list, tuple)):
+            rest += value
+        elif isinstance(value, (str, Path)) and not is_unicode(str(value)):
+            raise ValueError(f"the name {str(value)!r} is not UTF-8: rename the file, folder or class")
+    return given
 
 
 def told(error: pydantic.ValidationError, where: str = "") -> UserError:
@@ -49,7 +67,8 @@ def told(error: pydantic.ValidationError, where: str = "") -> UserError:
         key = ".".join([where, *(str(part) for part in item["loc"])]).strip(".")
         message = item["msg"].removeprefix("Value error, ")
         got = "" if item["type"] == "value_error" else f", got {item['input']!r}"
-        parts.append(f"{key}: {message[:1].lower()}{message[1:]}{got}")
+        about = f"{key}: " if key else ""
+        parts.append(f"{about}{message[:1].lower()}{message[1:]}{got}")
     return UserError("; ".join(parts), "correct the value")
 
 

@@ -14,11 +14,22 @@ FAMILIES = sorted(path.parent.name for path in ROOT.glob("kerazoo/families/*/__i
 LAYERS = [
     {"cli", "recipes"},
     {"adapt", "convert", "doctor", "evaluate", "export", "index", "initialise", "models", "predict"}
-    | {"optimizer", "progress", "published", "readiness", "recipe", "report", "resume", "run", "train"},
+    | {
+        "optimizer",
+        "outputs",
+        "progress",
+        "published",
+        "readiness",
+        "recipe",
+        "report",
+        "resume",
+        "run",
+        "train",
+    },
     {"families"},
     {"checkpoints", "data", "draw", "fetch", "layers", "objective", "residual", "tasks", "weights"},
     {"backend", "boxes", "errors", "files", "frozen_graph", "image", "ordering", "placement", "settings"}
-    | {"reading", "skeleton", "task", "tensorflow_checkpoint", "video"},
+    | {"reading", "skeleton", "task", "tensorflow_checkpoint", "text", "video"},
 ]
 BACKENDS = {"jax", "tensorflow", "torch"}
 

@@ -12,6 +12,7 @@ import numpy as np
 from kerazoo.data.source import Source, Split
 from kerazoo.errors import UserError
 from kerazoo.task import Sample
+from kerazoo.text import printable
 
 LISTED = 100
 """Classes that get a line each; of more only their number is told."""
@@ -78,7 +79,7 @@ class Report:
             least, most = min(self.classes.values()), max(self.classes.values())
             return [("classes", f"{len(self.classes)}, each {least:.2%} to {most:.2%} {of}")]
         shares = enumerate(self.classes.items())
-        return [(f"{label:>3} {name}", f"{share:7.2%} {of}") for label, (name, share) in shares]
+        return [(f"{label:>3} {printable(name)}", f"{share:7.2%} {of}") for label, (name, share) in shares]
 
 
 class _Seen(NamedTuple):

@@ -33,6 +33,9 @@ Side = Annotated[int, Field(ge=8)]
 AT_ONCE = 64
 """Pictures that are embedded together."""
 
+SHOWN = 20
+"""Of what is found in an index, so many are drawn and told on the terminal; the row has them all."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Couples:
@@ -88,7 +91,7 @@ class Nearest:
     Attributes:
         files: names as the index has them.
         distances: float32 `(K,)`.
-        pictures: uint8 `(H, W, 3)` each; None where the file is gone.
+        pictures: of the first `SHOWN` files, uint8 `(H, W, 3)` each; None where the file is gone.
     """
 
     files: tuple[str, ...]
@@ -306,7 +309,9 @@ class Verification(Photographs):
 
     def tell(self, described: dict[str, Any]) -> str:
         if "nearest" in described:
-            return ", ".join(f"{each['file']} {each['distance']:.3f}" for each in described["nearest"])
+            found = described["nearest"]
+            told = ", ".join(f"{each['file']} {each['distance']:.3f}" for each in found[:SHOWN])
+            return told + (f", and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
         word = "alike" if described["alike"] else "different"
         return f"{word}: distance {described['distance']:.3f}, threshold {described['threshold']:.3f}"
 

@@ -73,10 +73,13 @@ def drawn_couple(images: Sequence[np.ndarray], names: Sequence[str], told: str, 
 
 
 def drawn_nearest(image: np.ndarray, result: "Nearest") -> np.ndarray:
-    """Return a photograph beside its nearest with names and distances; a file that is gone is blank."""
+    """Return a photograph beside its nearest with names and distances; a file that is gone is blank.
+
+    Only those that `result` has pictures of are shown.
+    """
     blank = np.full((8, 8, 3), 200, "uint8")
     found = [blank if picture is None else picture for picture in result.pictures]
-    told = zip(result.files, result.distances, strict=True)
+    told = zip(result.files[: len(found)], result.distances[: len(found)], strict=True)
     titles = ["query", *(f"{apart:.2f} {_short(file, 18)}" for file, apart in told)]
     return sheet([[image, *found]], titles)
 

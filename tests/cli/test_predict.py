@@ -188,17 +188,17 @@ def centres(boxes, paths, output, **options):
 
 
 def test_people_are_looked_for_in_boxes(tmp_path):
-    for name in ("photograph_12.png", "other_7.png"):
+    for name in ("000000000012.png", "other_7.png"):
         write_image(tmp_path / name, picture(1))
     found = [{"image_id": 12, "bbox": [10, 10, 20, 30], "score": 0.75}]
     (tmp_path / "boxes.json").write_text(json.dumps(found))
-    paths = [tmp_path / "photograph_12.png", tmp_path / "other_7.png"]
+    paths = [tmp_path / "000000000012.png", tmp_path / "other_7.png"]
     first, second = centres(tmp_path / "boxes.json", paths, tmp_path / "p")
     assert first["people"] == [
         {"score": 0.75, "box": [20.0, 25.0, 0.0, 0.0], "keypoints": {"middle": [20.0, 25.0, 1.0]}}
     ]
     assert second["people"] == []
-    assert (tmp_path / "p" / "photograph_12_keypoints.json").exists()
+    assert (tmp_path / "p" / "000000000012_keypoints.json").exists()
 
 
 def test_boxes_in_a_film_go_by_the_frame(tmp_path):
@@ -209,18 +209,40 @@ def test_boxes_in_a_film_go_by_the_frame(tmp_path):
     assert [len(row["people"]) for row in told] == [0, 1, 0]
 
 
-def test_boxes_of_other_photographs_are_told(tmp_path):
+def test_boxes_of_other_images_are_told(tmp_path):
     (tmp_path / "boxes.json").write_text(json.dumps([{"image_id": 12, "bbox": [10, 10, 20, 30]}]))
-    with pytest.raises(UserError, match="boxes.json has boxes for none of these photographs"):
+    with pytest.raises(UserError, match="boxes.json has boxes for none of these images, but for image_id 12"):
         centres(tmp_path / "boxes.json", [tmp_path / "13.png"], tmp_path / "p")
     with pytest.raises(UserError, match="boxes know no tiles"):
         centres(tmp_path / "boxes.json", [tmp_path / "12.png"], tmp_path / "p", tile=64)
 
 
-def test_a_task_that_takes_no_boxes_says_so(run, tmp_path):
+def test_a_detectors_low_scores_are_left_out_and_told(tmp_path, capsys):
     write_image(tmp_path / "12.png", picture(1))
-    (tmp_path / "boxes.json").write_text(json.dumps([{"image_id": 12, "bbox": [10, 10, 20, 30]}]))
-    told = kerazoo(
-        run, tmp_path / "12.png", "--boxes", tmp_path / "boxes.json", "--output", tmp_path / "p", code=2
+    found = [{"image_id": 12, "bbox": [10, 10, 20, 30], "score": score} for score in (0.29, 0.3, 0.9)]
+    (tmp_path / "boxes.json").write_text(json.dumps(found))
+    for least, count, told in ((None, 2, "1 of 3 boxes have a score below 0.3"), (0.0, 3, "")):
+        (row,) = centres(tmp_path / "boxes.json", [tmp_path / "12.png"], tmp_path / "p", min_score=least)
+        assert len(row["people"]) == count
+        assert told in capsys.readouterr().err
+
+
+def test_a_box_outside_its_image_is_an_error_in_its_row(tmp_path):
+    for name in ("12.png", "13.png"):
+        write_image(tmp_path / name, picture(1))
+    found = [{"image_id": n, "bbox": [side, 10, 20, 30]} for n, side in ((12, 640), (13, 30))]
+    (tmp_path / "boxes.json").write_text(json.dumps(found))
+    first, second = centres(
+        tmp_path / "boxes.json", [tmp_path / "12.png", tmp_path / "13.png"], tmp_path / "p"
     )
+    assert "12.png: the box (640, 10, 20, 30) lies outside the image of 64 x 48 pixels" in first["error"]
+    assert len(second["people"]) == 1
+
+
+def test_a_task_that_takes_no_boxes_says_so_once(run, tmp_path):
+    for name in ("12.png", "13.png"):
+        write_image(tmp_path / name, picture(1))
+    (tmp_path / "boxes.json").write_text(json.dumps([{"image_id": 12, "bbox": [10, 10, 20, 30]}]))
+    told = kerazoo(run, tmp_path, "--boxes", tmp_path / "boxes.json", "--output", tmp_path / "p", code=2)
     assert "takes no boxes" in told.stderr
+    assert told.stderr.count("Error") == 1

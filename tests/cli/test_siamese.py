@@ -135,8 +135,8 @@ def test_a_search_outlives_its_pictures(place, tmp_path):
 def test_mistakes_are_told_in_a_line(place, tmp_path):
     run, picture = place / "run", place / "pictures/c0/0.png"
     nowhere = ["--output", tmp_path / "p"]
-    assert "compares 2 photographs" in kerazoo("predict", run, picture, *nowhere, code=2)
-    assert "12 files" in kerazoo("predict", run, place / "pictures", *nowhere, code=2)
+    assert "compares 2 different images" in kerazoo("predict", run, picture, *nowhere, code=2)
+    assert "there are 12" in kerazoo("predict", run, place / "pictures", *nowhere, code=2)
     (tmp_path / "broken.png").write_bytes(b"hello")
     assert "broken.png" in kerazoo("predict", run, picture, tmp_path / "broken.png", *nowhere, code=2)
     assert "gone.png" in kerazoo("predict", run, picture, tmp_path / "gone.png", *nowhere, code=2)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from kerazoo.errors import UserError
 from kerazoo.families.openpose.parser import PRESETS, Parser, Preset
+from kerazoo.image import check_scaled
 from kerazoo.placement import Frame
 from kerazoo.settings import replace, settings
 from kerazoo.skeleton import COCO18, Skeleton
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 STRIDE = 8
 """Input pixels per cell of the maps, of all trunks."""
+
+LARGEST_INPUT = 2**24
+"""Pixels that a smaller image is enlarged to at most."""
 
 PUBLISHED_HEIGHT = 368
 """Pixels that photographs are brought to for all published networks."""
@@ -115,6 +119,7 @@ class OpenPose(Pose):
         import cv2
 
         rows, columns = height, max(round(image.shape[1] * height / image.shape[0]), 1)
+        check_scaled(image.shape, (rows, columns), LARGEST_INPUT)
         method = cv2.INTER_AREA if rows < image.shape[0] else cv2.INTER_CUBIC
         small = cv2.resize(image, (columns, rows), interpolation=method)
         filled = [-(-side // STRIDE) * STRIDE for side in (rows, columns)]

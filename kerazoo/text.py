@@ -1,0 +1,60 @@
+"""Text that others wrote, such as names of files and classes, made fit to be printed and to be drawn."""
+
+import functools
+import re
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
+
+_COMMANDS = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line breaks, changes of the direction of writing, and halves of characters."""
+
+
+def printable(text: str) -> str:
+    """Return a text as one line that no terminal takes for a command.
+
+    Control characters, line breaks, changes of the direction of writing, and bytes of file names that are
+    not UTF-8 become escapes as in JSON, such as `\\u001b` and `\\udce9`.
+    """
+    return _COMMANDS.sub(lambda found: _escaped(found[0]), text)
+
+
+def drawable(text: str) -> str:
+    """Return a text in characters that `font` has: `printable`, composed, and escapes for all others."""
+    known = _known()
+    composed = unicodedata.normalize("NFC", printable(text))
+    return "".join(char if ord(char) in known else _escaped(char) for char in composed)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text has no halves of characters, which Python makes of file names that are not UTF-8."""
+    return not re.search("[\ud800-\udfff]", text)
+
+
+@functools.cache
+def font(size: int) -> "ImageFont.FreeTypeFont":
+    """Return DejaVu Sans, which comes with matplotlib, of `size` pixels."""
+    from PIL import ImageFont
+
+    return ImageFont.truetype(_file(), size)
+
+
+def _escaped(char: str) -> str:
+    number = ord(char)
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def _file() -> Path:
+    import matplotlib
+
+    return Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+
+
+@functools.cache
+def _known() -> frozenset[int]:
+    from matplotlib.ft2font import FT2Font
+
+    return frozenset(FT2Font(str(_file())).get_charmap())
