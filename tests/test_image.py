@@ -159,7 +159,7 @@ def test_damaged_files_are_read_or_refused_but_never_crash(tmp_path, suffix):
 
 def test_what_is_no_image_is_refused(tmp_path):
     refused(tmp_path / "missing.png", "no such file")
-    refused(tmp_path, "directory")
+    refused(tmp_path, "is a folder")
     (tmp_path / "empty.png").touch()
     refused(tmp_path / "empty.png", "0 bytes")
     (tmp_path / "text.png").write_text("This is not an image.")
