@@ -56,7 +56,7 @@ def test_names_may_have_spaces_and_pairs_are_grouped_in_their_order(folder):
         ("a.png,b.png,1\na.png,gone.png,0\n", "line 2 names gone.png"),
         ("a.png,b.png,2", "line 1 is no pair"),
         ("a.png,b.png,0\nb.png,b.png,0\n", "line 2 calls b.png different from itself; write 1 where two are"),
-        ("a.png,b.png,1\na.png,b\0.png,0\n", r"line 2 names b\\x00.png, which is not there"),
+        ("a.png,b.png,1\na.png,b\0.png,0\n", r"line 2 names b\\u0000.png, which is not there"),
         (f"a.png,{'x' * 9999}.png,0\n", "line 1 names x{200}, which"),
         (f"a.png,{'x' * 2**21}.png,0\n", "line 1 cannot be read: field larger"),
         ("a 1 2\n", r"line 1 names a/a_0001.\*, which is not there"),
