@@ -28,10 +28,10 @@ def check(
     as_json: bool,
 ) -> None:
     """Read every file that RECIPE would train on; exit code 2 where something is wrong."""
-    from kerazoo.readiness import inspected_data
+    from kerazoo.readiness import inspected_as_asked
     from kerazoo.recipe import load_recipe
 
     episodes = {"ways": ways, "shots": shots}
-    report = inspected_data(load_recipe(recipe), assignments, folder, episodes)
+    report = inspected_as_asked(load_recipe(recipe), assignments, folder, episodes)
     say(json.dumps(report.plain(), indent=2) if as_json else "\n".join(report.lines()))
     raise SystemExit(2 if report.problems else 0)

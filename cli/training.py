@@ -69,13 +69,13 @@ def _whole(recipe: "Recipe") -> None:
 
     say("reading all of the data once, to find what is broken", err=True)
     report = inspected(recipe)
+    for name, text in report.facts.items():
+        say(f"{name}: {text}", err=True)
+    warn(report.warnings)
     problems = report.problems
     if problems:
-        warn(report.warnings)
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UserError(f"{problems[0]}{more}", "list all with 'kerazoo data check', mend them, train again")
-    known = recipe.data.warnings()  # `train` tells them
-    warn([line for line in report.warnings if line not in known])
 
 
 def _resumed(folder: Path, epochs: int | None, **options: Any) -> "Run":

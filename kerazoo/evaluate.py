@@ -51,7 +51,7 @@ def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bo
     pairs = _pairs(family, forward, samples, tile=tile, tta=tta, shown=shown, pictures=SHOWN)
     scores, files = family.report(pairs)
     told = {"split": split, "backend": backend.name(), "tile": tile, "tta": tta}
-    scores = told | scores | {"facts": data.facts(), "warnings": data.warnings(), "data": to_plain(data)}
+    scores = told | scores | {"facts": data.facts(), "data": to_plain(data)}
     run.write_json(f"evaluation-{split}.json", scores)
     for name, content in files.items():
         atomic_text(run.folder / f"evaluation-{split}-{name}.json", json.dumps(content))
@@ -108,7 +108,6 @@ def table(scores: dict[str, Any]) -> str:
         f"{name:18} {_shown(value)}" for name, value in scores.items() if not isinstance(value, (dict, list))
     ]
     single += [f"{name:18} {text}" for name, text in scores.get("facts", {}).items()]
-    single += [f"warning: {line}" for line in scores.get("warnings", [])]
     about_data = {"facts", "data"}
     columns = {
         name: value for name, value in scores.items() if isinstance(value, dict) and name not in about_data

@@ -23,20 +23,22 @@ def inspected(recipe: Recipe, progress: Callable[[int, int], None] | None = None
     return dataclasses.replace(report, problems=tuple(map(str, obstacles(recipe))))
 
 
-def inspected_data(
+def inspected_as_asked(
     recipe: Recipe, assignments: Sequence[str], data: str | None, episodes: Mapping[str, int | None]
 ) -> Report:
-    """Read all data that a recipe with `--data` and `--set` would train on, and tell all that is wrong.
-
-    Where the data are so broken that nobody can tell their classes, their files are still all read.
+    """Return `inspected` of a recipe after a command's options; all problems where its classes are unknown.
 
     Args:
         recipe, assignments, data, episodes: as for `kerazoo.recipe.overridden`.
+
+    Raises:
+        UserError: malformed options.
     """
     try:
         changed = overridden(recipe, assignments, data, episodes)
     except UserError:
-        report = check(source(recipe, [text for text in assignments if text.startswith("data.")], data))
+        about_data = [text for text in assignments if text.startswith("data.")]
+        report = check(source(recipe, about_data, data))
         if report.problems:
             return report
         raise

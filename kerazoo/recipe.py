@@ -143,9 +143,8 @@ def source(recipe: Recipe, assignments: Sequence[str], data: str | None = None) 
         reader = recipe.family.reader(data)
         plain.check_names(reader, changes, "data")
         before = plain.fields(recipe.data) if isinstance(recipe.data, reader) else {}
-        meaning = {
-            key: before[key] for key in ("classes", "void", "table") if key in before
-        }  # of what is stored
+        of_what_is_stored = ("classes", "void", "table")
+        meaning = {key: before[key] for key in of_what_is_stored if key in before}
         return plain.build(reader, meaning | {"path": os.path.abspath(data)} | changes, "data")
     return plain.replace(recipe.data, changes, "data") if changes else recipe.data
 

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 SHOWN = 4
 """Validation samples on the sheet of an epoch."""
 
-WARNINGS = 5
-"""So many of the data's warnings are told; `kerazoo data check` tells all."""
-
 SKIPPED_IN_A_ROW = 25
 """Steps with non-finite gradients, one after the other, that end a training."""
 
@@ -85,17 +82,13 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
 
     if folder.exists():
         raise taken(folder)
-    progress = progress or Progress()
     recipe = recipe.ordered()
     _check(recipe)
-    for name, text in recipe.data.facts().items():
-        progress.say(f"{name}: {text}")
-    for line in _first_warnings(recipe.data.warnings()):
-        progress.say(line)
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(recipe.precision)
     try:
         network = recipe.family.build()
+        progress = progress or Progress()
         if (start := init or recipe.weights) is not None:
             progress.say(initialise(network, recipe.family, start))
         run = create_run(recipe, folder, network)
@@ -148,12 +141,6 @@ def _check(recipe: Recipe) -> None:
     found = obstacles(recipe)
     if found:
         raise found[0]
-
-
-def _first_warnings(lines: Sequence[str]) -> list[str]:
-    more = len(lines) - WARNINGS
-    told = [f"warning: {line}" for line in lines[:WARNINGS]]
-    return [*told, f"{more} more warnings: see kerazoo data check"] if more > 0 else told
 
 
 def _longer(run: Run, epochs: int) -> Run:

@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from kerazoo.cli import main
 from kerazoo.data.folders import Folder
 from kerazoo.errors import UserError
 from kerazoo.evaluate import evaluate, table
@@ -108,3 +110,18 @@ def test_a_table_says_it_all():
     table = {"names": ["a", "b"], "entries": [{"name": "a", "value": 0}, {"name": "b", "value": 1}]}
     with pytest.raises(ValueError, match="leave classes and void out"):
         Folder(path="x", void=3, table=table)
+
+
+def test_data_check_tells_what_values_mean_and_lists_all_problems_where_nobody_knows(tmp_path):
+    def checked(folder):
+        return CliRunner().invoke(main, ["data", "check", "unet-tiny", "--data", str(folder), "--json"])
+
+    found = checked(fill(tmp_path / "a", values(0, 255, 255)))
+    assert found.exit_code == 0
+    assert json.loads(found.stdout)["facts"] == {"mask values": "0 -> background, 255 -> foreground"}
+    unpaired = fill(tmp_path / "b", values(0, 1, 2))
+    for index in range(3):
+        (unpaired / "masks" / f"s{index}.png").rename(unpaired / "masks" / f"mask{index}.png")
+    found = checked(unpaired)
+    assert found.exit_code == 2
+    assert len(json.loads(found.stdout)["problems"]) == 6

@@ -229,15 +229,3 @@ def test_images_of_different_sizes_need_a_crop(tmp_path):
     with pytest.raises(UserError, match="augmentation.crop"):
         train(recipe, tmp_path / "run", progress=QUIET)
     assert not (tmp_path / "run").exists()
-
-
-def test_the_first_warnings_about_the_data_are_told_before_it_begins(tmp_path, monkeypatch, capsys):
-    def stopped(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Cells, "warnings", lambda self: [f"thing {number}" for number in range(7)])
-    monkeypatch.setattr(module, "create_run", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        train(SMALL, tmp_path / "run")
-    told = [f"warning: thing {number}" for number in range(5)]
-    assert capsys.readouterr().err.splitlines() == [*told, "2 more warnings: see kerazoo data check"]
