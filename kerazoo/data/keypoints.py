@@ -161,7 +161,7 @@ class Keypoints(Files):
         if lacking:
             raise UserError(
                 f"{file} has no point {lacking[0]!r}, its points are {', '.join(names)[:200]}",
-                "give their skeleton: --set family.skeleton=NAME or FILE.json (data.skeleton to check them)",
+                "give their skeleton: --set family.skeleton=NAME or FILE.json",
             )
 
     def enough(self, visible: np.ndarray, areas: np.ndarray) -> np.ndarray:
