@@ -27,14 +27,14 @@ def command(
 ) -> None:
     """Read CHECKPOINT into the network of RECIPE, strictly: every key must fit.
 
-    CHECKPOINT is a .safetensors, .pth, .npz, .h5, .keras, frozen graph .pb or a TensorFlow checkpoint's .index: a
-    path, hf://owner/repo/file, or https://... with #sha256=... at its end. 'kerazoo checkpoints' lists
-    known ones.
+    CHECKPOINT is a .safetensors, .pth, .npz, .h5, .keras, frozen graph .pb or a TensorFlow checkpoint's
+    .index: a path, hf://owner/repo/file, or https://... with #sha256=... at its end. 'kerazoo checkpoints'
+    lists known ones.
     """
     from kerazoo.convert import convert, read_names
     from kerazoo.recipe import load_recipe
 
     told = read_names(names) if names else ()
-    options = {"layout": layout, "part": part, "names": told, "assignments": assignments}
-    run = convert(load_recipe(recipe), checkpoint, output, **options)
+    made_for = load_recipe(recipe)
+    run = convert(made_for, checkpoint, output, layout=layout, part=part, names=told, assignments=assignments)
     click.echo(f"run      {run.folder}\nnext:\n  kerazoo predict {run.folder} IMAGE_OR_FOLDER")

@@ -158,7 +158,9 @@ def part_of(arrays: Arrays, name: str) -> Arrays:
     Raises:
         UserError: nothing is.
     """
-    found = {key: array for key, array in arrays.items() if key.startswith((f"{name}.", f"{name}:", f"{name}/"))}
+    found = {
+        key: array for key, array in arrays.items() if key.startswith((f"{name}.", f"{name}:", f"{name}/"))
+    }
     if not found:
         parts = sorted({re.split("[.:/]", key)[0] for key in arrays})
         raise UserError(f"the checkpoint has no part {name!r}", f"it has {listed(parts)}")

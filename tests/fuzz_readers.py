@@ -1,5 +1,6 @@
 """The readers that are fuzzed: how to make a sound file or folder, and how to read it."""
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -46,8 +47,75 @@ def _read_npz(folder: Path) -> object:
     return read_npz(folder / "a.npz", {"x": "u", "names": "U"}, 1 << 20)
 
 
+def _state() -> dict[str, np.ndarray]:
+    """The keys of a ResNet-18 of width 2 as torchvision names them."""
+    from kerazoo.families.resnet.importer import TORCHVISION, table
+
+    rng, sizes = np.random.default_rng(0), {}
+    for path, (key, _) in table(TORCHVISION, 18).items():
+        stage = 2 << max(int(path[5]) - 1, 0) if path.startswith("stage") else 2
+        kernel = (stage, stage, 3, 3) if path.endswith("kernel") else (stage,)
+        sizes[key] = {"conv1.weight": (2, 3, 7, 7), "fc.weight": (5, 16), "fc.bias": (5,)}.get(key, kernel)
+    return {key: rng.random(size).astype("float32") for key, size in sizes.items()}
+
+
+def _checkpoint(folder: Path) -> object:
+    """Read a checkpoint and make what it can of it, as `kerazoo convert` does before it builds a network."""
+    from kerazoo.families.resnet import ResNet
+    from kerazoo.weights import read
+
+    (path,) = (path for path in folder.iterdir() if not path.name.startswith("x.data"))
+    return ResNet().start(read(path))
+
+
+def _safetensors(folder: Path) -> None:
+    from safetensors.numpy import save_file
+
+    save_file(_state(), folder / "a.safetensors")
+
+
+def _torch(folder: Path, zipped: bool = True) -> None:
+    import torch
+
+    state = {f"module.{key}": torch.tensor(array) for key, array in _state().items()}
+    content = {"state_dict": state, "best": np.float64(0.5), "epoch": 3}
+    torch.save(content, folder / "a.pth", _use_new_zipfile_serialization=zipped)
+
+
+def _hdf5(folder: Path) -> None:
+    import h5py
+
+    with h5py.File(folder / "a.h5", "w") as file:
+        for name in ("conv1_conv", "conv2_block1_1_conv"):
+            file[f"model_weights/{name}/{name}/kernel:0"] = np.ones((3, 3, 2, 2), "float32")
+        group = file.create_group("layers/dense_1/vars")
+        group.attrs["name"] = "predictions"
+        group.create_dataset("0", data=np.ones((4, 2), "float32"), chunks=(2, 2), compression="gzip")
+        group["1"] = np.ones(2, "float32")
+
+
+def _frozen_graph(folder: Path) -> None:
+    from tests.test_frozen_graph import GRAPH
+
+    (folder / "a.pb").write_bytes(GRAPH)
+
+
+def _tensorflow(folder: Path) -> None:
+    from tests.test_tensorflow_checkpoint import write
+
+    write(folder)
+
+
 READERS = {
     "json": Reader(_json, _read_json),
     "csv": Reader(_csv, _read_csv),
     "npz": Reader(_npz, _read_npz),
+    "checkpoint-safetensors": Reader(_safetensors, _checkpoint),
+    "checkpoint-npz": Reader(lambda folder: np.savez_compressed(folder / "a.npz", **_state()), _checkpoint),
+    "checkpoint-hdf5": Reader(_hdf5, _checkpoint),
+    "checkpoint-graph": Reader(_frozen_graph, _checkpoint),
+    "checkpoint-tensorflow": Reader(_tensorflow, _checkpoint),
 }
+if importlib.util.find_spec("torch"):
+    READERS["checkpoint-torch"] = Reader(_torch, _checkpoint)
+    READERS["checkpoint-torch-legacy"] = Reader(lambda folder: _torch(folder, zipped=False), _checkpoint)

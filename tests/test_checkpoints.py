@@ -83,7 +83,9 @@ def test_of_several_networks_the_one_meant_for_others_is_taken(meant, other):
 
 def test_of_two_equal_networks_a_part_is_to_be_named():
     both = below("netG_A:model.") | below("netG_B:model.", published(1))
-    with pytest.raises(UserError, match="several networks: netG_A:model, netG_B:model; choose .* --part NAME"):
+    with pytest.raises(
+        UserError, match="several networks: netG_A:model, netG_B:model; choose .* --part NAME"
+    ):
         checkpoints.network_in(both, "c.weight")
     found = checkpoints.network_in(checkpoints.part_of(both, "netG_B"), "c.weight")
     assert np.array_equal(found["c.weight"], published(1)["c.weight"])
@@ -92,7 +94,9 @@ def test_of_two_equal_networks_a_part_is_to_be_named():
 
 
 def test_a_checkpoint_without_the_network():
-    with pytest.raises(UserError, match="has no d.weight: its keys are c.weight, c.bias, b.weight, b.bias and"):
+    with pytest.raises(
+        UserError, match="has no d.weight: its keys are c.weight, c.bias, b.weight, b.bias and"
+    ):
         checkpoints.network_in(published(), "d.weight")
     assert not checkpoints.fits({"other": lambda a: checkpoints.network_in(a, "d.weight")}, published())
 

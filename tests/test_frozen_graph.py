@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from kerazoo.errors import UserError
 from kerazoo import frozen_graph
+from kerazoo.errors import UserError
 from kerazoo.weights import read
 
 FLOAT, DOUBLE, INT32, HALF = 1, 2, 3, 19
@@ -54,8 +54,6 @@ def stored(name, array):
 
 def operation(name):
     return field(1, field(1, name.encode()) + field(2, b"Conv2D") + field(3, b"image"))
-
-
 
 
 def constants(content, largest=1 << 20):

@@ -114,8 +114,8 @@ def test_broken_ones_are_told(tmp_path, broken, told):
 
 
 def test_names_that_grow_by_what_they_share_end_soon(tmp_path):
-    """100,000 entries of five bytes, each a byte longer than the one before: 5 GB of names."""
-    entries = [varint(n) + varint(1) + varint(1) + b"ab" for n in range(100_000)]
+    """100,000 entries of six bytes, each a byte longer than the one before: 5 GB of names."""
+    entries = [varint(n) + varint(1) + varint(0) + b"a" for n in range(100_000)]
     inner = b"".join(entries) + struct.pack("<II", 0, 1)
     outer = block([(b"z", varint(0) + varint(len(inner)))])
     table = inner + b"\0crc!" + outer + b"\0crc!"

@@ -62,7 +62,10 @@ def test_npz(tmp_path):
     ("wrap", "prefix"),
     [
         (lambda s: s, ""),
-        (lambda s: {"epoch": 3, "state_dict": s, "optimizer": {"state": {0: {"m": s["a.steps"]}}}}, "state_dict:"),
+        (
+            lambda s: {"epoch": 3, "state_dict": s, "optimizer": {"state": {0: {"m": s["a.steps"]}}}},
+            "state_dict:",
+        ),
         (lambda s: {"ema": {"module": s}, "rest": [s["a.steps"]]}, "ema:module:"),
     ],
 )

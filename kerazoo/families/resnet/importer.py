@@ -164,7 +164,10 @@ def as_torchvision(arrays: Arrays) -> Arrays:
     linear = {found[1] for key in network if (found := re.fullmatch(r"(fc\.\d+)\.weight", key))}
     renamed = {"backbone.": "", "head.fc.": "fc."} | ({f"{linear.pop()}.": "fc."} if len(linear) == 1 else {})
     for theirs, ours in renamed.items():
-        network = {ours + key.removeprefix(theirs) if key.startswith(theirs) else key: array for key, array in network.items()}
+        network = {
+            ours + key.removeprefix(theirs) if key.startswith(theirs) else key: array
+            for key, array in network.items()
+        }
     return network
 
 
