@@ -39,6 +39,9 @@ OTHER = "convert it with the recipe it was made for"
 WHOLE = "set the family to what it was made for"
 PART = "it holds a part of the network, from which a training may start: kerazoo train --weights"
 
+NETWORKS = 100
+"""Networks in one file, of which one can be meant."""
+
 NAMED = 4  # keys an error names of each kind, so that it stays one line
 
 
@@ -119,12 +122,9 @@ def network_in(arrays: Arrays, *anchors: str) -> Arrays:
         raise OtherNetwork(f"the checkpoint has no {anchors[0]}: its keys are {listed(list(arrays))}", OTHER)
     best = min(map(_rank, starts))
     chosen = [start for start in starts if _rank(start) == best]
-    if len(chosen) > 1:
-        names = ", ".join(sorted(start.rstrip(".:/") or "its own" for start in chosen))
-        raise UserError(
-            f"the checkpoint holds several networks: {names}",
-            "choose one: kerazoo convert --part NAME",
-        )
+    if len(chosen) > 1 or len(starts) > NETWORKS:
+        names = listed(sorted(start.rstrip(".:/") or "its own" for start in starts))
+        raise UserError(f"the checkpoint holds several networks: {names}", "choose one: convert --part NAME")
     (start,) = chosen
     state = start[: start.rfind(":") + 1]
     own = {key: array for key, array in arrays.items() if key[: key.rfind(":") + 1] == state}
@@ -158,9 +158,8 @@ def part_of(arrays: Arrays, name: str) -> Arrays:
     Raises:
         UserError: nothing is.
     """
-    found = {
-        key: array for key, array in arrays.items() if key.startswith((f"{name}.", f"{name}:", f"{name}/"))
-    }
+    starts = (f"{name}.", f"{name}:", f"{name}/")
+    found = {key: array for key, array in arrays.items() if key.startswith(starts)}
     if not found:
         parts = sorted({re.split("[.:/]", key)[0] for key in arrays})
         raise UserError(f"the checkpoint has no part {name!r}", f"it has {listed(parts)}")

@@ -253,7 +253,7 @@ class _Answer(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_Timed(sock.makefile("rb", buffering=0)))
 
 
-class _Watched:
+class _Watched(urllib.request.AbstractHTTPHandler):
     def do_open(self, http_class, req, **options):
         def connection(*arguments, **given):
             made = http_class(*arguments, **given)

@@ -33,7 +33,8 @@ def constants(content: bytes, largest: int) -> dict[str, np.ndarray]:
 
     Args:
         content: of the `.pb`.
-        largest: bytes that all of them may have together: the last value of a list stands for all that follow.
+        largest: bytes that all of them may have together; of a list the last value stands for all that
+            follow.
 
     Returns:
         `{name: array}` in the graph's order. TensorFlow's optimiser calls a variable "a/weights"

@@ -58,7 +58,7 @@ def arrays(source: Path | BinaryIO, largest: int) -> dict[str, np.ndarray]:
 
 
 def _items(file: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the groups and datasets of a file, each object once; links that leave the file are not followed."""
+    """Yield the groups and datasets of a file, each once; links that leave the file are not followed."""
     import h5py
 
     waiting, seen = [""], set()

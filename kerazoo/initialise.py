@@ -51,7 +51,7 @@ def initialise(network: "keras.Model", family: Task, init: Run | str) -> str:
 
 
 def _given(family: Task, init: Run | str) -> tuple[Task, Arrays, str]:
-    """Return the family that made the weights to start from, these by variable path, and what was left out."""
+    """Return the family that made the weights to start from, these by path, and what was left out."""
     import keras
 
     if isinstance(init, Run):

@@ -5,6 +5,7 @@ TensorFlow writes it, of `BundleEntryProto` messages (tensor_bundle.proto): wher
 each variable's bytes are.
 """
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterator
@@ -119,7 +120,7 @@ def _entries(block: memoryview) -> Iterator[tuple[bytes, memoryview]]:
 def _refuse_overlaps(pieces: list[tuple[int, int]]) -> None:
     """Refuse pieces, each an offset and a size, of which two share bytes: few bytes would stand for many."""
     ordered = sorted(pieces)
-    for (offset, size), (following, _) in zip(ordered, ordered[1:], strict=False):
+    for (offset, size), (following, _) in itertools.pairwise(ordered):
         if offset + size > following:
             raise ValueError(f"pieces that overlap at {following}")
 

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tests.checkpoint_files import resnet18
+
 
 class Reader(NamedTuple):
     """`make` writes sound files into a folder; `read` reads all there is in a copy of it."""
@@ -47,18 +49,6 @@ def _read_npz(folder: Path) -> object:
     return read_npz(folder / "a.npz", {"x": "u", "names": "U"}, 1 << 20)
 
 
-def _state() -> dict[str, np.ndarray]:
-    """The keys of a ResNet-18 of width 2 as torchvision names them."""
-    from kerazoo.families.resnet.importer import TORCHVISION, table
-
-    rng, sizes = np.random.default_rng(0), {}
-    for path, (key, _) in table(TORCHVISION, 18).items():
-        stage = 2 << max(int(path[5]) - 1, 0) if path.startswith("stage") else 2
-        kernel = (stage, stage, 3, 3) if path.endswith("kernel") else (stage,)
-        sizes[key] = {"conv1.weight": (2, 3, 7, 7), "fc.weight": (5, 16), "fc.bias": (5,)}.get(key, kernel)
-    return {key: rng.random(size).astype("float32") for key, size in sizes.items()}
-
-
 def _checkpoint(folder: Path) -> object:
     """Read a checkpoint and make what it can of it, as `kerazoo convert` does before it builds a network."""
     from kerazoo.families.resnet import ResNet
@@ -71,13 +61,13 @@ def _checkpoint(folder: Path) -> object:
 def _safetensors(folder: Path) -> None:
     from safetensors.numpy import save_file
 
-    save_file(_state(), folder / "a.safetensors")
+    save_file(resnet18(), folder / "a.safetensors")
 
 
 def _torch(folder: Path, zipped: bool = True) -> None:
     import torch
 
-    state = {f"module.{key}": torch.tensor(array) for key, array in _state().items()}
+    state = {f"module.{key}": torch.tensor(array) for key, array in resnet18().items()}
     content = {"state_dict": state, "best": np.float64(0.5), "epoch": 3}
     torch.save(content, folder / "a.pth", _use_new_zipfile_serialization=zipped)
 
@@ -111,7 +101,7 @@ READERS = {
     "csv": Reader(_csv, _read_csv),
     "npz": Reader(_npz, _read_npz),
     "checkpoint-safetensors": Reader(_safetensors, _checkpoint),
-    "checkpoint-npz": Reader(lambda folder: np.savez_compressed(folder / "a.npz", **_state()), _checkpoint),
+    "checkpoint-npz": Reader(lambda folder: np.savez_compressed(folder / "a.npz", **resnet18()), _checkpoint),
     "checkpoint-hdf5": Reader(_hdf5, _checkpoint),
     "checkpoint-graph": Reader(_frozen_graph, _checkpoint),
     "checkpoint-tensorflow": Reader(_tensorflow, _checkpoint),

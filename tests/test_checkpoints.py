@@ -84,7 +84,7 @@ def test_of_several_networks_the_one_meant_for_others_is_taken(meant, other):
 def test_of_two_equal_networks_a_part_is_to_be_named():
     both = below("netG_A:model.") | below("netG_B:model.", published(1))
     with pytest.raises(
-        UserError, match="several networks: netG_A:model, netG_B:model; choose .* --part NAME"
+        UserError, match="several networks: netG_A:model, netG_B:model; choose one: .*--part NAME"
     ):
         checkpoints.network_in(both, "c.weight")
     found = checkpoints.network_in(checkpoints.part_of(both, "netG_B"), "c.weight")

@@ -24,9 +24,7 @@ def generator_settings(arrays: Arrays) -> dict[str, Any] | None:
         UserError: a generator of another build.
     """
     if any(key.endswith("model.0.weight") and array.shape[2:] == (4, 4) for key, array in arrays.items()):
-        raise UserError(
-            "this is a discriminator, which translates nothing", "give latest_net_G_A.pth or the like"
-        )
+        raise UserError("this is a discriminator, which translates nothing", "give latest_net_G_A.pth")
     keys = network_in(arrays, *ANCHORS)
     blocks = {int(found[1]) for key in keys if (found := re.match(r"([0-9]{1,4})\.conv_block\.", key))}
     if blocks != set(range(FIRST_BLOCK, FIRST_BLOCK + len(blocks))):

@@ -162,13 +162,9 @@ def as_torchvision(arrays: Arrays) -> Arrays:
     first = "layer1.0.conv1.weight"
     network = network_in(arrays, f"backbone.{first}", first)
     linear = {found[1] for key in network if (found := re.fullmatch(r"(fc\.\d+)\.weight", key))}
-    renamed = {"backbone.": "", "head.fc.": "fc."} | ({f"{linear.pop()}.": "fc."} if len(linear) == 1 else {})
-    for theirs, ours in renamed.items():
-        network = {
-            ours + key.removeprefix(theirs) if key.startswith(theirs) else key: array
-            for key, array in network.items()
-        }
-    return network
+    behind = rf"|{re.escape(linear.pop())}\." if len(linear) == 1 else ""
+    names = {key: re.sub(rf"^(head\.fc\.{behind})", "fc.", key) for key in network}
+    return {names[key].removeprefix("backbone."): array for key, array in network.items()}
 
 
 def torchvision(arrays: Arrays) -> dict[str, Any]:
