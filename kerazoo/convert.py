@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,7 +54,7 @@ def convert(
     backend.set_backend()
     import keras
 
-    if folder.exists():
+    if os.path.exists(folder):  # False for a name that no folder can have, which `create_run` tells
         raise taken(folder)
     arrays = read(fetch(checkpoint))
     with naming(checkpoint):

@@ -49,13 +49,18 @@ def _read_npz(folder: Path) -> object:
     return read_npz(folder / "a.npz", {"x": "u", "names": "U"}, 1 << 20)
 
 
-def _checkpoint(folder: Path) -> object:
-    """Read a checkpoint and make what it can of it, as `kerazoo convert` does before it builds a network."""
-    from kerazoo.families.resnet import ResNet
+def _arrays(folder: Path) -> dict[str, np.ndarray]:
     from kerazoo.weights import read
 
     (path,) = (path for path in folder.iterdir() if not path.name.startswith("x.data"))
-    return ResNet().start(read(path))
+    return read(path)
+
+
+def _checkpoint(folder: Path) -> object:
+    """Read a checkpoint and make what it can of it, as `kerazoo convert` does before it builds a network."""
+    from kerazoo.families.resnet import ResNet
+
+    return ResNet().start(_arrays(folder))
 
 
 def _safetensors(folder: Path) -> None:
@@ -102,9 +107,9 @@ READERS = {
     "npz": Reader(_npz, _read_npz),
     "checkpoint-safetensors": Reader(_safetensors, _checkpoint),
     "checkpoint-npz": Reader(lambda folder: np.savez_compressed(folder / "a.npz", **resnet18()), _checkpoint),
-    "checkpoint-hdf5": Reader(_hdf5, _checkpoint),
-    "checkpoint-graph": Reader(_frozen_graph, _checkpoint),
-    "checkpoint-tensorflow": Reader(_tensorflow, _checkpoint),
+    "checkpoint-hdf5": Reader(_hdf5, _arrays),
+    "checkpoint-graph": Reader(_frozen_graph, _arrays),
+    "checkpoint-tensorflow": Reader(_tensorflow, _arrays),
 }
 if importlib.util.find_spec("torch"):
     READERS["checkpoint-torch"] = Reader(_torch, _checkpoint)
