@@ -219,7 +219,7 @@ def recognise(
     fitting = {name: found for name in tried if (found := _fitted(candidates[name], arrays)) is not None}
     if len(fitting) == 1:
         ((name, found),) = fitting.items()
-        return name, found | (_normalisation(arrays) if "mean" in found else {})
+        return name, found | _normalisation(arrays)
     if fitting:
         raise UserError(
             f"the checkpoint may be in any of the layouts {', '.join(fitting)}",

@@ -80,7 +80,7 @@ def family_settings(names: Sequence[str], arrays: Arrays, layout: str | None = N
     """
     _, found = recognise({name: LAYOUTS[name] for name in names}, arrays, layout)
     body = Body(**{name: found.pop(name) for name in fields(Body())})
-    return {name: value for name, value in found.items() if name != "head"} | {"body": body} | IMAGENET
+    return IMAGENET | {name: value for name, value in found.items() if name != "head"} | {"body": body}
 
 
 def settings_for(layout: Layout, arrays: Arrays) -> dict[str, Any] | None:
