@@ -293,7 +293,7 @@ def translate(
 
 
 def _root(key: str) -> str:
-    return re.split("[./]", key)[0]
+    return re.split("[./_]", key)[0]
 
 
 def fit(array: np.ndarray | None, shape: Sequence[int]) -> np.ndarray | None:
