@@ -1,9 +1,11 @@
 """Published weights, from a checkpoint's names and shapes strictly into a network's.
 
-Every variable is written exactly once and every key of the checkpoint is used or named as
-ignored; else one error tells all that is wrong and nothing is written.
+A checkpoint is a tree of names, in which the network is a sub-tree (`network_in`). Every variable is written
+exactly once; every key of the sub-tree is used or named as ignored, and what lies beside it is known to be
+harmless. Else one error tells all that is wrong and nothing is written.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,27 @@ if TYPE_CHECKING:
 Table = dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]]
 """`{variable path: (checkpoint key, what to do with its array)}`."""
 
-PREFIXES = ("module.", "model.", "_orig_mod.")
+PUBLISHED = re.compile(r"(\w+_)?ema(_\w+)?|teacher|encoder_q")
+"""What trainings call the network that is meant for others: a moving average of the weights, for one."""
+
+CONTAINERS = ("state_dict", "model_state_dict", "model", "network", "net", "params", "weights")
+"""Where checkpoints keep their network, the usual ones first."""
+
+HARMLESS = re.compile(
+    r"((module|model|_orig_mod)\.)*"
+    r"((criterion|\w*loss\w*|\w*metrics?|(train|val|valid|test)_\w+|queue\w*)(\..*)?"
+    r"|n_averaged|([\w.]*\.)?(pixel_)?(mean|std))"
+)
+"""Names in a state dict that change no answer: losses, scores, queues, counters; and the normalisation of
+images, which `recognise` takes over."""
+
+OTHER = "convert it with the recipe it was made for"
+WHOLE = "set the family to what it was made for"
+PART = "it holds a part of the network, from which a training may start: kerazoo train --weights"
+
+NETWORKS = 100
+"""Networks in one file, of which one can be meant."""
+
 NAMED = 4  # keys an error names of each kind, so that it stays one line
 
 
@@ -77,12 +99,100 @@ def _matrix(array: np.ndarray) -> np.ndarray:
     return array.reshape(array.shape[:2]).T if array.shape[2:] in ((), (1, 1)) else array
 
 
-def without_prefix(arrays: Arrays) -> Arrays:
-    """Return `arrays` without the names of wrappers (`PREFIXES`) that every key begins with."""
-    for prefix in PREFIXES:
-        if arrays and all(key.startswith(prefix) for key in arrays):
-            return without_prefix({key.removeprefix(prefix): array for key, array in arrays.items()})
-    return arrays
+class OtherNetwork(UserError):
+    """A checkpoint does not hold the network that was looked for."""
+
+
+def network_in(arrays: Arrays, *anchors: str) -> Arrays:
+    """Return a checkpoint's network: what is below the prefix that one of its keys has.
+
+    What lies beside it in the same state dict is called "KEY beside it", so that a strict `translate` refuses
+    it, except for `HARMLESS` keys and for other networks that have the key too.
+
+    Args:
+        arrays: `{checkpoint key: array}` as `kerazoo.weights.read` returns it.
+        anchors: keys that only such a network has, in the order in which they are looked for.
+
+    Raises:
+        OtherNetwork: it has none of them.
+        UserError: several networks, none of which is `PUBLISHED` or in a container that comes first.
+    """
+    starts = next(filter(None, (_starts(arrays, anchor) for anchor in anchors)), None)
+    if not starts:
+        raise OtherNetwork(f"the checkpoint has no {anchors[0]}: its keys are {listed(list(arrays))}", OTHER)
+    best = min(map(_rank, starts))
+    chosen = [start for start in starts if _rank(start) == best]
+    if len(chosen) > 1 or len(starts) > NETWORKS:
+        names = listed(sorted(start.rstrip(".:/") or "its own" for start in starts))
+        raise UserError(f"the checkpoint holds several networks: {names}", "choose one: convert --part NAME")
+    (start,) = chosen
+    state = start[: start.rfind(":") + 1]
+    own = {key: array for key, array in arrays.items() if key[: key.rfind(":") + 1] == state}
+    own = {key: array for key, array in own.items() if not HARMLESS.fullmatch(key.removeprefix(state))}
+    beside = [key for key in own if not key.startswith(tuple(starts))]
+    network = {key.removeprefix(start): array for key, array in own.items() if key.startswith(start)}
+    return {f"{key} beside it": own[key] for key in beside} | network
+
+
+def _starts(arrays: Arrays, anchor: str) -> list[str]:
+    """Return what comes before `anchor` in the keys that end in it."""
+    starts = (key.removesuffix(anchor) for key in arrays if key.endswith(anchor))
+    return [start for start in starts if start[-1:] in ("", ".", ":", "/")]
+
+
+def _rank(start: str) -> tuple[bool, int]:
+    """Return a number for each place of a network; the lowest is meant."""
+    containers = start.split(":")[:-1]
+    known = (rank for rank, name in enumerate(CONTAINERS) if name in containers)
+    published = any(PUBLISHED.fullmatch(each) for each in re.split("[.:/]", start))
+    return not published, next(known, len(CONTAINERS))
+
+
+def part_of(arrays: Arrays, name: str) -> Arrays:
+    """Return what is below one name of a checkpoint.
+
+    Args:
+        arrays: `{checkpoint key: array}`.
+        name: such as "netG_A" or "state_dict:module.encoder_q".
+
+    Raises:
+        UserError: nothing is.
+    """
+    starts = (f"{name}.", f"{name}:", f"{name}/")
+    found = {key: array for key, array in arrays.items() if key.startswith(starts)}
+    if not found:
+        parts = sorted({re.split("[.:/]", key)[0] for key in arrays})
+        raise UserError(f"the checkpoint has no part {name!r}", f"it has {listed(parts)}")
+    return found
+
+
+def left_out(arrays: Arrays, made: Arrays) -> str:
+    """Return which arrays of a checkpoint are no part of what was made of it, for a line of output, or "".
+
+    Args:
+        arrays: `{checkpoint key: array}`.
+        made: `{variable path: array}`, of `translate`: views of the checkpoint's.
+    """
+    used = {_address(array) for array in made.values()}
+    left = [key for key, array in arrays.items() if _address(array) not in used]
+    names = [key for key in left if not key.endswith(".num_batches_tracked")]
+    return f"left out: {listed(names)}" if names else ""
+
+
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
+
+
+def sizes(arrays: Arrays, key: str, axes: int) -> tuple[int, ...]:
+    """Return the shape of an array.
+
+    Raises:
+        LookupError: it is not there, has not so many axes, or nothing in it.
+    """
+    array = arrays[key]
+    if array.ndim != axes or not array.size:
+        raise LookupError(key)
+    return array.shape
 
 
 def recognise(
@@ -91,6 +201,8 @@ def recognise(
     layout: str | None = None,
 ) -> tuple[str, dict[str, Any]]:
     """Return the layout that a checkpoint's keys are in, with the settings of its network.
+
+    Where the checkpoint keeps the mean and deviation of its images, these take the place of the layout's.
 
     Args:
         candidates: `{layout: what returns the family's settings, or None where the keys are not
@@ -106,7 +218,8 @@ def recognise(
     tried = [layout] if layout is not None else list(candidates)
     fitting = {name: found for name in tried if (found := _fitted(candidates[name], arrays)) is not None}
     if len(fitting) == 1:
-        return next(iter(fitting.items()))
+        ((name, found),) = fitting.items()
+        return name, found | _normalisation(arrays)
     if fitting:
         raise UserError(
             f"the checkpoint may be in any of the layouts {', '.join(fitting)}",
@@ -114,32 +227,73 @@ def recognise(
         )
     raise UserError(
         f"the checkpoint is not in the layout {' or '.join(tried)}: its keys are {listed(list(arrays))}",
-        "convert it with the recipe it was made for",
+        OTHER,
     )
+
+
+def fits(candidates: Mapping[str, Callable[[Arrays], dict[str, Any] | None]], arrays: Arrays) -> bool:
+    """Whether a checkpoint is in one of the layouts that `recognise` would choose from."""
+    return any(_fitted(each, arrays) is not None for each in candidates.values())
 
 
 def _fitted(settings_for: Callable[[Arrays], dict[str, Any] | None], arrays: Arrays) -> dict[str, Any] | None:
     try:
         return settings_for(arrays)
-    except LookupError:
+    except (LookupError, OtherNetwork):
         return None
 
 
-def translate(arrays: Arrays, table: Table, ignored: Iterable[str] = (".num_batches_tracked",)) -> Arrays:
+def _normalisation(arrays: Arrays) -> dict[str, tuple[float, ...]]:
+    """Return the mean and deviation that a checkpoint keeps for images of 0..1 or 0..255, if it does."""
+    means = [key for key in arrays if re.fullmatch(r"([\w.:]*[.:])?(pixel_)?mean", key)]
+    pairs = [(arrays[key], arrays.get(f"{key[: -len('mean')]}std")) for key in means]
+    found = {
+        (tuple(mean.ravel().tolist()), tuple(deviation.ravel().tolist()))
+        for mean, deviation in pairs
+        if deviation is not None and mean.size == deviation.size in (1, 3)
+    }
+    if len(found) != 1:
+        return {}
+    ((mean, deviation),) = found
+    scale = 255.0 if max(map(abs, (*mean, *deviation))) <= 1 else 1.0
+    return {
+        "mean": tuple(round(scale * value, 3) for value in mean),
+        "deviation": tuple(round(scale * value, 3) for value in deviation),
+    }
+
+
+def translate(
+    arrays: Arrays,
+    table: Table,
+    ignored: Iterable[str] = (".num_batches_tracked",),
+    *,
+    body: bool = False,
+) -> Arrays:
     """Return `{variable path: array}` for a checkpoint's arrays.
 
     Args:
         arrays: `{checkpoint key: array}`.
         table: what every variable is made of.
         ignored: endings of the keys that stand for nothing in the network.
+        body: the table is that of a body, and keys that begin otherwise than all of its own may be those
+            of a head.
 
     Raises:
-        UserError: keys of the table that are missing, and keys that nothing uses.
+        UserError: keys of the table that are missing, keys that nothing uses, and values that are no numbers.
     """
     wanted = {key for key, _ in table.values()}
     ignorable = {key for key in arrays if key.endswith(tuple(ignored))}
-    _refuse(missing=wanted - arrays.keys(), unexpected=arrays.keys() - wanted - ignorable)
+    unexpected = arrays.keys() - wanted - ignorable
+    if body:
+        roots = {_root(key) for key in wanted}
+        unexpected = {key for key in unexpected if _root(key) in roots}
+    broken = {key for key in wanted & arrays.keys() if not np.isfinite(arrays[key]).all()}
+    _refuse(missing=wanted - arrays.keys(), unexpected=unexpected, infinite=broken)
     return {path: change(arrays[key]) for path, (key, change) in table.items()}
+
+
+def _root(key: str) -> str:
+    return re.split("[./_]", key)[0]
 
 
 def fit(array: np.ndarray | None, shape: Sequence[int]) -> np.ndarray | None:
@@ -178,22 +332,29 @@ def assign(model: "keras.Model", arrays: Arrays) -> None:
         path: (tuple(variables[path].shape), arrays[path].shape) for path in variables if path in arrays
     }
     misshapen = {f"{path} {old} not {new}" for path, (old, new) in shapes.items() if old != new}
-    _refuse(variables.keys() - arrays.keys(), arrays.keys() - variables.keys(), misshapen)
+    missing = variables.keys() - arrays.keys()
+    remedy = PART if missing and arrays.keys() < variables.keys() and not misshapen else WHOLE
+    _refuse(missing, arrays.keys() - variables.keys(), misshapen, remedy=remedy)
     for path, variable in variables.items():
         variable.assign(arrays[path])
 
 
-def _refuse(missing: Iterable[str], unexpected: Iterable[str], misshapen: Iterable[str] = ()) -> None:
+def _refuse(
+    missing: Iterable[str],
+    unexpected: Iterable[str],
+    misshapen: Iterable[str] = (),
+    infinite: Iterable[str] = (),
+    remedy: str = WHOLE,
+) -> None:
     wrong = {
         "missing": sorted(missing),
         "unexpected": sorted(unexpected),
         "of another shape": sorted(misshapen),
+        "not finite": sorted(infinite),
     }
     told = [f"{len(names)} {kind} ({listed(names)})" for kind, names in wrong.items() if names]
     if told:
-        raise UserError(
-            f"the checkpoint does not fit: {'; '.join(told)}", "set the family to what it was made for"
-        )
+        raise UserError(f"the checkpoint does not fit: {'; '.join(told)}", remedy)
 
 
 def listed(names: list[str]) -> str:

@@ -3,17 +3,24 @@
 import dataclasses
 import hashlib
 import json
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kerazoo import backend, settings
-from kerazoo.checkpoints import assign
+from kerazoo.checkpoints import assign, left_out, part_of
 from kerazoo.errors import UserError, naming
 from kerazoo.fetch import cache_folder, fetch
 from kerazoo.files import make_folder, sha256
+from kerazoo.reading import read_text
 from kerazoo.recipe import Recipe, load_recipe, recipe_names
 from kerazoo.run import Run, create_run, find_run, open_run, run_folder, taken, with_settings
 from kerazoo.weights import read
+
+if TYPE_CHECKING:
+    import keras
 
 
 def convert(
@@ -22,6 +29,7 @@ def convert(
     folder: Path,
     *,
     layout: str | None = None,
+    part: str | None = None,
     names: Sequence[str] = (),
     assignments: Sequence[str] = (),
 ) -> Run:
@@ -31,10 +39,11 @@ def convert(
         recipe: its family must be what the checkpoint holds; sizes, layout and preprocessing
             are taken from the checkpoint.
         checkpoint: a path, `hf://owner/repo/file` or `https://...#sha256=...` (see `kerazoo.fetch`)
-            of a `.safetensors`, `.pth` (read without unpickling), `.npz`, `.h5`, a frozen
+            of a `.safetensors`, `.pth` (read without unpickling), `.npz`, `.h5`, `.keras`, a frozen
             TensorFlow graph `.pb` or the `.index` of a TensorFlow checkpoint.
         folder: the run folder to make.
         layout: what the keys are; None recognises it.
+        part: what the names of the network begin with, where the file holds several, such as "netG_A".
         names: of the classes, in label order; otherwise the recipe's, where there are as many.
         assignments: `KEY=VALUE` texts that have the last word, such as on preprocessing.
 
@@ -45,20 +54,32 @@ def convert(
     backend.set_backend()
     import keras
 
-    if folder.exists():
+    if os.path.exists(folder):  # False for a name that no folder can have, which `create_run` tells
         raise taken(folder)
     arrays = read(fetch(checkpoint))
     with naming(checkpoint):
+        arrays = part_of(arrays, part) if part else arrays
         family = recipe.family.for_checkpoint(arrays, layout)
     if names:
         family = settings.replace(family, {"names": tuple(names)}, "family")
     recipe = dataclasses.replace(recipe, family=family, weights=str(checkpoint))
     recipe = with_settings(Run(folder, recipe), assignments).recipe
     keras.config.set_dtype_policy("float32")
-    network = recipe.family.build()
     with naming(checkpoint):
-        assign(network, recipe.family.convert(arrays))
+        weights = recipe.family.convert(arrays)
+        network = _built(recipe)
+        assign(network, weights)
+    if left := left_out(arrays, weights):
+        print(left, file=sys.stderr, flush=True)
     return create_run(recipe, folder, network)
+
+
+def _built(recipe: Recipe) -> "keras.Model":
+    try:
+        return recipe.family.build()
+    except MemoryError:
+        message = "its network needs more memory than there is"
+        raise UserError(message, "is the file damaged? convert it on a larger machine") from None
 
 
 def read_names(path: Path) -> tuple[str, ...]:
@@ -67,11 +88,7 @@ def read_names(path: Path) -> tuple[str, ...]:
     Raises:
         UserError: it cannot be read, or a line is empty.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}", "give a text file, one name per line") from None
-    names = tuple(line.strip() for line in lines)
+    names = tuple(line.strip() for line in read_text(path).splitlines())
     if "" in names or not names:
         raise UserError(f"{path}: line {names.index('') + 1 if names else 1} is empty", "name every class")
     return names

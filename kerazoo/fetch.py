@@ -6,19 +6,24 @@ https://host/file#sha256=64 hex digits    through a cache of kerazoo's own, veri
 """
 
 import http.client
+import io
+import ipaddress
 import os
 import re
+import socket
 import ssl
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
-from urllib.parse import urlsplit
+from typing import Any, BinaryIO
+from urllib.parse import SplitResult, urlsplit
 
 from kerazoo.errors import UserError
 from kerazoo.files import make_folder, sha256, sync_folder, unwritable
+from kerazoo.reading import opened
 from kerazoo.text import printable
 
 HUB = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?/(?P<file>.+)")
@@ -27,6 +32,12 @@ BROKEN = (ConnectionError, TimeoutError, ssl.SSLError)
 CHUNK = 1 << 20
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection counts as broken."""
+
+WINDOW, SLOWEST = 60.0, 10_000
+"""Bytes per second that an answer must have, over every so many seconds."""
+
+LARGEST = 16 << 30
+"""Bytes of the largest file that is fetched."""
 
 
 def fetch(reference: str | Path) -> Path:
@@ -40,8 +51,9 @@ def fetch(reference: str | Path) -> Path:
             or `https://...#sha256=...`; http is taken from this machine only.
 
     Raises:
-        UserError: a malformed reference, no such file there, no network, another sha256 than
-            the one asked for, or a cache that cannot be written.
+        UserError: a malformed reference, no such file there, no network, an answer that is too slow, too
+            large or from a place that the address should not lead to, another sha256 than the one asked
+            for, or a cache that cannot be written.
     """
     kind, separator, _ = str(reference).partition("://")
     if not separator:
@@ -62,9 +74,8 @@ def cache_folder() -> Path:
 
 
 def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise UserError(f"there is no checkpoint {path}", "check the path")
-    return path
+    with opened(path):
+        return path
 
 
 # --- the hub -------------------------------------------------------------------------
@@ -95,7 +106,7 @@ def _from_hub(reference: str) -> Path:
 
 def _from_address(reference: str) -> Path:
     address, _, fragment = reference.partition("#")
-    _refuse_plain_http(address)
+    _parsed(address)
     told = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", fragment)
     if not told:
         raise UserError(f"{reference} does not tell its sha256", "write https://...#sha256=64 hex digits")
@@ -110,13 +121,20 @@ def _from_address(reference: str) -> Path:
     return path
 
 
-def _refuse_plain_http(address: str) -> None:
+def _parsed(address: str) -> SplitResult:
+    """Return the parts of an address of https, or of http on this machine."""
     try:
         parts = urlsplit(address)
+        port = parts.port  # one that is no number is found out when it is asked for
+        host = (parts.hostname or "").encode("idna")
     except ValueError as error:
-        raise UserError(f"{address} is no address ({error})", "correct it") from None
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        raise UserError(f"{address!r} is no address ({error})", "correct it") from None
+    plain = parts.scheme == "http" and parts.hostname in LOOPBACK
+    if not (parts.scheme == "https" or plain):
         raise UserError(f"{address} is neither a path nor hf:// nor https://", "give one of these")
+    if not (host and port != 0 and re.fullmatch("[!-~]+", address)):
+        raise UserError(f"{address!r} is no address", "correct it: a host, and %20 for a space and the like")
+    return parts
 
 
 def _download_whole(address: str, path: Path, wanted: str) -> None:
@@ -149,7 +167,8 @@ def _download(address: str, part: Path) -> None:
     headers = {"User-Agent": f"kerazoo/{__version__}"} | ({"Range": f"bytes={had}-"} if had else {})
     try:
         request = urllib.request.Request(address, headers=headers)
-        with urllib.request.build_opener(_Redirections).open(request, timeout=TIMEOUT) as answer:
+        opener = urllib.request.build_opener(_Http, _Https, _Redirections(address))
+        with opener.open(request, timeout=TIMEOUT) as answer:
             had = had if answer.status == http.HTTPStatus.PARTIAL_CONTENT else 0
             with part.open("ab" if had else "wb") as file:
                 _copy(answer, file, had, address)
@@ -164,19 +183,108 @@ def _download(address: str, part: Path) -> None:
 
 
 class _Redirections(urllib.request.HTTPRedirectHandler):
+    """Goes where an answer leads to, within what `redirection` allows from the first address."""
+
+    def __init__(self, first: str):
+        self.first = first
+
     def redirect_request(self, req, fp, code, msg, headers, newurl):
         fp.close()  # of an answer that says only where to go
-        _refuse_plain_http(newurl)
+        redirection(self.first, newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
+def redirection(first: str, following: str) -> None:
+    """Refuse an address that another may not lead to.
+
+    From https to https only; and from elsewhere neither to this machine nor into its private network,
+    where an address may reach what a stranger cannot.
+
+    Raises:
+        UserError: it leads there.
+    """
+    source, target = _parsed(first), _parsed(following)
+    message = f"{first} leads to {following}"
+    if source.scheme == "https" and target.scheme != "https":
+        raise UserError(f"{message}, which is not https", "find out where the file is now")
+    if _private(target.hostname) and not _private(source.hostname):
+        raise UserError(f"{message}, a private address", "give that address itself if you trust it")
+
+
+def _private(host: str | None) -> bool:
+    """Whether a name stands for an address that is not of the public internet; False for unknown ones."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:  # perhaps a proxy knows it
+        return False
+    return not all(ipaddress.ip_address(str(each[4][0]).partition("%")[0]).is_global for each in found)
+
+
+class _Timed(io.RawIOBase):
+    """What comes in at a socket, as long as it comes fast enough."""
+
+    def __init__(self, inner: Any):
+        self.inner = inner
+        self.since, self.arrived = time.monotonic(), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self.inner.readinto(buffer)
+        self.arrived += count
+        passed = time.monotonic() - self.since
+        if passed > WINDOW:
+            if self.arrived < SLOWEST * passed:
+                raise TimeoutError(f"{self.arrived} bytes in {passed:.0f} s")
+            self.since, self.arrived = time.monotonic(), 0
+        return count
+
+    def close(self) -> None:
+        self.inner.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer whose headers and content come fast enough."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any):
+        super().__init__(sock, *arguments, **options)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Timed(sock.makefile("rb", buffering=0)))
+
+
+class _Watched(urllib.request.AbstractHTTPHandler):
+    def do_open(self, http_class, req, **options):
+        def connection(*arguments, **given):
+            made = http_class(*arguments, **given)
+            made.response_class = _Answer
+            return made
+
+        return super().do_open(connection, req, **options)
+
+
+class _Http(_Watched, urllib.request.HTTPHandler):
+    pass
+
+
+class _Https(_Watched, urllib.request.HTTPSHandler):
+    pass
+
+
 def _copy(answer: http.client.HTTPResponse, file: BinaryIO, had: int, address: str) -> None:
-    rest = answer.headers["Content-Length"]
-    total = had + int(rest) if rest else None
+    total = None if answer.length is None else had + answer.length
+    _refuse_larger(total or 0, address)
     for chunk in _shown(answer, had, total, address):
+        _refuse_larger(file.tell() + len(chunk), address)
         file.write(chunk)
     if total is not None and file.tell() < total:
         raise ConnectionError(f"{file.tell()} of {total} bytes arrived")
+
+
+def _refuse_larger(size: int, address: str) -> None:
+    if size > LARGEST:
+        raise UserError(f"{address} has more than {LARGEST} bytes", "is it the right file?")
 
 
 def _shown(answer: http.client.HTTPResponse, had: int, total: int | None, address: str) -> Iterator[bytes]:

@@ -21,34 +21,38 @@ LISTS = {1: 5, 2: 6}
 """The field in which a type's values lie one by one, where they do not lie together as bytes."""
 
 AXES = 32
-REPETITION = 1024
-"""Of a list the last value stands for all that follow; a stored byte is let stand for so many."""
+FIELDS = 1 << 20
+"""Of a message; no graph has as many nodes."""
 
 Fields = dict[int, list[int | memoryview]]
 """Of a message, `{number: its values}`: integers, or the bytes of whatever is longer."""
 
 
-def constants(content: bytes) -> dict[str, np.ndarray]:
+def constants(content: bytes, largest: int) -> dict[str, np.ndarray]:
     """Return the floating-point constants of a graph under the names of the variables they were.
 
     Args:
         content: of the `.pb`.
+        largest: bytes that all of them may have together; of a list the last value stands for all that
+            follow.
 
     Returns:
         `{name: array}` in the graph's order. TensorFlow's optimiser calls a variable "a/weights"
         "a/weights/read/_2__cf__2"; here it has its name again.
 
     Raises:
-        ValueError: no graph, a truncated one, or a constant that claims more values than are stored.
+        ValueError: no graph, a truncated one, a constant whose values do not fit its shape, or more than
+            `largest`.
     """
     arrays: dict[str, np.ndarray] = {}
     for number, nodes in fields(memoryview(content)).items():
         for node in nodes if number == 1 else ():
-            name, array = _constant(fields(node))
+            name, array = _constant(fields(node), largest)
             if name in arrays:
                 raise ValueError(f"two constants are called {name}")
             if array is not None:
                 arrays[name] = array
+                largest -= array.nbytes
     return arrays
 
 
@@ -61,8 +65,11 @@ def fields(message: int | memoryview) -> Fields:
     if isinstance(message, int):
         raise ValueError("an integer where a message belongs")
     found: Fields = defaultdict(list)
-    at = 0
+    at = count = 0
     while at < len(message):
+        count += 1
+        if count > FIELDS:
+            raise ValueError(f"a message of more than {FIELDS} fields")
         key, at = integer(message, at)
         kind = key & 7
         if kind == 0:
@@ -87,19 +94,19 @@ def integer(message: memoryview, at: int) -> tuple[int, int]:
     raise ValueError("an integer that does not end")
 
 
-def _constant(node: Fields) -> tuple[str, np.ndarray | None]:
-    """Return a node's name and, if it is a floating-point constant, its array."""
+def _constant(node: Fields, largest: int) -> tuple[str, np.ndarray | None]:
+    """Return a node's name and, if it is a floating-point constant, its array of up to `largest` bytes."""
     if _joined(node[2]) != b"Const":
         return "", None
     name = re.sub(r"(/read)?(/_\d+)?(__cf__\d+)?$", "", _joined(node[1]).decode())
     for attribute in map(fields, node[5]):
         if _joined(attribute[1]) == b"value":
             for tensor in fields(attribute[2][-1])[8]:
-                return name, _array(fields(tensor), name)
+                return name, _array(fields(tensor), name, largest)
     return name, None
 
 
-def _array(tensor: Fields, name: str) -> np.ndarray | None:
+def _array(tensor: Fields, name: str, largest: int) -> np.ndarray | None:
     """Return a tensor's values, or None where they are not floating-point."""
     kind = last(tensor[1])
     if kind not in TYPES:
@@ -109,7 +116,7 @@ def _array(tensor: Fields, name: str) -> np.ndarray | None:
     if len(shape) > AXES:
         raise ValueError(f"{name} has {len(shape)} axes")
     count = math.prod(shape)
-    if not len(stored) <= count <= max(len(stored), REPETITION * (1 + len(stored))):
+    if len(stored) > count or count * stored.itemsize > largest:
         raise ValueError(f"{name} claims {count} values, {len(stored)} are stored")
     values = np.full(count, stored[-1] if len(stored) else 0, stored.dtype)
     values[: len(stored)] = stored

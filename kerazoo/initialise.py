@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
-from kerazoo.checkpoints import fit, listed
+from kerazoo.checkpoints import fit, left_out, listed
 from kerazoo.errors import UserError, naming
 from kerazoo.fetch import fetch
 from kerazoo.run import Run
@@ -27,7 +27,7 @@ def initialise(network: "keras.Model", family: Task, init: Run | str) -> str:
         UserError: the weights cannot be had, have no place in the network, or were trained for
             other settings, such as another channel order.
     """
-    maker, source = _given(family, init)
+    maker, source, left = _given(family, init)
     origin = init.folder if isinstance(init, Run) else init
     given, wanted = maker.meaning(), family.meaning()
     other = [
@@ -46,16 +46,18 @@ def initialise(network: "keras.Model", family: Task, init: Run | str) -> str:
     fresh = sorted(
         {v.path.split("/")[-2] for v in network.weights} - {v.path.split("/")[-2] for v in fitting}
     )
-    return f"weights from {origin}" + (f", new: {listed(fresh)}" if fresh else "")
+    told = f"weights from {origin}" + (f", new: {listed(fresh)}" if fresh else "")
+    return "; ".join(filter(None, (told, left)))
 
 
-def _given(family: Task, init: Run | str) -> tuple[Task, Arrays]:
-    """Return the family that made the weights to start from, and these by variable path."""
+def _given(family: Task, init: Run | str) -> tuple[Task, Arrays, str]:
+    """Return the family that made the weights to start from, these by path, and what was left out."""
     import keras
 
     if isinstance(init, Run):
         weights = {v.path: keras.ops.convert_to_numpy(v) for v in init.network.weights}
-        return init.recipe.family, weights
+        return init.recipe.family, weights, ""
     arrays = read(fetch(init))
     with naming(init):
-        return family.start(arrays)
+        maker, weights = family.start(arrays)
+    return maker, weights, left_out(arrays, weights)

@@ -9,6 +9,7 @@ import datetime
 import errno
 import functools
 import json
+import os
 import platform
 import sys
 import time
@@ -96,7 +97,7 @@ def create_run(recipe: Recipe, folder: Path, network: "keras.Model") -> Run:
     Raises:
         UserError: the folder exists, or cannot be written.
     """
-    if folder.exists():
+    if os.path.exists(folder):
         raise taken(folder)
     if "<run_path>" in (text := json.dumps(plain.to_plain(recipe))):
         raise UserError(

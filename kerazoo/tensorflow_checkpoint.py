@@ -5,13 +5,17 @@ TensorFlow writes it, of `BundleEntryProto` messages (tensor_bundle.proto): wher
 each variable's bytes are.
 """
 
+import itertools
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from kerazoo.frozen_graph import Fields, fields, integer, last
+from kerazoo.reading import opened, read_bytes
 
 MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 """The last bytes of a table."""
@@ -20,10 +24,24 @@ FOOTER = 48
 TYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}
 """Numbers of the types that variables and counters have."""
 
+LONGEST, MOST = 1024, 100_000
+"""Bytes of a variable's name, and variables. A name begins with what it shares with the one before: without
+a bound few bytes tell of long names."""
+
+
+class Place(NamedTuple):
+    """Where a variable's values are: `shape` of `kind`, `size` bytes of `file` from `offset` on."""
+
+    kind: str
+    shape: list[int]
+    file: str
+    offset: int
+    size: int
+
 
 def is_index(path: Path) -> bool:
     """Whether a file ends as a table does."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         size = file.seek(0, 2)
         file.seek(max(size - len(MAGIC), 0))
         return size >= FOOTER and file.read() == MAGIC
@@ -36,18 +54,33 @@ def variables(index: Path) -> dict[str, np.ndarray]:
         index: NAME.index; the data lie beside it.
 
     Raises:
-        ValueError: a damaged table, a compressed one, or a variable of another kind.
-        OSError: the data are not there.
+        ValueError: a damaged table, a compressed one, one whose blocks or variables overlap, or a variable of
+            another kind.
+        UserError: the data are not there.
     """
-    table = memoryview(index.read_bytes())
-    _, at = _handle(table, len(table) - FOOTER)  # of what LevelDB knows besides
-    (start, size), _ = _handle(table, at)
-    entries: dict[str, Fields] = {}
-    for _, place in _entries(_block(table, start, size)):
-        handle, _ = _handle(place, 0)
-        entries |= {bytes(key).decode(): fields(value) for key, value in _entries(_block(table, *handle))}
+    entries = _table(memoryview(read_bytes(index)))
     shards = last(entries.pop("", fields(memoryview(b"")))[1]) or 1
-    return {name: _variable(index, name, entry, shards) for name, entry in entries.items()}
+    places = {name: _place(index, name, entry, shards) for name, entry in entries.items()}
+    pieces: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for place in places.values():
+        pieces[place.file].append((place.offset, place.size))
+    for of_file in pieces.values():
+        _refuse_overlaps(of_file)
+    return {name: _values(index.with_name(place.file), place, name) for name, place in places.items()}
+
+
+def _table(table: memoryview) -> dict[str, Fields]:
+    """Return what the blocks of a table hold by name."""
+    _, at = _handle(table, len(table) - FOOTER)  # of what LevelDB knows besides
+    outer, _ = _handle(table, at)
+    handles = [_handle(place, 0)[0] for _, place in _entries(_block(table, *outer))]
+    _refuse_overlaps(handles)
+    entries: dict[str, Fields] = {}
+    for handle in handles:
+        entries |= {bytes(key).decode(): fields(value) for key, value in _entries(_block(table, *handle))}
+        if len(entries) > MOST:
+            raise ValueError(f"more than {MOST} variables")
+    return entries
 
 
 def _handle(table: memoryview, at: int) -> tuple[tuple[int, int], int]:
@@ -77,22 +110,36 @@ def _entries(block: memoryview) -> Iterator[tuple[bytes, memoryview]]:
         length, at = integer(block, at)
         if shared > len(key) or at + own + length > len(block):
             raise ValueError("an entry that does not fit its block")
+        if shared + own > LONGEST:
+            raise ValueError(f"a name of more than {LONGEST} bytes")
         key = key[:shared] + bytes(block[at : at + own])
         yield key, block[at + own : at + own + length]
         at += own + length
 
 
-def _variable(index: Path, name: str, entry: Fields, shards: int) -> np.ndarray:
+def _refuse_overlaps(pieces: list[tuple[int, int]]) -> None:
+    """Refuse pieces, each an offset and a size, of which two share bytes: few bytes would stand for many."""
+    ordered = sorted(pieces)
+    for (offset, size), (following, _) in itertools.pairwise(ordered):
+        if offset + size > following:
+            raise ValueError(f"pieces that overlap at {following}")
+
+
+def _place(index: Path, name: str, entry: Fields, shards: int) -> Place:
     kind, offset, size = last(entry[1]), last(entry[4]), last(entry[5])
     if kind not in TYPES or entry[7]:
         raise ValueError(f"{name} is no plain variable of numbers")
     shape = [last(fields(axis)[1]) for whole in entry[2] for axis in fields(whole)[2]]
     if math.prod(shape) * np.dtype(TYPES[kind]).itemsize != size:
         raise ValueError(f"{name} of shape {shape} has {size} bytes")
-    data = index.with_name(f"{index.stem}.data-{last(entry[3]):05}-of-{shards:05}")
-    with data.open("rb") as file:
-        file.seek(offset)
-        content = file.read(size)
-    if len(content) != size:
-        raise ValueError(f"{data.name} ends within {name}")
-    return np.frombuffer(content, TYPES[kind]).reshape(shape)
+    file = f"{index.stem}.data-{last(entry[3]):05}-of-{shards:05}"
+    return Place(TYPES[kind], shape, file, offset, size)
+
+
+def _values(data: Path, place: Place, name: str) -> np.ndarray:
+    with opened(data) as file:
+        if place.offset + place.size > file.seek(0, 2):
+            raise ValueError(f"{data.name} ends within {name}")
+        file.seek(place.offset)
+        content = file.read(place.size)
+    return np.frombuffer(content, place.kind).reshape(place.shape)

@@ -2,9 +2,11 @@
 
 import hashlib
 import http.server
+import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 COMMIT = "0" * 40
@@ -91,3 +93,19 @@ def serving(folder: Path) -> Iterator[Server]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def answering(data: bytes, piece: int = 1 << 20, pause: float = 0.0) -> Iterator[str]:
+    """Yield an address that answers with raw bytes, in pieces with pauses between them."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            with listener.accept()[0] as connection, suppress(OSError):
+                connection.recv(1 << 16)
+                for start in range(0, len(data), piece):
+                    connection.sendall(data[start : start + piece])
+                    time.sleep(pause)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -39,17 +39,112 @@ def test_keys_missing_and_unused_are_told_together():
     assert checkpoints.translate(published() | {"extra.weight": np.ones(1)}, TABLE, [".weight", "tracked"])
 
 
-def test_prefixes_every_key_has_are_dropped():
-    state = {f"module.model.{key}": array for key, array in published().items()}
-    assert checkpoints.without_prefix(state).keys() == published().keys()
-    mixed = {"model.a": 1, "b": 2}
-    assert checkpoints.without_prefix(mixed) == mixed
+def below(prefix, arrays=None):
+    return {f"{prefix}{key}": array for key, array in (arrays or published()).items()}
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "module.", "module.model.", "netG.model.", "state_dict:_orig_mod.", "ema:module:"]
+)
+def test_a_network_is_found_below_any_prefix(prefix):
+    found = checkpoints.network_in(below(prefix), "b.running_mean")
+    assert found.keys() == published().keys()
+    assert np.array_equal(found["c.weight"], published()["c.weight"])
+
+
+def test_what_lies_beside_a_network_is_refused_by_its_name_or_known_to_be_harmless():
+    state = below("state_dict:model.") | {"optimizer:lr": np.ones(1), "epoch": np.ones(1)}
+    harmless = ("criterion.weight", "val_acc.tp", "mean", "model.std", "loss_fn.margin", "model.queue_ptr")
+    state |= {f"state_dict:{key}": np.ones(3) for key in harmless}
+    assert checkpoints.network_in(state, "c.weight").keys() == published().keys()
+    state |= {"state_dict:model2.head.weight": np.ones(3)}
+    with pytest.raises(UserError, match=r"1 unexpected \(state_dict:model2.head.weight beside it\)"):
+        checkpoints.translate(checkpoints.network_in(state, "c.weight"), TABLE)
+
+
+@pytest.mark.parametrize(
+    ("meant", "other"),
+    [
+        ("model_ema:module.", "model:"),
+        ("state_dict_ema:", "state_dict:"),
+        ("teacher:backbone.", "student:module.backbone."),
+        ("state_dict:module.encoder_q.", "state_dict:module.encoder_k."),
+        ("state_dict:ema_model.", "state_dict:model."),
+        ("state_dict:module.", "best_state_dict:"),
+        ("ema:module:", "module:"),
+    ],
+)
+def test_of_several_networks_the_one_meant_for_others_is_taken(meant, other):
+    for both in (below(meant) | below(other, published(1)), below(other, published(1)) | below(meant)):
+        found = checkpoints.network_in(both, "c.weight")
+        assert found.keys() == published().keys()
+        assert np.array_equal(found["c.weight"], published()["c.weight"])
+
+
+def test_of_two_equal_networks_a_part_is_to_be_named():
+    both = below("netG_A:model.") | below("netG_B:model.", published(1))
+    with pytest.raises(
+        UserError, match="several networks: netG_A:model, netG_B:model; choose one: .*--part NAME"
+    ):
+        checkpoints.network_in(both, "c.weight")
+    found = checkpoints.network_in(checkpoints.part_of(both, "netG_B"), "c.weight")
+    assert np.array_equal(found["c.weight"], published(1)["c.weight"])
+    with pytest.raises(UserError, match="no part 'netG'; it has netG_A, netG_B"):
+        checkpoints.part_of(both, "netG")
+
+
+def test_a_checkpoint_without_the_network():
+    with pytest.raises(
+        UserError, match="has no d.weight: its keys are c.weight, c.bias, b.weight, b.bias and"
+    ):
+        checkpoints.network_in(published(), "d.weight")
+    assert not checkpoints.fits({"other": lambda a: checkpoints.network_in(a, "d.weight")}, published())
+
+
+def test_the_body_of_a_network_may_have_any_head():
+    head = {"fc.weight": np.ones((2, 3)), "head.mlp.0.bias": np.ones(3), "x.c.bias beside it": np.ones(3)}
+    assert checkpoints.translate(published() | head, TABLE, body=True).keys() == {
+        "conv/kernel", "conv/bias", "bn/gamma", "bn/beta", "bn/moving_mean", "bn/moving_variance",
+    }  # fmt: skip
+    with pytest.raises(UserError, match=r"1 unexpected \(c.gate.weight\)"):
+        checkpoints.translate(published() | {"c.gate.weight": np.ones(3)}, TABLE, body=True)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(value):
+    state = published()
+    state["b.running_var"][1] = value
+    with pytest.raises(UserError, match=r"1 not finite \(b.running_var\)"):
+        checkpoints.translate(state, TABLE)
+
+
+def test_what_was_left_out_is_told():
+    state = below("model.") | {"criterion.weight": np.ones(2), "fc.weight": np.ones(2)}
+    made = checkpoints.translate(checkpoints.network_in(state, "c.weight"), TABLE, body=True)
+    assert checkpoints.left_out(state, made) == "left out: criterion.weight, fc.weight"
+    whole = published()
+    assert checkpoints.left_out(whole, checkpoints.translate(whole, TABLE)) == ""
 
 
 LAYOUTS = {
     "square": lambda arrays: {"side": arrays["side"]},
     "circle": lambda arrays: {"radius": arrays["r"].shape[0]} if "r" in arrays else None,
 }
+
+
+@pytest.mark.parametrize(
+    ("stored", "mean", "deviation"),
+    [
+        ({"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.1]}, (127.5, 102.0, 76.5), (51.0, 51.0, 25.5)),
+        ({"m:pixel_mean": [103.5, 116.3, 123.7], "m:pixel_std": [1.0]}, (9.0,), (9.0,)),
+        ({"a.pixel_mean": [103.5], "a.pixel_std": [1.0]}, (103.5,), (1.0,)),
+        ({"mean": [0.5]}, (9.0,), (9.0,)),
+    ],
+)
+def test_the_normalisation_that_a_checkpoint_keeps_is_taken(stored, mean, deviation):
+    layouts = {"one": lambda arrays: {"mean": (9.0,), "deviation": (9.0,)}}
+    arrays = {key: np.array(value).reshape(1, -1, 1, 1) for key, value in stored.items()}
+    assert checkpoints.recognise(layouts, arrays)[1] == {"mean": mean, "deviation": deviation}
 
 
 @pytest.mark.parametrize("layout", [None, "circle"])

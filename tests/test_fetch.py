@@ -1,8 +1,10 @@
 """Files from elsewhere: whole and verified, or not at all."""
 
+import contextlib
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from kerazoo import fetch as fetching
 from kerazoo.errors import UserError
-from kerazoo.fetch import cache_folder, fetch
-from tests.serving import COMMIT, serving
+from kerazoo.fetch import cache_folder, fetch, redirection
+from tests.serving import COMMIT, answering, serving
 
 CONTENT = bytes(range(256)) * 12_000  # three chunks
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -53,8 +56,11 @@ def files(folder):
 def test_a_path_is_itself(tmp_path):
     (tmp_path / "a.pth").touch()
     assert fetch(tmp_path / "a.pth") == fetch(str(tmp_path / "a.pth")) == tmp_path / "a.pth"
-    refused(str(tmp_path / "b.pth"), f"there is no checkpoint {tmp_path / 'b.pth'}")
-    refused(str(tmp_path), "there is no checkpoint")
+    refused(str(tmp_path / "b.pth"), f"{tmp_path / 'b.pth'}: no such file")
+    refused(str(tmp_path), "is a folder, not a file")
+    os.mkfifo(tmp_path / "pipe")
+    for name, told in (("a" * 300, "too long"), ("a\0b", "NUL"), ("pipe", "a pipe or a device")):
+        refused(str(tmp_path / name), told)
 
 
 def test_an_address_is_fetched_once(server, cache, capsys):
@@ -122,6 +128,10 @@ def test_a_start_of_another_file_is_found_out(server, cache):
         ("http://example.com/weights.pth#sha256=" + SHA256, "neither a path nor hf:// nor https://"),
         ("ftp://example.com/weights.pth#sha256=" + SHA256, "neither a path"),
         ("https://[/weights.pth#sha256=" + SHA256, "is no address"),
+        ("https://a..b/weights.pth#sha256=" + SHA256, "is no address"),
+        ("https:///weights.pth#sha256=" + SHA256, "is no address"),
+        ("https://example.com:abc/weights.pth#sha256=" + SHA256, "is no address"),
+        ("https://example.com/my weights.pth#sha256=" + SHA256, "%20"),
         ("hf://timm/resnet18", "hf://owner/repo"),
         ("hf://timm", "names no file"),
     ],
@@ -161,6 +171,69 @@ def test_answers_that_are_none(server, cache):
     refused(reference(server, "none.pth"), "the server answers 404")
     refused(reference(server, "moved"), "http://example.com/elsewhere is neither")
     assert files(cache) == set()
+
+
+def answer(*headers, body=CONTENT):
+    return "\r\n".join(["HTTP/1.1 200 OK", *headers, "", ""]).encode() + body
+
+
+@pytest.mark.parametrize("length", ["abc", "-5", "9" * 5000], ids=["text", "negative", "long"])
+def test_a_length_that_is_none_changes_nothing(length):
+    with answering(answer(f"Content-Length: {length}")) as address:
+        assert fetch(f"{address}/a#sha256={SHA256}").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    "data", [answer(), b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1000], ids=["content", "headers"]
+)
+def test_an_answer_that_dribbles_is_given_up(monkeypatch, data):
+    monkeypatch.setattr(fetching, "WINDOW", 0.2)
+    with answering(data, piece=1, pause=0.02) as address:
+        refused(f"{address}/a#sha256={SHA256}", "the connection failed (", "bytes in 0 s")
+
+
+@pytest.mark.parametrize("headers", [(), ("Content-Length: " + "9" * 400,)], ids=["unknown", "told"])
+def test_a_file_has_a_largest_size(monkeypatch, cache, headers):
+    monkeypatch.setattr(fetching, "LARGEST", 10_000)
+    with answering(answer(*headers)) as address:
+        refused(f"{address}/a#sha256={SHA256}", "has more than 10000 bytes")
+    assert sum(path.stat().st_size for path in cache.glob("*")) <= 10_000
+
+
+@pytest.fixture
+def names(monkeypatch):
+    """Two names, of a public and of a private address; others are unknown."""
+    known = {"here.org": "8.8.8.8", "inner.org": "10.0.0.7", "127.0.0.1": "127.0.0.1", "::1": "::1"}
+
+    def found(host, *_, **__):
+        if host not in known:
+            raise socket.gaierror("unknown")
+        return [(None, None, None, "", (known[host], 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+
+
+@pytest.mark.parametrize(
+    ("first", "following", "told"),
+    [
+        ("https://here.org/a", "https://here.org/b", None),
+        ("https://here.org/a", "https://unknown.org/b", None),
+        ("https://inner.org/a", "https://inner.org/b", None),
+        ("https://inner.org/a", "https://here.org/b", None),
+        ("http://127.0.0.1/a", "http://127.0.0.1:80/b", None),
+        ("http://127.0.0.1/a", "https://here.org/b", None),
+        ("https://here.org/a", "https://inner.org/b", "leads to https://inner.org/b, a private address"),
+        ("https://here.org/a", "https://[::1]/b", "a private address"),
+        ("https://here.org/a", "http://127.0.0.1/b", "which is not https"),
+        ("https://inner.org/a", "http://127.0.0.1/b", "which is not https"),
+        ("https://here.org/a", "http://here.org/b", "neither a path nor"),
+        ("http://127.0.0.1/a", "http://inner.org/b", "neither a path nor"),
+        ("https://here.org/a", "file:///etc/passwd", "neither a path nor"),
+    ],
+)
+def test_where_an_address_may_lead(names, first, following, told):
+    with pytest.raises(UserError, match=told) if told else contextlib.nullcontext():
+        redirection(first, following)
 
 
 def test_a_cache_that_cannot_be_written(server, tmp_path, monkeypatch):

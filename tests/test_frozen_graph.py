@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
+from kerazoo import frozen_graph
 from kerazoo.errors import UserError
-from kerazoo.frozen_graph import constants
 from kerazoo.weights import read
 
 FLOAT, DOUBLE, INT32, HALF = 1, 2, 3, 19
@@ -54,6 +54,10 @@ def stored(name, array):
 
 def operation(name):
     return field(1, field(1, name.encode()) + field(2, b"Conv2D") + field(3, b"image"))
+
+
+def constants(content, largest=1 << 20):
+    return frozen_graph.constants(content, largest)
 
 
 KERNEL = np.arange(24, dtype="float32").reshape(2, 3, 4)
@@ -137,6 +141,14 @@ def test_a_graph_that_was_not_frozen_has_no_weights(tmp_path):
 )
 def test_hostile_constants_are_refused(tmp_path, values, reason):
     one_line(tmp_path, operation("first") + node("a", values), reason)
+
+
+def test_constants_share_one_bound():
+    """Of each a single value is stored."""
+    content = b"".join(node(name, tensor(FLOAT, (1000,), single(5, 1))) for name in "abc")
+    assert sum(array.nbytes for array in constants(content, 12_000).values()) == 12_000
+    with pytest.raises(ValueError, match="c claims 1000 values, 1 are stored"):
+        constants(content, 11_999)
 
 
 def test_two_constants_of_one_name_are_refused(tmp_path):

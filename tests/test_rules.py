@@ -28,8 +28,8 @@ LAYERS = [
     },
     {"families"},
     {"checkpoints", "data", "draw", "fetch", "layers", "objective", "residual", "tasks", "weights"},
-    {"backend", "boxes", "errors", "files", "frozen_graph", "image", "ordering", "placement", "settings"}
-    | {"reading", "skeleton", "task", "tensorflow_checkpoint", "text", "video"},
+    {"backend", "boxes", "errors", "files", "frozen_graph", "hdf5_weights", "image", "ordering", "placement"}
+    | {"reading", "settings", "skeleton", "task", "tensorflow_checkpoint", "text", "torch_weights", "video"},
 ]
 BACKENDS = {"jax", "tensorflow", "torch"}
 
@@ -108,7 +108,7 @@ def test_families_share_only_their_networks(family):
 @pytest.mark.parametrize("name", SOURCES)
 def test_backends_are_named_in_one_place(name):
     allowed = BACKENDS if name.startswith(("kerazoo.backend", "kerazoo.export")) else set()
-    if name == "kerazoo.weights":
+    if name == "kerazoo.torch_weights":
         allowed = {"torch"}  # reads .pth files with weights_only=True
     assert {target.split(".")[0] for target in imports(name)} & BACKENDS <= allowed
 

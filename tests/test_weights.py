@@ -1,6 +1,9 @@
+import argparse
 import os
 import pickle
+import zipfile
 from collections import OrderedDict
+from pathlib import Path
 
 import h5py
 import keras
@@ -8,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from kerazoo import weights
 from kerazoo.errors import UserError
 from kerazoo.weights import read
 
@@ -29,9 +33,9 @@ def torch():
     return pytest.importorskip("torch", reason="PyTorch files need PyTorch")
 
 
-def same(found):
-    assert found.keys() == ARRAYS.keys()
-    return all(np.array_equal(found[key], ARRAYS[key]) for key in ARRAYS)
+def same(found, prefix=""):
+    assert found.keys() == {prefix + key for key in ARRAYS}
+    return all(np.array_equal(found[prefix + key], ARRAYS[key]) for key in ARRAYS)
 
 
 def one_line(path, *parts):
@@ -55,19 +59,38 @@ def test_npz(tmp_path):
 
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize(
-    "wrap",
+    ("wrap", "prefix"),
     [
-        lambda s: s,
-        lambda s: s | {"n_averaged": next(iter(s.values())).new_tensor(7)},
-        lambda s: {"epoch": 3, "state_dict": s},
-        lambda s: {"model": {"net": s}},
-        lambda s: {"state_dict": {"a": next(iter(s.values()))}, "state_dict_ema": s},
+        (lambda s: s, ""),
+        (
+            lambda s: {"epoch": 3, "state_dict": s, "optimizer": {"state": {0: {"m": s["a.steps"]}}}},
+            "state_dict:",
+        ),
+        (lambda s: {"ema": {"module": s}, "rest": [s["a.steps"]]}, "ema:module:"),
     ],
 )
-def test_torch(tmp_path, torch, zipped, wrap):
+def test_torch(tmp_path, torch, zipped, wrap, prefix):
     state = OrderedDict((key, torch.tensor(array)) for key, array in ARRAYS.items())
     torch.save(wrap(state), tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
-    assert same(read(tmp_path / "a.pth"))
+    assert same(read(tmp_path / "a.pth"), prefix)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_trainings_keep_beside_weights_is_passed_over(tmp_path, torch, zipped):
+    state = {key: torch.tensor(array) for key, array in ARRAYS.items()}
+    beside = {"best": np.float64(71.2), "step": np.int64(3), "curve": np.arange(3.0), "out": Path("x") / "y"}
+    beside |= {"args": argparse.Namespace(rate=0.1, out=Path("x")), "type": np.dtype("float32")}
+    torch.save({"state_dict": state, **beside}, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
+    assert same(read(tmp_path / "a.pth"), "state_dict:")
+
+
+def test_mappings_that_hold_one_another_are_read_once(tmp_path, torch):
+    inner = {"w": torch.ones(1)}
+    for _ in range(40):
+        inner = {"a": inner, "b": inner}
+    inner["itself"] = inner
+    torch.save({"deep": inner, "w": torch.ones(1)}, tmp_path / "a.pth")
+    assert list(read(tmp_path / "a.pth")) == ["w"]  # deeper than any training nests
 
 
 def test_content_decides_not_the_name(tmp_path):
@@ -93,7 +116,7 @@ def test_half_precision_becomes_single(tmp_path, torch):
 def test_code_is_refused_and_not_executed(tmp_path, torch, zipped):
     state = {"a": torch.ones(2), "evil": Touch(tmp_path / "executed")}
     torch.save(state, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
-    one_line(tmp_path / "a.pth", "Python objects", "executed")
+    one_line(tmp_path / "a.pth", "holds Python objects besides weights (", "none was loaded or executed")
     assert not (tmp_path / "executed").exists()
 
 
@@ -106,7 +129,14 @@ def test_bare_pickle_is_refused_and_not_executed(tmp_path):
 
 def test_whole_module_is_refused(tmp_path, torch):
     torch.save(torch.nn.Linear(2, 2), tmp_path / "a.pth")
-    one_line(tmp_path / "a.pth", "state_dict()")
+    one_line(tmp_path / "a.pth", "Python objects besides weights (torch.nn", "state_dict()")
+
+
+def test_torchscript_is_told_from_damage(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as members:
+        for name in ("a/data.pkl", "a/code/__torch__.py", "a/constants.pkl"):
+            members.writestr(name, b"x")
+    one_line(tmp_path / "a.pt", "is a TorchScript program", "torch.jit.load('a.pt').state_dict()")
 
 
 def test_nothing_named_is_refused(tmp_path, torch):
@@ -124,7 +154,54 @@ def test_shapes_that_were_never_stored_are_refused(tmp_path, torch):
     one_line(tmp_path / "a.pth", "a.weight claims more values than are stored")
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("conv/kernel:0", (10**6, 10**6), "float32", chunks=(1000, 1000))
-    one_line(tmp_path / "a.h5", "conv/kernel:0 claims more values than are stored")
+    one_line(tmp_path / "a.h5", "its arrays claim 4000000000000 bytes, more than the")
+
+
+def bomb(kind, path):
+    """Write a file of a few kilobytes that unpacks to 8 MB."""
+    zeros = np.zeros(1 << 20, "float32")
+    if kind == "npz":
+        np.savez_compressed(path, a=zeros, b=zeros)
+        return
+    with h5py.File(path, "w") as file:
+        for name in "ab":
+            file.create_dataset(f"{name}/kernel:0", data=zeros, compression="gzip")
+    if kind == "keras":
+        content = path.read_bytes()
+        with zipfile.ZipFile(path, "w") as members:
+            members.writestr("model.weights.h5", content)
+    if kind == "pth":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as members:
+            members.writestr("a/data.pkl", zeros.tobytes())
+            members.writestr("a/data/0", zeros.tobytes())
+
+
+@pytest.mark.parametrize("kind", ["npz", "h5", "keras", "pth"])
+def test_a_small_file_that_unpacks_to_much_is_refused_before_it_does(tmp_path, monkeypatch, kind):
+    path = tmp_path / f"a.{kind}"
+    bomb(kind, path)
+    monkeypatch.setattr(weights, "LEAST", 1 << 16)
+    one_line(path, "more than")
+
+
+def test_tensors_that_share_their_values_count_each(tmp_path, torch, monkeypatch):
+    whole = torch.zeros(1 << 16, dtype=torch.float16)
+    torch.save({f"w{index}": whole[:] for index in range(100)}, tmp_path / "a.pth")
+    monkeypatch.setattr(weights, "LEAST", 1 << 16)
+    one_line(tmp_path / "a.pth", "its tensors claim 13107200 bytes")
+
+
+def test_groups_are_not_followed_for_ever(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["/".join("g" * 3000)] = np.ones(3)
+    one_line(tmp_path / "a.h5", "nested deeper than 32")
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".pth", "a\0b.pth", "pipe", "."])
+def test_paths_that_are_none_of_a_file(tmp_path, name):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="too long|NUL|a pipe or a device|a folder"):
+        read(tmp_path / name)
 
 
 def keras_model():
@@ -143,6 +220,14 @@ def test_keras_weights(tmp_path):
     found = read(tmp_path / "a.weights.h5")
     assert found.keys() == expected.keys()
     assert all(np.array_equal(found[key], expected[key]) for key in expected)
+
+
+def test_keras_archives(tmp_path):
+    model = keras_model()
+    model.save(tmp_path / "a.keras")
+    found = read(tmp_path / "a.keras")
+    assert found.keys() == {v.path for v in model.weights}
+    assert all(np.array_equal(found[v.path], keras.ops.convert_to_numpy(v)) for v in model.weights)
 
 
 @pytest.mark.parametrize("top", ["", "model_weights/"])
@@ -195,10 +280,10 @@ def test_truncated_files(tmp_path, kind, part, request):
 
 
 def test_missing_file_folder_and_text(tmp_path):
-    one_line(tmp_path / "none.pth", "there is no checkpoint")
-    one_line(tmp_path)
+    one_line(tmp_path / "none.pth", "no such file")
+    one_line(tmp_path, "is a folder, not a file")
     (tmp_path / "a.pth").write_text("once upon a time")
-    one_line(tmp_path / "a.pth", ".safetensors, .pth, .npz or .h5")
+    one_line(tmp_path / "a.pth", ".safetensors, .pth, .npz, .h5 or .keras")
 
 
 def test_torch_missing(tmp_path, torch, monkeypatch):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from kerazoo.checkpoints import Arrays, Table, batch_norm, conv, without_prefix
+from kerazoo.checkpoints import Arrays, Table, batch_norm, conv, network_in, sizes
 from kerazoo.errors import UserError
 from kerazoo.settings import nearest, settings
 from kerazoo.tasks.photographs import IMAGENET
@@ -73,12 +73,12 @@ class Encoder:
             arrays: a ResNet's or HRNet's checkpoint, or what keras.applications stores.
         """
         if self.name in RESNETS:
-            from kerazoo.families.resnet.importer import convert
+            from kerazoo.families.resnet.importer import convert_body
         elif self.name == "hrnet":
-            from kerazoo.families.hrnet.importer import convert_body as convert
+            from kerazoo.families.hrnet.importer import convert_body
         else:
             return arrays
-        return {path: array for path, array in convert(arrays).items() if not path.startswith("head/")}
+        return convert_body(arrays)
 
 
 def _from_applications(name: str, channels: int) -> "keras.Model":
@@ -115,21 +115,29 @@ def _is_map(layer: "keras.Layer") -> bool:
 # --- segmentation_models_pytorch -----------------------------------------------------------
 
 
-def is_smp(arrays: Arrays) -> bool:
-    """Whether a checkpoint is a whole network of segmentation_models_pytorch."""
-    return "segmentation_head.0.weight" in without_prefix(arrays)
+def smp_network(arrays: Arrays) -> Arrays:
+    """Return a checkpoint's network of segmentation_models_pytorch, without the classifier it may also have.
+
+    Raises:
+        LookupError: it has none.
+    """
+    network = network_in(arrays, "segmentation_head.0.weight")
+    return {key: array for key, array in network.items() if not key.startswith("classification_head.")}
 
 
 def smp_settings(arrays: Arrays) -> dict[str, Any]:
     """Return what `unet` and `unetpp` of segmentation_models_pytorch have in common, ResNets only.
 
+    Args:
+        arrays: of `smp_network`.
+
     Raises:
-        KeyError: other keys.
+        LookupError: other keys.
     """
     from kerazoo.families.resnet.importer import TORCHVISION, depth_of
 
     encoder = _inside(arrays)
-    width, channels, _, _ = encoder["conv1.weight"].shape
+    width, channels, _, _ = sizes(encoder, "conv1.weight", 4)
     return IMAGENET | {
         "encoder": Encoder(name=f"resnet{depth_of(TORCHVISION, encoder)}", width=width),
         "channels": channels,
@@ -143,7 +151,7 @@ def smp_table(arrays: Arrays, blocks: Mapping[str, str], head: str) -> Table:
     """Return what the variables of such a network are called there.
 
     Args:
-        arrays: the checkpoint.
+        arrays: of `smp_network`.
         blocks: the blocks of the decoder, `{name there: name here}`.
         head: name of our head.
     """

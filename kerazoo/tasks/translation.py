@@ -100,7 +100,6 @@ class Translation(Photographs):
 
     mean: tuple[float, ...] = (127.5,)
     deviation: tuple[float, ...] = (127.5,)
-    channels: Literal[3] = 3
     names: Annotated[tuple[str, ...], Field(min_length=2, max_length=2)] = ("A", "B")
     direction: Literal["AtoB", "BtoA", "both"] = "both"
     inception: str | None = None
@@ -165,9 +164,14 @@ class Translation(Photographs):
         return Translated({name: self.pixels(image) for name, image in outputs.items()}, {})
 
     def pixels(self, values: np.ndarray) -> np.ndarray:
-        """Return -1..1 as a photograph: float32 `(H, W, 3)` -> uint8 `(H, W, 3)`, RGB."""
+        """Return -1..1 as an image: float32 `(H, W, channels)` -> uint8 `(H, W, 3)`, RGB; grey thrice."""
         levels = np.clip((values + 1.0) * 127.5, 0, 255).round().astype("uint8")
-        return levels[..., ::-1] if self.order == "BGR" else levels
+        levels = levels[..., ::-1] if self.order == "BGR" else levels
+        return np.broadcast_to(levels, (*levels.shape[:2], 3)).copy() if self.channels == 1 else levels
+
+    def seen(self, image: np.ndarray) -> np.ndarray:
+        """Return an image as the network knows it, grey where it has one channel: uint8 `(H, W, 3)`."""
+        return image if self.channels == 3 else self.pixels(self.normalised(image))
 
     def infer(
         self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
@@ -184,13 +188,15 @@ class Translation(Photographs):
             pictures = blended(translated, image, tile, self.pixels)
         else:
             pictures = super().infer(forward, image).pictures
-        errors = {way: _apart(image, pictures[name]) for way, name in RETURNS.items() if name in pictures}
+        known = self.seen(image)
+        errors = {way: _apart(known, pictures[name]) for way, name in RETURNS.items() if name in pictures}
         return Translated(pictures, errors)
 
     def evaluate(self, pairs: Iterable[tuple[Real, Translated]]) -> dict[str, Any]:
         from kerazoo.tasks.likeness import scores
 
-        return scores(pairs, self.inception)
+        seen = ((Real(truth.domain, self.seen(truth.image)), result) for truth, result in pairs)
+        return scores(seen, self.inception)
 
     # --- for people -----------------------------------------------------------------------
 

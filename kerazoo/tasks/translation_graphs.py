@@ -31,7 +31,7 @@ def there_and_back(task: "Translation", network: keras.Model) -> keras.Model:
 def serving_model(task: "Translation", network: keras.Model) -> keras.Model:
     """Return `{"image"}` -> `{"AtoB"}`, `{"BtoA"}` or both, of unknown batch, height and width.
 
-    Shape: image float32 `(N, H, W, 3)`, 0..255, RGB -> the same for each direction.
+    Shape: image float32 `(N, H, W, C)`, 0..255, RGB or grey -> the same for each direction.
 
     Args:
         task: the family.

@@ -234,6 +234,19 @@ def test_an_encoder_starts_from_a_classifier(published, network, channels):
     )
 
 
+def test_of_two_networks_one_is_named_and_what_is_left_out_is_told(recipe, state, network, tmp_path):
+    torch = pytest.importorskip("torch", reason="PyTorch files need PyTorch")
+    lightning = {f"model.{key}": torch.tensor(value) for key, value in state.items()}
+    lightning |= {"criterion.weight": torch.ones(10), "val_acc.tp": torch.zeros(10)}
+    other = {key: torch.zeros_like(value) for key, value in lightning.items()}
+    torch.save({"one": {"net": lightning}, "two": {"net": other}, "best": np.float64(0.5)}, "a.ckpt")
+    line = refused(tmp_path / "run", "convert", recipe, "a.ckpt", "--output", "run")
+    assert "a.ckpt: the checkpoint holds several networks: one:net:model, two:net:model; choose one" in line
+    told = kerazoo("convert", recipe, "a.ckpt", "--part", "one", "--output", "run").stderr
+    assert "left out: one:net:criterion.weight, one:net:val_acc.tp\n" in told
+    same(open_run("run"), network)
+
+
 # --- what does not ----------------------------------------------------------------------
 
 
@@ -266,7 +279,7 @@ def hostile(kind, state, path):
     ("kind", "told"),
     [
         ("code", "none was loaded or executed"),
-        ("bare code", "damaged"),
+        ("bare code", "none was loaded or executed"),
         ("a module", "save model.state_dict()"),
         ("cut", "damaged"),
         ("inflated", "claims more values than are stored"),
@@ -290,7 +303,8 @@ def test_wrong_options(recipe, published, tmp_path):
     for options, told in (
         (["--names", "names.txt"], "family: 2 names for 10 classes"),
         (["--names", "gap.txt"], "gap.txt: line 2 is empty"),
-        (["--names", "none.txt"], "none.txt cannot be read"),
+        (["--names", "none.txt"], "none.txt: no such file"),
+        (["--part", "netG"], "has no part 'netG'; it has bn1, conv1, fc, layer1 and 3 more"),
         (["--layout", "torchvison"], "did you mean 'torchvision'"),
         (["--layout", "timm-resnetv2"], "not in the layout timm-resnetv2"),
         (["--set", "family.depth=34"], "missing"),

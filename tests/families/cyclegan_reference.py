@@ -8,10 +8,10 @@ from torch.nn import functional
 class Generator(nn.Module):
     """Residual blocks between two convolutions down and two up."""
 
-    def __init__(self, width, blocks):
+    def __init__(self, width, blocks, channels=3):
         super().__init__()
         self.blocks = range(1, blocks + 1)
-        self.conv = nn.Conv2d(3, width, 7)
+        self.conv = nn.Conv2d(channels, width, 7)
         self.down1 = nn.Conv2d(width, 2 * width, 3, 2, 1)
         self.down2 = nn.Conv2d(2 * width, 4 * width, 3, 2, 1)
         for block in self.blocks:
@@ -19,7 +19,7 @@ class Generator(nn.Module):
                 self.add_module(f"block{block}_conv{step}", nn.Conv2d(4 * width, 4 * width, 3))
         self.up1 = nn.ConvTranspose2d(4 * width, 2 * width, 3, 2, 1, 1)
         self.up2 = nn.ConvTranspose2d(2 * width, width, 3, 2, 1, 1)
-        self.out = nn.Conv2d(width, 3, 7)
+        self.out = nn.Conv2d(width, channels, 7)
 
     def forward(self, x):
         x = normalised(self.conv(reflected(x, 3)))

@@ -242,10 +242,21 @@ def test_the_pool_is_remembered_and_belongs_to_a_resume_point():
     assert all(np.abs(pool).min(axis=0).max() > 0 for pool in pools)
 
 
+MODULES = {
+    "conv": 1,
+    "down1": 4,
+    "down2": 7,
+    "up1": 11,
+    "up2": 14,
+    "out": 18,
+    "block1_conv1": "10.conv_block.1",
+}
+"""Of the published generator with one block."""
+
+
 def published(generator, second=5):
     """Return the state dict of a published generator, undone from our variables."""
-    modules = {"conv": 1, "down1": 4, "down2": 7, "up1": 11, "up2": 14, "out": 18}
-    modules |= {"block1_conv1": "10.conv_block.1", "block1_conv2": f"10.conv_block.{second}"}
+    modules = MODULES | {"block1_conv2": f"10.conv_block.{second}"}
     state = {}
     for variable in generator.variables:
         layer, kind = variable.path.split("/")
@@ -279,3 +290,63 @@ def test_a_published_generator_is_a_family_that_predicts_but_is_not_trained():
     assert list(result.pictures) == ["AtoB"]
     with pytest.raises(UserError, match="alone cannot be trained"):
         family.objective(network)
+
+
+def test_a_published_generator_of_one_channel_makes_what_it_makes_in_pytorch():
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    from tests.families.cyclegan_reference import Generator
+
+    torch.manual_seed(0)
+    theirs = Generator(width=4, blocks=1, channels=1).double()
+    modules = MODULES | {"block1_conv2": "10.conv_block.5"}
+    parts = ((name.rsplit(".", 1), value) for name, value in theirs.state_dict().items())
+    state = {f"netG.model.{modules[layer]}.{kind}": v.float().numpy() for (layer, kind), v in parts}
+    family = CycleGAN().for_checkpoint(state)
+    assert (family.channels, family.blocks, family.width) == (1, 1, 4)
+    network = family.build()
+    assign(network, family.convert(state))
+    image = np.random.default_rng(0).integers(0, 256, (20, 24, 1)).repeat(3, axis=2).astype("uint8")
+    found = family.infer(backends.forward(family.deploy(network)), image).pictures["AtoB"]
+    with torch.no_grad():
+        made = theirs(torch.tensor(image[None, None, ..., 0] / 127.5 - 1))[0, 0].numpy()
+    assert found.shape == image.shape
+    assert found.std() > 1
+    np.testing.assert_allclose(found, ((made + 1) * 127.5)[..., None].repeat(3, axis=2), atol=0.51)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"model.10.conv_block.0.weight": np.ones((16, 16, 3, 3))}, "pads its blocks with zeros"),
+        ({"model.2.weight": np.ones(4)}, "has norms with weights"),
+        ({"model.1.weight": np.ones((4, 1, 7, 7))}, "makes 3 channels of 1"),
+        ({"model.0.weight": np.ones((64, 3, 4, 4))}, "is a discriminator"),
+    ],
+)
+def test_generators_of_another_build_are_told(change, told):
+    state = published(models.cyclegan_generator(blocks=1, width=4)) | change
+    with pytest.raises(UserError, match=told):
+        CycleGAN().for_checkpoint(state)
+
+
+def test_one_channel_is_trained_scored_and_served_as_grey_images():
+    _, model = compiled("adam", channels=1)
+    rng = np.random.default_rng(0)
+    steps = [(x[..., :1], y | {"partner": y["partner"][..., :1]}) for x, y in batches(2, rng)]
+    assert all(np.isfinite(list(terms.values())).all() for terms in played(model, steps))
+    family = CycleGAN(**SMALL, channels=1)
+    network = family.build()
+    image = rng.integers(0, 256, (20, 24, 3)).astype("uint8")
+    result = family.infer(backends.forward(family.deploy(network)), image)
+    assert {name: picture.shape for name, picture in result.pictures.items()} == dict.fromkeys(
+        ("AtoB", "BtoA", "AtoBtoA", "BtoAtoB"), image.shape
+    )
+    grey = np.round(image @ (0.299, 0.587, 0.114))[..., None].repeat(3, axis=2)
+    np.testing.assert_array_equal(family.seen(image), grey)
+    apart = np.abs(grey - result.pictures["AtoBtoA"]).mean() / 255
+    assert result.cycle_error["AtoB"] == pytest.approx(apart, rel=1e-5)
+    tiled = family.infer(backends.forward(family.deploy(network)), image, tile=16)
+    assert tiled.pictures["AtoB"].shape == image.shape
+    expected = family.infer(backends.forward(family.deploy(network)), grey.astype("uint8")).pictures["AtoB"]
+    served = family.serving(family.deploy(network))({"image": grey[None, ..., :1].astype("float32")})
+    np.testing.assert_allclose(ops.convert_to_numpy(served["AtoB"])[0], expected[..., :1], atol=0.51)

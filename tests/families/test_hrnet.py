@@ -315,6 +315,9 @@ def test_a_classifiers_checkpoint_sets_its_family():
     state = published(**CLASSIFICATION)
     family = HRNetClassifier(size=(32, 32)).for_checkpoint(state)
     assert (family.body, family.classes, family.head_width, family.size) == (TINY, 5, 1, (224, 224))
+    assert family.mean == (123.675, 116.28, 103.53)
+    normalising = state | {"mean": np.full(3, 0.5), "std": np.full(3, 0.25)}
+    assert HRNetClassifier().for_checkpoint(normalising).mean == (127.5,) * 3
     assign(family.build(), family.convert(state))
     with pytest.raises(UserError, match="not in the layout segmentation-align-corners-false or"):
         HRNetSegmentation().for_checkpoint(state)

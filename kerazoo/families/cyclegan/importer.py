@@ -1,8 +1,10 @@
 """Published weights of CycleGAN's networks, `latest_net_G*.pth` and `latest_net_D*.pth`."""
 
+import re
 from typing import Any
 
-from kerazoo.checkpoints import Arrays, Table, conv, recognise, translate, without_prefix
+from kerazoo.checkpoints import Arrays, Table, conv, network_in, recognise, sizes, translate
+from kerazoo.errors import UserError
 
 IGNORED = (".running_mean", ".running_var", ".num_batches_tracked")
 """Files older than PyTorch 0.4 hold statistics of instance norms, which nothing ever used."""
@@ -10,15 +12,37 @@ IGNORED = (".running_mean", ".running_var", ".num_batches_tracked")
 FIRST_BLOCK = 10
 """Number of the first residual block among the published generator's modules, "model.10"."""
 
+ANCHORS = (f"{FIRST_BLOCK}.conv_block.0.weight", f"{FIRST_BLOCK}.conv_block.1.weight")
+"""The first convolution of a block that pads with zeros, and of one that mirrors."""
+
 
 def generator_settings(arrays: Arrays) -> dict[str, Any] | None:
-    """Return the settings of a published generator, None where the keys are not of one."""
-    keys = without_prefix(arrays)
-    blocks = {int(key.split(".")[0]) for key in keys if ".conv_block.1.weight" in key}
-    if blocks != set(range(FIRST_BLOCK, FIRST_BLOCK + len(blocks))) or not blocks:
+    """Return the settings of a published generator, None where the keys are not of one.
+
+    Raises:
+        LookupError, OtherNetwork: other keys.
+        UserError: a generator of another build.
+    """
+    if any(key.endswith("model.0.weight") and array.shape[2:] == (4, 4) for key, array in arrays.items()):
+        raise UserError("this is a discriminator, which translates nothing", "give latest_net_G_A.pth")
+    keys = network_in(arrays, *ANCHORS)
+    blocks = {int(found[1]) for key in keys if (found := re.match(r"([0-9]{1,4})\.conv_block\.", key))}
+    if blocks != set(range(FIRST_BLOCK, FIRST_BLOCK + len(blocks))):
         return None
-    stem = keys["1.weight"]
-    return {"blocks": len(blocks), "width": stem.shape[0], "channels": stem.shape[1], "alone": True}
+    width, channels, _, _ = sizes(keys, "1.weight", 4)
+    made, *_ = sizes(keys, f"{FIRST_BLOCK + len(blocks) + 7}.weight", 4)
+    built = {
+        "pads its blocks with zeros": ANCHORS[0] in keys,
+        "has norms with weights (batch norms, or affine instance norms)": "2.weight" in keys,
+        f"makes {made} channels of {channels}": made != channels,
+    }
+    if any(built.values()):
+        told = ", ".join(what for what, so in built.items() if so)
+        raise UserError(
+            f"this generator {told}, which kerazoo does not build",
+            "give one of CycleGAN's own training: mirrored borders, instance norms without weights",
+        )
+    return {"blocks": len(blocks), "width": width, "channels": channels, "alone": True}
 
 
 LAYOUTS = {"cyclegan": generator_settings}
@@ -35,7 +59,7 @@ def convert_generator(arrays: Arrays, prefix: str = "") -> Arrays:
         UserError: keys that are missing or that nothing uses.
     """
     _, found = recognise(LAYOUTS, arrays)
-    keys = without_prefix(arrays)
+    keys = network_in(arrays, *ANCHORS)
     last = FIRST_BLOCK + found["blocks"]
     # With dropout in its blocks the second convolution is one module further on.
     second = 6 if f"{FIRST_BLOCK}.conv_block.6.weight" in keys else 5
@@ -61,8 +85,8 @@ def convert_discriminator(arrays: Arrays, prefix: str = "") -> Arrays:
     Raises:
         UserError: keys that are missing or that nothing uses.
     """
-    keys = without_prefix(arrays)
-    modules = sorted(int(key.split(".")[0]) for key in keys if key.endswith(".weight"))
+    keys = network_in(arrays, "0.weight")
+    modules = sorted(int(found[1]) for key in keys if (found := re.fullmatch(r"([0-9]{1,4})\.weight", key)))
     table: Table = {}
     for step, module in enumerate(modules[:-1], 1):
         table |= conv(f"{module}", f"{prefix}conv{step}")

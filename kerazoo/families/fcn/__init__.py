@@ -54,7 +54,8 @@ class FCN(Segmentation):
         from kerazoo.families.fcn.importer import LAYOUTS
 
         _, found = recognise(LAYOUTS, arrays, layout)
-        return self.adopting(found | {"at_stride": found.pop("stride"), "fusion": "add"} | CAFFE)
+        stride = {"at_stride": found.pop("stride"), "fusion": "add"}
+        return self.adopting(CAFFE | found | stride)
 
     def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         from kerazoo.families.fcn.importer import convert

@@ -4,10 +4,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from kerazoo.checkpoints import Arrays, Table, conv, translate, without_prefix
+from kerazoo.checkpoints import Arrays, Table, conv, network_in, sizes, translate
 from kerazoo.errors import UserError
 from kerazoo.families.fcn.model import SKIPS, VGG16
 from kerazoo.layers import bilinear_kernel
+
+ANCHOR = "score_fr.weight"
 
 
 def convert(arrays: Arrays, upsampling: Literal["fixed", "learned"] = "fixed") -> Arrays:
@@ -21,9 +23,10 @@ def convert(arrays: Arrays, upsampling: Literal["fixed", "learned"] = "fixed") -
         upsampling: of the network; with "fixed" the transposed kernels must be the bilinear ones.
 
     Raises:
+        LookupError: no such network.
         UserError: keys that are missing or unexpected, or a kernel that is not bilinear.
     """
-    arrays = without_prefix(arrays)
+    arrays = network_in(arrays, ANCHOR)
     upscores = _upscores(_stride(arrays))
     table: Table = {}
     for name in _convolutions(_stride(arrays)):
@@ -39,19 +42,18 @@ def convert(arrays: Arrays, upsampling: Literal["fixed", "learned"] = "fixed") -
     return translate(arrays, table, ignored=[f"{key}.weight" for key in upscores])
 
 
-def settings_for(arrays: Arrays) -> dict[str, Any] | None:
+def settings_for(arrays: Arrays) -> dict[str, Any]:
     """Return the arguments of `fcn` that such a checkpoint was made with; raises as `convert`."""
-    arrays = without_prefix(arrays)
-    if "score_fr.weight" not in arrays:
-        return None
     convert(arrays, "learned")
+    arrays = network_in(arrays, ANCHOR)
     stride = _stride(arrays)
+    width, channels, _, _ = sizes(arrays, "conv1_1.weight", 4)
     fixed = all(_is_bilinear(arrays[f"{key}.weight"]) for key in _upscores(stride))
     return {
-        "channels": arrays["conv1_1.weight"].shape[1],
-        "classes": arrays["score_fr.weight"].shape[0],
+        "channels": channels,
+        "classes": sizes(arrays, ANCHOR, 4)[0],
         "stride": stride,
-        "width": arrays["conv1_1.weight"].shape[0] / VGG16[0][0],
+        "width": width / VGG16[0][0],
         "upsampling": "fixed" if fixed else "learned",
     }
 

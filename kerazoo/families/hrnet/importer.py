@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from kerazoo.checkpoints import Table, batch_norm, conv, dense, recognise, translate, without_prefix
+from kerazoo.checkpoints import Table, batch_norm, conv, dense, fits, network_in, recognise, sizes, translate
 from kerazoo.errors import UserError
 from kerazoo.families.hrnet.configuration import Body
 from kerazoo.settings import fields
@@ -80,7 +80,7 @@ def family_settings(names: Sequence[str], arrays: Arrays, layout: str | None = N
     """
     _, found = recognise({name: LAYOUTS[name] for name in names}, arrays, layout)
     body = Body(**{name: found.pop(name) for name in fields(Body())})
-    return {name: value for name, value in found.items() if name != "head"} | {"body": body} | IMAGENET
+    return IMAGENET | {name: value for name, value in found.items() if name != "head"} | {"body": body}
 
 
 def settings_for(layout: Layout, arrays: Arrays) -> dict[str, Any] | None:
@@ -93,14 +93,14 @@ def settings_for(layout: Layout, arrays: Arrays) -> dict[str, Any] | None:
     Raises:
         LookupError: the body is not HRNet's.
     """
-    arrays = without_prefix(arrays)
-    if not any(re.fullmatch(layout.mark, key) for key in arrays):
+    network = _network(arrays)
+    if not any(re.fullmatch(layout.mark, key) for key in network):
         return None
-    arrays = _renamed(arrays)
+    arrays = _renamed(network)
     found = {
         "head": layout.head,
         "fuse": layout.fuse,
-        "channels": arrays["conv1.weight"].shape[1],
+        "channels": sizes(arrays, "conv1.weight", 4)[1],
         "classes": arrays[f"{LAST[layout.head]}.weight"].shape[0],
         "width": arrays["stage2.0.branches.0.0.conv1.weight"].shape[0],
         "blocks": _count(arrays, "stage2.0.branches.0"),
@@ -128,7 +128,7 @@ def convert(arrays: Arrays) -> Arrays:
     Raises:
         UserError: keys that are missing or unexpected.
     """
-    arrays = _renamed(without_prefix(arrays))
+    arrays = _renamed(_network(arrays))
     branches = 1 if "final_layer.weight" in arrays else 4
     return translate(arrays, _body(arrays, branches) | _head(arrays))
 
@@ -141,15 +141,19 @@ def convert_body(arrays: Arrays, branches: int = 4) -> Arrays:
         branches: that the last module is to fuse to; only the highest is what the heat-map head needs.
 
     Raises:
-        UserError: keys that are missing.
+        LookupError: no HRNet.
+        UserError: keys that are missing, or unexpected in the body.
     """
-    table = _body(arrays := _renamed(without_prefix(arrays)), branches)
-    return translate({key: arrays[key] for key, _ in table.values() if key in arrays}, table)
+    arrays = _renamed(_network(arrays))
+    modules = _count(arrays, "stage4")
+    left_out = tuple(f"stage4.{modules - 1}.fuse_layers.{branch}." for branch in range(branches, 4))
+    arrays = {key: array for key, array in arrays.items() if not key.startswith(left_out)}
+    return translate(arrays, _body(arrays, branches), body=True)
 
 
 def is_classifier(arrays: Arrays) -> bool:
     """Whether a checkpoint is a classifier's."""
-    return any(re.fullmatch(KNOWN["classification"].mark, key) for key in without_prefix(arrays))
+    return fits({name: LAYOUTS[name] for name in CLASSIFICATION}, arrays)
 
 
 def skeleton_of(count: int, own: Skeleton) -> Skeleton:
@@ -169,6 +173,11 @@ def skeleton_of(count: int, own: Skeleton) -> Skeleton:
         f"the checkpoint has {count} points, the skeleton {len(own.points)}",
         "write a recipe whose family has the skeleton of the checkpoint",
     )
+
+
+def _network(arrays: Arrays) -> Arrays:
+    first = "stage2.0.branches.0.0.conv1.weight"
+    return network_in(arrays, f"backbone.{first}", first)
 
 
 def _renamed(arrays: Arrays) -> Arrays:

@@ -15,9 +15,10 @@ from kerazoo.checkpoints import (
     conv,
     depthwise,
     kept,
+    network_in,
     recognise,
+    sizes,
     translate,
-    without_prefix,
 )
 from kerazoo.errors import UserError
 from kerazoo.families.openpose.lightweight import BLOCKS as REFINING
@@ -77,17 +78,17 @@ def vgg19(arrays: Arrays) -> dict[str, Any]:
     """Return the settings for the keys of `body_pose_model.pth`, "conv1_1.weight" to "Mconv7_stage6_L2.bias".
 
     Raises:
-        KeyError: other keys.
+        LookupError: other keys.
     """
     arrays = _without_modules(arrays)
-    width, channels, *_ = arrays["conv1_1.weight"].shape
+    width, channels, *_ = sizes(arrays, "conv1_1.weight", 4)
     return CENTRED | {
         "trunk": "vgg19",
         "stages": 1 + sum(bool(re.fullmatch(r"Mconv7_stage\d+_L1\.weight", key)) for key in arrays),
         "width": width / VGG19[0][0],
         "channels": channels,
-        "points": len(arrays["conv5_5_CPM_L2.weight"]) - 1,
-        "limbs": len(arrays["conv5_5_CPM_L1.weight"]) // 2,
+        "points": sizes(arrays, "conv5_5_CPM_L2.weight", 4)[0] - 1,
+        "limbs": sizes(arrays, "conv5_5_CPM_L1.weight", 4)[0] // 2,
     }
 
 
@@ -112,27 +113,30 @@ def convert_vgg19(arrays: Arrays, stages: int) -> Arrays:
 
 def _without_modules(arrays: Arrays) -> Arrays:
     """model0.conv1_1.weight -> conv1_1.weight, as the published file has it."""
-    return {re.sub(r"^model\d(_\d)?\.", "", key): array for key, array in without_prefix(arrays).items()}
+    network = network_in(arrays, "model0.conv1_1.weight", "conv1_1.weight")
+    return {re.sub(r"^model\d(_\d)?\.", "", key): array for key, array in network.items()}
 
 
 # --- Lightweight OpenPose -----------------------------------------------------------------
+
+INITIAL = "initial_stage.trunk.0.0.weight"
 
 
 def mobilenet(arrays: Arrays) -> dict[str, Any]:
     """Return the settings for the keys of Lightweight OpenPose, "model.0.0.weight" and so on.
 
     Raises:
-        KeyError: other keys.
+        LookupError: other keys.
     """
-    arrays = without_prefix(arrays)
-    width, channels, *_ = arrays["model.0.0.weight"].shape
+    arrays = network_in(arrays, INITIAL)
+    width, channels, *_ = sizes(arrays, "model.0.0.weight", 4)
     return CENTRED | {
         "trunk": "mobilenet",
         "stages": 1 + len({key.split(".")[1] for key in arrays if key.startswith("refinement_stages.")}),
         "width": width / 32,
         "channels": channels,
-        "points": len(arrays["initial_stage.heatmaps.1.0.weight"]) - 1,
-        "limbs": len(arrays["initial_stage.pafs.1.0.weight"]) // 2,
+        "points": sizes(arrays, "initial_stage.heatmaps.1.0.weight", 4)[0] - 1,
+        "limbs": sizes(arrays, "initial_stage.pafs.1.0.weight", 4)[0] // 2,
     }
 
 
@@ -155,7 +159,7 @@ def convert_mobilenet(arrays: Arrays, stages: int) -> Arrays:
         for block in range(REFINING):
             table |= _block(f"{theirs}.trunk.{block}", f"stage{stage}_block{block + 1}")
         table |= _heads(theirs, f"stage{stage}")
-    return translate(without_prefix(arrays), table)
+    return translate(network_in(arrays, INITIAL), table)
 
 
 def _block(source: str, target: str) -> Table:
@@ -181,10 +185,10 @@ def mobilenet_v2(arrays: Arrays) -> dict[str, Any] | None:
     """Return the settings for the constants of a frozen graph of tf-pose-estimation, "MobilenetV2/...".
 
     Raises:
-        KeyError: other keys.
+        LookupError: other keys.
     """
     arrays = _renamed(arrays)
-    channels, first = arrays["MobilenetV2/Conv/kernel"].shape[2:]
+    _, _, channels, first = sizes(arrays, "MobilenetV2/Conv/kernel", 4)
     last = arrays[f"MobilenetV2/expanded_conv_{len(BLOCKS) - 1}/project/kernel"].shape[-1]
     measured = (first, last)
     widths = [w for w in MULTIPLIERS if measured == (divisible(STEM * w), divisible(BLOCKS[-1][1] * w))]
@@ -230,7 +234,8 @@ CONSTANTS = ("/BatchNorm/Const", "/BatchNorm/Const_1")
 
 
 def _renamed(arrays: Arrays) -> Arrays:
-    return {re.sub(r"/(depthwise_)?weights$", "/kernel", key): array for key, array in arrays.items()}
+    network = network_in(arrays, "MobilenetV2/Conv/weights")
+    return {re.sub(r"/(depthwise_)?weights$", "/kernel", key): array for key, array in network.items()}
 
 
 def _image_normed(source: str, target: str) -> Table:

@@ -10,6 +10,7 @@ from kerazoo.objective import Tensor, embedded
 
 if TYPE_CHECKING:
     from kerazoo.families.protonet import ProtoNet
+    from kerazoo.tasks.fewshot_objective import Asked
 
 
 def logits(network: keras.Model, x: Tensor, shots: int, training: bool) -> Tensor:
@@ -43,13 +44,17 @@ def linear_classifier(network: keras.Model, x: np.ndarray, labels: np.ndarray) -
     return weights | {"logits/kernel": 2 * prototypes.T, "logits/bias": bias.astype("float32")}
 
 
-def serving_model(task: "ProtoNet", network: keras.Model) -> keras.Model:
+def serving_model(task: "ProtoNet", asked: "Asked") -> keras.Model:
     """Return `{"image"}` -> `{"embedding"}` of unknown batch, height and width.
 
     The graph normalises and runs the network on the pixels it is given; whoever calls it brings them to
     the family's size.
 
     Shape: image float32 `(N, H, W, C)`, 0..255 (RGB, or grey for one channel) -> embedding float32 `(N, D)`.
+
+    Args:
+        task: the family.
+        asked: what `task.deploy` made, of which Keras saves the network alone.
     """
     image, x = task.serving_input()
-    return keras.Model({"image": image}, network(x), name="serving")
+    return keras.Model({"image": image}, asked.network(x), name="serving")

@@ -1,5 +1,6 @@
 """Published weights of residual networks: torchvision, timm and keras.applications."""
 
+import re
 from typing import Any, NamedTuple
 
 from kerazoo.checkpoints import (
@@ -9,9 +10,10 @@ from kerazoo.checkpoints import (
     conv,
     dense,
     kept,
+    network_in,
     recognise,
+    sizes,
     translate,
-    without_prefix,
 )
 from kerazoo.errors import UserError
 from kerazoo.families.resnet.model import BLOCKS
@@ -87,10 +89,23 @@ def convert(arrays: Arrays) -> Arrays:
     Raises:
         UserError: another layout; keys that are missing or unexpected.
     """
+    names, arrays, depth = _recognised(arrays)
+    head = _head(names, arrays)
+    return translate(arrays, table(names, depth, head=head), body=not head)
+
+
+def convert_body(arrays: Arrays) -> Arrays:
+    """Return what `convert` does but for `head`, whatever heads the checkpoint has."""
+    names, arrays, depth = _recognised(arrays)
+    return translate(arrays, table(names, depth, head=False), body=True)
+
+
+def _recognised(arrays: Arrays) -> tuple[Names, Arrays, int]:
+    """Return a checkpoint's names, its network and depth."""
     layout, found = recognise(LAYOUTS, arrays)
-    arrays = without_prefix(arrays)
-    names = {"torchvision": TORCHVISION, "timm-resnetv2": TIMM_V2, "keras-applications": _keras(arrays)}
-    return translate(arrays, table(names[layout], found["depth"], head=_head(names[layout], arrays)))
+    network = {"torchvision": as_torchvision, "timm-resnetv2": _timm, "keras-applications": _keras}[layout]
+    names = {"torchvision": TORCHVISION, "timm-resnetv2": TIMM_V2, "keras-applications": KERAS}[layout]
+    return names, network(arrays), found["depth"]
 
 
 def table(names: Names, depth: int, *, head: bool = True) -> Table:
@@ -138,14 +153,28 @@ def _head(names: Names, arrays: Arrays) -> bool:
 PLAIN = {"ordering": "original", "stride_on": "3x3", "bias": False, "epsilon": 1e-5}
 
 
+def as_torchvision(arrays: Arrays) -> Arrays:
+    """Return a checkpoint's network under torchvision's names.
+
+    OpenMMLab's have a "backbone." and a "head.fc"; in trainings of one's own a classifier behind
+    a dropout is called "fc.1".
+    """
+    first = "layer1.0.conv1.weight"
+    network = network_in(arrays, f"backbone.{first}", first)
+    linear = {found[1] for key in network if (found := re.fullmatch(r"(fc\.\d+)\.weight", key))}
+    behind = rf"|{re.escape(linear.pop())}\." if len(linear) == 1 else ""
+    names = {key: re.sub(rf"^(head\.fc\.{behind})", "fc.", key) for key in network}
+    return {names[key].removeprefix("backbone."): array for key, array in network.items()}
+
+
 def torchvision(arrays: Arrays) -> dict[str, Any]:
     """Return the settings for the keys of torchvision's ResNet and timm's `resnet*`.
 
     Raises:
-        KeyError: other keys.
+        LookupError: other keys.
     """
-    arrays = without_prefix(arrays)
-    width, channels, _, _ = arrays["conv1.weight"].shape
+    arrays = as_torchvision(arrays)
+    width, channels, _, _ = sizes(arrays, "conv1.weight", 4)
     return (
         PLAIN
         | IMAGENET
@@ -165,12 +194,12 @@ def timm_v2(arrays: Arrays) -> dict[str, Any]:
     """Return the settings for the keys of timm's `resnetv2_18` .. `resnetv2_152`.
 
     Raises:
-        KeyError: other keys.
+        LookupError: other keys.
         UserError: Big Transfer's group normalisation.
     """
-    arrays = without_prefix(arrays)
+    arrays = _timm(arrays)
     depth = depth_of(TIMM_V2, arrays)
-    width, channels, _, _ = arrays["stem.conv.weight"].shape
+    width, channels, _, _ = sizes(arrays, "stem.conv.weight", 4)
     if "norm.running_mean" not in arrays:
         raise UserError(
             "this ResNetV2 is normalised by groups (Big Transfer), which kerazoo does not build",
@@ -195,10 +224,11 @@ def keras_applications(arrays: Arrays) -> dict[str, Any]:
     """Return the settings for the keys of keras.applications' ResNet50, ResNet101 and ResNet152.
 
     Raises:
-        KeyError: other keys.
+        LookupError: other keys.
         UserError: ResNet50V2 and its kin.
     """
-    _, _, channels, width = arrays["conv1_conv/kernel"].shape
+    arrays = _keras(arrays)
+    _, _, channels, width = sizes(arrays, "conv1_conv/kernel", 4)
     if "conv2_block1_preact_bn/gamma" in arrays:
         raise UserError(
             "keras.applications' ResNet V2 is another network (the last unit of a stage has the stride, "
@@ -208,7 +238,7 @@ def keras_applications(arrays: Arrays) -> dict[str, Any]:
     return {
         "depth": depth_of(KERAS, arrays),
         "channels": channels,
-        "classes": _classes(_keras(arrays), arrays),
+        "classes": _classes(KERAS, arrays),
         "width": width,
         "ordering": "original",
         "stride_on": "1x1",
@@ -227,13 +257,18 @@ LAYOUTS = {"torchvision": torchvision, "timm-resnetv2": timm_v2, "keras-applicat
 """What the importer reads."""
 
 
-def _keras(arrays: Arrays) -> Names:
-    """The published files call the classifier otherwise than the code does today."""
-    return KERAS._replace(head="probs") if "probs/kernel" in arrays else KERAS
+def _timm(arrays: Arrays) -> Arrays:
+    return network_in(arrays, "stem.conv.weight")
+
+
+def _keras(arrays: Arrays) -> Arrays:
+    """Return the network; published files call the classifier "probs", as the code once did."""
+    network = network_in(arrays, "conv1_conv/kernel")
+    return {re.sub("^probs/", "predictions/", key): array for key, array in network.items()}
 
 
 def depth_of(names: Names, arrays: Arrays) -> int:
-    """Return the depth whose units a checkpoint has; raises KeyError where there is none."""
+    """Return the depth whose units a checkpoint has; raises LookupError where there is none."""
 
     def present(stage, unit, step):
         return names.kernel(names.within(stage, unit, names.step[0], step)) in arrays

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from kerazoo.families.encoders import LEVELS, Encoder, is_smp
+from kerazoo.families.encoders import LEVELS, Encoder
 from kerazoo.settings import settings
 from kerazoo.tasks.segmentation import Segmentation
 
@@ -85,7 +85,10 @@ class UNet(Segmentation):
 
     def start(self, arrays: dict[str, np.ndarray]) -> tuple[Self, dict[str, np.ndarray]]:
         """Return the whole network's, or, for a classifier's checkpoint, the encoder's."""
-        if self.encoder is None or is_smp(arrays):
+        from kerazoo.checkpoints import fits
+        from kerazoo.families.unet.importer import LAYOUTS
+
+        if self.encoder is None or fits(LAYOUTS, arrays):
             return super().start(arrays)
         return self, self.encoder.convert(arrays)
 

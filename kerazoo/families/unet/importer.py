@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from kerazoo.checkpoints import Arrays, translate, without_prefix
-from kerazoo.families.encoders import LEVELS, smp_settings, smp_table
+from kerazoo.checkpoints import Arrays, recognise, translate
+from kerazoo.families.encoders import LEVELS, smp_network, smp_settings, smp_table
 
 
 def convert(arrays: Arrays) -> Arrays:
@@ -15,15 +15,16 @@ def convert(arrays: Arrays) -> Arrays:
         arrays: its state dict; the encoder is a ResNet.
 
     Raises:
-        UserError: keys that are missing or unexpected.
+        UserError: another layout; keys that are missing or unexpected.
     """
-    arrays = without_prefix(arrays)
+    recognise(LAYOUTS, arrays)
+    arrays = smp_network(arrays)
     return translate(arrays, smp_table(arrays, dict(_blocks()), "head"))
 
 
 def smp(arrays: Arrays) -> dict[str, Any]:
-    """Return the settings for the keys of `Unet`; raises KeyError for others."""
-    arrays = without_prefix(arrays)
+    """Return the settings for the keys of `Unet`; raises LookupError for others."""
+    arrays = smp_network(arrays)
     widths = [arrays[f"{theirs}.conv2.0.weight"].shape[0] for theirs, _ in _blocks()]
     return smp_settings(arrays) | {"filters": tuple(reversed(widths)), "padding": "same"}
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from kerazoo.checkpoints import Arrays, Table, batch_norm, conv, recognise, translate, without_prefix
-from kerazoo.families.encoders import LEVELS, smp_settings, smp_table
+from kerazoo.checkpoints import Arrays, Table, batch_norm, conv, network_in, recognise, sizes, translate
+from kerazoo.families.encoders import LEVELS, smp_network, smp_settings, smp_table
 
 
 def convert(arrays: Arrays) -> Arrays:
@@ -13,25 +13,28 @@ def convert(arrays: Arrays) -> Arrays:
         UserError: keys that are missing or unexpected.
     """
     layout, _ = recognise(LAYOUTS, arrays)
-    arrays = without_prefix(arrays)
     if layout == "smp":
+        arrays = smp_network(arrays)
         return translate(arrays, smp_table(arrays, dict(_blocks()), f"head{LEVELS - 1}"))
+    arrays = network_in(arrays, NESTED)
     return translate(arrays, _nested_table(arrays))
 
 
 # --- 4uiiurz1/pytorch-nested-unet ----------------------------------------------------------
+
+NESTED = "conv0_0.conv1.weight"
 
 
 def nested(arrays: Arrays) -> dict[str, Any]:
     """Return the settings for the keys of `NestedUNet`, with deep supervision or without.
 
     Raises:
-        KeyError: other keys.
+        LookupError: other keys.
     """
-    arrays = without_prefix(arrays)
+    arrays = network_in(arrays, NESTED)
     deep = "final.weight" not in arrays
     return {
-        "channels": arrays["conv0_0.conv1.weight"].shape[1],
+        "channels": sizes(arrays, NESTED, 4)[1],
         "classes": arrays["final1.weight" if deep else "final.weight"].shape[0],
         "filters": tuple(arrays[f"conv{i}_0.conv1.weight"].shape[0] for i in range(_depth(arrays))),
         "deep_supervision": deep,
@@ -64,8 +67,8 @@ def _depth(arrays: Arrays) -> int:
 
 
 def smp(arrays: Arrays) -> dict[str, Any]:
-    """Return the settings for the keys of `UnetPlusPlus`; raises KeyError for others."""
-    arrays = without_prefix(arrays)
+    """Return the settings for the keys of `UnetPlusPlus`; raises LookupError for others."""
+    arrays = smp_network(arrays)
     last = [f"decoder.blocks.x_0_{LEVELS - 1 - i}.conv2.0.weight" for i in range(LEVELS)]
     own = {"deep_supervision": False, "skips_first": False, "mode": "accurate", "level": None}
     return smp_settings(arrays) | {"filters": tuple(arrays[key].shape[0] for key in last)} | own
