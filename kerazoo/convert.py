@@ -17,6 +17,7 @@ from kerazoo.files import make_folder, sha256
 from kerazoo.reading import read_text
 from kerazoo.recipe import Recipe, load_recipe, recipe_names
 from kerazoo.run import Run, create_run, find_run, open_run, run_folder, taken, with_settings
+from kerazoo.text import printable
 from kerazoo.weights import read
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def convert(
         network = _built(recipe)
         assign(network, weights)
     if left := left_out(arrays, weights):
-        print(left, file=sys.stderr, flush=True)
+        print(printable(left), file=sys.stderr, flush=True)
     return create_run(recipe, folder, network)
 
 

@@ -97,14 +97,20 @@ def test_only_one_place_prints():
 
 
 def test_a_strict_terminal_takes_any_name(tmp_path):
-    for name in ("Käse 猫", "\x1b[31mred\nforged", "c"):
-        for number in range(3):
-            write_image(tmp_path / name / f"{number}.png", np.full((32, 32, 3), 40 * number, "uint8"))
-    arguments = ["data", "check", "resnet20-cifar-tiny", "--data", str(tmp_path)]
-    told = CliRunner(charset="latin-1").invoke(main, arguments)
+    def checked(*names):
+        for name in names:
+            for number in range(3):
+                write_image(tmp_path / name / f"{number}.png", np.full((32, 32, 3), 40 * number, "uint8"))
+        arguments = ["data", "check", "resnet20-cifar-tiny", "--data", str(tmp_path)]
+        return CliRunner(charset="latin-1").invoke(main, arguments)
+
+    told = checked("Käse 猫", "c")
     assert told.exit_code == 0, told.output
     assert "Käse \\u732b" in told.stdout
-    assert "\\u001b[31mred\\u000aforged" in told.stdout
+    told = checked("\x1b[31mred\nforged")
+    assert told.exit_code == 2
+    assert r"the folder '\x1b[31mred\nforged' has a name that cannot be printed" in told.stdout
+    assert "\x1b" not in told.output
 
 
 def test_a_class_whose_name_is_no_text_is_told(tmp_path):
@@ -120,4 +126,4 @@ def test_a_class_whose_name_is_no_text_is_told(tmp_path):
     ]
     told = CliRunner().invoke(main, arguments)
     assert told.exit_code == 2
-    assert "'caf\\udce9' is not UTF-8" in told.stderr
+    assert "the folder 'caf\\udce9' has a name that cannot be printed" in told.stderr
