@@ -17,7 +17,8 @@ from kerazoo.image import read_image, write_image
 from kerazoo.progress import FilmProgress
 from kerazoo.run import Run
 from kerazoo.task import Task
-from kerazoo.video import Film, FilmWriter, camera, is_film
+from kerazoo.video import camera, is_film, open_film
+from kerazoo.video_writer import FilmWriter
 
 Row = dict[str, Any]
 Look = Callable[[np.ndarray, Path, int | None], Any]
@@ -141,16 +142,19 @@ def _of_several(family: Task, look: Look, paths: Sequence[Path], output: Path) -
 
 def _of_film(family: Task, look: Look, path: Path, overlay: Path) -> Generator[Row, None, None]:
     try:
-        film = Film(path)
+        film = open_film(path)
     except UserError as error:
         yield {"image": str(path), "error": str(error)}
         return
     frames = FilmProgress().through(film.frames(), film.count, str(path))
     with FilmWriter(overlay, film.rate) as written, contextlib.closing(frames):
         for image, number, seconds in frames:
-            result = look(image, path, number)
-            written.add(family.draw(image, result), seconds if film.live else 0.0)
             row = {"image": str(path), "frame": number, "seconds": round(seconds, 3)}
+            if image is None:
+                yield row | {"error": f"frame {number} of {path} is damaged or missing"}
+                continue
+            result = look(image, path, number)
+            written.add(family.draw(image, result), seconds)
             yield row | _told(family, image, result, [overlay])
     if (problem := film.problem()) is not None:
         yield {"image": str(path), "frame": film.seen, "error": problem}

@@ -46,8 +46,22 @@ def _read_npz(folder: Path) -> object:
     return read_npz(folder / "a.npz", {"x": "u", "names": "U"}, 1 << 20)
 
 
+def _videos(folder: Path) -> None:
+    from tests.films import film
+
+    for name, codec in (("a.mp4", "mpeg4"), ("a.mkv", "mpeg4"), ("a.avi", "mjpeg"), ("a.MTS", "libx264")):
+        film(folder / name, 6, codec)
+
+
+def _read_videos(folder: Path) -> object:
+    from kerazoo.video import open_film
+
+    return [frame.seconds for path in sorted(folder.iterdir()) for frame in open_film(path).frames()]
+
+
 READERS = {
     "json": Reader(_json, _read_json),
     "csv": Reader(_csv, _read_csv),
     "npz": Reader(_npz, _read_npz),
+    "videos": Reader(_videos, _read_videos),
 }

@@ -18,7 +18,8 @@ LAYERS = [
     {"families"},
     {"checkpoints", "data", "draw", "fetch", "layers", "objective", "residual", "tasks", "weights"},
     {"backend", "boxes", "errors", "files", "frozen_graph", "image", "ordering", "placement", "settings"}
-    | {"reading", "skeleton", "task", "tensorflow_checkpoint", "video"},
+    | {"lost_frames", "packets", "reading", "skeleton", "task", "tensorflow_checkpoint", "video"}
+    | {"video_writer"},
 ]
 BACKENDS = {"jax", "tensorflow", "torch"}
 
