@@ -115,16 +115,17 @@ def _written(rows: Generator[dict[str, Any], None, None], file: Path) -> Iterato
 
 
 def _worth_a_line(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of photographs and of errors, and of films the last one."""
+    """Yield the rows of photographs and of errors, and of films the last; an error tells all lost frames."""
     film = None
     for row in rows:
-        ended = film is not None and ("error" in row or row["image"] != film["image"])
-        if film is not None and ended:
+        frame = "seconds" in row
+        if film is not None and not (frame and row["image"] == film["image"]):
             yield film
-        filmed = "frame" in row and "error" not in row
-        film = row if filmed else None
-        if not filmed:
+            film = None
+        if not frame:
             yield row
+        elif "error" not in row:
+            film = row
     if film is not None:
         yield film
 

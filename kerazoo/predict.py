@@ -18,7 +18,8 @@ from kerazoo.progress import FilmProgress, Progress
 from kerazoo.reading import unreadable
 from kerazoo.run import Run
 from kerazoo.task import Task
-from kerazoo.video import Film, FilmWriter, is_film
+from kerazoo.video import is_film, open_film
+from kerazoo.video_writer import FilmWriter
 
 Look = Callable[[np.ndarray, Path, int | None], Any]
 """From a picture, its file and in a film the number of the frame, to the result."""
@@ -180,17 +181,21 @@ def _of_several(family: Task, look: Look, paths: Sequence[Path], output: Path) -
 def _of_film(family: Task, look: Look, path: Path, overlay: Path) -> Generator[Row, None, None]:
     ended: Row = {"image": str(path)}
     with _told_in(ended):
-        film = Film(path)
+        film = open_film(path)
         ended["frame"] = 0
         frames = FilmProgress().through(film.frames(), film.count, str(path))
         with FilmWriter(overlay, film.rate) as written, contextlib.closing(frames):
             for image, number, seconds in frames:
-                with naming(f"{path}, frame {number}"):
-                    result = look(image, path, number)
-                written.add(family.draw(image, result), seconds if film.live else 0.0)
-                ended["frame"] = number + 1
                 row = {"image": str(path), "frame": number, "seconds": round(seconds, 3)}
-                yield row | _told(family, image, result, [overlay])
+                if image is None:
+                    row["error"] = f"frame {number} of {path} is damaged or missing"
+                else:
+                    with naming(f"{path}, frame {number}"):
+                        result = look(image, path, number)
+                    written.add(family.draw(image, result), seconds)
+                    row |= _told(family, image, result, [overlay])
+                ended["frame"] = number + 1
+                yield row
         if (problem := film.problem()) is not None:
             ended |= {"frame": film.seen, "error": problem}
     if "error" in ended:

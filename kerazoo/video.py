@@ -1,46 +1,51 @@
-"""Films and cameras: frames in one by one, pictures out into a film; never more than one in memory."""
+"""Videos and cameras: frames in one by one, each with its time; never more than a few in memory."""
 
 import contextlib
-import os
 import re
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from kerazoo.errors import UserError
-from kerazoo.files import whole_file
+from kerazoo.lost_frames import LostFrames
+from kerazoo.packets import Read, packets, video_file
 
 if TYPE_CHECKING:
     import cv2
+    from av.video.frame import VideoFrame
 
-SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv"})
-"""What a file must be called to be taken for a film."""
+SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".f4v", ".avi", ".divx", ".mkv", ".webm", ".ogv", ".wmv", ".asf"}
+    | {".flv", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".m2v", ".vob"}
+)
+"""What a file must be called to be taken for a video; and a GIF of more than one frame is one."""
 
 RATE = 30.0
-"""Frames per second where film or camera do not say."""
+"""Frames per second where video or camera do not say."""
 
 
 class Frame(NamedTuple):
-    """A picture of a film.
+    """A frame of a video.
 
     Attributes:
-        image: uint8 `(H, W, 3)`, RGB, upright.
-        number: from 0.
-        seconds: since the film's beginning, or since the camera was opened.
+        image: uint8 `(H, W, 3)`, RGB, upright; None where the file is damaged and the frame lost.
+        number: from 0; lost frames have theirs.
+        seconds: since the first frame, or since the camera was opened.
     """
 
-    image: np.ndarray
+    image: np.ndarray | None
     number: int
     seconds: float
 
 
 def is_film(path: Path) -> bool:
-    """Whether a path means a film, by its suffix, or a camera, such as camera:0."""
-    return camera(path) is not None or path.suffix.lower() in SUFFIXES
+    """Whether a path means a video, by its suffix, an animated GIF, or a camera, such as camera:0."""
+    suffix = path.suffix.lower()
+    return camera(path) is not None or suffix in SUFFIXES or (suffix == ".gif" and _animated(path))
 
 
 def camera(path: Path) -> int | None:
@@ -49,143 +54,174 @@ def camera(path: Path) -> int | None:
     return int(found[1]) if found else None
 
 
-class Film:
-    """A film or camera that is open; its frames are read once, those of a camera without end.
+class Camera:
+    """A camera that is open; its frames are read without end.
 
     Attributes:
-        path: of the file, or camera:N.
-        live: it is a camera.
+        path: camera:N.
+        live: True.
         rate: frames per second.
-        count: frames that the file says it has, None where none are told.
+        count: None, since nobody knows how many frames there will be.
         seen: frames that were read so far.
     """
 
-    def __init__(self, path: Path):
-        """Open a film or camera.
+    live, count = True, None
 
-        Raises:
-            UserError: there is none, or none that OpenCV can read.
-        """
-        self.path, self.seen, self.live = path, 0, camera(path) is not None
+    def __init__(self, path: Path):
+        self.path, self.seen = path, 0
         with _quiet() as cv2:
-            self._capture = _capture(cv2, path)
-            rate, count = (self._capture.get(key) for key in (cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT))
-        self.rate = rate if 1 <= rate <= 240 else RATE
-        self.count = int(count) if count > 0 and not self.live else None
+            self._capture = _capture(cv2, camera(path) or 0)
+            rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self.rate = rate if 1 <= rate <= 1000 else RATE
 
     def frames(self) -> Generator[Frame, None, None]:
-        """Read the frames one by one and close the film."""
+        """Read the frames one by one and close the camera."""
         began = time.monotonic()
         try:
-            while (read := self._read()) is not None:
-                image, seconds = read
+            while (image := self._read()) is not None:
                 self.seen += 1
-                yield Frame(image, self.seen - 1, time.monotonic() - began if self.live else seconds)
+                yield Frame(image, self.seen - 1, time.monotonic() - began)
         finally:
             self._capture.release()
 
-    def _read(self) -> tuple[np.ndarray, float] | None:
+    def _read(self) -> np.ndarray | None:
         with _quiet() as cv2:
             there, image = self._capture.read()
-            if not there:
-                return None
-            milliseconds = self._capture.get(cv2.CAP_PROP_POS_MSEC)
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB), milliseconds / 1000
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if there else None
 
-    def problem(self) -> str | None:
-        """Return why the frames ended before the film did, None where they did not."""
-        if self.live:
-            return f"{self.path} gives no more frames; is it still connected?"
-        lacking = (self.count or 0) - self.seen
-        # some formats only estimate how many frames they have
-        if self.seen and lacking <= self.rate and not _cut(self.path):
-            return None
-        known = f" of {self.count}" if self.count else ""
-        remedy = "the film is truncated or damaged: copy it again"
-        return f"{self.path} ends after {self.seen}{known} frames; {remedy}"
+    def problem(self) -> str:
+        """Return why the frames ended."""
+        return f"{self.path} gives no more frames; is it still connected?"
 
 
-class FilmWriter:
-    """A film that is being written, as MPEG-4 in an MP4 file; `with` closes it.
+class Film:
+    """A video file that is open; its frames are read once.
 
-    It is written beside and renamed at the end. If that is an interruption or an error, the frames until
-    then are kept all the same; only a process that is killed leaves a file behind that nothing can read.
+    A frame is lost where its packet is missing or cannot be decoded, or only in part. In FLV and WMV files
+    and GIFs nobody can tell missing packets from a pause: they have neither an index nor sums to check.
 
     Attributes:
-        path: of the film, which ends in .mp4.
-        rate: frames per second.
-        frames: that were added so far; without any there will be no file.
+        path: of the file.
+        live: False.
+        rate: frames per second, on average.
+        count: frames that the file says it has, None where none are told.
+        seen: frames that were read so far, lost ones included.
+        lost: of these.
     """
 
-    def __init__(self, path: Path, rate: float):
-        self.path, self.rate, self.frames = path, rate, 0
-        self._file = contextlib.ExitStack()
-        self._partial = path
-        self._writer: cv2.VideoWriter | None = None
-        self._size = 0, 0
+    live = False
 
-    def __enter__(self) -> Self:
-        return self
-
-    def add(self, image: np.ndarray, seconds: float = 0.0) -> None:
-        """Add a frame, repeated where it takes more than one to reach a time.
-
-        Args:
-            image: uint8 `(H, W, 3)`, RGB; later ones are fitted to the size of the first.
-            seconds: time of the frame from a camera, whose frames are lost while the last one is worked on.
+    def __init__(self, path: Path):
+        """Open a video.
 
         Raises:
-            UserError: the file cannot be written.
+            UserError: there is none, or none that can be decoded.
         """
-        with _quiet() as cv2:
-            if self._writer is None:
-                self._size = image.shape[1], image.shape[0]
-                self._partial = self._file.enter_context(whole_file(self.path))
-                code = cv2.VideoWriter.fourcc(*"mp4v")
-                partial = str(self._partial)
-                self._writer = cv2.VideoWriter(partial, cv2.CAP_FFMPEG, code, self.rate, self._size)
-                if not self._writer.isOpened():
-                    raise self._unwritable()
-            if (image.shape[1], image.shape[0]) != self._size:
-                image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)
-            for _ in range(max(int(seconds * self.rate) + 1 - self.frames, 1)):
-                self._writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-                self.frames += 1
+        self.path, self.seen, self.lost = path, 0, 0
+        self._file = contextlib.ExitStack()
+        self._container = self._file.enter_context(video_file(path))
+        self._stream = self._container.streams.video[0]
+        self.rate = float(self._stream.average_rate or self._stream.guessed_rate or RATE)
+        self.count = self._stream.frames or None
+        self._tick = float(self._stream.time_base or 1)
+        self._period = 1 / (self.rate * self._tick)
+        self._losses = LostFrames(self._period, steady=self._container.format.name == "mpeg")
+        self._packets, self._cut = 0, False
+        self._began = self._first_lost = 0.0
 
-    def __exit__(self, *reason: object) -> None:
-        if self._writer is None:
-            return
-        with _quiet() as cv2:
-            self._writer.release()  # tells of no error, such as of a full disk
-            written = cv2.VideoCapture(str(self._partial), cv2.CAP_FFMPEG).get(cv2.CAP_PROP_FRAME_COUNT)
-        if written >= self.frames:  # an interruption may come before a frame was counted
-            self._file.close()
-            return
-        error = self._unwritable()
-        self._file.__exit__(UserError, error, None)
-        raise error
+    def frames(self) -> Generator[Frame, None, None]:
+        """Read the frames one by one, in the order of their times, and close the video.
 
-    def _unwritable(self) -> UserError:
-        return UserError(f"cannot write {self.path}", "is the disk full? Choose another folder")
+        Raises:
+            UserError: the disk cannot be read any more.
+        """
+        with self._file:
+            for read in packets(self._container, max(round(self._period), 1)):
+                self._losses.read(read)
+                self._packets += read.packet is not None
+                self._cut = read.damaged
+                for picture in self._decoded(read):
+                    if (ticks := self._losses.time(picture)) is None:
+                        continue
+                    broken = picture.is_corrupt or self._losses.partial(ticks)
+                    if broken:
+                        self._losses.failed()
+                    for lost in self._losses.before(ticks):
+                        yield self._frame(lost, None)
+                    yield self._frame(ticks, None if broken else _upright(picture))
+            for lost in self._losses.after():
+                yield self._frame(lost, None)
+
+    def _decoded(self, read: Read) -> "list[VideoFrame]":
+        import av
+
+        try:
+            return self._stream.decode(read.packet)
+        except av.FFmpegError:
+            self._losses.failed()
+            return []
+
+    def _frame(self, ticks: int, image: np.ndarray | None) -> Frame:
+        if not self.seen:
+            self._began = ticks * self._tick
+        seconds = ticks * self._tick - self._began
+        if image is None:
+            self._first_lost = self._first_lost if self.lost else seconds
+            self.lost += 1
+        self.seen += 1
+        return Frame(image, self.seen - 1, seconds)
+
+    def problem(self) -> str | None:
+        """Return what was wrong with a video that was read to its end, None where nothing was."""
+        lasted = ((self._losses.last or 0) * self._tick - self._began) * self.rate + 1.5
+        short = self.count is not None and max(self._packets, lasted) < self.count
+        told = []
+        if short or self._cut or not self.seen:
+            told.append(f"ends after {self.seen}{f' of {self.count}' if self.count else ''} frames")
+        if self.lost:
+            told.append(f"has damaged or missing frames: {self.lost}, the first at {self._first_lost:.2f} s")
+        return f"{self.path} {' and '.join(told)}; copy the video again" if told else None
 
 
-def _capture(cv2: ModuleType, path: Path) -> "cv2.VideoCapture":
-    number = camera(path)
-    if number is None and not path.is_file():
-        raise UserError(f"cannot open {path}: no such file", "check the path")
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG) if number is None else cv2.VideoCapture(number)
+def open_film(path: Path) -> Film | Camera:
+    """Open a video file or a camera.
+
+    Raises:
+        UserError: there is none, or none that can be read.
+    """
+    return Film(path) if camera(path) is None else Camera(path)
+
+
+def _animated(path: Path) -> bool:
+    try:
+        with video_file(path) as container:
+            return container.streams.video[0].frames > 1
+    except UserError:  # told when it is read as an image
+        return False
+
+
+def _upright(picture: "VideoFrame") -> np.ndarray:
+    """Return a frame as it is to be shown: cameras that are held upright turn nothing, they only say so."""
+    image = picture.to_ndarray(format="rgb24", threads=1)
+    matrix: Any = picture.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return image
+    a, b, _, c, d = np.frombuffer(matrix, "int32")[:5].tolist()
+    if abs(b) > abs(a):  # rows become columns
+        image, a, d = image.transpose(1, 0, 2), c, b
+    return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+
+
+def _capture(cv2: ModuleType, number: int) -> "cv2.VideoCapture":
+    capture = cv2.VideoCapture(number)
     if capture.isOpened():
         return capture
-    if number is None:
-        remedy = "it is truncated, or its format is not known: copy it again or convert it to MP4"
-        raise UserError(f"{path} cannot be opened as a film", remedy)
     raise UserError(f"there is no camera {number}, or it is in use", "close what uses it, or try camera:1")
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[ModuleType]:
-    """Give OpenCV, which does not print what it thinks of damaged films and missing cameras."""
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read once, by the first film
+    """Give OpenCV, which does not print what it thinks of missing cameras."""
     import cv2
 
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -193,35 +229,3 @@ def _quiet() -> Iterator[ModuleType]:
         yield cv2
     finally:
         cv2.utils.logging.setLogLevel(level)
-
-
-def _cut(path: Path) -> bool:
-    """Whether a film's headers promise more bytes than the file has.
-
-    OpenCV says nothing of it: it gives a damaged half of the frame that the file ends in, and stops.
-    """
-    promised, length = 0, path.stat().st_size
-    with path.open("rb") as file:
-        while promised < length and (size := _size(file.read(16))):
-            promised += size
-            file.seek(promised)
-    return promised > length
-
-
-def _size(head: bytes) -> int:
-    """Return how many bytes a part of an AVI, Matroska or MP4 file has that begins so; 0 for untold."""
-    if head.startswith(b"RIFF"):
-        return 8 + int.from_bytes(head[4:8], "little")
-    if head.startswith(_MATROSKA):  # the number of leading zeros is that of further bytes
-        end = 13 - head[4].bit_length()
-        unknown = 2 ** (7 * (end - 4)) - 1
-        value = int.from_bytes(head[4:end], "big") & unknown
-        return 0 if value == unknown else end + value
-    if head[4:8] in _BOXES:
-        size = int.from_bytes(head[:4], "big")
-        return int.from_bytes(head[8:16], "big") if size == 1 else size
-    return 0
-
-
-_MATROSKA = (b"\x1aE\xdf\xa3", b"\x18S\x80g")
-_BOXES = {b"ftyp", b"free", b"skip", b"wide", b"pnot", b"moov", b"mdat", b"moof", b"mfra", b"sidx", b"uuid"}

@@ -1,6 +1,6 @@
 """All readers that are fuzzed, by name: how to make a sound file or folder, and how to read it."""
 
-from tests.fuzz import checkpoints, classes, keypoints, masks, plain, predict
+from tests.fuzz import checkpoints, classes, keypoints, masks, plain, predict, videos
 
 READERS = (
     plain.READERS
@@ -9,4 +9,5 @@ READERS = (
     | keypoints.READERS
     | masks.READERS
     | predict.READERS
+    | videos.READERS
 )

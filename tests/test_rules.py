@@ -28,8 +28,30 @@ LAYERS = [
     },
     {"families"},
     {"checkpoints", "data", "draw", "fetch", "layers", "objective", "residual", "tasks", "weights"},
-    {"backend", "boxes", "errors", "files", "frozen_graph", "hdf5_weights", "image", "ordering", "placement"}
-    | {"reading", "settings", "skeleton", "task", "tensorflow_checkpoint", "text", "torch_weights", "video"},
+    {
+        "backend",
+        "boxes",
+        "errors",
+        "files",
+        "frozen_graph",
+        "hdf5_weights",
+        "image",
+        "lost_frames",
+        "ordering",
+        "packets",
+        "placement",
+    }
+    | {
+        "reading",
+        "settings",
+        "skeleton",
+        "task",
+        "tensorflow_checkpoint",
+        "text",
+        "torch_weights",
+        "video",
+        "video_writer",
+    },
 ]
 BACKENDS = {"jax", "tensorflow", "torch"}
 

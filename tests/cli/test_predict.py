@@ -20,7 +20,8 @@ from kerazoo.run import create_run
 from kerazoo.settings import settings
 from kerazoo.skeleton import Skeleton
 from kerazoo.tasks.pose import Pose, Poses
-from kerazoo.video import Film, FilmWriter
+from kerazoo.video import Camera
+from kerazoo.video_writer import FilmWriter
 from tests.films import FRAMES, cut, film, index_first, picture, turned
 from tests.tiny import TINY
 
@@ -74,11 +75,12 @@ def test_a_truncated_film_loses_nothing_and_stops_nothing(run, tmp_path):
     clip = cut(index_first(film(tmp_path / "clip.mp4")), 0.8)
     write_image(tmp_path / "after.png", picture(3))
     told = kerazoo(run, clip, tmp_path / "after.png", "--output", tmp_path / "p", code=2)
-    *whole, broken, after = rows(tmp_path / "p")
-    assert [row["frame"] for row in whole] == list(range(len(whole)))
-    assert 0 < len(whole) < FRAMES
-    assert broken["frame"] == len(whole) == frames(tmp_path / "p" / "clip_overlay.mp4")
-    assert "truncated" in broken["error"]
+    *whole, half, broken, after = rows(tmp_path / "p")
+    assert [row["frame"] for row in [*whole, half]] == list(range(len(whole) + 1))
+    assert 0 < len(whole) < FRAMES - 1
+    assert half["error"] == f"frame {len(whole)} of {clip} is damaged or missing"
+    assert broken["frame"] == len(whole) + 1 == frames(tmp_path / "p" / "clip_overlay.mp4") + 1
+    assert f"ends after {len(whole) + 1} of {FRAMES} frames" in broken["error"]
     assert "frame" not in after
     assert (tmp_path / "p" / "after_overlay.png").exists()
     assert [line for line in told.stderr.splitlines() if line.startswith("Error")] == [
@@ -103,15 +105,15 @@ def test_what_is_no_film_and_a_camera_that_is_not_there_are_told_in_a_line(run, 
 
 def test_an_interrupted_camera_keeps_what_was_seen(run, tmp_path, monkeypatch):
     source = str(film(tmp_path / "clip.mp4"))
-    monkeypatch.setattr(video, "_capture", lambda cv2, path: cv2.VideoCapture(source))
-    read = Film._read
+    monkeypatch.setattr(video, "_capture", lambda cv2, number: cv2.VideoCapture(source))
+    read = Camera._read
 
     def stopped(self):
         if self.seen == 4:
             raise KeyboardInterrupt
         return read(self)
 
-    monkeypatch.setattr(Film, "_read", stopped)
+    monkeypatch.setattr(Camera, "_read", stopped)
     told = kerazoo(run, "camera:0", "--output", tmp_path / "p", code=130)
     assert "camera:0: 4 frames" in told.stderr
     assert [row["frame"] for row in rows(tmp_path / "p")] == [0, 1, 2, 3]
@@ -137,11 +139,11 @@ def test_an_interruption_between_frames_keeps_the_film(run, tmp_path, monkeypatc
 
 
 def test_no_more_than_a_frame_is_in_memory(run, tmp_path, monkeypatch):
-    read, write, order = Film._read, FilmWriter.add, []
-    monkeypatch.setattr(Film, "_read", lambda self: order.append("read") or read(self))
+    upright, write, order = video._upright, FilmWriter.add, []
+    monkeypatch.setattr(video, "_upright", lambda picture: order.append("read") or upright(picture))
     monkeypatch.setattr(FilmWriter, "add", lambda self, *told: order.append("written") or write(self, *told))
     kerazoo(run, film(tmp_path / "clip.mp4"), "--output", tmp_path / "p")
-    assert order == ["read", "written"] * FRAMES + ["read"]
+    assert order == ["read", "written"] * FRAMES
 
 
 def test_turned_films_are_drawn_upright(run, tmp_path):
@@ -156,7 +158,7 @@ def test_films_and_photographs_of_one_name_get_files_of_their_own(run, tmp_path)
     paths = [
         tmp_path / "a" / "one.png",
         film(tmp_path / "b" / "one.mp4", 1),
-        film(tmp_path / "one.avi", 1, "MJPG"),
+        film(tmp_path / "one.avi", 1, "mjpeg"),
     ]
     kerazoo(run, *paths, "--output", tmp_path / "p")
     assert len({row["files"][-1] for row in rows(tmp_path / "p")}) == 3
