@@ -15,7 +15,7 @@ from kerazoo.errors import UserError
 from kerazoo.files import whole_file
 
 if TYPE_CHECKING:
-    import cv2
+    from kerazoo.opencv import cv2
 
 SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv"})
 """What a file must be called to be taken for a film."""
@@ -186,7 +186,7 @@ def _capture(cv2: ModuleType, path: Path) -> "cv2.VideoCapture":
 def _quiet() -> Iterator[ModuleType]:
     """Give OpenCV, which does not print what it thinks of damaged films and missing cameras."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read once, by the first film
-    import cv2
+    from kerazoo.opencv import cv2
 
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:

@@ -28,8 +28,9 @@ LAYERS = [
     },
     {"families"},
     {"checkpoints", "data", "draw", "fetch", "layers", "objective", "residual", "tasks", "weights"},
-    {"backend", "boxes", "errors", "files", "frozen_graph", "hdf5_weights", "image", "ordering", "placement"}
-    | {"reading", "settings", "skeleton", "task", "tensorflow_checkpoint", "text", "torch_weights", "video"},
+    {"backend", "boxes", "errors", "exif", "files", "formats", "frozen_graph", "hdf5_weights", "image"}
+    | {"listing", "opencv", "ordering", "pixels", "placement", "png", "reading", "settings", "skeleton"}
+    | {"task", "tensorflow_checkpoint", "text", "tiff", "tiff_tags", "torch_weights", "video"},
 ]
 BACKENDS = {"jax", "tensorflow", "torch"}
 
@@ -111,6 +112,10 @@ def test_backends_are_named_in_one_place(name):
     if name == "kerazoo.torch_weights":
         allowed = {"torch"}  # reads .pth files with weights_only=True
     assert {target.split(".")[0] for target in imports(name)} & BACKENDS <= allowed
+
+
+def test_opencv_is_imported_in_one_place():
+    assert [name for name in SOURCES if "cv2" in imports(name)] == ["kerazoo.opencv"]
 
 
 def test_functions_are_short():
