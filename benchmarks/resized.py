@@ -12,7 +12,8 @@ from pathlib import Path
 import cv2
 
 from kerazoo.data.mask_files import read_mask
-from kerazoo.image import images_below, read_image, write_image
+from kerazoo.image import read_image, write_image
+from kerazoo.listing import images_below
 
 
 def main() -> None:

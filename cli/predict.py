@@ -82,11 +82,15 @@ def command(
     A Siamese network takes two photographs, or with --index any number.
     """
     from kerazoo.convert import run_or_weights
+    from kerazoo.listing import passed_over_in
     from kerazoo.outputs import asked
     from kerazoo.predict import predict
     from kerazoo.run import with_settings
+    from kerazoo.video import SUFFIXES
 
     found, left_out = asked(paths, output)
+    for line in passed_over_in(paths, SUFFIXES):
+        say(f"warning: {line}", err=True)
     if left_out:
         say(f"left out: {left_out} images in {output}, where results go", err=True)
     chosen = with_settings(run_or_weights(run, weights), (*assignments, *directed(direction)))

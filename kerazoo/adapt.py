@@ -10,7 +10,9 @@ from kerazoo.data.augment import Augmentation
 from kerazoo.data.classes import ClassFolders
 from kerazoo.errors import UserError
 from kerazoo.families.conv4 import Conv4
+from kerazoo.pixels import ImageReading
 from kerazoo.run import Run, create_run, taken
+from kerazoo.settings import part
 from kerazoo.tasks.fewshot import FewShot
 
 
@@ -34,7 +36,7 @@ def adapt(run: Run, support: Path, folder: Path) -> Run:
         )
     if folder.exists():
         raise taken(folder)
-    data = ClassFolders(path=str(support.absolute()), validation=0.0)
+    data = ClassFolders(path=str(support.absolute()), validation=0.0, **part(run.recipe.data, ImageReading))
     samples = data.samples("train")
     x = np.stack([family.prepare(sample.image)[0] for sample in samples])
     labels = np.array([sample.truth.label for sample in samples])

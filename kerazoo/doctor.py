@@ -14,7 +14,7 @@ from kerazoo import __version__, backend
 from kerazoo.errors import UserError
 from kerazoo.export import NEEDS
 
-_PACKAGES = ("keras", "numpy", "opencv-python", "pillow", "grain", "pydantic")
+_PACKAGES = ("keras", "numpy", "pillow", "grain", "pydantic")
 
 
 def diagnose(choice: str | None = None) -> dict[str, Any]:
@@ -39,6 +39,7 @@ def diagnose(choice: str | None = None) -> dict[str, Any]:
         "backends": backend.versions(),
         "backend": _tried(lambda: backend.set_backend(choice), problems),
         "devices": None if problems else _tried(backend.devices, problems),
+        "opencv": _tried(_opencv, problems),
         "images": _tried(_read_back, problems),
         "export": {name: _missing(needs) or "ready" for name, needs in NEEDS.items()},
         "problems": problems,
@@ -76,9 +77,15 @@ def _missing(modules: tuple[str, ...]) -> str:
     return f"needs {', '.join(absent)}: pip install 'kerazoo[export]'" if absent else ""
 
 
+def _opencv() -> str:
+    """Return OpenCV's version, whichever of its packages is installed."""
+    from kerazoo.opencv import cv2
+
+    return cv2.__version__
+
+
 def _read_back() -> str:
     """Write a small turned JPEG and PNG and read them as a training would."""
-    _import_opencv()
     from PIL import Image
 
     from kerazoo.image import read_image
@@ -93,11 +100,3 @@ def _read_back() -> str:
             if image.shape != (8, 4, 3) or abs(image.mean((0, 1)) - [255, 0, 0]).max() > 4:
                 raise UserError(f"a small {path.suffix} image is read wrongly", "reinstall pillow")
     return "PNG and JPEG are read as written"
-
-
-def _import_opencv() -> None:
-    try:
-        import cv2  # noqa: F401
-    except ImportError as error:
-        remedy = "on Debian and Ubuntu: apt-get install libgl1 libglib2.0-0"
-        raise UserError(f"OpenCV does not load: {error}", remedy) from None

@@ -4,10 +4,10 @@ import bisect
 import math
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
+from kerazoo.opencv import cv2
 from kerazoo.text import drawable, font
 
 PALETTE = np.array(

@@ -4,9 +4,6 @@ Decoders disagree about EXIF, alpha, 16 bits and truncated files (OpenCV returns
 first 90 % of a JPEG as if it were whole), so everything is read here, by Pillow.
 """
 
-import functools
-import glob
-import importlib
 import io
 import math
 import os
@@ -16,12 +13,16 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 
 import numpy as np
 
+from kerazoo import png
 from kerazoo.errors import UserError
-from kerazoo.files import atomic_bytes, natural
+from kerazoo.files import atomic_bytes
+from kerazoo.formats import START, format_of, plugin
+from kerazoo.pixels import ImageReading, numbers, to_rgb, upright_size
 from kerazoo.reading import opened
+from kerazoo.tiff import Page, open_page
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageFile
+    from PIL import ImageFile
 
 Content = TypeVar("Content")
 
@@ -31,70 +32,61 @@ MAX_PIXELS = 2**28
 LARGEST_SCALED = 2**26
 """Pixels of the largest image that a smaller one is enlarged to, to be cut."""
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif"})
-"""What counts as an image when a folder is searched; what a file is its first bytes say."""
-
 _LONGEST_SIDE = 1_000_000
 """Pixels of the longest side that PNGs are written with (libpng's limit)."""
 
-_SIGNATURES = {
-    b"\x89PNG\r\n\x1a\n": "Png",
-    b"\xff\xd8\xff": "Jpeg",
-    b"II*\0": "Tiff",
-    b"MM\0*": "Tiff",
-    b"II+\0": "Tiff",
-    b"MM\0+": "Tiff",
-    b"BM": "Bmp",
-    b"GIF8": "Gif",
-    b"RIFFWEBP": "WebP",
-}
+USUAL = ImageReading()
+"""How ordinary images are read."""
 
 
-def read_image(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
+def read_image(path: str | Path, max_pixels: int | None = None, how: ImageReading = USUAL) -> np.ndarray:
     """Return the image as uint8 `(H, W, 3)`, RGB, upright.
 
     EXIF orientation is applied. Grey becomes three equal channels, a palette its colours,
     CMYK is converted to RGB without a colour profile. Alpha is dropped and the colour below
     it kept. Of 16 bits the upper eight are kept (value // 256), so microscope images with 12
-    significant bits come out dark: stretch them before. Of an animation the first frame is read.
+    significant bits come out dark unless `how.range` says what is white. Of an animation the
+    first frame is read. docs/data.md tells more.
 
     Args:
-        path: PNG, JPEG, TIFF, BMP, WebP or GIF, told by its first bytes, not by its name.
+        path: an image that Pillow reads, told by its first bytes, not by its name.
         max_pixels: refuse larger images before decoding; None for `MAX_PIXELS`.
+        how: which page and channels are read, and what is black and white.
 
     Raises:
-        UserError: missing, a folder, empty, no image, too large, truncated or damaged.
+        UserError: missing, no regular file, empty, no image, too large, truncated or damaged; or `how`
+            leaves open which page or channels are meant, or what is black and white.
     """
-    return read_with(path, functools.partial(_photograph, str(path)), max_pixels)
+    with opened(path) as file:
+        return _guarded(str(path), lambda limit: to_rgb(_image(str(path), file, limit, how), str(path), how),
+                        max_pixels)  # fmt: skip
 
 
-def image_size(path: str | Path) -> tuple[int, int]:
-    """Return height and width of the image that `read_image` returns; only the file's header is read.
-
-    Raises:
-        UserError: as `read_image`, as far as the header tells.
-    """
-
-    def upright(image: "ImageFile.ImageFile") -> tuple[int, int]:
-        orientation = 1 if image.format == "TIFF" else image.getexif().get(0x0112)  # a TIFF's size is turned
-        turned = orientation in (5, 6, 7, 8)
-        width, height = image.size[::-1] if turned else image.size
-        return height, width
-
-    return read_with(path, upright)
-
-
-def decode_image(data: bytes, name: str) -> np.ndarray:
+def decode_image(data: bytes, name: str, how: ImageReading = USUAL) -> np.ndarray:
     """Return the image that an image file's bytes hold, as `read_image` does.
 
     Args:
         data: such as a member of an archive.
         name: what messages call it.
+        how: as for `read_image`.
 
     Raises:
         UserError: as `read_image`.
     """
-    return _decoded(name, io.BytesIO(data), functools.partial(_photograph, name), None)
+    file = io.BytesIO(data)
+    return _guarded(name, lambda limit: to_rgb(_image(name, file, limit, how), name, how), None)
+
+
+def image_size(path: str | Path, how: ImageReading = USUAL) -> tuple[int, int]:
+    """Return height and width of the image that `read_image` returns; little more than its header is read.
+
+    Raises:
+        UserError: as `read_image`, as far as the header tells.
+    """
+    name = str(path)
+    with opened(path) as file:
+        width, height = _guarded(name, lambda limit: upright_size(_image(name, file, limit, how)), None)
+    return height, width
 
 
 def read_with(
@@ -102,11 +94,29 @@ def read_with(
 ) -> Content:
     """Return what `decode` makes of an image file that Pillow has opened; its first frame is current.
 
+    Of a TIFF file Pillow sees one page alone, with the tags that its pixels need.
+
     Raises:
         UserError: as `read_image`, or of `decode`.
     """
     with opened(path) as file:
-        return _decoded(str(path), file, decode, max_pixels)
+        return _guarded(str(path), lambda limit: decode(_picture(str(path), file, limit)), max_pixels)
+
+
+def largest_value(path: str | Path, how: ImageReading) -> int | None:
+    """Return the largest value of an image of unsigned 16-bit numbers; None for any other file.
+
+    Of images of 8 bits little more than the header is read.
+    """
+    try:
+        with opened(path) as file:
+            values = _guarded(
+                str(path), lambda limit: numbers(_image(str(path), file, limit, how), str(path), how), None
+            )
+    except UserError:
+        return None
+    deep = values is not None and values.dtype.kind == "u" and values.itemsize == 2
+    return int(values.max()) if values is not None and deep else None
 
 
 def centred(
@@ -138,7 +148,7 @@ def write_image(path: str | Path, array: np.ndarray) -> None:
     Raises:
         UserError: the file cannot be written, or is too large for a PNG.
     """
-    import cv2
+    from kerazoo.opencv import cv2
 
     height, width = array.shape[:2]
     pixels = array[..., ::-1] if array.ndim == 3 else array
@@ -150,103 +160,63 @@ def write_image(path: str | Path, array: np.ndarray) -> None:
     atomic_bytes(path, data.tobytes())
 
 
-def find_images(paths: Sequence[str | Path]) -> list[Path]:
-    """Return the images that files, folders (searched recursively) and globs name.
-
-    Folders and globs are listed in natural order, hidden files left out; a file named
-    outright is taken whatever it is called. Nothing is listed twice.
-
-    Raises:
-        UserError: a path that does not exist, or one that holds no image.
-    """
-    found: dict[Path, None] = {}
-    for path in paths:
-        images = _images_of(str(path))
-        if not images:
-            raise UserError(f"no images in {path}", f"looked for {', '.join(sorted(SUFFIXES))}")
-        found.update(dict.fromkeys(images))
-    return list(found)
-
-
-def images_below(folder: Path) -> list[Path]:
-    """Return all image files of a folder and its sub-folders, hidden ones left out, in natural order."""
-    inside = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted((p for p in inside if not _hidden(p.relative_to(folder))), key=natural)
-
-
-def _images_of(path: str) -> list[Path]:
-    if os.path.isdir(path):
-        if not os.access(path, os.R_OK | os.X_OK):
-            raise UserError(f"the folder {path} cannot be read", "change its permissions")
-        return images_below(Path(path))
-    if os.path.exists(path) or not glob.has_magic(path):
-        return [Path(path)]  # a missing one is told when it is read, so that it stops no other
-    # Path.glob knows no absolute patterns.
-    matches = [Path(match) for match in sorted(glob.glob(_pattern(path), recursive=True), key=natural)]
-    nested = (images_below(m) if m.is_dir() else [m] for m in matches)
-    return [image for images in nested for image in images if image.suffix.lower() in SUFFIXES]
-
-
-def _pattern(path: str) -> str:
-    """Return a glob in which the folders that exist stand for themselves, whatever is in their names."""
-    folder = Path(path).parent
-    while not folder.is_dir():
-        folder = folder.parent
-    return str(Path(glob.escape(str(folder)), Path(path).relative_to(folder)))
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
-def _decoded(
-    name: str, file: BinaryIO, decode: Callable[["ImageFile.ImageFile"], Content], max_pixels: int | None
-) -> Content:
+def _guarded(name: str, decode: Callable[[int], Content], max_pixels: int | None) -> Content:
+    """Return what `decode` makes of the most pixels that are read; what it raises names the file."""
     limit = _limit() if max_pixels is None else max_pixels
-    plugin = _plugin(name, file.read(16))
-    file.seek(0)
     try:
-        image = plugin(file)
-        _check_header(name, image, limit)
-        return decode(image)
+        return decode(limit)
     except UserError:
         raise
+    except MemoryError:
+        raise UserError(f"{name} needs more memory than there is", "cut it into pieces") from None
     except Exception as error:  # on damaged files Pillow's decoders raise almost anything
+        if isinstance(error, OSError) and error.errno:  # the disk's, which `opened` tells
+            raise
         remedy = "the file is truncated or damaged: copy or export it again"
         raise UserError(f"{name} cannot be read: {error}", remedy) from None
 
 
-def _photograph(name: str, image: "ImageFile.ImageFile") -> np.ndarray:
-    from PIL import ImageOps
-
-    if image.mode in ("I", "F"):
-        raise UserError(f"{name} holds 32-bit numbers", "save it with 8 or 16 bits")
-    return np.array(_eight_bits(ImageOps.exif_transpose(image)).convert("RGB"))
-
-
-def _plugin(path: str, start: bytes) -> type["ImageFile.ImageFile"]:
-    """Return Pillow's reader of the format that the file's first bytes tell.
-
-    `Image.open` would refuse what is above Pillow's own, lower limit of pixels, and can
-    only be told otherwise for the whole process.
-    """
-    if not start:
-        raise UserError(f"{path} is empty (0 bytes)", "copy or export it again")
-    start = start[:4] + start[8:] if start.startswith(b"RIFF") else start
-    name = next((name for signature, name in _SIGNATURES.items() if start.startswith(signature)), None)
-    if name is None:
-        remedy = "convert it to PNG, JPEG, TIFF, BMP, WebP or GIF"
-        raise UserError(f"{path} is not an image of a known format", remedy)
-    return getattr(importlib.import_module(f"PIL.{name}ImagePlugin"), f"{name}ImageFile")
+def _image(name: str, file: BinaryIO, limit: int, how: ImageReading) -> "ImageFile.ImageFile | Page":
+    """Return an opened image as `to_rgb` wants it: a TIFF's page where Pillow would not decode it rightly."""
+    if _format(name, file) != "Tiff":
+        return _picture(name, file, limit)
+    page = _page(name, file, limit, how.page)
+    return page.picture() if page.usual and (not how.bands or page.channels <= 3) else page
 
 
-def _check_header(path: str, image: "Image.Image", limit: int) -> None:
-    width, height = image.size
+def _picture(name: str, file: BinaryIO, limit: int) -> "ImageFile.ImageFile":
+    """Return an image as Pillow opens it."""
+    kind = _format(name, file)
+    if kind == "Tiff":
+        return _page(name, file, limit, None).picture()
+    image = plugin(kind)(png.sound(file) if kind == "Png" else file)
+    _check_size(name, image.size, limit)
+    return image
+
+
+def _format(name: str, file: BinaryIO) -> str:
+    start = file.read(START)
+    file.seek(0)
+    return format_of(name, start)
+
+
+def _page(name: str, file: BinaryIO, limit: int, number: int | None) -> Page:
+    page = open_page(name, file, number)
+    _check_size(name, page.size, limit)
+    if page.decoded > 4 * limit:
+        raise UserError(f"{name} holds {page.decoded} numbers, more than {4 * limit}", "save fewer channels")
+    return page
+
+
+def _check_size(name: str, size: tuple[int, int], limit: int) -> None:
+    width, height = size
     if width * height > limit:
         raise UserError(
-            f"{path} has {width} x {height} pixels, more than the {limit} that are read",
+            f"{name} has {width} x {height} pixels, more than the {limit} that are read",
             f"cut it into pieces, or set KERAZOO_MAX_PIXELS={width * height}",
         )
+    if width * height < 1:
+        raise UserError(f"{name} has {width} x {height} pixels", "copy or export it again")
 
 
 def _limit() -> int:
@@ -254,14 +224,6 @@ def _limit() -> int:
     if not text.isdecimal():
         raise UserError(f"KERAZOO_MAX_PIXELS is {text!r}", "set it to a whole number of pixels")
     return int(text)
-
-
-def _eight_bits(image: "Image.Image") -> "Image.Image":
-    from PIL import Image
-
-    if not image.mode.startswith("I;16"):
-        return image  # of 16-bit colours Pillow itself keeps the upper eight
-    return Image.fromarray((np.array(image) >> 8).astype("uint8"))
 
 
 def check_scaled(image: Sequence[int], scaled: Sequence[int], largest: int) -> None:

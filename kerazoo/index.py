@@ -14,7 +14,9 @@ import numpy as np
 from kerazoo import backend
 from kerazoo.errors import UserError
 from kerazoo.files import sha256, whole_file
-from kerazoo.image import find_images, read_image
+from kerazoo.image import read_image
+from kerazoo.listing import find_images
+from kerazoo.pixels import ImageReading
 from kerazoo.progress import PictureProgress
 from kerazoo.run import WEIGHTS, Run
 from kerazoo.settings import to_plain
@@ -40,12 +42,14 @@ class Index:
         files: their names below it, `/` between folders.
         embeddings: float32 `(N, D)`.
         measure: how far apart they are.
+        how: their files are read.
     """
 
     folder: Path
     files: tuple[str, ...]
     embeddings: np.ndarray
     measure: Measure
+    how: ImageReading
 
     @functools.cached_property
     def _search(self) -> Search:
@@ -63,7 +67,7 @@ class Index:
 
     def _picture(self, file: str) -> np.ndarray | None:
         try:
-            return read_image(self.folder / file)
+            return read_image(self.folder / file, how=self.how)
         except UserError:  # moved or gone since: its name and distance stay true
             return None
 
@@ -93,7 +97,7 @@ def index(run: Run, folder: Path, output: Path | None = None) -> tuple[Path, lis
     def pictures() -> Iterator[np.ndarray]:
         for path in PictureProgress().through(paths, len(paths), str(folder)):
             try:
-                image = read_image(path)
+                image = read_image(path, how=run.recipe.data)
             except UserError as error:
                 problems.append(str(error))
                 continue
@@ -131,8 +135,8 @@ def open_index(run: Run, path: Path) -> Index:
         raise UserError(f"{path} is no index that can be read: its arrays do not fit together", remedy)
     if str(arrays["run"]) != fingerprint(run):
         raise UserError(f"{path} was made by another run than {run.folder}, or before it went on", remedy)
-    measure = family.measure(run.network)
-    return Index(Path(str(arrays["folder"])), tuple(files.tolist()), embeddings, measure)
+    folder, measure = Path(str(arrays["folder"])), family.measure(run.network)
+    return Index(folder, tuple(files.tolist()), embeddings, measure, run.recipe.data)
 
 
 def searching(run: Run, path: Path, top: int) -> Callable[[np.ndarray], Nearest]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from kerazoo.errors import UserError
 from kerazoo.files import make_folder, sync_folder, unwritable
-from kerazoo.image import find_images
+from kerazoo.listing import find_images
 from kerazoo.video import camera
 
 Row = dict[str, Any]

@@ -48,7 +48,7 @@ def predict(
 
     Args:
         run: what predicts.
-        paths: image files, as `kerazoo.image.find_images` gives them, films (`kerazoo.video.SUFFIXES`), or
+        paths: image files, as `kerazoo.listing.find_images` gives them, films (`kerazoo.video.SUFFIXES`), or
             cameras: camera:0.
         output: folder for the files; made if needed. A film gets an overlay only, as a film.
         tile: window for large photographs; None as the recipe says.
@@ -79,9 +79,9 @@ def predict(
     else:
         look = _looking(run, paths, tile, tta, boxes, min_score)
         if (count := run.family.together()) > 1:
-            return _of_several(run.family, look, _photographs(paths, count), output)
+            return _of_several(run, look, _photographs(paths, count), output)
     make_folder(output)
-    return _rows(run.family, look, paths, output)
+    return _rows(run, look, paths, output)
 
 
 def _finding(run: Run, index: Path, top: int, others: Any) -> Look:
@@ -142,18 +142,19 @@ def _check_accepted(infer: Callable, family: Task, tile: int | None) -> None:
         infer(forward, family.stacked([image] * family.together()))
 
 
-def _rows(family: Task, look: Look, paths: Sequence[Path], output: Path) -> Generator[Row, None, None]:
+def _rows(run: Run, look: Look, paths: Sequence[Path], output: Path) -> Generator[Row, None, None]:
     for path, name in zip(paths, stems(paths), strict=True):
         if is_film(path):
-            yield from _of_film(family, look, path, output / f"{name}_overlay.mp4")
+            yield from _of_film(run.family, look, path, output / f"{name}_overlay.mp4")
         else:
-            yield _of_photograph(family, look, path, output / name)
+            yield _of_photograph(run, look, path, output / name)
 
 
-def _of_photograph(family: Task, look: Look, path: Path, stem: Path) -> Row:
+def _of_photograph(run: Run, look: Look, path: Path, stem: Path) -> Row:
+    family = run.family
     row: Row = {"image": str(path)}
     with _told_in(row):
-        image = read_image(path)
+        image = read_image(path, how=run.recipe.data)
         with naming(path):
             result = look(image, path, None)
         row |= _told(family, image, result, [])
@@ -165,11 +166,12 @@ def _of_photograph(family: Task, look: Look, path: Path, stem: Path) -> Row:
     return row
 
 
-def _of_several(family: Task, look: Look, paths: Sequence[Path], output: Path) -> Generator[Row, None, None]:
+def _of_several(run: Run, look: Look, paths: Sequence[Path], output: Path) -> Generator[Row, None, None]:
     """Yield the one row of photographs that a result is about together."""
+    family = run.family
     row: Row = {"image": str(paths[0]), "other": str(paths[1])}
     with _told_in(row):
-        images = [read_image(path) for path in paths]
+        images = [read_image(path, how=run.recipe.data) for path in paths]
         result = look(family.stacked(images), paths[0], None)
         row |= {"files": []} | family.describe(result)
         overlay = output / f"{shortened('_'.join(stems(paths)))}_overlay.png"

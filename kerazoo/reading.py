@@ -32,8 +32,10 @@ LARGEST_TEXT = 1 << 30
 LONGEST_FIELD = 1 << 20
 """Characters of the longest field of a CSV file."""
 
-_LEFT_BY_SYSTEMS = frozenset({"__MACOSX", "@eaDir"})
-"""Folders of macOS' archives and of Synology's shares; they hold images that are none of the user's."""
+_LEFT_BY_SYSTEMS = frozenset(
+    {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "Thumbs.db", "ehthumbs.db", "desktop.ini"}
+)
+"""What macOS, Synology's shares and Windows put into folders; none of it is the user's."""
 
 _DAMAGED = "the file is truncated or damaged: copy or export it again"
 _REASONS = {

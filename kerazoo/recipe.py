@@ -15,6 +15,7 @@ from kerazoo.data.augment import Augmentation
 from kerazoo.data.source import Source
 from kerazoo.errors import UserError
 from kerazoo.optimizer import Optimizer, Schedule
+from kerazoo.pixels import ImageReading
 from kerazoo.settings import settings
 from kerazoo.skeleton import read_skeleton
 from kerazoo.task import Task
@@ -144,7 +145,8 @@ def source(recipe: Recipe, assignments: Sequence[str], data: str | None = None) 
         plain.check_names(reader, changes, "data")
         before = plain.fields(recipe.data) if isinstance(recipe.data, reader) else {}
         of_what_is_stored = ("classes", "void", "table")
-        meaning = {key: before[key] for key in of_what_is_stored if key in before}
+        meaning: dict[str, Any] = {key: before[key] for key in of_what_is_stored if key in before}
+        meaning |= plain.part(recipe.data, ImageReading)
         return plain.build(reader, meaning | {"path": os.path.abspath(data)} | changes, "data")
     return plain.replace(recipe.data, changes, "data") if changes else recipe.data
 

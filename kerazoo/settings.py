@@ -131,6 +131,11 @@ def fields(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in names(value)}
 
 
+def part(value: Any, kind: type) -> dict[str, Any]:
+    """Return those of the fields that a settings class, of which `value` is one, has itself."""
+    return {name: getattr(value, name) for name in names(kind)}
+
+
 def is_settings(value: Any) -> bool:
     """Whether `value` is an instance (or class) made by `settings`."""
     return getattr(value, _MARK, False)

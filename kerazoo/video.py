@@ -15,8 +15,9 @@ from kerazoo.lost_frames import LostFrames
 from kerazoo.packets import Read, packets, video_file
 
 if TYPE_CHECKING:
-    import cv2
     from av.video.frame import VideoFrame
+
+    from kerazoo.opencv import cv2
 
 SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".f4v", ".avi", ".divx", ".mkv", ".webm", ".ogv", ".wmv", ".asf"}
@@ -222,7 +223,7 @@ def _capture(cv2: ModuleType, number: int) -> "cv2.VideoCapture":
 @contextlib.contextmanager
 def _quiet() -> Iterator[ModuleType]:
     """Give OpenCV, which does not print what it thinks of missing cameras."""
-    import cv2
+    from kerazoo.opencv import cv2
 
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:

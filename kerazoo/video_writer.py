@@ -111,7 +111,7 @@ class FilmWriter:
 
 def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if image.shape[1::-1] != size:
-        import cv2
+        from kerazoo.opencv import cv2
 
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(image)

@@ -1,11 +1,12 @@
 """All readers that are fuzzed, by name: how to make a sound file or folder, and how to read it."""
 
-from tests.fuzz import checkpoints, classes, keypoints, masks, plain, predict, videos
+from tests.fuzz import checkpoints, classes, images, keypoints, masks, plain, predict, videos
 
 READERS = (
     plain.READERS
     | checkpoints.READERS
     | classes.READERS
+    | images.READERS
     | keypoints.READERS
     | masks.READERS
     | predict.READERS

@@ -1,6 +1,7 @@
 """The one way an image is read: every policy, every refusal."""
 
 import contextlib
+import errno
 import os
 import struct
 import time
@@ -8,12 +9,14 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pydantic
 import pytest
 from PIL import Image
 
 from kerazoo.errors import UserError
-from kerazoo.files import atomic_bytes, atomic_text, natural
-from kerazoo.image import MAX_PIXELS, find_images, image_size, read_image, write_image
+from kerazoo.files import atomic_bytes, atomic_text
+from kerazoo.image import MAX_PIXELS, image_size, read_image, write_image
+from kerazoo.pixels import ImageReading
 
 BLOCKS = np.kron(np.random.default_rng(0).integers(0, 256, (4, 6, 3)), np.ones((8, 8, 1))).astype("uint8")
 RAMP16 = (np.arange(32 * 48).reshape(32, 48) * 42).astype("uint16")
@@ -94,6 +97,31 @@ def test_of_sixteen_colour_bits_the_upper_eight_are_kept(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), colours // 256)
 
 
+def test_what_is_white_of_sixteen_bits_can_be_told(tmp_path):
+    Image.fromarray(RAMP16 // 16).save(tmp_path / "a.png")
+    image = read_image(tmp_path / "a.png", how=ImageReading(range=(0, 4095)))
+    np.testing.assert_array_equal(image[..., 0], np.rint((RAMP16 // 16) * (255 / 4095)))
+    write_image(tmp_path / "b.png", BLOCKS)
+    np.testing.assert_array_equal(read_image(tmp_path / "b.png", how=ImageReading(range=(0, 4095))), BLOCKS)
+    (tmp_path / "c.png").write_bytes(png(1, 1, 16, 2, b"\0" + bytes(6)))
+    with pytest.raises(UserError, match=r"c\.png has colours of 16 bits, .* in TIFF only"):
+        read_image(tmp_path / "c.png", how=ImageReading(range=(0, 4095)))
+
+
+def test_channels_of_ordinary_images_can_be_chosen(tmp_path):
+    write_image(tmp_path / "a.png", BLOCKS)
+    chosen = read_image(tmp_path / "a.png", how=ImageReading(bands=(2, 1, 0)))
+    np.testing.assert_array_equal(chosen, BLOCKS[..., ::-1])
+    grey = read_image(tmp_path / "a.png", how=ImageReading(bands=(1,)))
+    np.testing.assert_array_equal(grey, np.dstack([BLOCKS[..., 1]] * 3))
+
+
+@pytest.mark.parametrize("wrong", [{"range": (5, 5)}, {"bands": (0, 1)}, {"bands": (-1,)}, {"page": -1}])
+def test_readings_that_mean_nothing_are_refused(wrong):
+    with pytest.raises(pydantic.ValidationError):
+        ImageReading(**wrong)
+
+
 def test_alpha_is_dropped_and_the_colour_kept(tmp_path):
     transparent = np.dstack([BLOCKS, np.zeros(BLOCKS.shape[:2], "uint8")])
     Image.fromarray(transparent, "RGBA").save(tmp_path / "a.png")
@@ -165,7 +193,23 @@ def test_what_is_no_image_is_refused(tmp_path):
     (tmp_path / "text.png").write_text("This is not an image.")
     refused(tmp_path / "text.png", "convert it to PNG")
     Image.fromarray(np.zeros((4, 4), "float32")).save(tmp_path / "float.tif")
-    refused(tmp_path / "float.tif", "32-bit")
+    refused(tmp_path / "float.tif", "float32", "data.range")
+
+
+def test_pipes_and_devices_are_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    refused(tmp_path / "a.png", "a pipe or a device")
+    refused(Path(os.devnull), "a pipe or a device")
+
+
+def test_an_error_of_the_disk_is_no_damage(tmp_path, monkeypatch):
+    write_image(tmp_path / "a.png", BLOCKS)
+
+    def broken(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("kerazoo.png.sound", broken)
+    refused(tmp_path / "a.png", "cannot open", "Input/output error; check")
 
 
 def test_a_huge_header_is_refused_at_once(tmp_path):
@@ -183,32 +227,6 @@ def test_the_pixel_limit_can_be_set(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAZOO_MAX_PIXELS", "many")
     with pytest.raises(UserError, match="KERAZOO_MAX_PIXELS is 'many'"):
         read_image(tmp_path / "a.png")
-
-
-def test_images_are_found_in_natural_order(tmp_path):
-    for name in ("s10.png", "s2.png", "sub/s1.JPG", ".hidden.png", "._s2.png", "notes.txt"):
-        atomic_text(tmp_path / name, "x")
-    named = [tmp_path / "s2.png", tmp_path / "s10.png"]
-    assert find_images([tmp_path]) == [*named, tmp_path / "sub/s1.JPG"]
-    assert find_images([tmp_path / "s*.png"]) == named
-    assert find_images([tmp_path / "notes.txt", tmp_path / "s2.png", tmp_path / "s2.png"]) == [
-        tmp_path / "notes.txt", tmp_path / "s2.png",
-    ]  # fmt: skip
-    assert find_images([f"{tmp_path}/**/*.JPG"]) == [tmp_path / "sub/s1.JPG"]
-    assert sorted(["a10", "a9b", "b1", "a9"], key=natural) == ["a9", "a9b", "a10", "b1"]
-
-
-def test_a_missing_file_is_left_to_the_reader(tmp_path):
-    (found,) = find_images([str(tmp_path / "missing.png")])
-    with pytest.raises(UserError, match=r"missing\.png"):
-        read_image(found)
-
-
-def test_finding_nothing_is_an_error(tmp_path):
-    (tmp_path / "empty").mkdir()
-    for path in (tmp_path / "empty", tmp_path / "*.png"):
-        with pytest.raises(UserError, match=path.name.replace("*", r"\*")):
-            find_images([path])
 
 
 def test_a_write_replaces_the_whole_file_and_leaves_nothing_beside(tmp_path):

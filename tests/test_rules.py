@@ -13,45 +13,16 @@ FAMILIES = sorted(path.parent.name for path in ROOT.glob("kerazoo/families/*/__i
 # Arrows point down: a module imports from its own layer and from those below it.
 LAYERS = [
     {"cli", "recipes"},
-    {"adapt", "convert", "doctor", "evaluate", "export", "index", "initialise", "models", "predict"}
-    | {
-        "optimizer",
-        "outputs",
-        "progress",
-        "published",
-        "readiness",
-        "recipe",
-        "report",
-        "resume",
-        "run",
-        "train",
-    },
+    {"adapt", "convert", "doctor", "evaluate", "export", "index", "initialise", "models"}
+    | {"optimizer", "outputs", "predict", "progress", "published", "readiness", "recipe"}
+    | {"report", "resume", "run", "train"},
     {"families"},
-    {"checkpoints", "data", "draw", "fetch", "layers", "objective", "residual", "tasks", "weights"},
-    {
-        "backend",
-        "boxes",
-        "errors",
-        "files",
-        "frozen_graph",
-        "hdf5_weights",
-        "image",
-        "lost_frames",
-        "ordering",
-        "packets",
-        "placement",
-    }
-    | {
-        "reading",
-        "settings",
-        "skeleton",
-        "task",
-        "tensorflow_checkpoint",
-        "text",
-        "torch_weights",
-        "video",
-        "video_writer",
-    },
+    {"checkpoints", "data", "draw", "fetch", "layers", "objective", "residual", "tasks"} | {"weights"},
+    {"backend", "boxes", "errors", "exif", "files", "formats", "frozen_graph"}
+    | {"hdf5_weights", "image", "listing", "lost_frames", "opencv", "ordering", "packets"}
+    | {"pixels", "placement", "png", "reading", "settings", "skeleton", "task"}
+    | {"tensorflow_checkpoint", "text", "tiff", "tiff_tags", "torch_weights", "video"}
+    | {"video_writer"},
 ]
 BACKENDS = {"jax", "tensorflow", "torch"}
 
@@ -133,6 +104,10 @@ def test_backends_are_named_in_one_place(name):
     if name == "kerazoo.torch_weights":
         allowed = {"torch"}  # reads .pth files with weights_only=True
     assert {target.split(".")[0] for target in imports(name)} & BACKENDS <= allowed
+
+
+def test_opencv_is_imported_in_one_place():
+    assert [name for name in SOURCES if "cv2" in imports(name)] == ["kerazoo.opencv"]
 
 
 def test_functions_are_short():

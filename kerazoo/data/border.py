@@ -65,7 +65,7 @@ def two_nearest(instances: np.ndarray, reach: float) -> tuple[np.ndarray, np.nda
 
     Every object's distance transform is taken only in its bounding box widened by `reach`.
     """
-    import cv2
+    from kerazoo.opencv import cv2
 
     nearest, second = np.full((2, *instances.shape), np.inf, "float32")
     margin = int(np.ceil(reach))

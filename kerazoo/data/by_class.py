@@ -4,7 +4,7 @@ import functools
 import os
 from abc import abstractmethod
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -26,7 +26,9 @@ from kerazoo.data.members import Members
 from kerazoo.data.source import Files, Share, Source, Split
 from kerazoo.data.splits import NAMES
 from kerazoo.errors import UserError, naming
-from kerazoo.image import SUFFIXES, centred, decode_image, images_below, read_image
+from kerazoo.image import centred, decode_image, read_image
+from kerazoo.listing import images_below, is_image, passed_over
+from kerazoo.reading import hidden
 from kerazoo.settings import settings
 from kerazoo.task import Sample
 from kerazoo.tasks.classification import Label
@@ -130,7 +132,14 @@ class PictureClasses(ByClass, Files):
         return self._listed.problems
 
     def warnings(self) -> list[str]:
-        return self._listed.warnings
+        if self._archive is None:
+            return [*super().warnings(), *self._listed.warnings]
+        members = (path for path in map(Path, self._archive) if not hidden(path))
+        return [*passed_over(self.path, members), *self._listed.warnings]
+
+    def image_files(self) -> Sequence[Path]:
+        names = [name for files in self._listed.files.values() for name in files]
+        return [] if self._archive is not None else [self.root / name for name in names]
 
     @functools.cached_property
     def _by_split(self) -> dict[Split, Classes]:
@@ -150,8 +159,8 @@ class PictureClasses(ByClass, Files):
 
     def _picture(self, file: str) -> np.ndarray:
         if self._archive is None:
-            return read_image(self.root / file)
-        return decode_image(self._archive[file], f"{self.path}: {file}")
+            return read_image(self.root / file, how=self)
+        return decode_image(self._archive[file], f"{self.path}: {file}", self)
 
     @functools.cached_property
     def _archive(self) -> Members | None:
@@ -162,7 +171,7 @@ class PictureClasses(ByClass, Files):
         if not os.path.exists(self.root):
             raise UserError(f"data {self.path} does not exist", _LAYOUT)
         files = self._archive or [path.relative_to(self.root).as_posix() for path in images_below(self.root)]
-        found = by_folder(file for file in files if PurePosixPath(file).suffix.lower() in SUFFIXES)
+        found = by_folder(filter(is_image, files))
         alone, problems = classes_alone(self.path, found)
         if not alone:
             raise UserError(f"{self.path} holds no folders of pictures", _LAYOUT)

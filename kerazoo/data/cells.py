@@ -9,8 +9,9 @@ membrane; the light is uneven. What tells a cell for sure is the closed membrane
 import colorsys
 import math
 
-import cv2
 import numpy as np
+
+from kerazoo.opencv import cv2
 
 BACKGROUND, CELL, MEMBRANE = range(3)
 

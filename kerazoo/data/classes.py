@@ -13,7 +13,8 @@ from kerazoo.data.source import Files, Split
 from kerazoo.data.splits import by_split, divide, split_of
 from kerazoo.errors import UserError, naming
 from kerazoo.files import natural
-from kerazoo.image import SUFFIXES, images_below, read_image
+from kerazoo.image import read_image
+from kerazoo.listing import images_below, is_image
 from kerazoo.reading import entries
 from kerazoo.settings import settings
 from kerazoo.task import Sample
@@ -60,7 +61,10 @@ class ClassFolders(Files):
         return self._listed.names
 
     def warnings(self) -> list[str]:
-        return self._listed.warnings
+        return [*super().warnings(), *self._listed.warnings]
+
+    def image_files(self) -> Sequence[Path]:
+        return [path for files in self._listed.splits.values() for path, _ in files]
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
         listed = self._listed
@@ -68,7 +72,7 @@ class ClassFolders(Files):
 
     def _read(self, file: tuple[Path, int]) -> Sample:
         path, label = file
-        return Sample(read_image(path), Label(label), path.relative_to(self.root).as_posix())
+        return Sample(read_image(path, how=self), Label(label), path.relative_to(self.root).as_posix())
 
     @functools.cached_property
     def _listed(self) -> _Listed:
@@ -196,7 +200,7 @@ def _folders(folder: Path) -> list[Path]:
 
 def _photographs(folder: Path) -> list[Path]:
     """Return the images that lie in the folder itself."""
-    return [path for path in entries(folder) if path.suffix.lower() in SUFFIXES and path.is_file()]
+    return [path for path in entries(folder) if is_image(path) and path.is_file()]
 
 
 def _layout(folder: Path) -> str:

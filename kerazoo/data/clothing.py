@@ -4,11 +4,11 @@ import colorsys
 import operator
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from kerazoo.data.bodies import SIDES, Figure
 from kerazoo.data.scenery import colours
+from kerazoo.opencv import cv2
 
 Colour = tuple[int, int, int]
 

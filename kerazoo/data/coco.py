@@ -63,7 +63,8 @@ class CocoKeypoints(Keypoints):
         images = _images(content["images"], file, remarks)
         folder, names = located(file, [each.name for each in images.values()], self.images, remarks)
         sizes = [
-            image.size or size_of(folder, name) for image, name in zip(images.values(), names, strict=True)
+            image.size or size_of(folder, name, self)
+            for image, name in zip(images.values(), names, strict=True)
         ]
         told = _people(content["annotations"], images, sizes, category, file, remarks)
         told = _checked(told, file, remarks)

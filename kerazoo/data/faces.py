@@ -6,12 +6,12 @@ reaches from -1 to 1 in x. Landmarks 0 to 16 are the jaw from its right ear, whi
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from kerazoo.data.bodies import turn
 from kerazoo.data.clothing import CIRCLE, Colour, draw_outfit, shaded
 from kerazoo.data.scenery import FRACTION, colours, draw_ground, draw_thing, fixed, photographed
+from kerazoo.opencv import cv2
 
 JAW, NOSE, LIPS, MOUTH = slice(0, 17), slice(27, 36), slice(48, 60), slice(60, 68)
 BROWS, EYES = (slice(17, 22), slice(22, 27)), (slice(36, 42), slice(42, 48))

@@ -7,13 +7,13 @@ a body faces: by its face, its collar and the bend of its joints.
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from kerazoo.data.bodies import Body, Figure, draw_body
 from kerazoo.data.clothing import draw_outfit, limbs, trunk
 from kerazoo.data.heads import FEATURES, HEAD, face_points, head
 from kerazoo.data.scenery import FRACTION, colours, draw_ground, draw_thing, fixed, photographed
+from kerazoo.opencv import cv2
 from kerazoo.skeleton import COCO17
 
 POINTS = (*COCO17.points, "pelvis", "thorax", "upper_neck", "head_top")

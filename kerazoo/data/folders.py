@@ -89,7 +89,10 @@ class Folder(Files):
         return {} if classes is None or self._listed.kind == "instances" else classes.told()
 
     def warnings(self) -> list[str]:
-        return self._meaning.warnings
+        return [*super().warnings(), *self._meaning.warnings]
+
+    def image_files(self) -> Sequence[Path]:
+        return [pair.image for pairs in self._listed.splits.values() for pair in pairs]
 
     def decided(self, names: Sequence[str]) -> "Folder":
         """Return this folder with what its masks mean written down, for a run to keep.
@@ -107,7 +110,7 @@ class Folder(Files):
         return replace(named, {"classes": None, "void": None, "table": table})
 
     def _read(self, pair: Pair) -> Sample:
-        image, mask = read_image(pair.image), read_mask(pair.mask)
+        image, mask = read_image(pair.image, how=self), read_mask(pair.mask)
         if image.shape[:2] != mask.pixels.shape[:2]:
             there, here = (f"{array.shape[1]} x {array.shape[0]}" for array in (mask.pixels, image))
             told = f"{pair.mask} has {there} pixels, its image {here}"
@@ -192,6 +195,6 @@ class Folder(Files):
 
 
 def _regions(labels: np.ndarray) -> np.ndarray:
-    import cv2
+    from kerazoo.opencv import cv2
 
     return cv2.connectedComponents((labels == 1).astype("uint8"), connectivity=4)[1]

@@ -256,10 +256,10 @@ class Faces(Drawn):
 
 def _face(source: Faces, split: Split, index: int) -> Sample:
     """Return one picture of a face; its box and area are those of the landmarks."""
-    import cv2
     import numpy as np
 
     from kerazoo.data.faces import draw_face
+    from kerazoo.opencv import cv2
     from kerazoo.tasks.pose import People
 
     rng = source.rng(split, index)

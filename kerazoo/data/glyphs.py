@@ -1,7 +1,8 @@
 """Drawing characters of made-up alphabets: every class a few strokes, every picture by another hand."""
 
-import cv2
 import numpy as np
+
+from kerazoo.opencv import cv2
 
 PAPER = 84
 """Side in pixels that characters are drawn at before they are brought to their size."""

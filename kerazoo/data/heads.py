@@ -3,11 +3,11 @@
 A head is an ellipsoid; places on it are those on a ball of radius 1 with x to its left, y down, z forward.
 """
 
-import cv2
 import numpy as np
 
 from kerazoo.data.bodies import Body, Figure
 from kerazoo.data.clothing import CIRCLE, Outfit, Part, hull, shaded
+from kerazoo.opencv import cv2
 
 HEAD = "head"
 """The part that the points of the face are on."""

@@ -19,6 +19,7 @@ from kerazoo.data.splits import divide
 from kerazoo.data.windows import Windows, in_box, one_person
 from kerazoo.errors import UserError, naming
 from kerazoo.image import image_size, read_image
+from kerazoo.pixels import ImageReading
 from kerazoo.reading import opened
 from kerazoo.settings import settings
 from kerazoo.skeleton import COCO17, Skeleton
@@ -153,7 +154,11 @@ class Keypoints(Files):
         misled = ", ".join(self.skeleton.misled())[:200]
         told = f"the skeleton's flips leave out {misled}: a mirror image (augmentation.flip, --tta) shows the"
         mirrored = [f"{told} other side under their names"] if misled else []
-        return mirrored + self._surveyed.remarks.warnings
+        return [*super().warnings(), *mirrored, *self._surveyed.remarks.warnings]
+
+    def image_files(self) -> Sequence[Path]:
+        listed = self._surveyed.splits.values()
+        return [each.folder / photograph.name for each in listed for photograph in each.photographs]
 
     def check_points(self, names: Sequence[str], file: Path) -> None:
         """Raise a `UserError` where a file lacks points of the skeleton; `names` are those it has."""
@@ -206,7 +211,7 @@ class Keypoints(Files):
 
     def _read(self, split: Split, listed: Listed, index: int) -> Sample:
         name, size, people, labelled, regions = listed.photographs[index]
-        image = read_image(listed.folder / name)
+        image = read_image(listed.folder / name, how=self)
         if size is not None and size != image.shape[:2]:
             found, told = (f"{width} x {height}" for height, width in (image.shape[:2], size))
             told = f"{listed.folder / name} has {found} pixels, its annotations are for {told}"
@@ -247,12 +252,12 @@ class Keypoints(Files):
         return views
 
 
-def size_of(folder: Path, name: str | None) -> tuple[int, int] | None:
+def size_of(folder: Path, name: str | None, how: ImageReading) -> tuple[int, int] | None:
     """Return height and width of an image in a folder; None where it cannot be read, as its reading tells."""
     if name is None:
         return None
     try:
-        return image_size(folder / name)
+        return image_size(folder / name, how)
     except UserError:
         return None
 

@@ -4,8 +4,9 @@ Both seasons show the same kind of scene: what changes is light, ground, foliage
 is where things are and which colour the house has. So a translation can be seen to keep the scene.
 """
 
-import cv2
 import numpy as np
+
+from kerazoo.opencv import cv2
 
 _FINER = 4
 """Pictures are drawn so many times larger and averaged down."""

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
+
+from kerazoo.opencv import cv2
 
 if TYPE_CHECKING:
     from kerazoo.data.augment import Augmentation

@@ -9,6 +9,7 @@ import numpy as np
 
 from kerazoo.errors import UserError
 from kerazoo.image import read_with
+from kerazoo.pixels import pgm_values, raw_mode
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
@@ -243,13 +244,15 @@ def _check(image: "ImageFile.ImageFile", path: Path) -> None:
         raise UserError(
             f"{path} holds {pages} pages or frames", "a mask is one image: export each page as a file"
         )
-    if ";16" in _raw_mode(image) and not image.mode.startswith("I"):  # Pillow would keep the upper eight
+    if ";16" in raw_mode(image) and not image.mode.startswith("I"):  # Pillow would keep the upper eight
         raise UserError(f"{path} has several channels of 16 bits", "export it with 8 bits each, or in grey")
 
 
-def _numbers(image: "Image.Image", path: Path) -> np.ndarray:
+def _numbers(image: "ImageFile.ImageFile", path: Path) -> np.ndarray:
     """Return grey values as they are stored; Pillow stretches the few levels of 2 and 4 bits over 0..255."""
-    stretch = {"L;2": 85, "L;4": 17}.get(_raw_mode(image), 1)
+    if image.format == "PPM" and image.mode in ("L", "I"):
+        return pgm_values(image)
+    stretch = {"L;2": 85, "L;4": 17}.get(raw_mode(image), 1)
     values = np.array(image)[..., 0] if image.mode == "LA" else np.array(image)
     if image.mode == "F":
         if not (np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 2**31)).all():
@@ -287,9 +290,3 @@ def _webp_is_lossy(image: "ImageFile.ImageFile") -> bool:
         size = int.from_bytes(head[4:], "little")
         file.seek(size + size % 2, os.SEEK_CUR)
     return False
-
-
-def _raw_mode(image: "Image.Image") -> str:
-    tile = getattr(image, "tile", None)
-    arguments = tile[0].args if tile else ""
-    return arguments if isinstance(arguments, str) else str((arguments or [""])[0])

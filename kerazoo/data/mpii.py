@@ -50,7 +50,7 @@ class MpiiKeypoints(Keypoints):
         for number, index in enumerate(sound):
             by_image.setdefault(content[index]["image"], []).append(number)
         folder, names = located(file, list(by_image), self.images, remarks)
-        sizes = dict(zip(by_image, (size_of(folder, name) for name in names), strict=True))
+        sizes = dict(zip(by_image, (size_of(folder, name, self) for name in names), strict=True))
         sides = [sizes[content[index]["image"]] or (np.inf, np.inf) for index in sound]
         given, visible = checked_points(
             joints[sound, :, :2],

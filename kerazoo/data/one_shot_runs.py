@@ -85,5 +85,5 @@ class OneShotRuns(ByClass):
         return Sample(np.stack(rows), Episode(names, shots=1), run)
 
     def _picture(self, file: str) -> np.ndarray:
-        image = decode_image(self._members[file], f"{self.path}: {file}")
+        image = decode_image(self._members[file], f"{self.path}: {file}", self)
         return image if self.size is None else centred(image, self.size)

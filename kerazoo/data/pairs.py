@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from kerazoo.data import splits
 from kerazoo.data.source import Split
 from kerazoo.errors import UserError
-from kerazoo.image import images_below
+from kerazoo.listing import images_below
 
 Kind = Literal["masks", "instances"]
 

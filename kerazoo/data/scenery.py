@@ -1,7 +1,8 @@
 """What lies around drawn people and faces: uneven ground, clutter, things before them, light and grain."""
 
-import cv2
 import numpy as np
+
+from kerazoo.opencv import cv2
 
 FRACTION = 4
 """Binary digits behind the point with which OpenCV is told where to draw."""

@@ -6,8 +6,9 @@ is uneven, smaller things lie about, and strokes cross the shape.
 
 import math
 
-import cv2
 import numpy as np
+
+from kerazoo.opencv import cv2
 
 NAMES = ("arrow", "bolt", "crescent", "cross", "disc", "heart", "ring", "square", "star", "triangle")
 

@@ -7,7 +7,10 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
+from kerazoo.data.dark import too_dark
 from kerazoo.errors import UserError
+from kerazoo.listing import files_below, passed_over
+from kerazoo.pixels import ImageReading
 from kerazoo.settings import settings
 from kerazoo.task import Sample
 
@@ -16,8 +19,10 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 @settings
-class Source(ABC):
+class Source(ImageReading, ABC):
     """A described place where samples come from; its fields are the description.
+
+    How its image files are read is a part of it; `kerazoo predict` reads images as the run's data were.
 
     Attributes:
         generated: samples are made by a program, so that none can be broken.
@@ -82,6 +87,14 @@ class Files(Source):
     def root(self) -> Path:
         """The folder."""
         return Path(self.path).expanduser()
+
+    def image_files(self) -> Sequence[Path]:
+        """Return the image files of all splits; none where they are in an archive."""
+        return ()
+
+    def warnings(self) -> list[str]:
+        skipped = passed_over(self.path, files_below(self.root)) if self.root.is_dir() else []
+        return [*skipped, *too_dark(self.image_files(), self)]
 
     def samples(self, split: Split) -> Sequence[Sample]:
         splits, problems = self.survey()

@@ -1,6 +1,7 @@
 """Two folders of photographs, of domains A and B, of which none belong together."""
 
 import functools
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,8 +15,10 @@ from kerazoo.data.source import Files, Share, Split
 from kerazoo.data.splits import NAMES, by_split, divide, split_of
 from kerazoo.errors import UserError, naming
 from kerazoo.files import sha256
-from kerazoo.image import images_below, read_image
-from kerazoo.reading import entries
+from kerazoo.image import read_image
+from kerazoo.listing import images_below
+from kerazoo.opencv import cv2
+from kerazoo.reading import entries, is_file
 from kerazoo.settings import settings
 from kerazoo.task import Sample
 from kerazoo.tasks.translation import Partners, Real
@@ -66,9 +69,12 @@ class Unpaired(Files):
         splits = {split: alternating(*(self._lazy(split, d) for d in (0, 1))) for split in NAMES}
         return splits, self._problems
 
+    def image_files(self) -> Sequence[Path]:
+        return [path for files in self._listed.domains for paths in files.values() for path in paths]
+
     def _lazy(self, split: Split, domain: int) -> Lazy:
         size = self.size if split == "train" else None
-        read = functools.partial(_photograph, root=self.root, domain=domain, size=size)
+        read = functools.partial(_photograph, source=self, domain=domain, size=size)
         return Lazy(self._listed.domains[domain].get(split, []), read)
 
     @functools.cached_property
@@ -93,7 +99,7 @@ class Unpaired(Files):
 
     @functools.cached_property
     def _problems(self) -> list[UserError]:
-        lists = [[path for paths in files.values() for path in paths] for files in self._listed.domains]
+        lists = [list(filter(is_file, itertools.chain(*each.values()))) for each in self._listed.domains]
         twins = [
             UserError(f"{one} and {other} are the same photograph", "no photograph is of both domains")
             for one, other in _twins(*lists)
@@ -123,14 +129,12 @@ def alternating(first: Sequence[Sample], second: Sequence[Sample]) -> Sequence[S
     return Lazy(places, lambda place: place[0][place[1]])
 
 
-def _photograph(path: Path, root: Path, domain: int, size: tuple[int, int] | None) -> Sample:
-    import cv2
-
-    image = read_image(path)
+def _photograph(path: Path, source: Unpaired, domain: int, size: tuple[int, int] | None) -> Sample:
+    image = read_image(path, how=source)
     if size is not None:
         method = cv2.INTER_AREA if image.shape[0] > size[0] else cv2.INTER_CUBIC
         image = cv2.resize(image, size[::-1], interpolation=method)
-    return Sample(image, Real(domain, image), path.relative_to(root).as_posix())
+    return Sample(image, Real(domain, image), path.relative_to(source.root).as_posix())
 
 
 def _places(root: Path) -> dict[tuple[Split, str], Path]:

@@ -9,8 +9,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
+
+from kerazoo.opencv import cv2
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Annotated
 
-import cv2
 import numpy as np
 from pydantic import Field
 
 from kerazoo.errors import UserError
+from kerazoo.opencv import cv2
 from kerazoo.settings import settings
 from kerazoo.task import Sample
 

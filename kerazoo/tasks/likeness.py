@@ -11,10 +11,10 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 
 from kerazoo.errors import UserError
+from kerazoo.opencv import cv2
 from kerazoo.tasks.translation import DIRECTIONS, Real, Translated
 
 Features = Callable[[np.ndarray], np.ndarray]

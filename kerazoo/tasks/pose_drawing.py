@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
+from kerazoo.opencv import cv2
 from kerazoo.skeleton import Skeleton
 from kerazoo.tasks.pose import People, Poses
 

@@ -15,7 +15,7 @@ from kerazoo.image import write_image
 from kerazoo.index import fingerprint
 from kerazoo.run import open_run
 from kerazoo.tasks.classification import Classification
-from kerazoo.video import Film
+from kerazoo.video import Camera
 from tests.cli.test_predict import kerazoo, made, rows
 from tests.films import cut, film, picture
 
@@ -140,17 +140,19 @@ def test_the_same_call_again_leaves_its_results_out(run, tmp_path):
 
 
 def test_rows_of_before_stay_until_all_new_ones_are_there(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(video, "_capture", lambda cv2, path: cv2.VideoCapture(str(film(tmp_path / "c.mp4"))))
+    monkeypatch.setattr(
+        video, "_capture", lambda cv2, number: cv2.VideoCapture(str(film(tmp_path / "c.mp4")))
+    )
     write_image(tmp_path / "a.png", picture(1))
     kerazoo(run, tmp_path / "a.png", "--output", tmp_path / "p")
-    before, read = rows(tmp_path / "p"), Film._read
+    before, read = rows(tmp_path / "p"), Camera._read
 
     def stopped(self):
         if self.seen == 2:
             raise KeyboardInterrupt
         return read(self)
 
-    monkeypatch.setattr(Film, "_read", stopped)
+    monkeypatch.setattr(Camera, "_read", stopped)
     told = kerazoo(run, "camera:0", "--output", tmp_path / "p", code=130)
     assert rows(tmp_path / "p") == before
     new = (tmp_path / "p" / "predictions.partial.jsonl").read_text().splitlines()

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kerazoo.data.mask_files import read_mask
 from kerazoo.export import export
-from kerazoo.image import read_codes, write_image
+from kerazoo.image import write_image
 from tests.cli.test_predict import kerazoo, rows
 from tests.test_export import made_run, on_tensorflow
 from tests.tiny import TINY
@@ -84,4 +85,4 @@ def test_the_page_gives_the_answers_of_predict(name, kind, tmp_path, monkeypatch
         assert probabilities[order] == pytest.approx([share for _, share in expected], abs=2e-6)
     else:
         labels = probabilities.argmax(-1) if probabilities.shape[-1] > 1 else probabilities[..., 0] > 0.5
-        assert np.array_equal(labels, read_codes(tmp_path / "p" / "photo_mask.png"))
+        assert np.array_equal(labels, read_mask(tmp_path / "p" / "photo_mask.png").pixels)

@@ -241,7 +241,9 @@ def test_reading_is_lazy_and_the_classes_are_found_once(tmp_path, monkeypatch):
     for module, function in ((folders, "read_image"), (mask_files, "read_mask")):
         original = getattr(module, function)
         monkeypatch.setattr(
-            module, function, lambda path, original=original: (read.append(path), original(path))[1]
+            module,
+            function,
+            lambda path, original=original, **how: (read.append(path), original(path, **how))[1],
         )
     source = folder(fill(tmp_path))
     samples = source.samples("train")

@@ -67,7 +67,9 @@ def test_nobody_who_is_not_labelled_gets_a_window(folder):
 
 def test_a_photograph_is_read_once_for_all_its_windows(folder, monkeypatch):
     read = []
-    monkeypatch.setattr(keypoints, "read_image", lambda path: read.append(path) or read_image(path))
+    monkeypatch.setattr(
+        keypoints, "read_image", lambda path, **how: read.append(path) or read_image(path, **how)
+    )
     people = [person(number, image) for number, image in enumerate((1, 1, 1, 2, 2), 1)]
     samples = source(written(folder, *people), windows=Windows()).samples("val")
     assert len([sample.image for sample in samples]) == 5

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
+from kerazoo.opencv import cv2
 from kerazoo.placement import Frame
 
 GREY = 127

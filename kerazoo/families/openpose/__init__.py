@@ -116,7 +116,7 @@ class OpenPose(Pose):
             image: uint8 `(H, W, 3)`.
             height: in pixels; the width follows.
         """
-        import cv2
+        from kerazoo.opencv import cv2
 
         rows, columns = height, max(round(image.shape[1] * height / image.shape[0]), 1)
         check_scaled(image.shape, (rows, columns), LARGEST_INPUT)

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from kerazoo.errors import UserError
+from kerazoo.opencv import cv2
 from kerazoo.placement import Frame
 from kerazoo.skeleton import Skeleton
 

@@ -7,9 +7,9 @@ ends, without which limbs shorter than a cell (nose to eye, of a small person) w
 
 from typing import Literal
 
-import cv2
 import numpy as np
 
+from kerazoo.opencv import cv2
 from kerazoo.tasks.pose import People
 
 Targets = Literal["capsule", "paper", "mixed", "published"]

@@ -1,0 +1,38 @@
+"""Images that come out dark, since their 16 bits hold numbers of 12 or so."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from kerazoo.image import largest_value
+from kerazoo.pixels import ImageReading
+
+LOOKED_AT = 32
+"""So many images are read, from all over the data."""
+
+BRIGHT = 2**14
+"""Who fills 16 bits has an image among these that is brighter than this."""
+
+
+def too_dark(images: Sequence[Path], how: ImageReading) -> list[str]:
+    """Return a line where images of 16 bits hold small numbers only: the upper eight bits would be read.
+
+    Args:
+        images: files, of which some are read.
+        how: as they are read; nothing is told where that says what is white.
+    """
+    if how.range is not None or not images:
+        return []
+    some = images[:: -(-len(images) // LOOKED_AT)]
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(lambda path: largest_value(path, how), some))
+    deep = {path: value for path, value in zip(some, found, strict=True) if value is not None}
+    largest = max(deep.values(), default=0)
+    if not 0 < largest < BRIGHT:
+        return []
+    bits = max(8, largest.bit_length() + largest.bit_length() % 2)
+    looked_at = f"such as {next(iter(deep))} ({len(deep)} looked at)"
+    return [
+        f"images of 16 bits hold numbers up to {largest} only, {looked_at}, and are read as nearly black; "
+        f"where the camera has {bits} bits, --set data.range=[0,{2**bits - 1}]"
+    ]

@@ -1,0 +1,121 @@
+"""Which images there are in folders, and which files are passed over."""
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from kerazoo.errors import UserError
+from kerazoo.files import natural
+from kerazoo.formats import SUFFIXES
+from kerazoo.reading import entries, hidden
+
+_NO_IMAGES = frozenset({
+    ".cfg", ".csv", ".db", ".doc", ".docx", ".gz", ".h5", ".hdf5", ".htm", ".html", ".idx", ".ini", ".ipynb",
+    ".json", ".jsonl", ".lock", ".log", ".mat", ".md", ".names", ".npy", ".npz", ".onnx", ".pdf", ".pkl",
+    ".pt", ".pth", ".py", ".rst", ".safetensors", ".sh", ".tex", ".toml", ".tsv", ".txt", ".url", ".xls",
+    ".xlsx", ".xml", ".yaml", ".yml", ".zip",
+})  # fmt: skip
+"""What lies beside images and is none; without a word."""
+
+
+def is_image(path: str | Path) -> bool:
+    """Whether a file is called like an image that is read (`kerazoo.formats.SUFFIXES`)."""
+    return os.path.splitext(path)[1].lower() in SUFFIXES
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield all files of a folder and its sub-folders, hidden ones left out (`kerazoo.reading.hidden`).
+
+    Links to folders are followed, to each folder once, after all folders that are there themselves.
+
+    Raises:
+        UserError: a folder cannot be read.
+    """
+    seen: set[tuple[int, int]] = set()
+    folders, links = [folder], list[Path]()
+    while folders or links:
+        place = folders.pop() if folders else links.pop(0)
+        inside, told = entries(place), os.stat(place)
+        if (told.st_dev, told.st_ino) in seen:
+            continue
+        seen.add((told.st_dev, told.st_ino))
+        for path in inside:
+            if os.path.isdir(path):
+                (links if path.is_symlink() else folders).append(path)
+            else:
+                yield path
+
+
+def images_below(folder: Path) -> list[Path]:
+    """Return all image files of a folder and its sub-folders, as `files_below`, in natural order."""
+    return sorted(filter(is_image, files_below(folder)), key=natural)
+
+
+def passed_over(where: str | Path, files: Iterable[Path], read: frozenset[str] = frozenset()) -> list[str]:
+    """Return a line about files that may be images and are of no format that is read, if there are such.
+
+    Args:
+        where: they are, for the line.
+        files: such as those of `files_below`.
+        read: suffixes of what else is read.
+    """
+    others = [path for path in files if _unread(path, read)]
+    if not others:
+        return []
+    counts = Counter(path.suffix.lower() for path in others).most_common()
+    told = ", ".join(f"{count} {suffix}" for suffix, count in counts[:8]) + ", ..." * (len(counts) > 8)
+    first = min(others, key=natural)
+    return [f"files in {where} that are not read: {told}, such as {first}; convert them to JPEG or PNG"]
+
+
+def passed_over_in(paths: Iterable[str | Path], read: frozenset[str]) -> list[str]:
+    """Return a line for each folder among paths that holds files that are `passed_over`."""
+    folders = [Path(path) for path in paths if os.path.isdir(path)]
+    return [line for folder in folders for line in passed_over(folder, files_below(folder), read)]
+
+
+def find_images(paths: Sequence[str | Path]) -> list[Path]:
+    """Return the images that files, folders (searched recursively) and globs name.
+
+    Folders and globs are listed in natural order, hidden files left out; a file named
+    outright is taken whatever it is called. Nothing is listed twice.
+
+    Raises:
+        UserError: one that holds no image, or a folder that cannot be read.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        images = _images_of(str(path))
+        if not images:
+            skipped = passed_over(path, files_below(Path(path))) if os.path.isdir(path) else []
+            raise UserError(f"no images in {path}", *(skipped or ["docs/data.md tells what is read"]))
+        found.update(dict.fromkeys(images))
+    return list(found)
+
+
+def _images_of(path: str) -> list[Path]:
+    if os.path.isdir(path):
+        return images_below(Path(path))
+    if os.path.exists(path) or not glob.has_magic(path):
+        return [Path(path)]  # what is missing is told when it is read, so that it stops no other
+    # Path.glob knows no absolute patterns.
+    matches = [Path(match) for match in sorted(glob.glob(_pattern(path), recursive=True), key=natural)]
+    asked = set(Path(path).parts)
+    kept = (match for match in matches if not any(hidden(Path(part)) for part in {*match.parts} - asked))
+    nested = (images_below(match) if match.is_dir() else [match] for match in kept)
+    return [image for images in nested for image in images if is_image(image)]
+
+
+def _pattern(path: str) -> str:
+    """Return a glob in which the folders that exist stand for themselves, whatever is in their names."""
+    folder = Path(path).parent
+    while not folder.is_dir():
+        folder = folder.parent
+    return str(Path(glob.escape(str(folder)), Path(path).relative_to(folder)))
+
+
+def _unread(path: Path, read: frozenset[str]) -> bool:
+    suffix = path.suffix.lower()
+    return bool(suffix) and suffix not in SUFFIXES | _NO_IMAGES | read

@@ -1,0 +1,72 @@
+"""PNG files whose pixels are whole and whose other chunks are not."""
+
+import io
+import zlib
+from typing import BinaryIO
+
+_LONGEST_TEXT = 1 << 20
+"""Characters of the longest text that Pillow reads; it refuses images with longer ones."""
+
+_PACKED = {b"tEXt", b"zTXt", b"iTXt", b"iCCP"}
+
+
+def sound(file: BinaryIO) -> BinaryIO:
+    """Return a PNG file without the chunks that only tell of the image and that Pillow would stop at.
+
+    These are chunks with wrong checksums, long texts, such as of Photoshop and image generators, and colour
+    profiles like that. A file
+    without such is returned itself, at its beginning.
+    """
+    chunks = _chunks(file)
+    bad = [
+        (start, end) for kind, start, end in chunks if kind[:1].islower() and _stops(file, kind, start, end)
+    ]
+    file.seek(0)
+    if not bad:
+        return file
+    data = file.read()
+    starts, ends = [0, *(end for _, end in bad)], [*(start for start, _ in bad), len(data)]
+    return io.BytesIO(b"".join(data[start:end] for start, end in zip(starts, ends, strict=True)))
+
+
+def _chunks(file: BinaryIO) -> list[tuple[bytes, int, int]]:
+    """Return the kind, start and end of every chunk that is there as a whole."""
+    length, place, found = file.seek(0, io.SEEK_END), 8, []
+    while place + 12 <= length:
+        file.seek(place)
+        head = file.read(8)
+        end = place + 12 + int.from_bytes(head[:4], "big")
+        if end > length or head[4:] == b"IEND":
+            break
+        found.append((head[4:], place, end))
+        place = end
+    return found
+
+
+def _stops(file: BinaryIO, kind: bytes, start: int, end: int) -> bool:
+    if kind == b"fdAT":  # frames after the first one, which is read alone
+        return False
+    file.seek(start + 8)
+    data = file.read(end - start - 12)
+    if zlib.crc32(data, zlib.crc32(kind)) != int.from_bytes(file.read(4), "big"):
+        return True
+    return kind in _PACKED and (len(data) > _LONGEST_TEXT or _unpacks_to_more(kind, data))
+
+
+def _unpacks_to_more(kind: bytes, data: bytes) -> bool:
+    """Whether a text or a profile is packed, and wrongly or longer than Pillow reads."""
+    _, _, rest = data.partition(b"\0")
+    if kind in (b"zTXt", b"iCCP"):
+        if rest[:1] != b"\0":  # packed in no known way
+            return True
+        packed = rest[1:]
+    elif kind == b"iTXt" and rest[:1] == b"\1":
+        packed = rest[2:].split(b"\0", 2)[-1]
+    else:
+        return False
+    unpacking = zlib.decompressobj()
+    try:
+        unpacking.decompress(packed, _LONGEST_TEXT)
+    except zlib.error:
+        return True
+    return bool(unpacking.unconsumed_tail)

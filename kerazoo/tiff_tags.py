@@ -1,0 +1,181 @@
+"""The tags of TIFF files: read from classic and BigTIFF ones, and written.
+
+Tags are read when they are asked for, and only where the file has all of their bytes.
+"""
+
+import io
+import itertools
+import struct
+from collections.abc import Mapping, Sequence
+from typing import BinaryIO, NamedTuple
+
+MOST_VALUES = 1 << 22
+"""Of one tag, such as the places of strips."""
+
+_MOST_TAGS = 4096
+_CODES = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+"""The types of whole numbers."""
+
+_SIZES = {2: 1, 5: 8, 10: 8, 11: 4, 12: 8} | {
+    kind: struct.calcsize(f"={code}") for kind, code in _CODES.items()
+}
+
+
+class Entry(NamedTuple):
+    """A tag's type, how many values it has, and their bytes."""
+
+    type: int
+    length: int
+    data: bytes
+
+
+class _Form(NamedTuple):
+    """How numbers of a directory are packed: its count, its entries, a place in the file."""
+
+    length: str
+    entry: str
+    place: str
+    inline: int
+
+
+_CLASSIC, _BIG = _Form("H", "HHI4s", "I", 4), _Form("Q", "HHQ8s", "Q", 8)
+
+
+class Tags:
+    """The tags of one directory of a TIFF file that is open.
+
+    Attributes:
+        order: "<" or ">", of the file's numbers.
+        following: where the next directory is; 0 after the last one.
+    """
+
+    def __init__(self, file: BinaryIO, order: str, form: _Form, offset: int) -> None:
+        self.file, self.order, self.form = file, order, form
+        (count,) = self._unpacked(form.length, offset)
+        if count > _MOST_TAGS:
+            raise ValueError("its directory of tags is damaged")
+        start = offset + struct.calcsize(f"={form.length}")
+        width = struct.calcsize(f"={form.entry}")
+        rows = struct.iter_unpack(f"{order}{form.entry}", at(file, start, count * width))
+        self.rows = {tag: (kind, number, field) for tag, kind, number, field in rows}
+        pointer = at(file, start + count * width, struct.calcsize(f"={form.place}"), short=True)
+        self.following = int.from_bytes(pointer, "little" if order == "<" else "big")
+
+    def __contains__(self, tag: int) -> bool:
+        return tag in self.rows
+
+    def entry(self, tag: int) -> Entry:
+        """Return a tag of the directory.
+
+        Raises:
+            ValueError: the file is damaged.
+        """
+        kind, count, field = self.rows[tag]
+        size = count * _SIZES.get(kind, 0)
+        if size <= self.form.inline:
+            return Entry(kind, count, field[:size])
+        (place,) = struct.unpack(f"{self.order}{self.form.place}", field)
+        return Entry(kind, count, at(self.file, place, size))
+
+    def classic(self, tag: int) -> Entry:
+        """Return a tag of the directory as classic TIFF has it: no numbers of 64 bits.
+
+        Raises:
+            ValueError: the file is damaged.
+        """
+        entry = self.entry(tag)
+        if entry.type not in (16, 18):
+            return entry
+        numbers = (number & 0xFFFFFFFF for number in self.numbers(tag, 0))
+        return Entry(4, entry.length, struct.pack(f"{self.order}{entry.length}I", *numbers))
+
+    def numbers(self, tag: int, default: int) -> tuple[int, ...]:
+        """Return the whole numbers of a tag; the default where it is not there or holds none.
+
+        Raises:
+            ValueError: the file is damaged.
+        """
+        kind, count, _ = self.rows.get(tag, (0, 0, b""))
+        if not count or kind not in _CODES:
+            return (default,)
+        if count > MOST_VALUES:
+            raise ValueError(f"its tag {tag} has {count} values")
+        return struct.unpack(f"{self.order}{count}{_CODES[kind]}", self.entry(tag).data)
+
+    def segments(self, places: Sequence[int], sizes: Sequence[int]) -> list[bytes]:
+        """Return pieces of the file.
+
+        Raises:
+            ValueError: it ends before, or they overlap.
+        """
+        if sum(sizes) > self.file.seek(0, io.SEEK_END):
+            raise ValueError("it is shorter than its strips or tiles together")
+        return [at(self.file, place, size) for place, size in zip(places, sizes, strict=True)]
+
+    def _unpacked(self, code: str, offset: int) -> tuple[int, ...]:
+        return struct.unpack(f"{self.order}{code}", at(self.file, offset, struct.calcsize(f"={code}")))
+
+
+def directories(file: BinaryIO) -> list[Tags]:
+    """Return all directories of a TIFF file, one at least.
+
+    Raises:
+        ValueError: the first one cannot be read.
+    """
+    header = at(file, 0, 16, short=True)
+    order = "<" if header.startswith(b"II") else ">"
+    form = _BIG if header[2:4] in (b"+\0", b"\0+") else _CLASSIC
+    (offset,) = struct.unpack_from(f"{order}{form.place}", header.ljust(16, b"\0"), form.inline)
+    found, seen = [Tags(file, order, form, offset)], {offset}
+    while (offset := found[-1].following) and offset not in seen:
+        seen.add(offset)
+        try:
+            found.append(Tags(file, order, form, offset))
+        except ValueError:  # what follows is cut off: the pages before are whole
+            break
+    return found
+
+
+def at(file: BinaryIO, place: int, size: int, short: bool = False) -> bytes:
+    """Return bytes of a file; with `short` there may be fewer.
+
+    Raises:
+        ValueError: the file ends before.
+    """
+    left = max(file.seek(0, io.SEEK_END) - place, 0)
+    if size > left and not short:
+        raise ValueError("it ends too early")
+    file.seek(place)
+    return file.read(min(size, left))
+
+
+def written(order: str, entries: Mapping[int, Entry], segments: Sequence[bytes], tiled: bool) -> io.BytesIO:
+    """Return a classic TIFF file of one page.
+
+    Args:
+        order: "<" or ">", of numbers in entries and pixels.
+        entries: all tags but those of where the pixels are.
+        segments: strips or tiles, packed as the entries tell.
+        tiled: whether they are tiles.
+
+    Raises:
+        ValueError: more than 4 GB.
+    """
+    sizes = [len(segment) for segment in segments]
+    places = [8 + before for before in itertools.accumulate(sizes, initial=0)]
+    end = places.pop()
+    if end >= 2**32 - 2**24:
+        raise ValueError("its pixels take more than 4 GB as they are packed")
+    told = [Entry(4, len(each), struct.pack(f"{order}{len(each)}I", *each)) for each in (places, sizes)]
+    entries = {**entries, **dict(zip((324, 325) if tiled else (273, 279), told, strict=True))}
+    beyond = end + 6 + 12 * len(entries)
+    rows, outside = [], []
+    for tag, (kind, count, data) in sorted(entries.items()):
+        inline = len(data) <= 4
+        rows.append(struct.pack(f"{order}HHI", tag, kind, count))
+        rows.append(data.ljust(4, b"\0") if inline else struct.pack(f"{order}I", beyond))
+        outside.append(b"" if inline else data)
+        beyond += len(outside[-1])
+    mark = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, end)
+    directory = [struct.pack(f"{order}H", len(entries)), *rows, bytes(4)]
+    return io.BytesIO(b"".join([mark, *segments, *directory, *outside]))
