@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from kerazoo import video
 from kerazoo.cli import main
 from kerazoo.errors import UserError
-from kerazoo.image import write_image
+from kerazoo.image import USUAL, write_image
 from kerazoo.predict import predict
 from kerazoo.recipe import load_recipe
 from kerazoo.run import create_run
@@ -184,7 +184,7 @@ class Centres(Pose):
 
 def centres(boxes, paths, output, **options):
     family = Centres()
-    recipe = SimpleNamespace(family=family, tile=None)
+    recipe = SimpleNamespace(family=family, tile=None, data=USUAL)
     stub = SimpleNamespace(recipe=recipe, family=family, deployed=family.build())
     return list(predict(stub, paths, output, boxes=boxes, **options))
 
