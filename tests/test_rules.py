@@ -19,7 +19,7 @@ LAYERS = [
     {"families"},
     {"checkpoints", "data", "draw", "fetch", "layers", "objective", "residual", "tasks"} | {"weights"},
     {"backend", "boxes", "errors", "exif", "files", "formats", "frozen_graph"}
-    | {"hdf5_weights", "image", "listing", "lost_frames", "opencv", "ordering", "packets"}
+    | {"hdf5_weights", "image", "index_file", "listing", "lost_frames", "opencv", "ordering", "packets"}
     | {"pixels", "placement", "png", "reading", "settings", "skeleton", "task"}
     | {"tensorflow_checkpoint", "text", "tiff", "tiff_tags", "torch_weights", "video"}
     | {"video_writer"},

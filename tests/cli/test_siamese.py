@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import json
+import shutil
 import sys
 import types
 
@@ -151,10 +152,61 @@ def test_mistakes_are_told_in_a_line(place, tmp_path):
         told = kerazoo("predict", run, picture, "--index", tmp_path / name, *nowhere, code=2)
         assert f"{tmp_path / name} is no index" in told
     assert "is no index" in kerazoo("predict", run, picture, "--index", tmp_path / "c.npz", *nowhere, code=2)
-    np.savez(tmp_path / "d.npz", embeddings=np.zeros((2, 3), "float32"), files=["a"], folder="", run="")
-    assert "do not fit" in kerazoo("predict", run, picture, "--index", tmp_path / "d.npz", *nowhere, code=2)
     np.savez(tmp_path / "e.npz", embeddings=np.array([{}]), files=["a"], folder="", run="")
     assert "is no index" in kerazoo("predict", run, picture, "--index", tmp_path / "e.npz", *nowhere, code=2)
+
+
+@pytest.fixture
+def some(place, tmp_path):
+    """A folder of four pictures and its index."""
+    shutil.copytree(place / "pictures" / "c0", tmp_path / "some")
+    shutil.copy(place / "pictures/c1/0.png", tmp_path / "some" / "3.png")
+    kerazoo("index", place / "run", tmp_path / "some", "--output", tmp_path / "some.npz")
+    return tmp_path / "some"
+
+
+def changed(some, place):
+    shutil.copy(place / "pictures/c2/0.png", some / "1.png")
+    shutil.copy(place / "pictures/c3/0.png", some / "new.png")
+    (some / "2.png").unlink()
+
+
+def test_a_search_says_what_has_changed_and_shows_no_old_distances(some, place):
+    changed(some, place)
+    search = ["predict", place / "run", some / "0.png", "--index", some.with_suffix(".npz")]
+    result = CliRunner().invoke(main, [*map(str, search), "--output", str(some.with_name("p"))])
+    assert result.exit_code == 0
+    assert "1 changed since and not searched (1.png); 1 new and not searched (new.png); 1 gone (2.png)" in (
+        result.stderr
+    )
+    assert f"kerazoo index {place / 'run'} {some} --output {some}.npz --update" in result.stderr
+    told = json.loads((some.with_name("p") / "predictions.jsonl").read_text())
+    assert sorted(each["file"] for each in told["nearest"]) == ["0.png", "2.png", "3.png"]
+
+
+def test_an_update_embeds_what_has_changed_and_nothing_else(some, place, monkeypatch):
+    changed(some, place)
+    (some / "broken.png").write_bytes(b"hello")
+    read = []
+    monkeypatch.setattr(indexing, "read_image", lambda path, how: read.append(path.name) or read_image(path))
+    again = ["index", place / "run", some, "--output", f"{some}.npz", "--update"]
+    kerazoo(*again, code=2)
+    assert read == ["1.png", "broken.png", "new.png"]
+    (some / "broken.png").unlink()
+    assert f"index {some}.npz: 0 embedded, 4 as before, 0 gone" in kerazoo(*again)
+    kerazoo("index", place / "run", some, "--output", some.with_name("fresh.npz"))
+    with np.load(f"{some}.npz") as updated, np.load(some.with_name("fresh.npz")) as fresh:
+        assert updated["files"].tolist() == fresh["files"].tolist() == ["0.png", "1.png", "3.png", "new.png"]
+        np.testing.assert_allclose(updated["embeddings"], fresh["embeddings"], atol=1e-5)
+
+
+def test_an_index_of_another_folder_is_not_updated(some, place):
+    update = ["index", place / "run", place / "pictures", "--output", f"{some}.npz", "--update"]
+    assert f"is of {some}, not of" in kerazoo(*update, code=2)
+    for name in ("0", "1", "2", "3"):
+        shutil.copy(place / "pictures/c3/0.png", some / f"{name}.png")
+    search = ["predict", place / "run", some / "0.png", "--index", f"{some}.npz", "--output", f"{some}-p"]
+    assert "every image of" in kerazoo(*search, code=2)
 
 
 def test_broken_pictures_are_told_and_left_out(place, tmp_path):

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from tests.fuzz.reader import Reader
 
 
@@ -18,6 +20,21 @@ def _read_videos(folder: Path) -> object:
     return [frame.seconds for path in sorted(folder.iterdir()) for frame in open_film(path).frames()]
 
 
+def _index(folder: Path) -> None:
+    from kerazoo.index_file import Contents, Entry, Mark, write_contents
+
+    entry = Entry(Mark(5, 7, bytes(32)), np.arange(4, dtype="float32"))
+    contents = Contents(Path("there"), "run", {"a.png": entry, "b.png": entry}, ("c.png",))
+    write_contents(contents, folder / "index.npz")
+
+
+def _read_index(folder: Path) -> object:
+    from kerazoo.index_file import read_contents
+
+    return read_contents(folder / "index.npz", "make it anew")
+
+
 READERS = {
+    "index": Reader(_index, _read_index),
     "videos": Reader(_videos, _read_videos),
 }
