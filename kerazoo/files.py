@@ -2,11 +2,14 @@
 
 import contextlib
 import errno
+import functools
 import hashlib
 import os
+import platform
 import re
+import secrets
 import shutil
-import uuid
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,18 +53,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         UserError: as `atomic_bytes`.
     """
-    temporary = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with beside(path) as temporary:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise unwritable(path, error) from None
-    finally:
-        _discard(temporary)
+        put(temporary, path)
 
 
 @contextlib.contextmanager
@@ -71,23 +65,45 @@ def whole_folder(path: Path) -> Iterator[Path]:
     Raises:
         UserError: as `atomic_bytes`, or `path` exists already and is not empty.
     """
-    temporary = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
-    try:
-        temporary.mkdir(parents=True)
+    with beside(path) as temporary:
+        temporary.mkdir()
         yield temporary
-        temporary.rename(path)
-        sync_folder(path.parent)
+        put(temporary, path)
+
+
+@contextlib.contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; what nobody has `put` elsewhere at the end is removed.
+
+    Raises:
+        UserError: as `atomic_bytes`.
+    """
+    _sweep_once(path.parent)
+    temporary = path.with_name(f".{_host():08x}{os.getpid():08x}{secrets.token_hex(8)}.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
     except OSError as error:
         raise unwritable(path, error) from None
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _discard(temporary)
+
+
+def put(temporary: Path, path: Path) -> None:
+    """Rename a finished file, flushed to the disk before, to `path`, or a folder whose files are flushed."""
+    if temporary.is_file():
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
 
 
 def sweep(folder: Path) -> None:
-    """Remove what writers that were killed left behind in `folder`."""
+    """Remove what killed writers left in `folder`; those at work keep theirs, as do other machines'."""
     for path in folder.glob(".*"):
-        if re.match(r"\.[0-9a-f]{32}\.", path.name):
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else _discard(path)
+        found = re.match(r"\.([0-9a-f]{8})([0-9a-f]{8})[0-9a-f]{16}\.", path.name)
+        if found and int(found[1], 16) == _host() and not _alive(int(found[2], 16)):
+            _discard(path)
 
 
 def make_folder(path: Path) -> None:
@@ -132,7 +148,33 @@ def natural(path: str | Path) -> list[tuple[int, str]]:
     return [*key, (-1, str(path))]
 
 
+_sweep_once = functools.lru_cache(maxsize=64)(sweep)
+"""Every process clears a folder before it first writes there."""
+
+
+@functools.cache
+def _host() -> int:
+    """Return a number for this machine: process numbers of others say nothing here."""
+    return zlib.crc32(platform.node().encode())
+
+
+def _alive(process: int) -> bool:
+    """Whether a process is at work; on Windows, which has no way to ask without harm, all count as such."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
+
+
 def _discard(temporary: Path) -> None:
+    if temporary.is_dir():
+        shutil.rmtree(temporary, ignore_errors=True)
+        return
     try:
         temporary.unlink(missing_ok=True)
     except OSError:  # the error that led here is the one to tell

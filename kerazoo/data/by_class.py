@@ -3,7 +3,7 @@
 import functools
 import os
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, NamedTuple
 
@@ -131,6 +131,12 @@ class PictureClasses(ByClass, Files):
 
     def warnings(self) -> list[str]:
         return self._listed.warnings
+
+    def files(self) -> Iterable[Path]:
+        lists = [Path(self.splits) / f"{split}.txt" for split in NAMES] if self.splits else []
+        if self._archive is not None:
+            return [self.root, *lists]
+        return [self.root / file for files in self._listed.files.values() for file in files] + lists
 
     @functools.cached_property
     def _by_split(self) -> dict[Split, Classes]:

@@ -66,6 +66,9 @@ class ClassFolders(Files):
         listed = self._listed
         return {split: Lazy(files, self._read) for split, files in listed.splits.items()}, listed.problems
 
+    def files(self) -> Iterable[Path]:
+        return [path for files in self._listed.splits.values() for path, _ in files]
+
     def _read(self, file: tuple[Path, int]) -> Sample:
         path, label = file
         return Sample(read_image(path), Label(label), path.relative_to(self.root).as_posix())

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -154,6 +154,13 @@ class Keypoints(Files):
         told = f"the skeleton's flips leave out {misled}: a mirror image (augmentation.flip, --tta) shows the"
         mirrored = [f"{told} other side under their names"] if misled else []
         return mirrored + self._surveyed.remarks.warnings
+
+    def files(self) -> Iterable[Path]:
+        told = [*annotation_files(self.root, Remarks()).values()]
+        told += [Path(self.detections).expanduser()] if self.detections else []
+        parts = self._surveyed.splits.values()
+        shown = [listed.folder / each.name for listed in parts for each in listed.photographs]
+        return told + shown
 
     def check_points(self, names: Sequence[str], file: Path) -> None:
         """Raise a `UserError` where a file lacks points of the skeleton; `names` are those it has."""

@@ -1,7 +1,7 @@
 """What every data source answers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_args
 
@@ -53,6 +53,10 @@ class Source(ABC):
     def facts(self) -> dict[str, str]:
         """Return what was decided about the data as a whole, by name, such as what values of masks mean."""
         return {}
+
+    def files(self) -> Iterable[Path]:
+        """Return all files that samples and classes are read from, in no order; generated data have none."""
+        return ()
 
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -65,6 +65,9 @@ class Unpaired(Files):
         """Return every photograph of both domains, also for training, and what is wrong with the folders."""
         splits = {split: alternating(*(self._lazy(split, d) for d in (0, 1))) for split in NAMES}
         return splits, self._problems
+
+    def files(self) -> Iterable[Path]:
+        return [path for splits in self._listed.domains for paths in splits.values() for path in paths]
 
     def _lazy(self, split: Split, domain: int) -> Lazy:
         size = self.size if split == "train" else None
