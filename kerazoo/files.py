@@ -9,11 +9,15 @@ import platform
 import re
 import secrets
 import shutil
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from kerazoo.errors import UserError
+
+OLD = 24 * 3600.0
+"""Seconds after which a temporary file that nobody wrote to is litter, whoever made it."""
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: free some space or choose another folder",
@@ -99,10 +103,13 @@ def put(temporary: Path, path: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed writers left in `folder`; those at work keep theirs, as do other machines'."""
+    """Remove what killed writers left in `folder`; those at work keep theirs.
+
+    At work are the processes of this machine that are there, and of others those that wrote within `OLD`.
+    """
     for path in folder.glob(".*"):
         found = re.match(r"\.([0-9a-f]{8})([0-9a-f]{8})[0-9a-f]{16}\.", path.name)
-        if found and int(found[1], 16) == _host() and not _alive(int(found[2], 16)):
+        if found and (_gone(int(found[1], 16), int(found[2], 16)) or _is_old(path)):
             _discard(path)
 
 
@@ -158,17 +165,24 @@ def _host() -> int:
     return zlib.crc32(platform.node().encode())
 
 
-def _alive(process: int) -> bool:
-    """Whether a process is at work; on Windows, which has no way to ask without harm, all count as such."""
-    if os.name == "nt":
-        return True
+def _gone(host: int, process: int) -> bool:
+    """Whether a process is surely no more; of other machines', and on Windows, none is."""
+    if host != _host() or os.name == "nt":
+        return False
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:  # it is another user's
         return True
-    return True
+    except PermissionError:  # it is another user's
+        return False
+    return False
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > OLD
+    except OSError:  # gone meanwhile
+        return False
 
 
 def _discard(temporary: Path) -> None:

@@ -13,7 +13,8 @@ import importlib
 import inspect
 import json
 import re
-from collections.abc import Iterable
+import typing
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, dataclass_transform
 
@@ -179,17 +180,31 @@ def from_plain(value: Any, modules: tuple[str, ...] = ("kerazoo",)) -> Any:
     return _from_plain(value, modules, DEEPEST)
 
 
-def _from_plain(value: Any, modules: tuple[str, ...], deepest: int) -> Any:
+def _from_plain(value: Any, modules: tuple[str, ...], deepest: int, *, mapping: bool = False) -> Any:
     if not deepest:
         raise UserError("settings are nested too deeply", _BY_HAND)
     if isinstance(value, list):
         return tuple(_from_plain(item, modules, deepest - 1) for item in value)
     if not isinstance(value, dict):
         return _sound(value)
+    if mapping:
+        return {key: _from_plain(item, modules, deepest - 1) for key, item in value.items()}
     if "class" not in value:
         raise UserError(f"settings hold an object that names no class: {str(value)[:80]}", _BY_HAND)
-    plain = {key: _from_plain(item, modules, deepest - 1) for key, item in value.items() if key != "class"}
-    return build(_find(value["class"], modules), plain)
+    cls = _find(value["class"], modules)
+    plain = {
+        key: _from_plain(item, modules, deepest - 1, mapping=_is_mapping(cls, key))
+        for key, item in value.items()
+        if key != "class"
+    }
+    return build(cls, plain)
+
+
+def _is_mapping(cls: Any, key: str) -> bool:
+    """Whether a field of settings is a mapping, which in JSON is an object without a class."""
+    field = cls.__pydantic_fields__.get(key)
+    origin = typing.get_origin(field.annotation) if field else None
+    return isinstance(origin, type) and issubclass(origin, Mapping)
 
 
 def _sound(value: Any) -> Any:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -22,12 +23,14 @@ def name_of(process: int, host: int | None = None) -> str:
     return f".{host:08x}{process:08x}{'0' * 16}.weights.h5"
 
 
-def test_only_what_ended_writers_of_this_machine_left_is_swept(tmp_path):
+def test_only_what_ended_writers_left_is_swept(tmp_path):
     litter, folder = tmp_path / name_of(ended()), tmp_path / name_of(2**32 - 1)
     folder.mkdir()
     kept = [name_of(os.getpid()), name_of(ended(), host=7), ".hidden", "weights.h5"]
-    for path in (litter, folder / "inside", *(tmp_path / name for name in kept)):
+    old = tmp_path / name_of(1, host=8)
+    for path in (litter, folder / "inside", old, *(tmp_path / name for name in kept)):
         path.write_text("x")
+    os.utime(old, (0, time.time() - 2 * files.OLD))
     sweep(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
 

@@ -109,7 +109,7 @@ def relabelled(data):
 
 
 def turned(data):
-    classes = [{"name": "foreground", "value": 255}, {"name": "background", "value": 0}]
+    classes = [{"name": "background", "value": 255}, {"name": "foreground", "value": 0}]
     (data / "classes.json").write_text(json.dumps(classes))
 
 
@@ -119,7 +119,7 @@ CHANGES = {
     renamed: "2 file(s) added: images/33.png, masks/33.png",
     repainted: "1 file(s) changed: images/3.png",
     relabelled: "1 file(s) changed: masks/3.png",
-    turned: "the classes are foreground, background instead of background, foreground",
+    turned: "1 file(s) added: classes.json",
 }
 
 
@@ -171,7 +171,7 @@ def test_fewer_data_are_accepted_for_good(place, monkeypatch):
 def test_accepted_data_of_other_classes_are_refused(place):
     classes = [{"name": name, "value": value} for name, value in (("a", 0), ("b", 255), ("c", 7))]
     (place / "data" / "classes.json").write_text(json.dumps(classes))
-    with pytest.raises(UserError, match=r"the data have 3 classes \(a, b, c\), the family 2"):
+    with pytest.raises(UserError, match="declares the class 'a', the run knows background, foreground"):
         resume_training(place / "run", accept_changed_data=True, progress=QUIET)
 
 

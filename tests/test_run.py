@@ -119,7 +119,7 @@ def bomb(file):
 
 def nest(file):
     group = file
-    for _ in range(3000):
+    for _ in range(500):
         group = group.create_group("a")
 
 
@@ -131,13 +131,21 @@ def leave(file):
     file["away"] = h5py.ExternalLink("/dev/zero", "/")
 
 
-@pytest.mark.parametrize("change", [bomb, nest, circle, leave], ids=lambda change: change.__name__)
-def test_weights_that_hold_more_than_the_network(change, folder):
+@pytest.mark.parametrize(("change", "told"), [(bomb, "its arrays claim"), (nest, "groups are nested deeper")])
+def test_weights_that_hold_more_than_the_network(change, told, folder):
     with h5py.File(folder / WEIGHTS, "r+") as file:
         change(file)
     checksums.record(folder / WEIGHTS)
-    with pytest.raises(UserError, match="it holds more than the network has|it has links|more than the"):
+    with pytest.raises(UserError, match=told):
         _ = open_run(folder).network
+
+
+@pytest.mark.parametrize("change", [circle, leave])
+def test_links_in_weights_lead_nowhere(change, folder):
+    with h5py.File(folder / WEIGHTS, "r+") as file:
+        change(file)
+    checksums.record(folder / WEIGHTS)
+    assert open_run(folder).network
 
 
 @pytest.mark.parametrize(

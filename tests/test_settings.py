@@ -5,6 +5,7 @@ import json
 import pytest
 
 from kerazoo import settings
+from kerazoo.data.masks import Classes
 from kerazoo.errors import UserError
 from kerazoo.recipe import load_recipe, overridden, recipe_names
 
@@ -80,6 +81,12 @@ def described(**changes):
     return plain
 
 
+def test_a_table_of_a_palette_survives_json():
+    entries = ({"name": "a", "value": 0}, {"name": "b", "value": 1})
+    table = Classes(names=("a", "b"), entries=entries, palette={0: (0, 0, 0), 1: (255, 0, 0)})
+    assert settings.from_plain(json.loads(json.dumps(settings.to_plain(table)))) == table
+
+
 def nested(depth):
     value = 1
     for _ in range(depth):
@@ -95,7 +102,7 @@ def nested(depth):
         (described(augmentation__class=None), "settings hold an object that names no class"),
         (described(family__filters=nested(900)), "settings are nested too deeply"),
         (described(family__filters=[10**400]), "the number 10000000000000000000..., which is too large"),
-        (described(family__names=["a\udc80", "b", "c"]), r"the text 'a\udc80', half a character"),
+        (described(family__names=["a\udc80", "b", "c"]), r"the name 'a\udc80' is not UTF-8"),
         (described(family__class=["x"]), "which is no name"),
         (described(family__class="kerazoo.\udc80:X"), "which is no name"),
         (described(family__class="kerazoo.a\0:X"), "which is no name"),
