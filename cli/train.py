@@ -26,6 +26,9 @@ from kerazoo.cli import backend_option, set_option, shots_option, ways_option
 @click.option("--init", metavar="RUN", help="Start from the weights of a run; its classes may differ.")
 @click.option("--weights", metavar="REF", help="Start from published weights: a path, hf:// or https://.")
 @click.option("--resume", metavar="RUN", help="Continue a run that was interrupted.")
+@click.option(
+    "--accept-changed-data", is_flag=True, help="With --resume: go on though the data have changed."
+)
 @backend_option
 def command(**options: Any) -> None:
     """Train a RECIPE: a name from 'kerazoo list', or a .py file."""

@@ -9,11 +9,13 @@ from kerazoo.errors import UserError
 
 if TYPE_CHECKING:
     from kerazoo.recipe import Recipe
-    from kerazoo.run import Run
+    from kerazoo.run import Metrics, Run
 
 
 def run(recipe: str | None, resume: str | None, **options: Any) -> None:
     """Train or resume, and print where everything is and the next commands."""
+    from kerazoo.run import Metrics
+
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = _run_folder(resume) if resume else _output(recipe, options["output"])
     try:
@@ -26,7 +28,7 @@ def run(recipe: str | None, resume: str | None, **options: Any) -> None:
         if (folder / "recipe.json").exists():
             say(f"Stopped. Continue with: kerazoo train --resume {folder}", err=True)
         raise
-    scores = done.read_json("metrics.json")
+    scores = done.read_json("metrics.json", Metrics)
     say(summary(folder, scores, done.recipe.score))
 
 
@@ -50,6 +52,8 @@ def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Ru
     from kerazoo.recipe import load_recipe, overridden
     from kerazoo.train import train
 
+    if options["accept_changed_data"]:
+        raise UserError("--accept-changed-data is for a run that is resumed", "give --resume RUN with it")
     if init and options["weights"]:
         raise UserError("--init and --weights both say what to start from", "give one of them")
     episodes = {name: options[name] for name in ("ways", "shots")}
@@ -78,7 +82,7 @@ def _whole(recipe: "Recipe") -> None:
         raise UserError(f"{problems[0]}{more}", "list all with 'kerazoo data check', mend them, train again")
 
 
-def _resumed(folder: Path, epochs: int | None, **options: Any) -> "Run":
+def _resumed(folder: Path, epochs: int | None, accept_changed_data: bool, **options: Any) -> "Run":
     from kerazoo.train import resume_training
 
     kept = ("recipe", "data", "output", "batch_size", "seed", "init", "weights", "ways", "shots")
@@ -86,17 +90,17 @@ def _resumed(folder: Path, epochs: int | None, **options: Any) -> "Run":
     if given or options["assignments"]:
         raise UserError(
             "--resume continues a run by its own recipe",
-            "give only --epochs with it, or start anew with --init",
+            "give only --epochs or --accept-changed-data with it, or start anew with --init",
         )
-    return resume_training(folder, epochs=epochs)
+    return resume_training(folder, epochs=epochs, accept_changed_data=accept_changed_data)
 
 
-def summary(folder: Path, scores: dict, monitor: str) -> str:
+def summary(folder: Path, scores: "Metrics", monitor: str) -> str:
     """Return the lines printed when a training has ended."""
-    best = "unknown" if scores["best"] is None else f"{scores['best']:.4f}"
+    best = "unknown" if scores.best is None else f"{scores.best:.4f}"
     lines = [
-        f"{monitor} {best} in epoch {scores['best_epoch']}"
-        + (f" (stopped: {scores['stopped']})" if scores["stopped"] else ""),
+        f"{monitor} {best} in epoch {scores.best_epoch}"
+        + (f" (stopped: {scores.stopped})" if scores.stopped else ""),
         f"run      {folder}",
         f"pictures {folder / 'samples.png'}  {folder / 'curves.png'}",
         "next:",

@@ -2,15 +2,22 @@
 
 import contextlib
 import errno
+import functools
 import hashlib
 import os
+import platform
 import re
+import secrets
 import shutil
-import uuid
+import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from kerazoo.errors import UserError
+
+OLD = 24 * 3600.0
+"""Seconds after which a temporary file that nobody wrote to is litter, whoever made it."""
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: free some space or choose another folder",
@@ -50,18 +57,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         UserError: as `atomic_bytes`.
     """
-    temporary = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with beside(path) as temporary:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise unwritable(path, error) from None
-    finally:
-        _discard(temporary)
+        put(temporary, path)
 
 
 @contextlib.contextmanager
@@ -71,23 +69,48 @@ def whole_folder(path: Path) -> Iterator[Path]:
     Raises:
         UserError: as `atomic_bytes`, or `path` exists already and is not empty.
     """
-    temporary = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
-    try:
-        temporary.mkdir(parents=True)
+    with beside(path) as temporary:
+        temporary.mkdir()
         yield temporary
-        temporary.rename(path)
-        sync_folder(path.parent)
+        put(temporary, path)
+
+
+@contextlib.contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; what nobody has `put` elsewhere at the end is removed.
+
+    Raises:
+        UserError: as `atomic_bytes`.
+    """
+    _sweep_once(path.parent)
+    temporary = path.with_name(f".{_host():08x}{os.getpid():08x}{secrets.token_hex(8)}.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
     except OSError as error:
         raise unwritable(path, error) from None
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _discard(temporary)
+
+
+def put(temporary: Path, path: Path) -> None:
+    """Rename a finished file, flushed to the disk before, to `path`, or a folder whose files are flushed."""
+    if temporary.is_file():
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
 
 
 def sweep(folder: Path) -> None:
-    """Remove what writers that were killed left behind in `folder`."""
+    """Remove what killed writers left in `folder`; those at work keep theirs.
+
+    At work are the processes of this machine that are there, and of others those that wrote within `OLD`.
+    """
     for path in folder.glob(".*"):
-        if re.match(r"\.[0-9a-f]{32}\.", path.name):
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else _discard(path)
+        found = re.match(r"\.([0-9a-f]{8})([0-9a-f]{8})[0-9a-f]{16}\.", path.name)
+        if found and (_gone(int(found[1], 16), int(found[2], 16)) or _is_old(path)):
+            _discard(path)
 
 
 def make_folder(path: Path) -> None:
@@ -132,7 +155,40 @@ def natural(path: str | Path) -> list[tuple[int, str]]:
     return [*key, (-1, str(path))]
 
 
+_sweep_once = functools.lru_cache(maxsize=64)(sweep)
+"""Every process clears a folder before it first writes there."""
+
+
+@functools.cache
+def _host() -> int:
+    """Return a number for this machine: process numbers of others say nothing here."""
+    return zlib.crc32(platform.node().encode())
+
+
+def _gone(host: int, process: int) -> bool:
+    """Whether a process is surely no more; of other machines', and on Windows, none is."""
+    if host != _host() or os.name == "nt":
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:  # it is another user's
+        return False
+    return False
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > OLD
+    except OSError:  # gone meanwhile
+        return False
+
+
 def _discard(temporary: Path) -> None:
+    if temporary.is_dir():
+        shutil.rmtree(temporary, ignore_errors=True)
+        return
     try:
         temporary.unlink(missing_ok=True)
     except OSError:  # the error that led here is the one to tell

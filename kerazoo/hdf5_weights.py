@@ -57,6 +57,14 @@ def arrays(source: Path | BinaryIO, largest: int) -> dict[str, np.ndarray]:
     return {_named(name, layers, counts): array for name, array in stored.items()}
 
 
+def refuse_larger(source: Path | BinaryIO, largest: int) -> None:
+    """Raise what `arrays` raises for a file that is to be read by others; nothing of it is unpacked."""
+    import h5py
+
+    with h5py.File(source, "r") as file:
+        _check({name: item for name, item in _items(file) if isinstance(item, h5py.Dataset)}, largest)
+
+
 def _items(file: Any) -> Iterator[tuple[str, Any]]:
     """Yield the groups and datasets of a file, each once; links that leave the file are not followed."""
     import h5py

@@ -48,7 +48,7 @@ _REASONS = {
 
 
 @contextlib.contextmanager
-def opened(path: str | Path, largest: int | None = None) -> Iterator[BinaryIO]:
+def opened(path: str | Path, largest: int | None = None) -> Iterator[io.BufferedReader]:
     """Open a regular file for reading; pipes, devices and folders are refused without waiting for them.
 
     Args:

@@ -2,19 +2,26 @@
 
 import dataclasses
 import json
+import math
 import os
 import shutil
-import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
+import pydantic
 
+from kerazoo import checksums
 from kerazoo.errors import UserError
 from kerazoo.files import atomic_text, whole_folder
+from kerazoo.reading import npz_names, read_json, read_npz
 
 if TYPE_CHECKING:
     import keras
+
+STATE, ARRAYS = "state.json", "arrays.npz"
+
+Count = Annotated[int, pydantic.Field(ge=0)]
 
 KEPT = 2
 """Resume points that stay; the older serves when the newer is damaged."""
@@ -34,38 +41,60 @@ class State:
         rows: the log.
         stopped: why the training ended before its last epoch.
         bad: steps with non-finite gradients in a row.
+        data: what the data were known by (`kerazoo.data.fingerprint`).
     """
 
-    step: int = 0
+    __pydantic_config__: ClassVar = pydantic.ConfigDict(extra="forbid")
+
+    step: Count = 0
     sums: dict[str, float] = dataclasses.field(default_factory=dict)
     best: float | None = None
-    best_epoch: int | None = None
-    stale: int = 0
+    best_epoch: Count | None = None
+    stale: Count = 0
     factor: float = 1.0
-    plateau: int = 0
+    plateau: Count = 0
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     stopped: str | None = None
-    bad: int = 0
+    bad: Count = 0
+    data: str = ""
 
 
-def save(folder: Path, state: State, variables: dict[str, list["keras.Variable"]]) -> None:
+class Point(NamedTuple):
+    """A resume point that is as it was written.
+
+    Attributes:
+        folder: where its arrays are.
+        state: all else.
+        damaged: why newer ones were passed over.
+    """
+
+    folder: Path
+    state: State
+    damaged: list[UserError]
+
+
+def save(
+    folder: Path, state: State, variables: dict[str, list["keras.Variable"]], *, kept: int = KEPT
+) -> None:
     """Write a resume point and point LATEST at it.
 
     Args:
         folder: the run's `resume` folder.
         state: written as JSON.
         variables: groups of variables, such as network and optimizer; written as NumPy arrays.
+        kept: how many points stay, this one included.
     """
     point = folder / f"step-{state.step:08d}"
     shutil.rmtree(point, ignore_errors=True)  # left by a training that was killed after this step
     with whole_folder(point) as partial:
-        with open(partial / "arrays.npz", "wb") as file:
+        with open(partial / ARRAYS, "wb") as file:
             np.savez(file, allow_pickle=False, **_arrays(variables))
             file.flush()
             os.fsync(file.fileno())
-        atomic_text(partial / "state.json", json.dumps(dataclasses.asdict(state)))
+        atomic_text(partial / STATE, json.dumps(dataclasses.asdict(state)))
+        checksums.record(partial / ARRAYS, partial / STATE)
     atomic_text(folder / "LATEST", point.name + "\n")
-    for old in sorted(folder.glob("step-*"))[:-KEPT]:
+    for old in [other for other in points(folder) if other != point][kept - 1 :]:
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -74,50 +103,53 @@ def points(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*"), reverse=True)
 
 
-def restore(folder: Path, variables: dict[str, list["keras.Variable"]]) -> State:
-    """Assign the newest readable resume point to `variables` and return its state.
-
-    Returns:
-        A fresh `State` where there is no resume point yet.
+def newest(folder: Path) -> Point | None:
+    """Return the newest resume point that is as it was written, None where there is no point at all.
 
     Raises:
-        UserError: there are resume points, but none can be read or fits.
+        UserError: there are points, all of them damaged.
     """
-    found = points(folder)
-    for point in found:
+    damaged: list[UserError] = []
+    for point in points(folder):
         try:
-            state = State(**json.loads((point / "state.json").read_text(encoding="utf-8")))
-            with open(point / "arrays.npz", "rb") as file, np.load(file, allow_pickle=False) as stored:
-                arrays = {key: stored[key] for key in stored.files}
-        except (OSError, ValueError, TypeError, zipfile.BadZipFile):
-            continue
-        _assign(arrays, variables, point)
-        return state
-    if found:
-        raise UserError(f"no resume point in {folder} can be read", "start again with --init RUN")
-    return State()
+            checksums.verify(point / ARRAYS)
+            checksums.verify(point / STATE)
+            return Point(point, read_json(point / STATE, State), damaged)
+        except UserError as error:
+            damaged.append(error)
+    if damaged:
+        told = f"no resume point in {folder} can be used: {damaged[0].message}"
+        raise UserError(told, "start again with --init RUN")
+    return None
 
 
-def _arrays(variables: dict[str, list["keras.Variable"]]) -> dict[str, np.ndarray]:
-    import keras
+def assign(point: Path, variables: dict[str, list["keras.Variable"]]) -> None:
+    """Assign a resume point's arrays to variables.
 
+    Raises:
+        UserError: they belong to another network or optimizer, or cannot be read.
+    """
+    targets = _named(variables)
+    sizes = {key: 8 * math.prod(variable.shape) for key, variable in targets.items()}
+    path, other = point / ARRAYS, f"the resume point {point} belongs to another network or optimizer"
+    if {*npz_names(path)} != targets.keys():
+        raise UserError(other, "start again with --init RUN")
+    arrays = read_npz(path, dict.fromkeys(targets, "biuf"), sum(sizes.values()))
+    if any(arrays[key].shape != tuple(variable.shape) for key, variable in targets.items()):
+        raise UserError(other, "start again with --init RUN")
+    for key, variable in targets.items():
+        variable.assign(arrays[key])
+
+
+def _named(variables: dict[str, list["keras.Variable"]]) -> dict[str, "keras.Variable"]:
     return {
-        f"{group}/{index:05d}": keras.ops.convert_to_numpy(variable)
+        f"{group}/{index:05d}": variable
         for group, members in variables.items()
         for index, variable in enumerate(members)
     }
 
 
-def _assign(arrays: dict[str, np.ndarray], variables: dict[str, list["keras.Variable"]], point: Path) -> None:
-    targets = {
-        f"{g}/{i:05d}": variable for g, members in variables.items() for i, variable in enumerate(members)
-    }
-    fitting = arrays.keys() == targets.keys() and all(
-        arrays[key].shape == tuple(variable.shape) for key, variable in targets.items()
-    )
-    if not fitting:
-        raise UserError(
-            f"the resume point {point} belongs to another network or optimizer", "start again with --init RUN"
-        )
-    for key, variable in targets.items():
-        variable.assign(arrays[key])
+def _arrays(variables: dict[str, list["keras.Variable"]]) -> dict[str, np.ndarray]:
+    import keras
+
+    return {key: keras.ops.convert_to_numpy(variable) for key, variable in _named(variables).items()}

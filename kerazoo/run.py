@@ -4,29 +4,54 @@ Nothing of a run is executed on opening: its recipe is JSON that can only name c
 kerazoo (or of a module the user names), its weights are HDF5 arrays.
 """
 
+import contextlib
 import dataclasses
 import datetime
-import errno
 import functools
 import json
 import os
 import platform
+import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import settings as plain
 from kerazoo.errors import UserError, naming
-from kerazoo.files import atomic_text, whole_file, whole_folder
+from kerazoo.files import atomic_text, unwritable, whole_folder
+from kerazoo.reading import is_file, read_json, read_json_lines, read_text, shaped
 from kerazoo.recipe import Recipe, parsed, source
+from kerazoo.run_weights import WEIGHTS, load_weights, save_weights
 from kerazoo.task import Task
 
 if TYPE_CHECKING:
     import keras
 
-WEIGHTS = "model.weights.h5"
+LARGEST_RECIPE = 1 << 24
+"""Bytes of the largest recipe that is read."""
+
+LOG = "log.jsonl"
+
+HOLDER = ".trained-by"
+"""The file that tells which process trains a run."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What is read again of an epoch's line in `log.jsonl`."""
+
+    validation: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Metrics:
+    """`metrics.json`, which a training writes when it has ended."""
+
+    best: float | None
+    best_epoch: int | None
+    stopped: str | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,34 +90,35 @@ class Run:
             UserError: the log is broken.
         """
         best, scores = None, {}
-        for row in self._log():
-            found = row.get("validation", {})
-            if found and self.recipe.better(found.get(self.recipe.score), best):
-                best, scores = found.get(self.recipe.score), found
+        path = self.folder / LOG
+        for row in read_json_lines(path, Row) if path.exists() else ():
+            score = shaped(
+                row.validation.get(self.recipe.score), f"{path}: {self.recipe.score}", float | None
+            )
+            if row.validation and self.recipe.better(score, best):
+                best, scores = score, row.validation
         return self.recipe.family.informed(scores)
-
-    def _log(self) -> list[dict[str, Any]]:
-        """Return the rows of the training's epochs; none before the first has ended."""
-        path = self.folder / "log.jsonl"
-        if not path.exists():
-            return []
-        try:
-            return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} cannot be read: {error}", "restore the file from a copy") from None
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file of the run, atomically."""
         atomic_text(self.folder / name, json.dumps(value, indent=2) + "\n")
 
-    def read_json(self, name: str) -> Any:
-        """Return a JSON file of the run, None where it does not exist."""
+    def read_json(self, name: str, shape: Any = object) -> Any:
+        """Return a JSON file of the run, of a shape as for `reading.read_json`; None where there is none."""
         path = self.folder / name
-        return read_json(path) if path.exists() else None
+        return read_json(path, shape) if path.exists() else None
 
 
-def create_run(recipe: Recipe, folder: Path, network: "keras.Model") -> Run:
+def create_run(
+    recipe: Recipe, folder: Path, network: "keras.Model", more: Mapping[str, Any] | None = None
+) -> Run:
     """Write a new run with the network's present weights; it appears whole or not at all.
+
+    Args:
+        recipe: of the run.
+        folder: to make.
+        network: built by the recipe's family.
+        more: other JSON files that the run has from the first, by name.
 
     Raises:
         UserError: the folder exists, or cannot be written.
@@ -108,6 +134,8 @@ def create_run(recipe: Recipe, folder: Path, network: "keras.Model") -> Run:
         run = Run(partial, recipe)
         run.write_json("recipe.json", json.loads(text))
         run.write_json("environment.json", environment(recipe))
+        for name, content in (more or {}).items():
+            run.write_json(name, content)
         save_weights(network, partial / WEIGHTS)
     return Run(folder, recipe)
 
@@ -128,11 +156,11 @@ def open_run(path: str | Path, modules: tuple[str, ...] = ()) -> Run:
         UserError: no run there, or a broken one.
     """
     folder = Path(path)
-    if not (folder / "recipe.json").is_file():
+    if not is_file(folder / "recipe.json"):
         raise UserError(
             f"{folder} is not a run folder (it has no recipe.json)", "give the folder 'kerazoo train' wrote"
         )
-    data = read_json(folder / "recipe.json")
+    data = read_json(folder / "recipe.json", largest=LARGEST_RECIPE)
     with naming(folder / "recipe.json"):
         recipe = plain.from_plain(data, ("kerazoo", *modules))
     if not isinstance(recipe, Recipe):
@@ -152,7 +180,7 @@ def find_run(name: str, modules: tuple[str, ...] = (), runs: Path = Path("runs")
 
 def run_folder(name: str, runs: Path = Path("runs")) -> Path | None:
     """Return where the run of a name is: in the folder itself, or newest of a recipe under `runs/`."""
-    if Path(name).exists() and not name.endswith(".py"):
+    if os.path.exists(name) and not name.endswith(".py"):
         return Path(name)
     stem = Path(name).stem.replace("_", "-")
     found = [p.parent for p in runs.glob(f"{stem}-[0-9]*/recipe.json")]
@@ -180,42 +208,33 @@ def new_folder(recipe_name: str, runs: Path = Path("runs")) -> Path:
         time.sleep(0.2)
 
 
-def read_json(path: Path) -> Any:
-    """Return a JSON file's content, or tell in one line why not."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}", "restore the file from a copy") from None
-
-
-def save_weights(network: "keras.Model", path: Path) -> None:
-    """Write a network's weights; the file appears whole or not at all.
-
-    Keras opens its target for writing at once, so a kill would destroy the previous file.
-    """
-    with whole_file(path) as partial:
-        try:
-            network.save_weights(str(partial))
-        except RuntimeError as error:  # what HDF5 raises on a full disk
-            if "No space left" not in str(error):
-                raise
-            raise OSError(errno.ENOSPC, "No space left on device") from None
-
-
-def load_weights(network: "keras.Model", path: Path) -> None:
-    """Read a network's weights.
+@contextlib.contextmanager
+def being_trained(folder: Path) -> Iterator[None]:
+    """Hold a run while the block trains it.
 
     Raises:
-        UserError: missing, broken, or of another network.
+        UserError: another process trains it, or its folder cannot be written.
     """
-    if not path.is_file():
-        raise UserError(f"{path} is missing", "restore it from a copy, or train again")
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / ".lock", timeout=0)
     try:
-        network.load_weights(str(path))
-    except Exception as error:  # HDF5 and Keras raise a dozen kinds for a broken file
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path} does not hold this network's weights ({reason})",
-                        "restore it from a copy, or train again") from None  # fmt: skip
+        lock.acquire()
+    except Timeout:
+        told = f"{folder} is being trained by {_holder(folder)}"
+        raise UserError(told, "wait for its end, or stop it first") from None
+    except OSError as error:
+        raise unwritable(folder, error) from None
+    try:
+        atomic_text(folder / HOLDER, f"process {os.getpid()} on {platform.node()}")
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(folder: Path) -> str:
+    told = read_text(folder / HOLDER, largest=1000) if is_file(folder / HOLDER) else ""
+    return told if re.fullmatch(r"process \d+ on [\w.-]+", told) else "another process"
 
 
 def environment(recipe: Recipe) -> dict[str, Any]:

@@ -12,7 +12,9 @@ import difflib
 import importlib
 import inspect
 import json
-from collections.abc import Iterable
+import re
+import typing
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, dataclass_transform
 
@@ -23,8 +25,13 @@ from pydantic_core import ArgsKwargs
 from kerazoo.errors import UserError
 from kerazoo.text import is_unicode
 
+DEEPEST = 32
+"""Objects and lists inside each other that settings in JSON may have."""
+
+_BY_HAND = "was the file edited by hand? restore it from a copy"
 _MARK = "__kerazoo_settings__"
 _CHECK = "_unicode"
+_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 _CONFIG = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
 
 
@@ -119,7 +126,8 @@ def check_names(value: Any, keys: Iterable[str], where: str = "") -> None:
 
 
 def build(cls: type, values: dict[str, Any], where: str = "") -> Any:
-    """Construct settings, telling a validation error as a `UserError`."""
+    """Construct settings, telling an unknown field or a validation error as a `UserError`."""
+    check_names(cls, values, where)
     try:
         return cls(**values)
     except pydantic.ValidationError as error:
@@ -172,18 +180,49 @@ def from_plain(value: Any, modules: tuple[str, ...] = ("kerazoo",)) -> Any:
         modules: top-level modules whose settings may be imported.
 
     Raises:
-        UserError: a class outside `modules`, an unknown class, or wrong values.
+        UserError: a class outside `modules`, an unknown class, an object without one, or wrong values.
     """
+    return _from_plain(value, modules, DEEPEST)
+
+
+def _from_plain(value: Any, modules: tuple[str, ...], deepest: int, *, mapping: bool = False) -> Any:
+    if not deepest:
+        raise UserError("settings are nested too deeply", _BY_HAND)
     if isinstance(value, list):
-        return tuple(from_plain(item, modules) for item in value)
+        return tuple(_from_plain(item, modules, deepest - 1) for item in value)
     if not isinstance(value, dict):
-        return value
-    plain = {key: from_plain(item, modules) for key, item in value.items() if key != "class"}
-    return build(_find(value["class"], modules), plain) if "class" in value else plain
+        return _sound(value)
+    if mapping:
+        return {key: _from_plain(item, modules, deepest - 1) for key, item in value.items()}
+    if "class" not in value:
+        raise UserError(f"settings hold an object that names no class: {str(value)[:80]}", _BY_HAND)
+    cls = _find(value["class"], modules)
+    plain = {
+        key: _from_plain(item, modules, deepest - 1, mapping=_is_mapping(cls, key))
+        for key, item in value.items()
+        if key != "class"
+    }
+    return build(cls, plain)
+
+
+def _is_mapping(cls: Any, key: str) -> bool:
+    """Whether a field of settings is a mapping, which in JSON is an object without a class."""
+    field = cls.__pydantic_fields__.get(key)
+    origin = typing.get_origin(field.annotation) if field else None
+    return isinstance(origin, type) and issubclass(origin, Mapping)
+
+
+def _sound(value: Any) -> Any:
+    """Return a value that is no number beyond what computers count with."""
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise UserError(f"settings hold the number {str(value)[:20]}..., which is too large", _BY_HAND)
+    return value
 
 
 def _find(name: str, modules: tuple[str, ...]) -> type:
-    module, _, attribute = str(name).partition(":")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise UserError(f"settings name a class {str(name)[:80]!a}, which is no name", _BY_HAND)
+    module, _, attribute = name.partition(":")
     if module.split(".")[0] not in modules:
         raise UserError(
             f"settings name the class {name!r} from outside kerazoo",

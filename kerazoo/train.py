@@ -1,67 +1,25 @@
 """The verb train: from a recipe to a run folder, killable at any instant."""
 
+import contextlib
 import dataclasses
-import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from kerazoo import backend, resume, settings
-from kerazoo.data.loader import Feed, Remembered, stream
+from kerazoo import resume, settings
+from kerazoo.checksums import verify
+from kerazoo.data.fingerprint import Fingerprint, changed, fingerprint
 from kerazoo.errors import UserError
-from kerazoo.evaluate import scored
-from kerazoo.files import atomic_text, sweep
 from kerazoo.initialise import initialise
-from kerazoo.optimizer import learning_rate
 from kerazoo.progress import Progress
 from kerazoo.readiness import obstacles
 from kerazoo.recipe import Recipe
-from kerazoo.report import curves, json_line, sample_sheet, score_pictures
-from kerazoo.resume import State
-from kerazoo.run import WEIGHTS, Run, create_run, load_weights, open_run, save_weights, taken
-from kerazoo.task import Sample
+from kerazoo.resume import Point, State
+from kerazoo.run import LOG, Metrics, Run, being_trained, create_run, open_run, taken
+from kerazoo.run_weights import WEIGHTS
+from kerazoo.training import finish, restart_epoch, started
 
-if TYPE_CHECKING:
-    import grain
-    import keras
-
-SHOWN = 4
-"""Validation samples on the sheet of an epoch."""
-
-SKIPPED_IN_A_ROW = 25
-"""Steps with non-finite gradients, one after the other, that end a training."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Training:
-    """A training under way: the run, what moves, and what it moves through."""
-
-    run: Run
-    network: "keras.Model"
-    objective: "keras.Model"
-    forward: Callable
-    batches: "grain.MapDataset"
-    validation: Sequence[Sample]
-    state: State
-    progress: Progress
-    epoch_steps: int
-
-    @property
-    def recipe(self) -> Recipe:
-        return self.run.recipe
-
-    @property
-    def total_steps(self) -> int:
-        return self.epoch_steps * self.recipe.epochs
-
-    def variables(self) -> dict[str, list]:
-        """Return all that a resume point holds."""
-        return {
-            "network": self.network.variables,
-            "optimizer": self.objective.optimizer.variables,
-            "memory": self.objective.memory,
-        }
+DATA = "data.json"
+"""What the data of a run are known by: it tells what differs from before, the resume points whether."""
 
 
 def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Progress | None = None) -> Run:
@@ -78,57 +36,111 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
         UserError: unusable data or settings, an existing folder, or too many steps with
             non-finite gradients in a row.
     """
-    import keras
-
     if folder.exists():
         raise taken(folder)
     recipe = recipe.ordered()
     _check(recipe)
-    keras.utils.set_random_seed(recipe.seed)
-    keras.config.set_dtype_policy(recipe.precision)
-    try:
+    data = fingerprint(recipe.data)
+    with _prepared(recipe):
         network = recipe.family.build()
         progress = progress or Progress()
         if (start := init or recipe.weights) is not None:
             progress.say(initialise(network, recipe.family, start))
-        run = create_run(recipe, folder, network)
-        return _finish(_started(run, network, progress))
-    finally:
-        keras.config.set_dtype_policy("float32")
+        run = create_run(recipe, folder, network, {DATA: data.plain()})
+        with being_trained(folder):
+            return finish(started(run, network, progress, State(data=data.digest())))
 
 
-def resume_training(folder: Path, *, epochs: int | None = None, progress: Progress | None = None) -> Run:
+def resume_training(
+    folder: Path,
+    *,
+    epochs: int | None = None,
+    accept_changed_data: bool = False,
+    progress: Progress | None = None,
+) -> Run:
     """Continue a training from its last resume point, as if it had never stopped.
 
     Args:
         folder: the run folder.
         epochs: train up to this many epochs instead of what the recipe says; the learning
             rate then follows the longer schedule from here on.
+        accept_changed_data: go on with data that are no longer what the run was trained on, from the
+            beginning of the interrupted epoch.
         progress: as for `train`.
 
     Raises:
-        UserError: as for `train`, or the training has already ended.
+        UserError: as for `train`, or the training has already ended, is under way in another process, has
+            other data than before or lost its weights or resume points.
     """
+    run, progress = open_run(folder), progress or Progress()
+    with being_trained(folder):
+        if epochs is None and run.read_json("metrics.json", Metrics) is not None:
+            told = f"the training in {folder} has ended"
+            raise UserError(told, "to train longer add --epochs N with a larger N")
+        point = _newest(run, progress)
+        state = point.state if point else State()
+        other = _other_data(run, state, progress, accept=accept_changed_data)
+        run = run if epochs is None else _longer(run, epochs)
+        with _prepared(run.recipe):
+            training = started(run, run.recipe.family.build(), progress, state, point)
+            if epochs is not None:  # what ended it counts no more
+                state.stopped, state.stale = None, 0
+            if other:
+                restart_epoch(training)
+            return finish(training)
+
+
+@contextlib.contextmanager
+def _prepared(recipe: Recipe) -> Iterator[None]:
+    """Set the recipe's seed, and its precision while the block runs."""
     import keras
 
-    run = open_run(folder)
-    sweep(folder)
-    sweep(folder / "resume")
-    if epochs is not None:
-        run = _longer(run, epochs)
-    elif run.read_json("metrics.json") is not None:
-        raise UserError(
-            f"the training in {folder} has ended", "to train longer add --epochs N with a larger N"
-        )
-    keras.utils.set_random_seed(run.recipe.seed)
-    keras.config.set_dtype_policy(run.recipe.precision)
+    keras.utils.set_random_seed(recipe.seed)
+    keras.config.set_dtype_policy(recipe.precision)
     try:
-        training = _started(run, run.recipe.family.build(), progress or Progress())
-        if epochs is not None:  # what ended it counts no more
-            training.state.stopped, training.state.stale = None, 0
-        return _finish(training)
+        yield
     finally:
         keras.config.set_dtype_policy("float32")
+
+
+def _newest(run: Run, progress: Progress) -> Point | None:
+    """Return the resume point to go on from, None where the training has not begun."""
+    verify(run.folder / WEIGHTS)
+    point = resume.newest(run.folder / "resume")
+    if point is None and (run.folder / LOG).exists():
+        raise UserError(f"{run.folder} has lost its resume points", "start again with --init RUN")
+    for error in point.damaged if point else ():
+        progress.say(f"{error.message}; the resume point before it serves")
+    return point
+
+
+def _other_data(run: Run, state: State, progress: Progress, *, accept: bool) -> bool:
+    """Return whether the data are others than the state was trained on, and accepted; remember what they are.
+
+    Raises:
+        UserError: they are others and not accepted, or such that this run cannot go on with them.
+    """
+    before = _known(run)
+    if before and before.files:
+        progress.say(f"comparing {len(before.files)} data files with those it was trained on")
+    now = fingerprint(run.recipe.data, before)
+    other = state.data not in ("", now.digest())
+    if other and not accept:
+        raise changed(before, now, run.folder)
+    if other and (found := obstacles(run.recipe)):
+        raise found[0]
+    if other or before is None:
+        run.write_json(DATA, now.plain())
+    state.data = now.digest()
+    return other
+
+
+def _known(run: Run) -> Fingerprint | None:
+    """Return what the run's data were known by; a file that cannot be read is none, it only tells details."""
+    try:
+        return run.read_json(DATA, Fingerprint)
+    except UserError:
+        return None
 
 
 def _check(recipe: Recipe) -> None:
@@ -152,184 +164,3 @@ def _longer(run: Run, epochs: int) -> Run:
     (run.folder / "metrics.json").unlink(missing_ok=True)  # first: a kill in between is then harmless
     longer.write_json("recipe.json", settings.to_plain(longer.recipe))
     return longer
-
-
-def _started(run: Run, network: "keras.Model", progress: Progress) -> Training:
-    """Return the training at its last resume point, or at its beginning."""
-    recipe = run.recipe
-    samples = Remembered(recipe.data.samples("train"))
-    batches = stream(samples, recipe.family, recipe.augmentation, batch=recipe.batch, seed=recipe.seed)
-    objective = recipe.family.objective(network)
-    objective.build(batches[0][0].shape)
-    steps = math.ceil(len(samples) / recipe.batch)
-    mixed = recipe.precision == "mixed_float16"
-    factors = recipe.family.rate_factors(network)
-    optimizer = recipe.optimizer.build(_rates(recipe, steps), mixed=mixed, factors=factors)
-    objective.compile(optimizer=optimizer, jit_compile=backend.jit_training())
-    optimizer.build(objective.trainable_variables)
-    if not resume.points(run.folder / "resume"):
-        load_weights(network, run.folder / WEIGHTS)
-    forward = backend.forward(recipe.family.deploy(network))
-    validation = Remembered(recipe.data.samples("val"))
-    training = Training(run, network, objective, forward, batches, validation, State(), progress, steps)
-    state = resume.restore(run.folder / "resume", training.variables())
-    if state.factor != 1.0:
-        optimizer.inner_optimizer.learning_rate = _rates(recipe, steps, state.factor)
-    return dataclasses.replace(training, state=state)
-
-
-def _rates(
-    recipe: Recipe, epoch_steps: int, factor: float = 1.0
-) -> "keras.optimizers.schedules.LearningRateSchedule":
-    """Return the learning rate of the whole training, after plateaus that multiplied it by `factor`."""
-    steps, warmup = epoch_steps * recipe.epochs, round(epoch_steps * recipe.schedule.warmup)
-    return learning_rate(recipe.optimizer.rate * factor, recipe.schedule, steps, warmup)
-
-
-def _finish(training: Training) -> Run:
-    """Train to the end, write the scores of the best weights, and return the run."""
-    state, recipe = training.state, training.recipe
-    if state.step == 0:  # before anything changes the weights that the run was made with
-        resume.save(training.run.folder / "resume", state, training.variables())
-    with training.progress.bar(training.total_steps, state.step, recipe.batch):
-        while state.step < training.total_steps and not state.stopped:
-            _advance(training)
-            if state.step % training.epoch_steps == 0:
-                _close_epoch(training)
-            resume.save(training.run.folder / "resume", state, training.variables())
-    scores = {
-        "best": state.best,
-        "best_epoch": state.best_epoch,
-        "stopped": state.stopped,
-        "last": state.rows[-1],
-    }
-    training.run.write_json("metrics.json", scores)
-    return Run(training.run.folder, recipe)
-
-
-def _advance(training: Training) -> None:
-    """Run `fit` up to the end of the epoch, or up to the next resume point inside it."""
-    state, every = training.state, training.recipe.save_every
-    within = state.step % training.epoch_steps
-    steps = min(training.epoch_steps - within, every - within % every)
-    inner = training.objective.optimizer.inner_optimizer
-    before, began = int(inner._iterations), time.perf_counter()
-    feed = Feed(training.batches, state.step, state.step + steps)
-    guard = _guard(training)
-    try:
-        logs = training.objective.fit(
-            backend.fed(feed()), steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[guard]
-        ).history
-    except Exception:
-        if isinstance(feed.error, UserError):
-            raise feed.error from None
-        raise
-    if training.objective.stop_training:
-        _stop_for_non_finite(training)
-    skipped = steps - (int(inner._iterations) - before)
-    state.bad = state.bad + steps if skipped == steps else 0
-    if state.bad >= SKIPPED_IN_A_ROW:
-        _stop_for_non_finite(training)
-    if training.recipe.precision != "mixed_float16":  # every step left out halved it
-        training.objective.optimizer.dynamic_scale.assign(1.0)
-    gained = {name: logs[name][0] * (steps - skipped) for name in training.objective.trackers}
-    gained |= {"steps": steps, "skipped": skipped, "seconds": time.perf_counter() - began}
-    state.sums = {name: state.sums.get(name, 0.0) + value for name, value in gained.items()}
-    state.step += steps
-
-
-def _guard(training: Training) -> "keras.callbacks.Callback":
-    """Return the callback that moves the bar and notices when no step reaches the weights."""
-    import keras
-
-    inner = training.objective.optimizer.inner_optimizer
-
-    class Guard(keras.callbacks.Callback):
-        applied = int(inner._iterations)
-
-        def on_train_batch_end(self, batch, logs=None):
-            training.progress.step()
-            if (batch + 1) % SKIPPED_IN_A_ROW:
-                return
-            backend.sync(self.model)
-            before, self.applied = self.applied, int(inner._iterations)
-            self.model.stop_training = self.applied == before
-
-    return Guard()
-
-
-def _stop_for_non_finite(training: Training) -> None:
-    raise UserError(
-        f"{SKIPPED_IN_A_ROW} steps in a row had non-finite gradients; "
-        f"the last good weights are in {training.run.folder / WEIGHTS}",
-        "lower optimizer.rate, or train with precision=float32",
-    )
-
-
-def _close_epoch(training: Training) -> None:
-    """Log the epoch; validate, keep the best weights, draw, and decide how to go on."""
-    state, recipe = training.state, training.recipe
-    row = _row(training)
-    state.sums = {}
-    epoch = row["epoch"]
-    if epoch % recipe.validate_every == 0 or epoch == recipe.epochs:
-        began = time.perf_counter()
-        row["validation"], pictures = scored(
-            recipe.family, training.forward, training.validation, tile=recipe.tile, pictures=SHOWN
-        )
-        row["validation_seconds"] = round(time.perf_counter() - began, 3)
-        _judge(training, row["validation"], epoch)
-        informed = recipe.family.informed(row["validation"])
-        sample_sheet(training.run.folder / "samples.png", informed, pictures)
-    state.rows.append(row)
-    atomic_text(training.run.folder / "log.jsonl", "".join(json_line(r) for r in state.rows))
-    scalars = {key: value for key, value in row.items() if isinstance(value, float)}
-    backend.tensorboard(training.run.folder / "tensorboard", state.step, scalars | _score(row, recipe))
-    curves(training.run.folder / "curves.png", state.rows, recipe.score)
-    training.progress.epoch(row, recipe.epochs, recipe.score)
-
-
-def _score(row: dict[str, Any], recipe: Recipe) -> dict[str, float]:
-    score = row.get("validation", {}).get(recipe.score)
-    return {} if score is None else {f"validation/{recipe.score}": score}
-
-
-def _row(training: Training) -> dict[str, Any]:
-    import keras
-
-    sums, state = dict(training.state.sums), training.state
-    steps, skipped, seconds = (sums.pop(name) for name in ("steps", "skipped", "seconds"))
-    terms = {name: value / max(steps - skipped, 1) for name, value in sums.items()}
-    rate = training.objective.optimizer.inner_optimizer.learning_rate
-    return {
-        "epoch": state.step // training.epoch_steps,
-        "step": state.step,
-        "loss": sum(terms.values()),
-        **terms,
-        "rate": float(keras.ops.convert_to_numpy(rate)),
-        "skipped": int(skipped),
-        "seconds": round(seconds, 3),
-        "images_per_second": round(steps * training.recipe.batch / seconds, 2),
-    }
-
-
-def _judge(training: Training, scores: dict[str, Any], epoch: int) -> None:
-    """Keep the weights if they are the best so far; cut the rate or stop if they have long not been."""
-    state, recipe = training.state, training.recipe
-    score = scores[recipe.score]
-    if recipe.better(score, state.best):
-        save_weights(training.network, training.run.folder / WEIGHTS)
-        score_pictures(training.run.folder, "", recipe.family, scores)
-        state.best, state.best_epoch, state.stale, state.plateau = score, epoch, 0, 0
-        return
-    state.stale += 1
-    state.plateau += 1
-    if recipe.schedule.kind == "plateau" and state.plateau >= recipe.schedule.patience:
-        state.factor, state.plateau = state.factor * recipe.schedule.factor, 0
-        inner = training.objective.optimizer.inner_optimizer
-        inner.learning_rate = _rates(recipe, training.epoch_steps, state.factor)
-        training.objective.make_train_function(force=True)  # rare, so a new trace is no matter
-    if recipe.patience is not None and state.stale >= recipe.patience:
-        state.stopped = (
-            f"{recipe.score} has not improved for {state.stale} validations, best in epoch {state.best_epoch}"
-        )

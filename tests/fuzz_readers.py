@@ -1,6 +1,6 @@
 """All readers that are fuzzed, by name: how to make a sound file or folder, and how to read it."""
 
-from tests.fuzz import checkpoints, classes, images, keypoints, masks, plain, predict, videos
+from tests.fuzz import checkpoints, classes, images, keypoints, masks, plain, predict, runs, videos
 
 READERS = (
     plain.READERS
@@ -10,5 +10,7 @@ READERS = (
     | keypoints.READERS
     | masks.READERS
     | predict.READERS
+    | runs.READERS
+    | runs.READERS
     | videos.READERS
 )

@@ -115,6 +115,7 @@ def fuzz(name: str, seeds: range) -> list[str]:
 
 
 def _child(name: str, seeds: range, answers: "multiprocessing.Queue") -> None:
+    fuzz(name, range(1))  # imports what the reader needs, which may be more than what a file may take
     _guarded()
     for seed in seeds:
         answers.put((seed, None))

@@ -15,10 +15,10 @@ LAYERS = [
     {"cli", "recipes"},
     {"adapt", "convert", "doctor", "evaluate", "export", "index", "initialise", "models"}
     | {"optimizer", "outputs", "predict", "progress", "published", "readiness", "recipe"}
-    | {"report", "resume", "run", "train"},
+    | {"report", "resume", "run", "run_weights", "train", "training"},
     {"families"},
     {"checkpoints", "data", "draw", "fetch", "layers", "objective", "residual", "tasks"} | {"weights"},
-    {"backend", "boxes", "errors", "exif", "files", "formats", "frozen_graph"}
+    {"backend", "boxes", "checksums", "errors", "exif", "files", "formats", "frozen_graph"}
     | {"hdf5_weights", "image", "index_file", "listing", "lost_frames", "opencv", "ordering", "packets"}
     | {"pixels", "placement", "png", "reading", "settings", "skeleton", "task"}
     | {"tensorflow_checkpoint", "text", "tiff", "tiff_tags", "torch_weights", "video"}

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from kerazoo import settings
+from kerazoo.data.masks import Classes
 from kerazoo.errors import UserError
 from kerazoo.recipe import load_recipe, overridden, recipe_names
 
@@ -64,3 +65,53 @@ def test_settings_from_json_import_nothing_foreign(tmp_path, monkeypatch):
 def test_settings_from_json_accept_only_settings(name):
     with pytest.raises(UserError, match="unknown class"):
         settings.from_plain({"class": name})
+
+
+def described(**changes):
+    """Return a recipe as JSON has it, after changes by dotted key; None removes one."""
+    plain = json.loads(json.dumps(settings.to_plain(load_recipe("unetpp-tiny"))))
+    for key, value in changes.items():
+        *above, last = key.split("__")
+        place = plain
+        for name in above:
+            place = place[name]
+        place[last] = value
+        if value is None:
+            del place[last]
+    return plain
+
+
+def test_a_table_of_a_palette_survives_json():
+    entries = ({"name": "a", "value": 0}, {"name": "b", "value": 1})
+    table = Classes(names=("a", "b"), entries=entries, palette={0: (0, 0, 0), 1: (255, 0, 0)})
+    assert settings.from_plain(json.loads(json.dumps(settings.to_plain(table)))) == table
+
+
+def nested(depth):
+    value = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("plain", "message"),
+    [
+        (described() | {"__dataclass_self__": 1}, "unknown setting '__dataclass_self__'"),
+        (described(family__class=None), "settings hold an object that names no class"),
+        (described(augmentation__class=None), "settings hold an object that names no class"),
+        (described(family__filters=nested(900)), "settings are nested too deeply"),
+        (described(family__filters=[10**400]), "the number 10000000000000000000..., which is too large"),
+        (described(family__names=["a\udc80", "b", "c"]), r"the name 'a\udc80' is not UTF-8"),
+        (described(family__class=["x"]), "which is no name"),
+        (described(family__class="kerazoo.\udc80:X"), "which is no name"),
+        (described(family__class="kerazoo.a\0:X"), "which is no name"),
+        (described(family__class="kerazoo.task:Task"), "unknown class"),
+        (described(family__filter=[2]), "unknown setting 'filter'; did you mean 'filters'"),
+    ],
+)
+def test_settings_from_json_are_refused_in_one_line(plain, message):
+    with pytest.raises(UserError) as caught:
+        settings.from_plain(plain)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -24,6 +24,9 @@ LARGEST = 2**31
 MOST_CLASSES = 2**20
 """Labels are below it: each class has a name, whether there are images of it or not."""
 
+FINE_NAMES = "fine_label_names.txt"
+"""Where CIFAR-100 has the names of its labels."""
+
 CIFAR_10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 _REMEDY = (
@@ -59,7 +62,7 @@ def read_arrays(path: Path) -> tuple[dict[Split, Stored], tuple[str, ...]]:
         UserError: missing, of no known kind or of several, pickled, damaged, contradictory, or a file that
             unpacks to more than `LARGEST`.
     """
-    kinds = {file: kind for file in _files(path) if (kind := _kind(file))}
+    kinds = {file: kind for file in array_files(path) if (kind := _kind(file))}
     if len(set(kinds.values())) != 1:
         told = "several kinds of arrays" if kinds else "no arrays of a known kind"
         raise UserError(f"{path} holds {told}", _REMEDY)
@@ -74,12 +77,17 @@ def read_arrays(path: Path) -> tuple[dict[Split, Stored], tuple[str, ...]]:
     return {split: _checked(stored, f"{path} ({split})") for split, stored in found.items()}, names
 
 
-def _files(path: Path) -> list[Path]:
+def array_files(path: Path) -> list[Path]:
+    """Return the files that `read_arrays` reads: one, or those of a folder but for packed twins of others.
+
+    Raises:
+        UserError: there is nothing.
+    """
     if is_file(path):
         return [path]
     if not os.path.isdir(path):
         raise UserError(f"{path} {'is no file' if os.path.exists(path) else 'does not exist'}", _REMEDY)
-    inside = [p for p in entries(path) if p.is_file()]
+    inside = [p for p in entries(path) if p.is_file() and (_kind(p) or p.name == FINE_NAMES)]
     return [p for p in inside if p.suffix != ".gz" or p.with_suffix("") not in inside]
 
 
@@ -127,7 +135,7 @@ def _cifar(files: list[Path], path: Path) -> tuple[dict[Split, Stored], tuple[st
         all_records = np.concatenate(records)
         images = all_records[:, -3072:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
         found[split] = Stored(images, all_records[:, width - 3073].astype("int64"))
-    names = files[0].with_name("fine_label_names.txt")
+    names = files[0].with_name(FINE_NAMES)
     if width == 3073:
         return found, CIFAR_10
     return found, tuple(read_text(names).split()) if is_file(names) else ()

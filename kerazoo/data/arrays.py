@@ -1,14 +1,14 @@
 """Data sets that come as arrays in files, as a source of samples."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from kerazoo.data.array_files import Stored, read_arrays
+from kerazoo.data.array_files import Stored, array_files, read_arrays
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.source import Share, Source, Split
 from kerazoo.data.splits import divide
@@ -60,6 +60,9 @@ class Arrays(Source):
                 "name all classes in data.classes, or leave it out",
             )
         return names
+
+    def files(self) -> Iterable[Path]:
+        return array_files(Path(self.path).expanduser())
 
     @functools.cached_property
     def _read(self) -> tuple[dict[Split, Stored], tuple[str, ...]]:

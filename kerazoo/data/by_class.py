@@ -3,7 +3,7 @@
 import functools
 import os
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -140,6 +140,10 @@ class PictureClasses(ByClass, Files):
     def image_files(self) -> Sequence[Path]:
         names = [name for files in self._listed.files.values() for name in files]
         return [] if self._archive is not None else [self.root / name for name in names]
+
+    def files(self) -> Iterable[Path]:
+        lists = [Path(self.splits) / f"{split}.txt" for split in NAMES] if self.splits else []
+        return [*lists, *(self.image_files() if self._archive is None else [self.root])]
 
     @functools.cached_property
     def _by_split(self) -> dict[Split, Classes]:

@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -108,6 +108,10 @@ class Folder(Files):
             return named
         table = named._meaning.classes.ordered(names)
         return replace(named, {"classes": None, "void": None, "table": table})
+
+    def files(self) -> Iterable[Path]:
+        declared = [self._file] if self._file.exists() else []
+        return [path for pairs in self._listed.splits.values() for pair in pairs for path in pair] + declared
 
     def _read(self, pair: Pair) -> Sample:
         image, mask = read_image(pair.image, how=self), read_mask(pair.mask)

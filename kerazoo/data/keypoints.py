@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -159,6 +159,11 @@ class Keypoints(Files):
     def image_files(self) -> Sequence[Path]:
         listed = self._surveyed.splits.values()
         return [each.folder / photograph.name for each in listed for photograph in each.photographs]
+
+    def files(self) -> Iterable[Path]:
+        told = [*annotation_files(self.root, Remarks()).values()]
+        told += [Path(self.detections).expanduser()] if self.detections else []
+        return [*told, *self.image_files()]
 
     def check_points(self, names: Sequence[str], file: Path) -> None:
         """Raise a `UserError` where a file lacks points of the skeleton; `names` are those it has."""

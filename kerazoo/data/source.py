@@ -1,7 +1,7 @@
 """What every data source answers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_args
 
@@ -59,6 +59,10 @@ class Source(ImageReading, ABC):
         """Return what was decided about the data as a whole, by name, such as what values of masks mean."""
         return {}
 
+    def files(self) -> Iterable[Path]:
+        """Return all files that samples and classes are read from, in no order; generated data have none."""
+        return ()
+
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:
         """Return the names of all classes, background included, in label order."""
@@ -91,6 +95,9 @@ class Files(Source):
     def image_files(self) -> Sequence[Path]:
         """Return the image files of all splits; none where they are in an archive."""
         return ()
+
+    def files(self) -> Iterable[Path]:
+        return self.image_files()
 
     def warnings(self) -> list[str]:
         skipped = passed_over(self.path, files_below(self.root)) if self.root.is_dir() else []

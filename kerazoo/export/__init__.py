@@ -6,12 +6,14 @@ Whatever backend trained it, the network is rebuilt on TensorFlow in float32, on
 import importlib.util
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from kerazoo import backend
 from kerazoo.errors import UserError
-from kerazoo.run import Run, read_json
+from kerazoo.reading import is_file, read_json, shaped
+from kerazoo.run import Run
 
 Format = Literal["savedmodel", "onnx", "litert", "keras"]
 
@@ -24,6 +26,15 @@ NEEDS = {
 """The packages that write and verify each format."""
 
 RECORD = "export.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is read again of an artefact's entry in `export.json`."""
+
+    format: str
+    largest_difference: float
+    sizes: list[str]
 
 
 def export(run: Run, format: Format = "savedmodel", output: Path | None = None) -> Path:  # noqa: A002
@@ -67,8 +78,9 @@ def report(artefact: Path) -> dict[str, Any]:
         UserError: there is no such file, or it does not name the artefact.
     """
     for folder in artefact.parents[:2]:
-        if (folder / RECORD).is_file():
-            found = read_json(folder / RECORD).get(artefact.relative_to(folder).as_posix())
+        if is_file(folder / RECORD):
+            entries = read_json(folder / RECORD, dict[str, dict[str, Any]])
+            found = entries.get(artefact.relative_to(folder).as_posix())
             if found:
                 return found
     raise UserError(f"no {RECORD} tells of {artefact}", "export the run again")
@@ -76,13 +88,13 @@ def report(artefact: Path) -> dict[str, Any]:
 
 def summary(artefact: Path) -> str:
     """Return the lines that tell a person where an artefact is, how exact, and how to serve it."""
-    known = report(artefact)
+    known = shaped(report(artefact), RECORD, Record)
     lines = [
-        f"{known['format']} {artefact}",
-        f"largest difference from Keras {known['largest_difference']:.1e} "
-        f"(sizes {', '.join(known['sizes'])}; batches of 1 and 2)",
+        f"{known.format} {artefact}",
+        f"largest difference from Keras {known.largest_difference:.1e} "
+        f"(sizes {', '.join(known.sizes)}; batches of 1 and 2)",
     ]
-    if known["format"] == "savedmodel":
+    if known.format == "savedmodel":
         base = artefact.resolve().parent
         mount = ["-v", f"{base}:/models/{base.name}", "-e", f"MODEL_NAME={base.name}"]
         lines += [

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
+from filelock import FileLock
 
 import kerazoo
 from kerazoo import backend, settings
 from kerazoo.export import NEEDS, RECORD
 from kerazoo.export.verify import tolerance, verified
-from kerazoo.files import atomic_text, sha256, whole_file, whole_folder
-from kerazoo.run import Run, read_json
+from kerazoo.files import atomic_text, beside, put, sha256
+from kerazoo.reading import read_json
+from kerazoo.run import Run
 
 MODULES = {"savedmodel": "savedmodel", "onnx": "onnx", "litert": "litert", "keras": "keras_archive"}
 """Each has `write(model, path, names)` and `forward(path)`, the artefact as a NumPy function."""
@@ -30,13 +32,17 @@ def write(run: Run, format: str, output: Path) -> Path:  # noqa: A002
     with _float32():  # whatever it was trained in
         network = Run(run.folder, run.recipe).deployed
         model, allowed = family.serving(network), tolerance(family, network)
-    path = _target(output, run.folder.resolve().name, format)
-    with (whole_file if format in SUFFIXES else whole_folder)(path) as partial:
+    name = run.folder.resolve().name
+    with beside(_target(output, name, format)) as partial:
         module.write(model, partial, family.class_names())
         what = f"the {format} export of {run.folder}"
         cases = verified(family, model, module.forward(partial), allowed, what)
-        files = _files(partial, path.name)
-    _record(output, path, _described(run, format, model) | {"files": files} | _told(cases, allowed))
+        entry = _described(run, format, model) | _told(cases, allowed)
+        with FileLock(output / f".{RECORD}.lock"):  # another export may have taken the version meanwhile
+            path = _target(output, name, format)
+            entry["files"] = _files(partial, path.name)
+            put(partial, path)
+            _record(output, path, entry)
     return path
 
 
@@ -93,6 +99,6 @@ def _files(path: Path, name: str) -> dict[str, dict[str, Any]]:
 def _record(output: Path, path: Path, entry: dict[str, Any]) -> None:
     """Add an artefact to the folder's `export.json`."""
     file = output / RECORD
-    entries = read_json(file) if file.exists() else {}
+    entries = read_json(file, dict[str, dict[str, Any]]) if file.exists() else {}
     entries[path.relative_to(output).as_posix()] = entry
     atomic_text(file, json.dumps(entries, indent=2) + "\n")

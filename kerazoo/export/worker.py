@@ -1,14 +1,18 @@
 """Export in a process of its own: TensorFlow on the CPU, whatever the caller runs on.
 
-The order goes in as JSON on standard input; the last line of standard output is the answer.
+The order goes in as a line of JSON on standard input, which stays open: its end tells the child that its
+parent is gone, however that ended, and the child ends, too. The last line of standard output is the answer.
 """
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from kerazoo import settings
 from kerazoo.errors import UserError
@@ -33,34 +37,57 @@ def write_in_subprocess(run: Run, format: str, output: Path) -> Path:  # noqa: A
         "CUDA_VISIBLE_DEVICES": "-1",
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
     }
-    child = subprocess.run(
-        [sys.executable, "-P", "-m", "kerazoo.export.worker"],
-        input=json.dumps(order),
-        capture_output=True,
-        text=True,
-        errors="replace",
-        env=os.environ | here,
-        check=False,
-    )
-    if child.returncode < 0:
+    command = [sys.executable, "-P", "-m", "kerazoo.export.worker"]
+    code, told, errors = _answered(command, json.dumps(order), os.environ | here)
+    if code < 0:
         raise UserError(
-            f"the export of {run.folder} was killed by signal {-child.returncode}",
-            "free some memory and try again",
+            f"the export of {run.folder} was killed by signal {-code}", "free some memory and try again"
         )
-    if child.returncode:
-        raise RuntimeError(f"the export failed in its own process:\n{child.stderr}")
-    answer = json.loads(child.stdout.splitlines()[-1])
+    if code:
+        raise RuntimeError(f"the export failed in its own process:\n{errors}")
+    answer = json.loads(told.splitlines()[-1])
     if "error" in answer:
         raise UserError(*answer["error"])
     return Path(answer["path"])
 
 
+def _answered(command: list[str], order: str, environment: dict[str, str]) -> tuple[int, str, str]:
+    """Return exit status, output and errors of a child that is given an order and a hold on this process."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=output, stderr=errors, env=environment
+        )
+        assert child.stdin
+        with child:
+            try:
+                with contextlib.suppress(BrokenPipeError):  # it ended at once; its errors tell why
+                    child.stdin.write(f"{order}\n".encode())
+                    child.stdin.flush()
+                child.wait()
+            finally:
+                child.kill()
+        return child.returncode, _written(output), _written(errors)
+
+
+def _written(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
 def main() -> None:
     """Carry out the order on standard input."""
+    order = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        print("\n" + json.dumps({"path": str(_carried_out(json.load(sys.stdin)))}))
+        print("\n" + json.dumps({"path": str(_carried_out(order))}))
     except UserError as error:
         print("\n" + json.dumps({"error": [error.message, error.remedy]}))
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 1):  # not by sys.stdin, whose lock this thread would hold when the process ends
+        pass
+    os._exit(1)
 
 
 def _carried_out(order: dict[str, Any]) -> Path:

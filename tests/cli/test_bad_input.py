@@ -200,7 +200,7 @@ def test_recipe_of_a_run_edited_by_hand(run, data, tmp_path):
     text = (run / "recipe.json").read_text()
     for broken, expected in (
         (text.replace("kerazoo.families.unetpp:UNetPlusPlus", "subprocess:Popen"), "outside kerazoo"),
-        (text[: len(text) // 2], "cannot be read"),
+        (text[: len(text) // 2], "is no JSON"),
         (text.replace('"epochs": 1', '"epochs": "x"'), "epochs"),
     ):
         (run / "recipe.json").write_text(broken)
