@@ -11,6 +11,5 @@ READERS = (
     | masks.READERS
     | predict.READERS
     | runs.READERS
-    | runs.READERS
     | videos.READERS
 )
