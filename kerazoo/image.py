@@ -90,17 +90,17 @@ def image_size(path: str | Path, how: ImageReading = USUAL) -> tuple[int, int]:
 
 
 def read_with(
-    path: str | Path, decode: Callable[["ImageFile.ImageFile"], Content], max_pixels: int | None = None
+    path: str | Path,
+    decode: Callable[["ImageFile.ImageFile | Page"], Content],
+    max_pixels: int | None = None,
 ) -> Content:
-    """Return what `decode` makes of an image file that Pillow has opened; its first frame is current.
-
-    Of a TIFF file Pillow sees one page alone, with the tags that its pixels need.
+    """Return what `decode` makes of an image file: as Pillow opens it, or of a TIFF its page.
 
     Raises:
         UserError: as `read_image`, or of `decode`.
     """
     with opened(path) as file:
-        return _guarded(str(path), lambda limit: decode(_picture(str(path), file, limit)), max_pixels)
+        return _guarded(str(path), lambda limit: decode(_image(str(path), file, limit, USUAL)), max_pixels)
 
 
 def largest_value(path: str | Path, how: ImageReading) -> int | None:
@@ -187,8 +187,6 @@ def _image(name: str, file: BinaryIO, limit: int, how: ImageReading) -> "ImageFi
 def _picture(name: str, file: BinaryIO, limit: int) -> "ImageFile.ImageFile":
     """Return an image as Pillow opens it."""
     kind = _format(name, file)
-    if kind == "Tiff":
-        return _page(name, file, limit, None).picture()
     image = plugin(kind)(png.sound(file) if kind == "Png" else file)
     _check_size(name, image.size, limit)
     return image

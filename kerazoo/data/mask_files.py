@@ -10,6 +10,7 @@ import numpy as np
 from kerazoo.errors import UserError
 from kerazoo.image import read_with
 from kerazoo.pixels import pgm_values, raw_mode
+from kerazoo.tiff import Page
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
@@ -223,7 +224,9 @@ def _in_colours(path: Path) -> UserError:
     return UserError(told, "say what the colours mean in classes.json beside images/")
 
 
-def _decoded(path: Path, image: "ImageFile.ImageFile") -> MaskFile:
+def _decoded(path: Path, image: "ImageFile.ImageFile | Page") -> MaskFile:
+    if isinstance(image, Page):
+        return _of_page(path, image)
     _check(image, path)
     lossy = _lossy(image)
     transparent = image.mode in ("LA", "PA", "RGBA") or (image.mode == "P" and "transparency" in image.info)
@@ -233,10 +236,7 @@ def _decoded(path: Path, image: "ImageFile.ImageFile") -> MaskFile:
         return MaskFile(indices, _palette(image), alpha, lossy)
     if image.mode in ("L", "LA", "1", "I", "F") or image.mode.startswith("I;16"):
         return MaskFile(_numbers(image, path), None, alpha, lossy)
-    colors = np.array(image.convert("RGB"))
-    spread = colors.max(axis=-1) - colors.min(axis=-1)
-    grey = (spread <= (_TINT if lossy else 0)).all()
-    return MaskFile(colors[..., 1] if grey else colors, None, alpha, lossy)
+    return MaskFile(_grey_or_colors(np.array(image.convert("RGB")), lossy), None, alpha, lossy)
 
 
 def _check(image: "ImageFile.ImageFile", path: Path) -> None:
@@ -248,21 +248,47 @@ def _check(image: "ImageFile.ImageFile", path: Path) -> None:
         raise UserError(f"{path} has several channels of 16 bits", "export it with 8 bits each, or in grey")
 
 
+def _of_page(path: Path, page: Page) -> MaskFile:
+    """Return what the page of a TIFF file stores that Pillow does not decode rightly."""
+    values, chosen = page.values(), page.colours
+    if chosen is None or (len(chosen) > 1 and values.dtype != np.uint8):
+        told = f"{path} has {page.channels} channels of {8 * values.itemsize} bits"
+        raise UserError(told, "export it in grey, or in colours of 8 bits")
+    opaque = next((values[..., channel] for channel in page.alpha), None)
+    alpha = None if opaque is None else (opaque >> 8 * (opaque.itemsize - 1)).astype("uint8")
+    if len(chosen) > 1:
+        return MaskFile(_grey_or_colors(values[..., list(chosen)], lossy=False), None, alpha, lossy=False)
+    stored = values[..., chosen[0]]
+    if page.inverted and stored.dtype.kind == "u":
+        stored = np.iinfo(stored.dtype).max - stored
+    return MaskFile(_whole(stored, path), None, alpha, lossy=False)
+
+
+def _grey_or_colors(colors: np.ndarray, lossy: bool) -> np.ndarray:
+    """Return one channel of colours that are all grey."""
+    spread = colors.max(axis=-1) - colors.min(axis=-1)
+    return colors[..., 1] if (spread <= (_TINT if lossy else 0)).all() else colors
+
+
 def _numbers(image: "ImageFile.ImageFile", path: Path) -> np.ndarray:
     """Return grey values as they are stored; Pillow stretches the few levels of 2 and 4 bits over 0..255."""
     if image.format == "PPM" and image.mode in ("L", "I"):
         return pgm_values(image)
     stretch = {"L;2": 85, "L;4": 17}.get(raw_mode(image), 1)
     values = np.array(image)[..., 0] if image.mode == "LA" else np.array(image)
-    if image.mode == "F":
-        if not (np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 2**31)).all():
+    return _whole(values // np.uint8(stretch) if stretch > 1 else values, path)
+
+
+def _whole(values: np.ndarray, path: Path) -> np.ndarray:
+    """Return whole numbers: uint8 and uint16 as they are, all others as int64."""
+    if values.dtype.kind == "f":
+        real = values.astype("float64")
+        if not ((np.abs(real) < 2**53) & (real == np.floor(real))).all():
             raise UserError(
                 f"{path} holds fractions", "a mask holds whole numbers: export it with 8 or 16 bits"
             )
-        return values.astype("int32")
-    if image.mode == "I":
-        return values.astype("int32")
-    return values.astype("uint16" if values.itemsize == 2 else "uint8") // np.uint8(stretch)
+    small = values.dtype.kind in "bu" and values.itemsize <= 2
+    return values.astype(f"uint{8 * values.itemsize}" if small else "int64")
 
 
 def _palette(image: "Image.Image") -> np.ndarray:

@@ -96,7 +96,7 @@ def warnings(classes: Classes, held: Held) -> list[str]:
             f"the shape of the masks is in their alpha channel, such as {held[0][0].path}: it is read alone"
         )
     values = _total(held).values
-    if classes.assumed and any(entry.range for entry in classes.entries):
+    if classes.assumed and len(values) > 2 and any(entry.range for entry in classes.entries):
         lines.append(
             f"masks hold {len(values)} values from {values[0]} to {values[-1]}, mostly near the ends: "
             "their edges are taken to be smooth; tell another limit in classes.json"

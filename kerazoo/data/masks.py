@@ -30,6 +30,9 @@ NEAR = 96
 CLEAR = 2 / 3
 """nor those whose distance is more than this part of that to the next class: edges between two."""
 
+APART = 8
+"""Values and colours that are closer to one another than this cannot be told apart in lossy files."""
+
 UNCLEAR = 0.2
 """Share of a lossy mask's pixels that may be near no class; they count for nothing."""
 
@@ -140,6 +143,11 @@ class Classes:
 
     def problem(self, summary: Summary, numbers: np.ndarray) -> UserError | None:
         """Return what is wrong with a mask that holds `numbers`, as far as its summary tells, or None."""
+        if summary.lossy and self._closest < APART:
+            told = (
+                f"{summary.path} was compressed with loss, which changes values by more than classes differ"
+            )
+            return UserError(told, "save masks as PNG, where need be from the original labels")
         unknown = numbers[self._look(numbers) == _UNDECLARED]
         lost = unknown.size and not summary.lossy
         return self._undeclared(int(unknown[0]), summary.path) if lost else None
@@ -171,6 +179,16 @@ class Classes:
             first, last = entry.bounds
             lookup[first : last + 1] = self.label(entry)
         return lookup
+
+    @functools.cached_property
+    def _closest(self) -> float:
+        """The distance between the two closest values or colours; ranges may touch."""
+        points = [
+            _coordinates(np.array(each.bounds[0]), self.channel) for each in self.entries if not each.range
+        ]
+        return min(
+            (float(np.linalg.norm(a - b)) for a, b in itertools.combinations(points, 2)), default=np.inf
+        )
 
     def _look(self, numbers: np.ndarray) -> np.ndarray:
         if numbers.dtype in (np.uint8, np.uint16) or self.channel == "colors":

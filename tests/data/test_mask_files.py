@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from kerazoo.data.mask_files import codes, object_numbers, read_mask, summary, unpacked
@@ -68,6 +69,35 @@ def test_whole_numbers_of_32_bits_are_read(tmp_path, dtype):
     path = saved(tmp_path / "a.tif", (LABELS * 40_000.0).astype(dtype))
     np.testing.assert_array_equal(read_mask(path).pixels, LABELS.astype(int) * 40_000)
     np.testing.assert_array_equal(object_numbers(read_mask(path), path), LABELS.astype(int) * 40_000)
+
+
+@pytest.mark.parametrize("dtype", ["<u2", ">u2", "i2", ">u4", "f2", "f8"])
+def test_tiffs_of_any_depth_hold_their_values(tmp_path, dtype):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, LABELS.astype(dtype), byteorder=">" if dtype[0] == ">" else "<")
+    pixels = read_mask(path).pixels
+    assert pixels.dtype.isnative
+    np.testing.assert_array_equal(pixels, LABELS)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_tiffs_in_which_0_is_white_are_inverted_at_any_depth(tmp_path, dtype):
+    white = np.iinfo(dtype).max
+    tifffile.imwrite(tmp_path / "a.tif", LABELS.astype(dtype) * 20, photometric="miniswhite")
+    np.testing.assert_array_equal(read_mask(tmp_path / "a.tif").pixels, white - LABELS.astype(dtype) * 20)
+
+
+def test_channels_of_tiffs_are_colours_and_alpha(tmp_path):
+    colors, path = np.dstack([LABELS * 50, LABELS, LABELS]), tmp_path / "a.tif"
+    tifffile.imwrite(path, np.moveaxis(colors, -1, 0), photometric="rgb", planarconfig="separate")
+    np.testing.assert_array_equal(read_mask(path).pixels, colors)
+    shaped = np.dstack([np.full_like(LABELS, 255), LABELS * 80]).astype("uint16") * 257
+    tifffile.imwrite(path, shaped, photometric="minisblack", extrasamples=["unassalpha"])
+    mask = read_mask(path)
+    assert set(mask.pixels.ravel().tolist()) == {65535}
+    np.testing.assert_array_equal(mask.alpha, LABELS * 80)
+    tifffile.imwrite(path, colors.astype("uint16"), photometric="rgb")
+    refused(path, "3 channels of 16 bits", "in colours of 8 bits")
 
 
 def test_a_palette_keeps_its_colours(tmp_path):

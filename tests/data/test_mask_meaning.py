@@ -155,6 +155,15 @@ def test_jpeg_masks_of_more_classes_need_their_values_and_are_taken_for_the_near
     assert np.mean(np.array(labels)[clear] == np.array(SCENES)[clear]) > 0.985
 
 
+def test_jpeg_masks_of_values_that_are_too_close_are_refused(tmp_path):
+    classes, _, _ = understood(write(tmp_path / "a", SCENES))
+    binary = write(tmp_path / "b", [(labels > 0).astype("uint8") * 255 for labels in SCENES], "jpg")
+    problems = refused(
+        binary, "s0.jpg was compressed with loss", "more than classes differ", told=Told(classes)
+    )
+    assert len(problems) == len(SCENES)
+
+
 def test_jpeg_masks_in_colours_are_taken_for_the_nearest_where_that_is_clear(tmp_path):
     colors = np.array(COLORS, "uint8")
     paths = write(tmp_path, [colors[labels] for labels in SCENES], "jpg")
