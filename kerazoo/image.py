@@ -57,9 +57,9 @@ def read_image(path: str | Path, max_pixels: int | None = None, how: ImageReadin
         UserError: missing, no regular file, empty, no image, too large, truncated or damaged; or `how`
             leaves open which page or channels are meant, or what is black and white.
     """
+    name = str(path)
     with opened(path) as file:
-        return _guarded(str(path), lambda limit: to_rgb(_image(str(path), file, limit, how), str(path), how),
-                        max_pixels)  # fmt: skip
+        return _guarded(name, lambda limit: to_rgb(_image(name, file, limit, how), name, how), max_pixels)
 
 
 def decode_image(data: bytes, name: str, how: ImageReading = USUAL) -> np.ndarray:
@@ -108,15 +108,15 @@ def largest_value(path: str | Path, how: ImageReading) -> int | None:
 
     Of images of 8 bits little more than the header is read.
     """
+    name = str(path)
     try:
         with opened(path) as file:
-            values = _guarded(
-                str(path), lambda limit: numbers(_image(str(path), file, limit, how), str(path), how), None
-            )
+            values = _guarded(name, lambda limit: numbers(_image(name, file, limit, how), name, how), None)
     except UserError:
         return None
-    deep = values is not None and values.dtype.kind == "u" and values.itemsize == 2
-    return int(values.max()) if values is not None and deep else None
+    if values is None or values.dtype.kind != "u" or values.itemsize != 2:
+        return None
+    return int(values.max())
 
 
 def centred(

@@ -17,7 +17,6 @@ from kerazoo.errors import UserError, naming
 from kerazoo.files import sha256
 from kerazoo.image import read_image
 from kerazoo.listing import images_below
-from kerazoo.opencv import cv2
 from kerazoo.reading import entries, is_file
 from kerazoo.settings import settings
 from kerazoo.task import Sample
@@ -130,6 +129,8 @@ def alternating(first: Sequence[Sample], second: Sequence[Sample]) -> Sequence[S
 
 
 def _photograph(path: Path, source: Unpaired, domain: int, size: tuple[int, int] | None) -> Sample:
+    from kerazoo.opencv import cv2
+
     image = read_image(path, how=source)
     if size is not None:
         method = cv2.INTER_AREA if image.shape[0] > size[0] else cv2.INTER_CUBIC
