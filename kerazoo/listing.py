@@ -20,9 +20,9 @@ _NO_IMAGES = frozenset({
 """What lies beside images and is none; without a word."""
 
 
-def is_image(path: str | Path) -> bool:
-    """Whether a file is called like an image that is read (`kerazoo.formats.SUFFIXES`)."""
-    return os.path.splitext(path)[1].lower() in SUFFIXES
+def is_image(path: str | Path, also: frozenset[str] = frozenset()) -> bool:
+    """Whether a file is called like an image that is read (`kerazoo.formats.SUFFIXES`), or ends in `also`."""
+    return os.path.splitext(path)[1].lower() in SUFFIXES | also
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -48,9 +48,9 @@ def files_below(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def images_below(folder: Path) -> list[Path]:
+def images_below(folder: Path, also: frozenset[str] = frozenset()) -> list[Path]:
     """Return all image files of a folder and its sub-folders, as `files_below`, in natural order."""
-    return sorted(filter(is_image, files_below(folder)), key=natural)
+    return sorted((path for path in files_below(folder) if is_image(path, also)), key=natural)
 
 
 def passed_over(where: str | Path, files: Iterable[Path], read: frozenset[str] = frozenset()) -> list[str]:
@@ -76,18 +76,22 @@ def passed_over_in(paths: Iterable[str | Path], read: frozenset[str]) -> list[st
     return [line for folder in folders for line in passed_over(folder, files_below(folder), read)]
 
 
-def find_images(paths: Sequence[str | Path]) -> list[Path]:
+def find_images(paths: Sequence[str | Path], also: frozenset[str] = frozenset()) -> list[Path]:
     """Return the images that files, folders (searched recursively) and globs name.
 
     Folders and globs are listed in natural order, hidden files left out; a file named
     outright is taken whatever it is called. Nothing is listed twice.
+
+    Args:
+        paths: of files and folders, and globs.
+        also: suffixes of other files that are wanted, such as videos.
 
     Raises:
         UserError: one that holds no image, or a folder that cannot be read.
     """
     found: dict[Path, None] = {}
     for path in paths:
-        images = _images_of(str(path))
+        images = _images_of(str(path), also)
         if not images:
             skipped = passed_over(path, files_below(Path(path))) if os.path.isdir(path) else []
             raise UserError(f"no images in {path}", *(skipped or ["docs/data.md tells what is read"]))
@@ -95,17 +99,17 @@ def find_images(paths: Sequence[str | Path]) -> list[Path]:
     return list(found)
 
 
-def _images_of(path: str) -> list[Path]:
+def _images_of(path: str, also: frozenset[str]) -> list[Path]:
     if os.path.isdir(path):
-        return images_below(Path(path))
+        return images_below(Path(path), also)
     if os.path.exists(path) or not glob.has_magic(path):
         return [Path(path)]  # what is missing is told when it is read, so that it stops no other
     # Path.glob knows no absolute patterns.
     matches = [Path(match) for match in sorted(glob.glob(_pattern(path), recursive=True), key=natural)]
     asked = set(Path(path).parts)
     kept = (match for match in matches if not any(hidden(Path(part)) for part in {*match.parts} - asked))
-    nested = (images_below(match) if match.is_dir() else [match] for match in kept)
-    return [image for images in nested for image in images if is_image(image)]
+    nested = (images_below(match, also) if match.is_dir() else [match] for match in kept)
+    return [image for images in nested for image in images if is_image(image, also)]
 
 
 def _pattern(path: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from kerazoo.errors import UserError
 from kerazoo.files import make_folder, sync_folder, unwritable
 from kerazoo.listing import find_images
-from kerazoo.video import camera
+from kerazoo.video import SUFFIXES, camera
 
 Row = dict[str, Any]
 
@@ -21,9 +21,9 @@ LONGEST = 160
 
 
 def asked(names: Sequence[str], output: Path) -> tuple[list[Path], int]:
-    """Return the images that files, folders and globs name, without results of before.
+    """Return the images and videos that files, folders and globs name, without results of before.
 
-    Images in the output folder are left out where a folder or glob around it found them. Whoever names
+    Those in the output folder are left out where a folder or glob around it found them. Whoever names
     that folder itself, or a file in it, gets them.
 
     Args:
@@ -36,7 +36,7 @@ def asked(names: Sequence[str], output: Path) -> tuple[list[Path], int]:
     Raises:
         UserError: as `find_images`, or results of before are all that was found.
     """
-    found = find_images(names)
+    found = find_images(names, SUFFIXES)
     if any(_within(name, output) for name in names):
         return found, 0
     kept = [path for path in found if not _within(path, output)]

@@ -4,7 +4,7 @@ import bisect
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from kerazoo.errors import UserError
 from kerazoo.reading import opened
@@ -36,22 +36,43 @@ class Read(NamedTuple):
     damaged: bool
 
 
+class _Source:
+    """A file that FFmpeg reads. What the disk raises is kept for later: FFmpeg would only ask again."""
+
+    def __init__(self, file: BinaryIO):
+        self.seek, self.tell, self._file = file.seek, file.tell, file
+        self.error: OSError | None = None
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            self.error = error
+            return b""
+
+    def check(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+
 @contextlib.contextmanager
 def video_file(path: Path) -> Iterator["InputContainer"]:
     """Open a file that has a video stream.
 
     Raises:
-        UserError: there is no such file, or it holds no video that can be decoded; so is what the block's
-            reading of it raises as `OSError`.
+        UserError: there is no such file, it holds no video that can be decoded, or, at the end of the block,
+            the disk could not be read.
     """
     import av
 
     remedy = "it is truncated, or its format is not known: copy it again or convert it to MP4"
     with opened(path) as file:
+        source = _Source(file)
         try:
             options = {"format_whitelist": FORMATS}
-            container = av.open(file, "r", options=options, metadata_errors="replace")
+            container = av.open(source, "r", options=options, metadata_errors="replace")
         except av.FFmpegError as error:
+            source.check()
             raise UserError(f"{path} cannot be opened as a video: {error.strerror}", remedy) from None
         with container:
             stream = next(iter(container.streams.video), None)
@@ -63,6 +84,7 @@ def video_file(path: Path) -> Iterator["InputContainer"]:
                                 "that are read", "scale it down")  # fmt: skip
             stream.codec_context.options = {"max_pixels": str(LARGEST)}
             yield container
+        source.check()
 
 
 def packets(container: "InputContainer", period: int) -> Iterator[Read]:
@@ -101,9 +123,7 @@ def _demuxed(container: "InputContainer") -> Iterator[Read]:
         av.logging.set_level(av.logging.PANIC)  # errors are counted, and not printed
         try:
             packet = next(reading, None)
-        except Exception as error:  # on damaged files PyAV raises many kinds
-            if isinstance(error, OSError) and not isinstance(error, av.FFmpegError):
-                raise
+        except Exception:  # on damaged files PyAV raises many kinds
             packet, damaged = None, True
         finally:
             av.logging.set_level(level)

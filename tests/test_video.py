@@ -1,15 +1,15 @@
 """Videos: frames upright and at their times, and damage told at the frames that it hit."""
 
-import itertools
+import contextlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from kerazoo import video
+from kerazoo import reading, video
 from kerazoo.errors import UserError
-from kerazoo.packets import LARGEST, packets
+from kerazoo.packets import LARGEST
 from kerazoo.video import camera, is_film, open_film
 from tests.films import FRAMES, RATE, SECONDS, cut, damaged, film, index_first, made, picture, shown
 
@@ -185,17 +185,28 @@ def test_frames_of_too_many_pixels_are_refused(tmp_path, monkeypatch):
     assert LARGEST >= 7680 * 4320
 
 
-def test_a_disk_that_fails_while_a_video_is_read_is_told(tmp_path, monkeypatch):
-    path = film(tmp_path / "a.mkv", 3)
-    opened = open_film(path)
+def test_a_disk_that_fails_while_a_video_is_read_is_told(tmp_path, monkeypatch, capfd):
+    path, frames = made(tmp_path / "a.ts", [number / 10 for number in range(200)]), []
 
-    def failing(container, period):
-        yield from itertools.islice(packets(container, period), 2)
-        raise OSError(5, "Input/output error")
+    class Failing:
+        def __init__(self, file):
+            self.file, self.seek, self.tell = file, file.seek, file.tell
 
-    monkeypatch.setattr(video, "packets", failing)
-    with pytest.raises(UserError, match="cannot open .*a.mkv: Input/output error"):
-        list(opened.frames())
+        def read(self, size):
+            if self.tell() > 32_768:
+                raise OSError(5, "Input/output error")
+            return self.file.read(size)
+
+    @contextlib.contextmanager
+    def opened(path):
+        with reading.opened(path) as file:
+            yield Failing(file)
+
+    monkeypatch.setattr("kerazoo.packets.opened", opened)
+    with pytest.raises(UserError, match="cannot open .*a.ts: Input/output error"):
+        frames.extend(open_film(path).frames())
+    assert len(frames) < 200
+    assert capfd.readouterr().err == ""
 
 
 def test_a_camera_that_is_not_there(capfd):
