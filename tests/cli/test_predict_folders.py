@@ -13,6 +13,7 @@ from kerazoo import video
 from kerazoo.cli import main
 from kerazoo.image import write_image
 from kerazoo.index import fingerprint
+from kerazoo.index_file import Contents, Entry, mark_of, write_contents
 from kerazoo.run import open_run
 from kerazoo.tasks.classification import Classification
 from kerazoo.video import Camera
@@ -163,14 +164,14 @@ def test_rows_of_before_stay_until_all_new_ones_are_there(run, tmp_path, monkeyp
 def test_twenty_thousand_nearest_are_told_in_full_and_drawn_in_part(tmp_path):
     folder = made("siamese", tmp_path / "run")
     write_image(tmp_path / "a.png", picture(1))
-    random = np.random.default_rng(0).random((20_000, 6), "float32")
-    np.savez(
-        tmp_path / "index.npz",
-        embeddings=random,
-        files=["a.png"] * len(random),
-        folder=str(tmp_path),
-        run=fingerprint(open_run(folder)),
-    )
+    images, random = tmp_path / "images", np.random.default_rng(0).random((20_000, 6), "float32")
+    images.mkdir()
+    for number in range(len(random)):
+        os.link(tmp_path / "a.png", images / f"{number}.png")
+    mark = mark_of(tmp_path / "a.png")
+    entries = {f"{number}.png": Entry(mark, embedding) for number, embedding in enumerate(random)}
+    contents = Contents(images, fingerprint(open_run(folder)), entries, ())
+    write_contents(contents, tmp_path / "index.npz")
     arguments = ["--index", tmp_path / "index.npz", "--top", 20_000, "--output", tmp_path / "p"]
     told = kerazoo(folder, tmp_path / "a.png", *arguments)
     (row,) = rows(tmp_path / "p")
