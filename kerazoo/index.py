@@ -172,7 +172,7 @@ def open_index(run: Run, path: Path) -> Index:
         raise UserError(f"every image of {path} has changed since", f"update it with: {command}")
     embeddings = np.stack([entry.embedding for entry in entries.values()])
     measure, told = _comparing(run).measure(run.network), _outdated(changes)
-    outdated = f"of {path} {told}; update it with: {command}" if told else None
+    outdated = f"{path} is out of date: {told}; update it with: {command}" if told else None
     return Index(contents.folder, tuple(entries), embeddings, measure, run.recipe.data, outdated)
 
 

@@ -176,9 +176,8 @@ def test_a_search_says_what_has_changed_and_shows_no_old_distances(some, place):
     search = ["predict", place / "run", some / "0.png", "--index", some.with_suffix(".npz")]
     result = CliRunner().invoke(main, [*map(str, search), "--output", str(some.with_name("p"))])
     assert result.exit_code == 0
-    assert "1 changed since and not searched (1.png); 1 new and not searched (new.png); 1 gone (2.png)" in (
-        result.stderr
-    )
+    expected = "1 changed since and not searched (1.png); 1 new and not searched (new.png); 1 gone (2.png)"
+    assert f"{some}.npz is out of date: {expected}; update it with: kerazoo index" in result.stderr
     assert f"kerazoo index {place / 'run'} {some} --output {some}.npz --update" in result.stderr
     told = json.loads((some.with_name("p") / "predictions.jsonl").read_text())
     assert sorted(each["file"] for each in told["nearest"]) == ["0.png", "2.png", "3.png"]
