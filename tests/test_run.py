@@ -80,6 +80,7 @@ def test_a_kill_between_weights_and_checksum_is_harmless(killed, folder, monkeyp
 
 def test_weights_copied_in_by_hand_are_refused_with_what_to_do(folder, tmp_path):
     other = FAMILY.build()
+    other.set_weights([value + 1 for value in values(other)])
     save_weights(other, tmp_path / WEIGHTS)
     shutil.copy(tmp_path / WEIGHTS, folder / WEIGHTS)
     remedy = (

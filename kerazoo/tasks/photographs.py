@@ -11,6 +11,12 @@ from kerazoo.task import Task
 if TYPE_CHECKING:
     import keras
 
+WHOLE = 2**21
+"""Pixels of the largest image that networks of any size are given whole: more take gigabytes."""
+
+TILE = 1024
+"""Side of the tiles in which larger images are predicted where nobody asks for another."""
+
 IMAGENET = {"mean": (123.675, 116.28, 103.53), "deviation": (58.395, 57.12, 57.375), "order": "RGB"}
 """The normalisation that torchvision, timm and most published weights were trained with."""
 
@@ -87,6 +93,18 @@ class Labelled(Photographs):
     def class_names(self) -> tuple[str, ...]:
         """Return a name for every label."""
         return self.names or tuple(f"class {label}" for label in range(self.labels()))
+
+
+def tile_for(image: np.ndarray, asked: int | None) -> int | None:
+    """Return the side of the tiles in which an image is predicted; None for the whole image at once.
+
+    Args:
+        image: uint8 `(H, W, 3)`.
+        asked: the side that the user or the recipe says, or None.
+    """
+    height, width = image.shape[:2]
+    tile = TILE if asked is None and height * width > WHOLE else asked
+    return None if tile is None or max(height, width) <= tile else tile
 
 
 def grey(image: np.ndarray) -> np.ndarray:

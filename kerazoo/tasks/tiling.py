@@ -6,6 +6,7 @@ import numpy as np
 
 from kerazoo.errors import UserError
 from kerazoo.placement import Placement, mirrored_window
+from kerazoo.tasks.photographs import tile_for
 from kerazoo.tasks.segmentation import Segmentation, Segmented
 
 Forward = Callable[[np.ndarray], dict[str, np.ndarray]]
@@ -26,11 +27,12 @@ def whole_or_tiled(
         task: the family; its `context` decides how tiles overlap.
         forward: the network on a batch.
         image: uint8 `(H, W, 3)`.
-        tile: side of the windows given to the network, or None.
+        tile: side of the windows given to the network; None predicts images up to `WHOLE` pixels at once.
         tta: average over the eight flips and quarter turns.
     """
     height, width = image.shape[:2]
-    if tile is None or (height <= tile and width <= tile):
+    tile = tile_for(image, tile)
+    if tile is None:
         return task.label(_averaged(task, forward, image, tta, whole=True))
     core, margin = core_and_margin(task, tile)
     side, skip = task.admissible(core + 2 * margin), margin - task.context()

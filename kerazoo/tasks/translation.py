@@ -13,7 +13,7 @@ from kerazoo.errors import UserError
 from kerazoo.placement import Placement
 from kerazoo.settings import replace, settings
 from kerazoo.task import Sample
-from kerazoo.tasks.photographs import Photographs
+from kerazoo.tasks.photographs import Photographs, tile_for
 
 if TYPE_CHECKING:
     import keras
@@ -184,7 +184,7 @@ class Translation(Photographs):
         def translated(window: np.ndarray) -> dict[str, np.ndarray]:
             return {name: value[0] for name, value in forward(self.normalised(window)[None]).items()}
 
-        if tile and max(image.shape[:2]) > tile:
+        if (tile := tile_for(image, tile)) is not None:
             pictures = blended(translated, image, tile, self.pixels)
         else:
             pictures = super().infer(forward, image).pictures

@@ -11,6 +11,7 @@ from kerazoo.errors import UserError
 from kerazoo.families.unet import UNet
 from kerazoo.families.unetpp import UNetPlusPlus
 from kerazoo.placement import Placement, mirrored_window
+from kerazoo.tasks.photographs import TILE, WHOLE
 from kerazoo.tasks.tiling import whole_or_tiled
 from tests.tiny import TINY
 
@@ -100,3 +101,19 @@ def test_tiles_of_a_same_padding_network_equal_the_whole_image_away_from_borders
     assert 0 < whole.mean() < 1
     inner = np.s_[24:-24, 24:-24]  # beyond, zeros and mirrored pixels differ
     assert (whole[inner] != tiled[inner]).mean() < 1e-4
+
+
+def test_large_images_are_predicted_in_tiles_by_themselves():
+    shapes = []
+
+    def watched(x):
+        shapes.append(x.shape[1:3])
+        return same_network(x)
+
+    large = np.random.default_rng(0).integers(0, 256, (WHOLE // 2048, 2100, 3)).astype("uint8")
+    result = whole_or_tiled(SAME, watched, large, tile=None, tta=False)
+    assert max(max(shape) for shape in shapes) == TILE
+    assert result.labels.shape == large.shape[:2]
+    shapes.clear()
+    whole_or_tiled(SAME, watched, large[:, :2048], tile=None, tta=False)
+    assert shapes == [(WHOLE // 2048, 2048)]
