@@ -11,7 +11,7 @@ from kerazoo.task import Task
 if TYPE_CHECKING:
     import keras
 
-WHOLE = 2**21
+WHOLE = 2**22
 """Pixels of the largest image that networks of any size are given whole: more take gigabytes."""
 
 TILE = 1024
