@@ -3,8 +3,9 @@
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from kerazoo.errors import UserError
 from kerazoo.files import natural
@@ -25,27 +26,74 @@ def is_image(path: str | Path, also: frozenset[str] = frozenset()) -> bool:
     return os.path.splitext(path)[1].lower() in SUFFIXES | also
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """Yield all files of a folder and its sub-folders, hidden ones left out (`kerazoo.reading.hidden`).
+class Below(NamedTuple):
+    """What a folder and its sub-folders hold.
+
+    Attributes:
+        files: all of them, hidden ones left out (`kerazoo.reading.hidden`).
+        back: links to a folder that they lie in, at any depth; not followed.
+        twice: links to a folder that is listed already; not followed.
+    """
+
+    files: list[Path]
+    back: list[Path]
+    twice: list[Path]
+
+
+def below(folder: Path) -> Below:
+    """Return all files of a folder and its sub-folders.
 
     Links to folders are followed, to each folder once, after all folders that are there themselves.
 
     Raises:
         UserError: a folder cannot be read.
     """
-    seen: set[tuple[int, int]] = set()
-    folders, links = [folder], list[Path]()
+    found, seen = Below([], [], []), set[str]()
+    folders, links = [(folder, os.path.realpath(folder))], list[tuple[Path, str]]()
     while folders or links:
-        place = folders.pop() if folders else links.pop(0)
-        inside, told = entries(place), os.stat(place)
-        if (told.st_dev, told.st_ino) in seen:
+        linked = not folders
+        place, real = links.pop(0) if linked else folders.pop()
+        if real in seen:
+            found.twice.extend([place] * linked)
             continue
-        seen.add((told.st_dev, told.st_ino))
-        for path in inside:
-            if os.path.isdir(path):
-                (links if path.is_symlink() else folders).append(path)
+        seen.add(real)
+        for path in entries(place):
+            if not os.path.isdir(path):
+                found.files.append(path)
+            elif not path.is_symlink():
+                folders.append((path, os.path.join(real, path.name)))
+            elif _leads_back(path):
+                found.back.append(path)
             else:
-                yield path
+                links.append((path, os.path.realpath(path)))
+    return found
+
+
+def _leads_back(link: Path) -> bool:
+    """Whether a link leads to a folder that it lies in."""
+    parent = Path(os.path.realpath(link.parent))
+    return Path(os.path.realpath(link)) in (parent, *parent.parents)
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return all files of a folder and its sub-folders, as `below`."""
+    return below(folder).files
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """Return the folders that a folder holds, in natural order, each once, and no link that leads back."""
+    inside = [path for path in entries(folder) if path.is_dir()]
+    found: dict[str, Path] = {}
+    for path in sorted(inside, key=Path.is_symlink):
+        if not (path.is_symlink() and _leads_back(path)):
+            found.setdefault(os.path.realpath(path), path)
+    return sorted(found.values(), key=natural)
+
+
+def links_left_out(where: str | Path, links: Sequence[Path], why: str) -> list[str]:
+    """Return a line about links to folders that are not followed, if there are such."""
+    told = ", ".join(repr(str(link)) for link in links[:5]) + ", ..." * (len(links) > 5)
+    return [f"{where}: links to folders are left out, since they {why}: {told}"] if links else []
 
 
 def images_below(folder: Path, also: frozenset[str] = frozenset()) -> list[Path]:

@@ -7,7 +7,7 @@ import pytest
 from kerazoo.errors import UserError
 from kerazoo.files import atomic_text, natural
 from kerazoo.image import read_image
-from kerazoo.listing import files_below, find_images, images_below, passed_over
+from kerazoo.listing import below, files_below, find_images, folders_in, images_below, passed_over
 
 
 def fill(folder, *names):
@@ -63,6 +63,20 @@ def test_links_to_folders_are_followed_once_and_never_round(tmp_path):
     (data / "itself").symlink_to("itself")
     (data / "latest").symlink_to("own")
     assert found(data) == ["linked/1.png", "own/2.png"]
+
+
+def test_links_that_are_not_followed_are_known(tmp_path):
+    fill(tmp_path, "pool/1.png", "data/a/2.png", "data/b/3.png")
+    data = tmp_path / "data"
+    (data / "a" / "up").symlink_to(tmp_path)
+    (data / "b" / "more").symlink_to(data / "a")
+    (data / "c").symlink_to(tmp_path / "pool")
+    listed = below(data)
+    assert listed.back == [data / "a" / "up"]
+    assert listed.twice == [data / "b" / "more"]
+    assert folders_in(data) == [data / "a", data / "b", data / "c"]
+    assert folders_in(data / "a") == []
+    assert found(data) == ["a/2.png", "b/3.png", "c/1.png"]
 
 
 def test_a_link_to_nothing_and_a_pipe_are_told_when_they_are_read(tmp_path):

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from kerazoo.data.dark import too_dark
 from kerazoo.errors import UserError
-from kerazoo.listing import files_below, passed_over
+from kerazoo.listing import Below, below, links_left_out, passed_over
 from kerazoo.pixels import ImageReading
 from kerazoo.settings import settings
 from kerazoo.task import Sample
@@ -100,8 +100,10 @@ class Files(Source):
         return self.image_files()
 
     def warnings(self) -> list[str]:
-        skipped = passed_over(self.path, files_below(self.root)) if self.root.is_dir() else []
-        return [*skipped, *too_dark(self.image_files(), self)]
+        listed = below(self.root) if self.root.is_dir() else Below([], [], [])
+        skipped = passed_over(self.path, listed.files)
+        links = links_left_out(self.path, listed.back, "lead back to a folder that they lie in")
+        return [*skipped, *links, *too_dark(self.image_files(), self)]
 
     def samples(self, split: Split) -> Sequence[Sample]:
         splits, problems = self.survey()
