@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from kerazoo.data.source import Split
-from kerazoo.data.splits import split_folders, split_of
+from kerazoo.data.splits import by_split, split_of
 from kerazoo.errors import UserError
 from kerazoo.files import natural
+from kerazoo.reading import entries
 
 LARGEST = 1e9
 """No coordinate is larger, in pixels."""
@@ -52,8 +53,8 @@ def annotation_files(root: Path, remarks: Remarks) -> dict[Split, Path]:
         return {"train": root}
     found, others = _named(root)
     if not found:
-        folders = split_folders(root).items()
-        found = {split: file for split, folder in folders if (file := _inside(folder))}
+        inside = {path: file for path in entries(root) if path.is_dir() and (file := _inside(path))}
+        found = {split: inside[folder] for split, folder in by_split(inside).items()}
     if len(others) == 1 and "train" not in found:
         found["train"] = others.pop()
     if not found and not others:

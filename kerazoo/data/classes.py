@@ -10,11 +10,11 @@ from typing import NamedTuple
 from kerazoo.data.class_lists import class_name
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.source import Files, Split
-from kerazoo.data.splits import by_split, divide, split_of
+from kerazoo.data.splits import by_split, divide, split_in, split_of, splits_told
 from kerazoo.errors import UserError, naming
 from kerazoo.files import natural
 from kerazoo.image import read_image
-from kerazoo.listing import images_below, is_image
+from kerazoo.listing import below, folders_in, is_image, links_left_out
 from kerazoo.reading import entries
 from kerazoo.settings import settings
 from kerazoo.task import Sample
@@ -29,6 +29,7 @@ class _Class(NamedTuple):
 
 
 _ByClass = dict[str, _Class]
+_Images = dict[Path, list[Path]]
 
 
 class _Listed(NamedTuple):
@@ -42,9 +43,9 @@ class _Listed(NamedTuple):
 class ClassFolders(Files):
     """Photographs in `DIR/CLASS/`, `DIR/train/CLASS/` or `DIR/CLASS/train/`, and so for `val` and `test`.
 
-    The folders of splits may have any name of `kerazoo.data.splits`. What of val and test is not there is
-    taken from every class' training photographs by `validation` and `test`. A folder `train/` that holds
-    photographs itself is a class, and warned about.
+    The folders of splits may be called as `kerazoo.data.splits.splits_told` knows them. What of val and test
+    is not there is taken from every class' training photographs by `validation` and `test`. A folder
+    `train/` that holds photographs itself is a class, and warned about.
 
     Attributes:
         classes: names of the class folders in label order; by default all, in natural order.
@@ -79,11 +80,15 @@ class ClassFolders(Files):
         if not os.path.isdir(self.root):
             told = "is no folder" if os.path.exists(self.root) else "does not exist"
             raise UserError(f"data folder {self.root} {told}", _layout(self.root))
-        folders = by_split(path for path in _folders(self.root) if _folders(path))
-        found = _by_class(_split_first(folders) if folders else _class_first(self.root))
+        listed = below(self.root)
+        images = _by_folder(listed.files, self.root)
+        folders = by_split(path for path in folders_in(self.root) if folders_in(path))
+        inner = {split: _same_inside(split, folder) for split, folder in folders.items()}
+        found = _by_class(_split_first(inner) if folders else _class_first(self.root), images)
         names = tuple(map(class_name, self.classes or ())) or _names(found, self.root)
-        problems = [*_loose(folders.values() or [self.root]), *_unusable(found, names)]
-        warnings = [*_doubtful(found), *(_unread(self.root, folders) if folders else ())]
+        problems = [*_loose(inner.values() or [self.root]), *_unusable(found, names)]
+        links = links_left_out(self.path, listed.twice, "lead to folders that are read already")
+        warnings = [*links, *_doubtful(found), *(_unread(self.root, folders, images) if folders else ())]
         shares = (0.0 if "val" in found else self.validation), (0.0 if "test" in found else self.test)
         parts, errors = _divided(found.pop("train", {}), shares, self.seed)
         parts |= {
@@ -93,42 +98,87 @@ class ClassFolders(Files):
         return _Listed(names, files, problems + errors, warnings)
 
 
+def _by_folder(files: Iterable[Path], root: Path) -> _Images:
+    """Return the images of every folder below a root, with those of its sub-folders, in natural order."""
+    found: _Images = {}
+    for path in sorted(filter(is_image, files), key=natural):
+        for above in path.parents:
+            if above == root:
+                break
+            found.setdefault(above, []).append(path)
+    return found
+
+
+def _same_inside(split: Split, folder: Path) -> Path:
+    """Return the folder of a split, or the only one in it where that is of the split: `test/test/CLASS`."""
+    inner = folders_in(folder)
+    if (
+        len(inner) == 1
+        and split_in(inner[0].name) == split
+        and folders_in(inner[0])
+        and not _photographs(folder)
+    ):
+        return inner[0]
+    return folder
+
+
 def _split_first(folders: dict[Split, Path]) -> Iterator[tuple[Split, str, Path]]:
     """Yield split, class and folder of `train/CLASS/` and so on."""
     for split, folder in folders.items():
-        for path in _folders(folder):
+        for path in folders_in(folder):
             yield split, path.name, path
 
 
 def _class_first(root: Path) -> Iterator[tuple[Split, str, Path]]:
     """Yield split, class and folder of `CLASS/train/` and so on, or of `CLASS/` itself as train."""
-    for path in _folders(root):
-        inner = _folders(path)
-        splits = [] if _photographs(path) else [split_of(folder.name) for folder in inner]
+    for path in folders_in(root):
+        inner = folders_in(path)
+        told = splits_told(folder.name for folder in inner)
         whole: dict[Split, Path] = {"train": path}
-        for split, folder in (by_split(inner) if splits and all(splits) else whole).items():
+        divided = inner and len(told) == len(inner) and not _photographs(path)
+        for split, folder in (by_split(inner) if divided else whole).items():
             yield split, path.name, folder
 
 
-def _by_class(places: Iterable[tuple[Split, str, Path]]) -> dict[Split, _ByClass]:
+def _by_class(places: Iterable[tuple[Split, str, Path]], images: _Images) -> dict[Split, _ByClass]:
     found: dict[Split, _ByClass] = {}
     for split, folder, path in places:
         name, classes = class_name(folder), found.setdefault(split, {})
         if name in classes:
             raise UserError(f"{path} and {classes[name].folder} are the same class {name!r}", "rename one")
-        classes[name] = _Class(path, images_below(path))
+        classes[name] = _Class(path, images.get(path, []))
     return found
 
 
 def _names(found: dict[Split, _ByClass], root: Path) -> tuple[str, ...]:
     """Return the names of the classes to be trained on, in natural order."""
-    known = found.get("train") or {name for classes in found.values() for name in classes}
+    known = found.get("train") or {name: each for classes in found.values() for name, each in classes.items()}
     if len(known) < 2:
-        raise UserError(f"{root} holds {len(known)} class(es)", _layout(root))
+        deeper = [inner for folder, _ in known.values() if (inner := _data_in(folder))]
+        told = f"{root} holds {len(known)} class(es){''.join(f', {name!r}' for name in known)}"
+        raise UserError(told, f"give {str(deeper[0])!r}" if deeper else _layout(root))
     names = tuple(sorted(known, key=natural))
-    if all(map(split_of, names)):
+    if len(splits_told(names)) == len(names):
         raise UserError(f"{root} holds no classes, only {' and '.join(names)}", _layout(root))
+    if alike := _alike(folder for folder, _ in known.values()):
+        told = f"{' and '.join(map(repr, names[:5]))} in {root} hold the same folders, such as {alike[0]!r}"
+        raise UserError(f"{told}: these look like splits or folds of the data", _FOLDS)
     return names
+
+
+def _data_in(folder: Path) -> Path | None:
+    """Return the folder, it or the only one below it, that holds several folders and no photographs."""
+    inner = [] if _photographs(folder) else folders_in(folder)
+    return _data_in(inner[0]) if len(inner) == 1 else folder if inner else None
+
+
+def _alike(classes: Iterable[Path]) -> list[str]:
+    """Return the names of folders, two at least, that all classes hold, and no images beside them."""
+    shared: set[str] | None = None
+    for folder in classes:
+        inner = set() if _photographs(folder) else {path.name for path in folders_in(folder)}
+        shared = inner if shared is None else shared & inner
+    return sorted(shared, key=natural) if shared and len(shared) > 1 else []
 
 
 def _loose(folders: Iterable[Path]) -> Iterator[UserError]:
@@ -143,23 +193,26 @@ def _unusable(found: dict[Split, _ByClass], names: Sequence[str]) -> Iterator[Us
         if not files:
             yield UserError(f"{folder} holds no images", "add some or remove it")
         if name not in names:
-            told = f"{folder} is none of the classes {', '.join(names)}"
-            yield UserError(told, "remove it or name it in data.classes")
+            told = f"{str(folder)!r} is none of the classes {', '.join(map(repr, names))}"
+            near = [known for known in names if known.casefold().strip() == name.casefold().strip()]
+            inner = _data_in(folder)
+            remedy = "remove it or name it in data.classes" if inner is None else f"give {str(inner)!r}"
+            yield UserError(told, f"rename it to {near[0]!r}" if near else remedy)
 
 
 def _doubtful(found: dict[Split, _ByClass]) -> Iterator[str]:
     """Yield a line for each class folder that may be meant for a split, or to hold some."""
     for name, (folder, _) in (each for classes in found.values() for each in classes.items()):
-        inner = [path.name for path in _folders(folder) if split_of(path.name)]
+        inner = [path.name for path in folders_in(folder) if split_of(path.name)]
         if split_of(name):
             yield f"{folder} is called like a split, but it holds photographs itself; it is taken for a class"
         if inner:
             yield f"{folder} holds {' and '.join(inner)} and more; all photographs below it are of one split"
 
 
-def _unread(root: Path, folders: dict[Split, Path]) -> Iterator[str]:
+def _unread(root: Path, folders: dict[Split, Path], images: _Images) -> Iterator[str]:
     """Yield a line about what lies beside the folders of splits."""
-    others = [path for path in _folders(root) if path not in folders.values() and images_below(path)]
+    others = [path for path in folders_in(root) if path not in folders.values() and path in images]
     names = [path.name for path in [*others, *_photographs(root)]]
     if names:
         told = ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
@@ -194,13 +247,12 @@ def _interleaved(files: dict[str, list[Path]], names: Sequence[str]) -> list[tup
     return [file for row in zip_longest(*columns) for file in row if file is not None]
 
 
-def _folders(folder: Path) -> list[Path]:
-    return [path for path in entries(folder) if path.is_dir()]
-
-
 def _photographs(folder: Path) -> list[Path]:
     """Return the images that lie in the folder itself."""
     return [path for path in entries(folder) if is_image(path) and path.is_file()]
+
+
+_FOLDS = "call them train, val and test, or give one of them; if they are classes, name them in data.classes"
 
 
 def _layout(folder: Path) -> str:

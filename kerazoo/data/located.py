@@ -9,7 +9,7 @@ from unicodedata import normalize
 from urllib.parse import unquote
 
 from kerazoo.data.annotations import Remarks, split_of_file
-from kerazoo.data.splits import split_of
+from kerazoo.data.splits import split_in
 from kerazoo.errors import UserError
 
 _LOOKED_AT = 20
@@ -82,7 +82,7 @@ def _places(file: Path) -> list[Path]:
     split = split_of_file(file)
     around = dict.fromkeys((here, here / "images", above, above / "images"))
     inside = [folder for place in around for folder in place.glob("*")]
-    return places + [each for each in inside if split and split_of(each.name) == split and each.is_dir()]
+    return places + [each for each in inside if split and split_in(each.name) == split and each.is_dir()]
 
 
 def _nearness(folder: Path, name: str) -> int:

@@ -10,6 +10,7 @@ from kerazoo.data import splits
 from kerazoo.data.source import Split
 from kerazoo.errors import UserError
 from kerazoo.listing import images_below
+from kerazoo.reading import entries
 
 Kind = Literal["masks", "instances"]
 
@@ -90,7 +91,8 @@ def places(root: Path) -> dict[Split, Place]:
     """Return where the images and masks of each split are.
 
     Splits are folders with `images/` and `masks/` each, such as `train/images`, or folders inside of both,
-    such as `images/train`. Without any of them all is for training.
+    such as `images/train`, called as `kerazoo.data.splits.splits_told` knows them. Without any of them all
+    is for training.
 
     Raises:
         UserError: `root` is not there, empty, has neither, or has one split twice.
@@ -102,7 +104,8 @@ def places(root: Path) -> dict[Split, Place]:
         raise UserError(f"data folder {root} cannot be read", "change its permissions")
     if not any(root.iterdir()):
         raise UserError(f"data folder {root} is empty", _layout(root))
-    named = splits.split_folders(root)
+    folders = [path for path in entries(root) if path.is_dir()]
+    named = splits.by_split(p for p in folders if splits.split_of(p.name) or (p / "images").is_dir())
     inside = _inside(root) if (root / "images").is_dir() or not named else {}
     if twice := named.keys() & inside.keys():
         split = min(twice)
@@ -123,7 +126,7 @@ def _inside(root: Path) -> dict[Split, Place]:
         raise UserError(told, "divide both in the same way")
     for folder, parts in ((place.images, images), (place.masks, masks)):
         first = {file: file.relative_to(folder).parts[0] for file in images_below(folder)}
-        loose = [file for file, part in first.items() if splits.split_of(part) not in parts]
+        loose = [file for file, part in first.items() if part not in {path.name for path in parts.values()}]
         if loose:
             names = ", ".join(part.name for part in parts.values())
             more = f" (and {len(loose) - 1} more)" if len(loose) > 1 else ""

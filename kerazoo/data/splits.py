@@ -16,14 +16,13 @@ NAMES: dict[Split, tuple[str, ...]] = {
     "val": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing"),
 }
-"""What the folder of a split may be called, in any capitals; "set" may follow: `Test`, `training_set`."""
+"""What the folder of a split may be called, in any capitals; "set" may follow: `Test`, `training_set`.
+Such a word may also stand in a longer name: see `splits_told`."""
 
 _SPLITS = {name: split for split, names in NAMES.items() for name in names}
 
-# "val" and "dev" begin other words
-_IN_NAMES = re.compile(
-    f"(?<![a-z])(?:({'|'.join(name + '(?![a-z])' * (len(name) < 4) for name in _SPLITS)})|(t10k))"
-)
+_GLUED = re.compile("(?<=.)(sets?|data|images?|imgs?|labels?|masks?)$")
+"""What is written without a gap behind the name of a split: `trainset`, `testimages`."""
 
 Item = TypeVar("Item")
 
@@ -38,29 +37,43 @@ def split_of(name: str) -> Split | None:
 
 
 def split_in(name: str) -> Split | None:
-    """Return the split that a part of a file's name tells, None where none does.
+    """Return the split that a word of a name tells, None where none does or several do.
 
-    >>> split_in("train-images-idx3-ubyte"), split_in("t10k-images"), split_in("latest-images")
-    ('train', 'test', None)
+    >>> split_in("train-images-idx3-ubyte"), split_in("seg_test"), split_in("val2017"), split_in("contest")
+    ('train', 'test', 'val', None)
     """
     parted = re.sub("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).casefold()  # MNISTTest
-    found = _IN_NAMES.search(parted)
-    return None if found is None else _SPLITS.get(found[1], "test")
+    words = (_GLUED.sub("", word) for word in re.findall(r"t10k|[^\W\d_]+", parted))
+    told = {split for word in words if (split := "test" if word == "t10k" else _SPLITS.get(word))}
+    return told.pop() if len(told) == 1 else None
+
+
+def splits_told(names: Iterable[str]) -> dict[str, Split]:
+    """Return those names of folders that tell a split, with it: the one rule for all data in folders.
+
+    Whole names always do. Words in names do where two splits are told (`seg_train` beside `seg_test`): a
+    class may be called `bullet-train`. What is called like a split outright goes before its namesakes.
+    """
+    listed = list(names)
+    outright = {name: split for name in listed if (split := split_of(name))}
+    by_word = {name: split for name in listed if (split := split_in(name))}
+    if len({*outright.values(), *by_word.values()}) < 2:
+        return outright
+    return outright | {name: split for name, split in by_word.items() if split not in outright.values()}
 
 
 def by_split(folders: Iterable[Path]) -> dict[Split, Path]:
-    """Return those of some folders that are called like splits, in the order train, val, test.
+    """Return those of some folders that tell a split (`splits_told`), in the order train, val, test.
 
     Raises:
         UserError: two are of one split, such as `val` and `Validation`.
     """
+    paths = {path.name: path for path in folders}
     found: dict[Split, Path] = {}
-    for path in folders:
-        split = split_of(path.name)
+    for name, split in splits_told(paths).items():
         if split in found:
-            raise UserError(f"{found[split]} and {path} are both {split} folders", "keep one of them")
-        if split is not None:
-            found[split] = path
+            raise UserError(f"{found[split]} and {paths[name]} are both {split} folders", "keep one of them")
+        found[split] = paths[name]
     return {split: found[split] for split in get_args(Split) if split in found}
 
 

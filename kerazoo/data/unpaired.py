@@ -142,7 +142,7 @@ def _places(root: Path) -> dict[tuple[Split, str], Path]:
     """Return the folders of photographs by split and domain."""
     folders = [path for path in entries(root) if path.is_dir()]
     named = [(_split_and_domain(path.name), path) for path in folders]
-    for split, folder in by_split(folders).items():
+    for split, folder in by_split(path for path in folders if not _split_and_domain(path.name)).items():
         inside = ((path.name.upper(), path) for path in entries(folder) if path.is_dir())
         named += [((split, name), path) for name, path in inside if name in DOMAINS]
     found: dict[tuple[Split, str], Path] = {}

@@ -101,6 +101,87 @@ def test_splits_are_known_in_any_capitals(tmp_path, train, val, test):
     assert not data.warnings()
 
 
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("seg_train", "seg_test"),
+        ("seg_train/seg_train", "seg_test/seg_test"),
+        ("training_data", "testing_data"),
+        ("train_images", "test_images"),
+        ("images_train", "images_test"),
+        ("train1", "test1"),
+        ("train2017", "Test2017"),
+        ("traindata", "testdata"),
+    ],
+)
+def test_a_word_in_a_name_tells_a_split_beside_another(tmp_path, train, test):
+    fill(tmp_path / train, ("cat", "dog"), count=4)
+    fill(tmp_path / test, ("cat", "dog"), count=3, first=5000)
+    fill(tmp_path, ["seg_pred"], count=1, first=9000)
+    data = source(tmp_path, validation=0.25)
+    assert data.class_names() == ("cat", "dog")
+    assert [len(data.samples(split)) for split in ("train", "val", "test")] == [6, 2, 6]
+    assert names(data.samples("test"))[0] == f"{test}/cat/0.png"
+    assert "not seg_pred" in data.warnings()[0]
+
+
+def test_classes_with_a_word_of_a_split_in_their_names_are_classes(tmp_path):
+    classes = ("bullet-train", "contest", "training shoes")
+    data = source(fill(tmp_path, classes, count=3))
+    fill(tmp_path / "training shoes", ["left", "right"], count=1, first=7000)
+    assert data.class_names() == classes
+    assert not data.warnings()
+    assert not check(data).problems
+
+
+@pytest.mark.parametrize("folds", [("fold1", "fold2"), ("Original", "Augmented"), ("train1", "train2", "x")])
+def test_folds_are_no_classes(tmp_path, folds):
+    for place, fold in enumerate(folds):
+        fill(tmp_path / fold, ("cat", "dog"), count=3, first=1000 * place)
+    with pytest.raises(UserError, match=r"hold the same folders, such as 'cat': these look like splits or"):
+        source(tmp_path).samples("train")
+    assert source(tmp_path, classes=folds).class_names() == folds
+
+
+def test_a_class_with_one_folder_of_images_is_a_class(tmp_path):
+    for place, name in enumerate("ab"):
+        fill(tmp_path / name, ["images"], count=3, first=1000 * place)
+    assert source(tmp_path).class_names() == ("a", "b")
+
+
+def test_links_that_lead_back_or_to_another_class_are_left_out_aloud(tmp_path):
+    fill(tmp_path, count=3)
+    (tmp_path / "b" / "up").symlink_to("..")
+    (tmp_path / "b" / "more").symlink_to("../a")
+    (tmp_path / "loop").symlink_to("..")
+    (tmp_path / "c").symlink_to("a")
+    data = source(tmp_path, validation=0.0)
+    assert data.class_names() == ("a", "b")
+    assert sorted(names(data.samples("train"))) == [f"{name}/{i}.png" for name in "ab" for i in range(3)]
+    back, twice = data.warnings()
+    assert back.endswith(f"lead back to a folder that they lie in: '{tmp_path}/loop', '{tmp_path}/b/up'")
+    assert twice.endswith(f"lead to folders that are read already: '{tmp_path}/c', '{tmp_path}/b/more'")
+    assert check(data).problems == ()
+
+
+def test_a_class_in_other_letters_or_with_a_blank_is_to_be_renamed(tmp_path):
+    fill(tmp_path / "train", ("cat", "dog"))
+    fill(tmp_path / "test", ("Cat", "dog "), first=5000)
+    first, second = check(source(tmp_path)).problems
+    assert "test/Cat' is none of the classes 'cat', 'dog'; rename it to 'cat'" in first
+    assert "test/dog ' is none of the classes 'cat', 'dog'; rename it to 'dog'" in second
+
+
+@pytest.mark.parametrize(
+    ("options", "told"), [({}, "holds 1 class"), ({"classes": ("a", "b")}, "none of the classes")]
+)
+def test_data_one_folder_further_down_are_named(tmp_path, options, told):
+    fill(tmp_path / "plain-main" / "inner")
+    with pytest.raises(UserError, match=rf"plain-main'.*; give '{tmp_path}/plain-main/inner'$") as caught:
+        source(tmp_path, **options).samples("train")
+    assert told in str(caught.value)
+
+
 def test_splits_may_lie_in_the_folders_of_classes(tmp_path):
     for name in "ab":
         fill(tmp_path / name, ("Train", "test"), count=3, first=500 * ord(name))
@@ -182,7 +263,7 @@ def complaint_about(path):
         "too few": (lambda: fill(fill(path), "c", count=1), "class 'c': 1 image(s) cannot be divided"),
         "new in val": (
             lambda: (fill(path / "train"), fill(path / "val", "abc", first=9000)),
-            "val/c is none of the classes a, b",
+            "val/c' is none of the classes 'a', 'b'; remove it",
         ),
         "splits alone": (
             lambda: fill(path, ("Train", "test")),

@@ -114,3 +114,24 @@ def test_all_that_is_wrong_with_all_splits_is_told(tmp_path):
     told = "\n".join(check(Folder(path=str(tmp_path))).problems)
     for words in ("b.png has no mask", "d.png has no image", "images holds no images"):
         assert words in told
+
+
+@pytest.mark.parametrize(
+    ("train", "test"), [("train2017", "val2017"), ("seg_train", "seg_val"), ("Training_data", "validation1")]
+)
+def test_a_word_in_a_name_tells_a_split_beside_another(tmp_path, train, test):
+    names = [f"{train}/a.png", f"{test}/b.png"]
+    found = places(write(tmp_path / "inside", names, names))
+    assert {split: place.images.name for split, place in found.items()} == {"train": train, "val": test}
+    for name in (train, test):
+        write(tmp_path / "beside" / name, ["a.png"], ["a.png"])
+    found = places(tmp_path / "beside")
+    assert {split: place.images.parent.name for split, place in found.items()} == {
+        "train": train,
+        "val": test,
+    }
+
+
+def test_a_single_word_of_a_split_in_a_name_is_none(tmp_path):
+    names = ["bullet-train/a.png", "tram/b.png"]
+    assert list(places(write(tmp_path, names, names))) == ["train"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kerazoo.data.splits import divide, split_folders, split_in, split_of
+from kerazoo.data.splits import divide, split_folders, split_in, split_of, splits_told
 from kerazoo.errors import UserError
 
 
@@ -34,10 +34,23 @@ def test_folders_of_splits_in_order(tmp_path):
     [(name, "train") for name in ("train-images-idx3-ubyte.gz", "TRAIN_1.bin", "trainimages", "MnistTrain")]
     + [(name, "test") for name in ("t10k-labels", "test_batch.bin", "Testing-images", "MNISTTest.bin")]
     + [(name, "val") for name in ("val.bin", "Validation-images", "dev-labels", "valid_1")]
-    + [(name, None) for name in ("data_batch_1.bin", "latest.bin", "values.bin", "devices", "interval-1")],
+    + [(name, None) for name in ("data_batch_1.bin", "latest.bin", "values.bin", "devices", "interval-1")]
+    + [
+        ("seg_test", "test"),
+        ("val2017", "val"),
+        ("testimages", "test"),
+        ("contest", None),
+        ("train-val", None),
+    ],
 )
 def test_split_that_a_part_of_a_name_tells(name, split):
     assert split_in(name) == split
+
+
+def test_a_word_in_a_name_counts_where_two_splits_are_told():
+    assert splits_told(["bullet-train", "car"]) == {}
+    assert splits_told(["seg_train", "seg_val", "x"]) == {"seg_train": "train", "seg_val": "val"}
+    assert splits_told(["train", "train_masks", "test1"]) == {"train": "train", "test1": "test"}
 
 
 def test_too_few_to_divide_are_named():
