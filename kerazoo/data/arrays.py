@@ -45,15 +45,23 @@ class Arrays(Source):
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
         parts, problems = self._parts
+        alone = [] if self._named else [UserError(line, _ALONE) for line in self._never_trained()]
         return {
             split: Lazy(rows, functools.partial(_sample, stored, origin))
             for split, (stored, origin, rows) in parts.items()
-        }, problems
+        }, problems + alone
+
+    def warnings(self) -> list[str]:
+        seen = {label for labels in self._labels.values() for label in labels}
+        absent = [name for label, name in enumerate(self.class_names()) if label not in seen]
+        told = f"{self.path}: {len(absent)} of {len(self.class_names())} classes have no images: "
+        line = f"{told}{_listed(absent)}; number the classes from 0, one after the other"
+        return [*([line] if absent else []), *(self._never_trained() if self._named else ())]
 
     def class_names(self) -> tuple[str, ...]:
-        stored, known = self._read
+        stored, _ = self._read
         count = 1 + max(int(each.labels.max()) for each in stored.values())
-        names = self.classes or known or tuple(f"class {label}" for label in range(count))
+        names = self._named or tuple(f"class {label}" for label in range(count))
         if count > len(names):
             raise UserError(
                 f"{self.path} holds the label {count - 1}, which is none of {len(names)} classes",
@@ -67,6 +75,26 @@ class Arrays(Source):
     @functools.cached_property
     def _read(self) -> tuple[dict[Split, Stored], tuple[str, ...]]:
         return read_arrays(Path(self.path).expanduser())
+
+    @property
+    def _named(self) -> tuple[str, ...]:
+        """The names of classes that are given or known; none where they are made up."""
+        return self.classes or self._read[1]
+
+    @functools.cached_property
+    def _labels(self) -> dict[Split, set[int]]:
+        """The labels that there are in each split."""
+        return {split: set(np.unique(each.labels).tolist()) for split, each in self._read[0].items()}
+
+    def _never_trained(self) -> list[str]:
+        """Return a line for each split that holds classes which train has no images of."""
+        names, known = self.class_names(), self._labels.get("train", set())
+        alone = {split: sorted(labels - known) for split, labels in self._labels.items() if known}
+        return [
+            f"{self.path}: {split} holds images of {_listed([names[i] for i in labels])}, train has none"
+            for split, labels in alone.items()
+            if labels
+        ]
 
     @functools.cached_property
     def _parts(self) -> tuple[dict[Split, tuple[Stored, Split, list[int]]], list[UserError]]:
@@ -96,6 +124,14 @@ class Arrays(Source):
 
 
 _REMEDY = "add some, remove them, or hold validation images back yourself (x_val, y_val)"
+
+
+_ALONE = "add some to train, take these out, or name all classes in data.classes"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return the first of some names, and how many there are more."""
+    return ", ".join(map(repr, names[:5])) + f" and {len(names) - 5} more" * (len(names) > 5)
 
 
 def _sample(stored: Stored, split: Split, row: int) -> Sample:

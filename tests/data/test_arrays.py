@@ -264,3 +264,22 @@ def test_folders_of_photographs_are_no_arrays(tmp_path):
     assert not holds_arrays(tmp_path)
     assert holds_arrays(tmp_path / "d.npz")
     assert not holds_arrays(tmp_path / "nowhere")
+
+
+def test_classes_without_images_are_told(tmp_path):
+    np.savez(tmp_path / "d.npz", x_train=images(12, 4, 4), y_train=np.repeat([0, 1, 900], 4))
+    report = check(source(tmp_path / "d.npz"))
+    assert report.problems == ()
+    (warning,) = report.warnings
+    assert "898 of 901 classes have no images: 'class 2', 'class 3'," in warning
+    assert warning.endswith("'class 6' and 893 more; number the classes from 0, one after the other")
+
+
+def test_classes_in_test_alone_are_a_problem_unless_they_are_named(tmp_path):
+    parts = {"x_train": images(8, 4, 4), "y_train": labels(8, 2)}
+    np.savez(tmp_path / "d.npz", **parts, x_test=images(6, 4, 4), y_test=labels(6, 3))
+    (problem,) = check(source(tmp_path / "d.npz")).problems
+    assert "d.npz: test holds images of 'class 2', train has none; add some to train" in problem
+    report = check(source(tmp_path / "d.npz", classes=("a", "b", "c")))
+    assert report.problems == ()
+    assert ": test holds images of 'c', train has none" in report.warnings[0]
