@@ -32,6 +32,15 @@ _BY_HAND = "was the file edited by hand? restore it from a copy"
 _MARK = "__kerazoo_settings__"
 _CHECK = "_unicode"
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+_PLAIN = {
+    r"(a dictionary or )?an instance of": "an object of",
+    r"\bdictionary\b": "object",
+    r"\btuple\b": "list",
+    r"\bTuple\b": "List",
+    r" after validation": "",
+}
+"""Words of Python in pydantic's messages, and what they are in JSON."""
+
 _CONFIG = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
 
 
@@ -71,12 +80,20 @@ def told(error: pydantic.ValidationError, where: str = "") -> UserError:
     """
     parts = []
     for item in error.errors():
-        key = ".".join([where, *(str(part) for part in item["loc"])]).strip(".")
-        message = item["msg"].removeprefix("Value error, ")
-        got = "" if item["type"] == "value_error" else f", got {item['input']!r}"
+        key = _plain(".".join([where, *(str(part) for part in item["loc"])]).strip("."))
+        own = item["type"] == "value_error"
+        message = item["msg"].removeprefix("Value error, ") if own else _plain(item["msg"])
+        got = "" if own else f", got {item['input']!r}"
         about = f"{key}: " if key else ""
         parts.append(f"{about}{message[:1].lower()}{message[1:]}{got}")
     return UserError("; ".join(parts), "correct the value")
+
+
+def _plain(text: str) -> str:
+    """Return pydantic's words as those of JSON, which users write."""
+    for word, plain in _PLAIN.items():
+        text = re.sub(word, plain, text)
+    return text
 
 
 def nearest(name: str, valid: list[str]) -> str:

@@ -35,6 +35,8 @@ def test_override_reaches_nested_settings():
         ("epochs=0", "epochs: input should be greater than or equal to 1"),
         ("family.filters=[8,-1]", "family.filters.1: input should be greater than"),
         ("family.mode=quick", "family.mode: input should be 'accurate' or 'fast'"),
+        ("family.filters=8", "family.filters: input should be a valid list, got 8"),
+        ("family=8", "family: input should be an object of "),
         ("epochs.x=1", "has no part 'x'"),
         ("epochs", "has no '='"),
         ("optimizer.rate=Infinity", "optimizer.rate: input should be a finite number"),
