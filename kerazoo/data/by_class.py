@@ -27,7 +27,7 @@ from kerazoo.data.source import Files, Share, Source, Split
 from kerazoo.data.splits import NAMES
 from kerazoo.errors import UserError, naming
 from kerazoo.image import centred, decode_image, read_image
-from kerazoo.listing import images_below, is_image, passed_over
+from kerazoo.listing import Below, below, is_image, links_left_out, passed_over
 from kerazoo.reading import hidden
 from kerazoo.settings import settings
 from kerazoo.task import Sample
@@ -174,12 +174,14 @@ class PictureClasses(ByClass, Files):
     def _listed(self) -> _Listed:
         if not os.path.exists(self.root):
             raise UserError(f"data {self.path} does not exist", _LAYOUT)
-        files = self._archive or [path.relative_to(self.root).as_posix() for path in images_below(self.root)]
+        listed = Below([], [], []) if self._archive else below(self.root)
+        files = self._archive or [path.relative_to(self.root).as_posix() for path in listed.files]
         found = by_folder(filter(is_image, files))
         alone, problems = classes_alone(self.path, found)
         if not alone:
             raise UserError(f"{self.path} holds no folders of pictures", _LAYOUT)
-        warnings = doubtful(self.path, alone)
+        links = links_left_out(self.path, listed.twice, "lead to folders that are read already")
+        warnings = [*links, *doubtful(self.path, alone)]
         with naming(self.path):
             given, named = classes_by_split(alone)
             shares = (0.0 if "val" in given else self.validation), (0.0 if "test" in given else self.test)

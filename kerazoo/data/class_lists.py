@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from kerazoo.data.source import Split
-from kerazoo.data.splits import NAMES, divide, split_of
+from kerazoo.data.splits import NAMES, divide, split_of, splits_told
 from kerazoo.errors import UserError
 from kerazoo.files import natural
 from kerazoo.reading import entries, hidden, read_text
@@ -46,9 +46,11 @@ def _above(folders: Iterable[str]) -> dict[str, str]:
 
 def classes_alone(where: str, found: Names) -> tuple[Names, list[UserError]]:
     """Return the folders that are classes, and a line for each file that lies beside such folders."""
-    above = _above(found)
+    above, told = _above(found), _told(found)
     beside = {
-        name: files for name, files in found.items() if name == "." or (name in above and _split_of(name))
+        name: files
+        for name, files in found.items()
+        if name == "." or (name in above and PurePosixPath(name).name in told)
     }
     problems = [
         UserError(f"{where}: {file} lies in no class folder", "move it into one or remove it")
@@ -69,15 +71,35 @@ def doubtful(where: str, found: Names) -> list[str]:
     called = [
         f"{where}: {folder} is called like a split, but it holds pictures itself; it is taken for a class"
         for folder in found
-        if _split_of(folder)
+        if splits_told([PurePosixPath(folder).name])
     ]
-    return nested + called
+    return [*nested, *called, *_folds(where, found)]
 
 
-def _split_of(folder: str) -> Split | None:
-    """Return the split that the last part of a folder's name tells."""
-    name = PurePosixPath(folder).name
-    return OMNIGLOT.get(name.casefold()) or split_of(name)
+def _folds(where: str, found: Names) -> list[str]:
+    """Return a line if all groups hold classes of the same names, that are more than numbers."""
+    groups: dict[str, set[str]] = {}
+    for folder in map(PurePosixPath, found):
+        groups.setdefault(folder.parent.as_posix(), set()).add(folder.name)
+    names = list(groups)
+    shared = sorted(name for name in set.intersection(*groups.values()) if not name[-1].isdigit())
+    if len(names) < 2 or len(shared) < 2:
+        return []
+    told = f"{' and '.join(map(repr, names[:5]))} hold the same folders, such as {shared[0]!r}"
+    return [f"{where}: {told}; each is a class of its own; are these folds or copies? then give one of them"]
+
+
+def _told(found: Names) -> dict[str, Split]:
+    """Return the names of folders above classes that tell a split, with it."""
+    names = {part for folder in found for part in _first(folder)}
+    return splits_told(names) | {
+        name: OMNIGLOT[name.casefold()] for name in names if name.casefold() in OMNIGLOT
+    }
+
+
+def _first(folder: str) -> tuple[str, ...]:
+    """Return those folders above a class that may be of splits."""
+    return PurePosixPath(folder).parts[:-1][:2]
 
 
 def classes_by_split(found: Names) -> tuple[dict[Split, list[str]], Names]:
@@ -85,17 +107,18 @@ def classes_by_split(found: Names) -> tuple[dict[Split, list[str]], Names]:
     splits: dict[Split, list[str]] = {}
     named: Names = {}
     twice = []
+    told = _told(found)
     for folder, files in found.items():
         parts = PurePosixPath(folder).parts
-        above = list(map(_split_of, parts[: min(2, len(parts) - 1)]))
-        at = next((place for place, split in enumerate(above) if split), None)
-        name = class_name("/".join(parts if at is None else parts[at + 1 :]))
-        splits.setdefault("train" if at is None else above[at] or "train", []).append(name)
+        above = [told.get(part) for part in _first(folder)]
+        at = [place for place, split in enumerate(above) if split and split == next(filter(None, above))]
+        name = class_name("/".join(parts[at[-1] + 1 :] if at else parts))
+        splits.setdefault(above[at[0]] or "train" if at else "train", []).append(name)
         twice += [name] * (name in named)
         named[name] = files
     if twice:
         more = f" (and {len(twice) - 1} more)" if len(twice) > 1 else ""
-        raise UserError(f"the class {twice[0]} is in two splits{more}", _WHOLE_CLASSES)
+        raise UserError(f"the class {twice[0]!r} is in two splits{more}", _WHOLE_CLASSES)
     return splits, named
 
 

@@ -72,21 +72,23 @@ class Episodes:
         shots: pictures of each to learn from, the support.
         queries: pictures of each to be asked about.
         rotations: pictures turned by 90, 180 and 270 degrees are other classes (Santoro et al. 2016).
+        called: the settings of a family that say the ways and the pictures of each, for remedies.
     """
 
     ways: Annotated[int, Field(ge=2)] = 5
     shots: Count = 1
     queries: Annotated[int, Field(ge=0)] = 15
     rotations: bool = False
+    called: tuple[str, str] = ("family.ways", "family.queries")
 
     def problems(self, classes: Classes, where: str) -> list[UserError]:
         turned = QUARTERS if self.rotations else 1
         if len(classes) * turned < self.ways:
             told = f"{where} has {len(classes)} classes, an episode {self.ways} ways"
-            return [UserError(told, f"add classes, or set fewer ways: {_SETTINGS.format('ways', 'classes')}")]
+            return [UserError(told, f"add classes, or set {self.called[0]} to fewer")]
         needed = self.shots + self.queries
         told = f"an episode takes {needed} of each ({self.shots} shots and {self.queries} queries)"
-        remedy = f"add some, remove the class, or take fewer: {_SETTINGS.format('queries', 'pictures')}"
+        remedy = f"add some, remove the class, or set {self.called[1]} to fewer"
         return _too_small(classes, needed, where, told, remedy)
 
     def drawn(self, classes: Classes, rng: np.random.Generator) -> Sample:
@@ -139,15 +141,11 @@ class Pairs:
         return np.stack([np.rot90(pictures[0], turns), np.rot90(pictures[1], others)])
 
 
-_SETTINGS = "family.{0}, of training family.training_{0} or family.mined_{1}"
-"""What families call the sizes of episodes; `kerazoo show RECIPE` lists those that it has."""
-
-
 def _too_small(classes: Classes, needed: int, where: str, told: str, remedy: str) -> list[UserError]:
     """Return a line for each class with fewer pictures than needed."""
     sizes = {name: classes.size(label) for label, name in enumerate(classes.names)}
     return [
-        UserError(f"{where}: class {name} has {size} picture(s), {told}", remedy)
+        UserError(f"{where}: class {name!r} has {size} picture(s), {told}", remedy)
         for name, size in sizes.items()
         if size < needed
     ]

@@ -149,7 +149,10 @@ class FewShot(Photographs):
         if not isinstance(data, ByClass):
             return data
         asked = Episodes(ways=self.ways, shots=self.shots, queries=self.queries, rotations=self.rotations)
-        training = {name: getattr(self, f"training_{name}") for name in ("ways", "shots", "queries")}
+        training: dict[str, Any] = {
+            name: getattr(self, f"training_{name}") for name in ("ways", "shots", "queries")
+        }
+        training |= {"called": ("family.training_ways", "family.training_queries")}
         changes = {"size": self.size, "training": replace(asked, training), "asked": (asked,)}
         return replace(data, changes, "data")
 

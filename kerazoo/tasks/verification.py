@@ -175,7 +175,11 @@ class Verification(Photographs):
         training: Draw = Pairs(pairs=self.pairs, rotations=self.rotations)
         if self.loss == "triplet":
             training = Episodes(
-                ways=self.mined_classes, shots=self.mined_pictures, queries=0, rotations=self.rotations
+                ways=self.mined_classes,
+                shots=self.mined_pictures,
+                queries=0,
+                rotations=self.rotations,
+                called=("family.mined_classes", "family.mined_pictures"),
             )
         asked = Pairs(pairs=self.pairs), Episodes(ways=self.ways, shots=self.shots, queries=self.queries)
         return replace(data, {"size": self.size, "training": training, "asked": asked}, "data")

@@ -159,7 +159,7 @@ def test_the_check_tells_of_pictures_in_two_splits(tmp_path):
     assert any(line.startswith("  0 a") for line in report.lines())
     assert any("val/x/00.png (val) are the same image" in line for line in report.warnings)
     write(tmp_path / "val", "a")
-    assert "the class a is in two splits" in check(source(tmp_path)).problems[0]
+    assert "the class 'a' is in two splits" in check(source(tmp_path)).problems[0]
 
 
 LINES = """run01/test/item01.png run01/training/class02.png

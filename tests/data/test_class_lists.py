@@ -24,6 +24,37 @@ def test_splits_are_known_in_any_capitals(tmp_path, train, val, test):
     assert names(source(tmp_path)) == {"train": {"a", "b"}, "val": {"c"}, "test": {"d"}}
 
 
+@pytest.mark.parametrize(
+    ("train", "test"), [("seg_train", "seg_test"), ("train1/train1", "test1/test1"), ("x/trainA", "x/testA")]
+)
+def test_a_word_in_a_name_tells_a_split_beside_another(tmp_path, train, test):
+    write(tmp_path, [f"{train}/a", f"{train}/b", f"{test}/c"])
+    assert names(source(tmp_path, validation=0.0)) == {"train": {"a", "b"}, "val": set(), "test": {"c"}}
+    write(tmp_path, [f"{test}/a"])
+    with pytest.raises(UserError, match="the class 'a' is in two splits; whole classes are held back"):
+        names(source(tmp_path))
+
+
+def test_groups_of_the_same_classes_are_suspected_aloud(tmp_path):
+    data = source(write(tmp_path, ["Original/cat", "Original/dog", "Augmented/cat", "Augmented/dog"]))
+    assert "'Augmented' and 'Original' hold the same folders, such as 'cat'; each is a" in data.warnings()[0]
+
+
+def test_alphabets_number_their_characters_alike(tmp_path):
+    assert not source(write(tmp_path, ["Greek/c01", "Greek/c02", "Latin/c01", "Latin/c02"])).warnings()
+
+
+def test_a_remedy_names_a_setting_that_the_family_has(tmp_path):
+    data = PictureClasses(path=str(write(tmp_path, "abcd")))
+    for family, setting in (
+        (Siamese(loss="triplet"), "mined_classes"),
+        (ProtoNet(training_ways=60), "training_ways"),
+    ):
+        told = next(line for line in check(family.ordered(data)).problems if "(train) has" in line)
+        assert told.endswith(f"; add classes, or set family.{setting} to fewer")
+        assert hasattr(family, setting)
+
+
 def test_official_splits_may_have_capitals_and_windows_separators(tmp_path):
     write(tmp_path / "data", ["Latin/c1", "Latin/rotunda", "Latin/c3"])
     for file, line in (
@@ -51,7 +82,7 @@ def test_an_empty_list_of_classes_leaves_nothing_to_train_on(tmp_path):
 
 def test_classes_that_are_in_two_splits_are_counted(tmp_path):
     write(tmp_path, ["Train/cat", "Train/dog", "Test/cat", "Test/dog"])
-    with pytest.raises(UserError, match=r"the class cat is in two splits \(and 1 more\); whole classes"):
+    with pytest.raises(UserError, match=r"the class 'cat' is in two splits \(and 1 more\); whole classes"):
         names(source(tmp_path))
 
 
@@ -113,12 +144,14 @@ def test_every_class_that_is_too_small_is_told_with_a_setting_that_helps(tmp_pat
     write(tmp_path / "val", ["x", "y"], 3)
     family = ProtoNet(ways=2, queries=3, training_ways=2, training_queries=2, rotations=False)
     problems = check(family.ordered(PictureClasses(path=str(tmp_path)))).problems
-    assert [line.partition(" has ")[0].rpartition(" ")[2] for line in problems] == ["one", "solo", "x", "y"]
+    named = [line.partition("class '")[2].partition("'")[0] for line in problems]
+    assert named == ["one", "solo", "x", "y"]
     assert (
-        "(train): class one has 1 picture(s), an episode takes 3 of each (1 shots and 2 queries)"
+        "(train): class 'one' has 1 picture(s), an episode takes 3 of each (1 shots and 2 queries)"
         in problems[0]
     )
-    assert "family.queries, of training family.training_queries" in problems[0]
+    assert problems[0].endswith("or set family.training_queries to fewer")
+    assert problems[2].endswith("or set family.queries to fewer")
 
 
 def test_one_picture_of_a_person_is_told_by_the_check_as_by_the_training(tmp_path):
@@ -126,6 +159,6 @@ def test_one_picture_of_a_person_is_told_by_the_check_as_by_the_training(tmp_pat
     write(tmp_path / "train", ["solo"], 1)
     data = Siamese(loss="contrastive").ordered(PictureClasses(path=str(tmp_path), validation=0.0))
     (problem,) = check(data).problems
-    assert "class solo has 1 picture(s), a pair takes 2 of one; add some, or remove the class" in problem
-    with pytest.raises(UserError, match="class solo has 1"):
+    assert "class 'solo' has 1 picture(s), a pair takes 2 of one; add some, or remove the class" in problem
+    with pytest.raises(UserError, match="class 'solo' has 1"):
         data.samples("train")
