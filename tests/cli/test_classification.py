@@ -86,7 +86,7 @@ def test_other_data_keep_the_labels_of_the_run(place, tmp_path):
     assert scores["count"] == {"blue": 0, "green": 0, "red": 3}
     write_image(tmp_path / "other" / "test" / "pink" / "0.png", image)
     told = kerazoo("evaluate", place / "run", "--data", tmp_path / "other", "--split", "test", code=2)
-    assert "pink is none of the classes blue, green, red" in told
+    assert "pink' is none of the classes 'blue', 'green', 'red'" in told
 
 
 def test_predict_prints_the_best_and_writes_labelled_pictures(place, tmp_path):

@@ -55,7 +55,7 @@ CASES = {
         "protonet-tiny",
         lambda path: fill(fill(path / "train", "abcdef", count=9), ["solo", "two"], count=2),
         ["--ways", "2", "--set", "data.validation=0.3"],
-        ["class solo has 2 picture(s), an episode takes 4 of each", "class two has 2 picture(s)"],
+        ["class 'solo' has 2 picture(s), an episode takes 4 of each", "class 'two' has 2 picture(s)"],
     ),
     "too few classes for an episode": (
         "protonet-tiny",
@@ -67,7 +67,7 @@ CASES = {
         "siamese-tiny",
         lambda path: fill(fill(fill(path / "train", ["solo"], count=1), "abc").parent / "val", "xyzuvw"),
         [],
-        ["class solo has 1 picture(s), a pair takes 2 of one"],
+        ["class 'solo' has 1 picture(s), a pair takes 2 of one"],
     ),
     "one photograph of a domain": (
         "cyclegan-tiny",

@@ -245,7 +245,7 @@ def test_turned_pictures_are_another_class():
 
 
 def test_too_little_to_draw_from_is_told():
-    with pytest.raises(UserError, match="class train/character001 has 1 picture"):
+    with pytest.raises(UserError, match="class 'train/character001' has 1 picture"):
         Siamese().ordered(Glyphs(characters=(3, 30, 0), drawings=1)).samples("train")
     with pytest.raises(UserError, match="1 class"):
         Siamese().ordered(Glyphs(characters=(1, 30, 0))).samples("train")
