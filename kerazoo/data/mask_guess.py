@@ -75,10 +75,9 @@ def doubt(classes: Classes, held: Held) -> UserError | None:
         return None
     other = next(((path, max(stored)) for path, stored in values if stored - {0, void}), None)
     beside = f"{other[0]} holds {other[1]}, but " if other else ""
-    unlabelled = f'{{"name": "unlabelled", "value": {void}, "void": true}}'
     return UserError(
         f"{some} holds 0 and {void}, {beside}no mask holds {void} beside a class: it may be one, or void",
-        f"store each class as one value, or list all in classes.json beside images/, one being {unlabelled}",
+        "store each class as one value in all masks, or list all values in classes.json beside images/",
     )
 
 

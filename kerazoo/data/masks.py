@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
@@ -18,8 +19,8 @@ from kerazoo.tasks.segmentation import VOID
 
 REMEDY = (
     "say what every value means in classes.json beside images/, such as "
-    '[{"name": "background", "value": 0}, {"name": "road", "value": 10}, '
-    '{"name": "other", "value": 255, "void": true}]; "range": [128, 255] for many'
+    '[{"name": "background", "value": 0}, {"name": "road", "value": 10}]; '
+    '"range": [128, 255] for many, "void": true where nobody labelled'
 )
 
 _EXAMPLE = '[{"name": "road", "color": [128, 64, 128]}, {"name": "other", "color": [0, 0, 0], "void": true}]'
@@ -219,9 +220,11 @@ class Classes:
         told = f"holds the {what} {stored}, which is none of {known}"
         if share is not None:
             told = f"is near none of {known} in {share:.0%} of its pixels, such as at the {what} {stored}"
-        entry = f'{{"name": "other", "{"color" if coloured else "value"}": {stored}, "void": true}}'
+        entry = json.dumps({"name": self.names[-1], "color" if coloured else "value": stored})
         return UserError(
-            f"{path} {told}", f"list all in classes.json beside images/, this one such as {entry}"
+            f"{path} {told}",
+            f"list all in classes.json beside images/, such as {entry} if this {what} is that class; "
+            "it may be another class, or pixels that nobody labelled",
         )
 
 

@@ -216,6 +216,25 @@ def test_half_0_and_1_half_0_and_255_is_a_contradiction(tmp_path):
     assert classes.told() == {"mask values": "0 -> background, 1 -> foreground, 255 -> void"}
 
 
+def test_1_bit_and_8_bits_of_one_picture_mean_the_same(tmp_path):
+    white = [labels > 0 for labels in SCENES]
+    mixed = [mask if index % 2 else mask.astype("uint8") * 255 for index, mask in enumerate(white)]
+    classes, labels, warnings = understood(write(tmp_path / "mixed", mixed))
+    assert classes.told() == {"mask values": "0 -> background, 255 -> foreground"}
+    np.testing.assert_array_equal(labels, white)
+    assert warnings == []
+    bits, _, _ = understood(write(tmp_path / "bits", white))
+    _, labels, _ = understood(write(tmp_path / "bytes", [mask * np.uint8(255) for mask in white]), Told(bits))
+    np.testing.assert_array_equal(labels, white)
+
+
+def test_the_remedy_for_an_unknown_value_makes_no_class_void(tmp_path):
+    classes, _, _ = understood(write(tmp_path / "a", [(labels > 0).astype("uint8") for labels in SCENES]))
+    white = write(tmp_path / "b", [(labels > 0).astype("uint8") * 255 for labels in SCENES])
+    problems = refused(white, 'such as {"name": "foreground", "value": 255} if this value', told=Told(classes))
+    assert "void" not in problems[0]
+
+
 def test_255_beside_a_class_or_alone_is_void(tmp_path):
     masks = [*SCENES[:3], np.full(SHAPE, 255, "uint8")]
     classes, labels, _ = understood(write(tmp_path / "a", masks))
