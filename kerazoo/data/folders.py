@@ -15,7 +15,7 @@ from kerazoo.data.mask_files import MaskFile, object_numbers, read_mask
 from kerazoo.data.mask_guess import BINARY
 from kerazoo.data.mask_meaning import Meaning, Told, meaning
 from kerazoo.data.masks import Classes, declared
-from kerazoo.data.pairs import Kind, Pair, list_pairs, places
+from kerazoo.data.pairs import Kind, Pair, list_pairs, places, unseen
 from kerazoo.data.source import Files, Split
 from kerazoo.data.splits import divide
 from kerazoo.errors import UserError
@@ -30,6 +30,7 @@ class _Listed(NamedTuple):
     kind: Kind
     splits: dict[Split, list[Pair]]
     problems: list[UserError]
+    warnings: list[str]
 
 
 @settings
@@ -89,7 +90,7 @@ class Folder(Files):
         return {} if classes is None or self._listed.kind == "instances" else classes.told()
 
     def warnings(self) -> list[str]:
-        return [*super().warnings(), *self._meaning.warnings]
+        return [*self._listed.warnings, *super().warnings(), *self._meaning.warnings]
 
     def image_files(self) -> Sequence[Path]:
         return [pair.image for pairs in self._listed.splits.values() for pair in pairs]
@@ -159,7 +160,8 @@ class Folder(Files):
         given: dict[Split, list[Pair]] = {
             split: listing.pairs for split, listing in listings.items() if split != "train"
         }
-        return _Listed(kinds.pop(), parts | given, problems)
+        warnings = [line for split, place in where.items() for line in unseen(place, split)]
+        return _Listed(kinds.pop(), parts | given, problems, warnings)
 
     @functools.cached_property
     def _meaning(self) -> Meaning:

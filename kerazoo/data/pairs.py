@@ -1,6 +1,7 @@
 """Which files of a folder belong together, and to which split."""
 
 import os
+import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,12 @@ from kerazoo.errors import UserError
 from kerazoo.listing import images_below
 
 Kind = Literal["masks", "instances"]
+
+_FOLD = re.compile("(?<![a-z])(k?folds?(?![a-z])|hold[-_ ]?out)")
+"""Words of folders that stand for a part of the data, beside the names of splits."""
+
+_SHOWN = 4
+"""As many folders are told in a warning."""
 
 
 class Pair(NamedTuple):
@@ -109,6 +116,25 @@ def places(root: Path) -> dict[Split, Place]:
         told = f"{inside[split].images} and {named[split]} both hold images of {split}"
         raise UserError(told, "keep one of them")
     return {split: _place(folder) for split, folder in named.items()} | inside
+
+
+def unseen(place: Place, split: Split) -> list[str]:
+    """Return a line if sub-folders of a split's images are called as if they were splits or folds.
+
+    Args:
+        place: of the split, or of all images where no split has a folder.
+        split: that all of it is taken for.
+    """
+    images = images_below(place.images)
+    names = {name: None for image in images for name in image.relative_to(place.images).parent.parts}
+    if not any(_FOLD.search(name.casefold()) or splits.split_in(name) not in (None, split) for name in names):
+        return []
+    some = [name for name in names if _FOLD.search(name.casefold()) or splits.split_in(name)]
+    told = ", ".join(some[:_SHOWN]) + ", ..." * (len(some) > _SHOWN)
+    return [
+        f"{place.images} holds the folders {told}, which are not seen as splits: all images in them are taken "
+        f"together; if they are splits, call them train, val and test, in {place.masks.name}/ too"
+    ]
 
 
 def _inside(root: Path) -> dict[Split, Place]:

@@ -7,7 +7,7 @@ import pytest
 
 from kerazoo.data.check import check
 from kerazoo.data.folders import Folder
-from kerazoo.data.pairs import list_pairs, places
+from kerazoo.data.pairs import list_pairs, places, unseen
 from kerazoo.errors import UserError
 from kerazoo.image import write_image
 
@@ -114,3 +114,26 @@ def test_all_that_is_wrong_with_all_splits_is_told(tmp_path):
     told = "\n".join(check(Folder(path=str(tmp_path))).problems)
     for words in ("b.png has no mask", "d.png has no image", "images holds no images"):
         assert words in told
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("fold1", "fold2"), "fold1, fold2"),
+        (("fold_train", "fold_val", "rest"), "fold_train, fold_val"),
+        (("a/holdout", "a/rest"), "holdout"),
+        (("my train part", "my val part"), "my train part, my val part"),
+    ],
+)
+def test_folders_that_look_like_splits_and_are_none_are_warned_about(tmp_path, names, told):
+    files = [f"{name}/{index}.png" for name in names for index in range(3)]
+    warning = Folder(path=str(write(tmp_path, files, files))).warnings()[0]
+    assert f"images holds the folders {told}, which are not seen as splits" in warning
+    assert "call them train, val and test, in masks/ too" in warning
+
+
+def test_folders_of_other_words_are_not_taken_for_splits(tmp_path):
+    files = [f"{name}/a.png" for name in ("valley", "latest", "scaffold", "folder", "train")]
+    for root, names in ((tmp_path / "a", files[:4]), (tmp_path / "b", files[-1:])):
+        (place,) = places(write(root, names, names)).values()
+        assert unseen(place, "train") == []
