@@ -10,11 +10,12 @@ import numpy as np
 from pydantic import Field
 
 from kerazoo.data.border import BorderWeights, cached_border_weights
+from kerazoo.data.class_file import class_files, declared_once
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.mask_files import MaskFile, object_numbers, read_mask
 from kerazoo.data.mask_guess import BINARY
 from kerazoo.data.mask_meaning import Meaning, Told, meaning
-from kerazoo.data.masks import Classes, declared
+from kerazoo.data.masks import Classes
 from kerazoo.data.pairs import Kind, Pair, list_pairs, places, unseen
 from kerazoo.data.source import Files, Split
 from kerazoo.data.splits import divide
@@ -40,8 +41,8 @@ class Folder(Files):
     The folder may hold `train/`, `val/` and `test/` with that layout each, or these inside of `images/` and
     `masks/`; what of val and test is not there is taken from the training images by `validation` and
     `test`. Images and masks share their names. What the values or colours of the masks mean says
-    `classes.json` in the folder (`kerazoo.data.masks.ClassEntry`); without it, it is decided once over all
-    masks: those of 0 and one other value are binary, others hold the label itself, 255 being void.
+    `classes.json` (`kerazoo.data.masks.ClassEntry`; where it may lie tells `kerazoo.data.class_file`); without
+    it, it is decided once over all masks: those of 0 and one other value are binary, others hold the label itself, 255 being void.
     Instances are background and foreground.
 
     Attributes:
@@ -93,7 +94,7 @@ class Folder(Files):
         return [*self._listed.warnings, *super().warnings(), *self._meaning.warnings]
 
     def image_files(self) -> Sequence[Path]:
-        return [pair.image for pairs in self._listed.splits.values() for pair in pairs]
+        return [pair.image for pair in self._pairs]
 
     def decided(self, names: Sequence[str]) -> "Folder":
         """Return this folder with what its masks mean written down, for a run to keep.
@@ -103,7 +104,7 @@ class Folder(Files):
                 get these labels; where nobody has named them, they are taken for these.
         """
         named = self
-        if names and (self.classes, self.table) == (None, None) and not self._file.exists():
+        if names and (self.classes, self.table) == (None, None) and not self._class_files:
             named = replace(self, {"classes": tuple(names)})
         if named.table is not None or named._listed.kind == "instances" or named._meaning.classes is None:
             return named
@@ -111,8 +112,7 @@ class Folder(Files):
         return replace(named, {"classes": None, "void": None, "table": table})
 
     def files(self) -> Iterable[Path]:
-        declared = [self._file] if self._file.exists() else []
-        return [path for pairs in self._listed.splits.values() for pair in pairs for path in pair] + declared
+        return [path for pair in self._pairs for path in pair] + self._class_files
 
     def _read(self, pair: Pair) -> Sample:
         image, mask = read_image(pair.image, how=self), read_mask(pair.mask)
@@ -137,9 +137,13 @@ class Folder(Files):
     def _weights(self, objects: Callable[[], np.ndarray]) -> np.ndarray | None:
         return None if self.border is None else cached_border_weights(objects(), self.border)
 
+    @functools.cached_property
+    def _class_files(self) -> list[Path]:
+        return class_files(self.root, self._pairs)
+
     @property
-    def _file(self) -> Path:
-        return self.root / "classes.json"
+    def _pairs(self) -> list[Pair]:
+        return list(itertools.chain(*self._listed.splits.values()))
 
     @functools.cached_property
     def _listed(self) -> _Listed:
@@ -166,8 +170,7 @@ class Folder(Files):
     @functools.cached_property
     def _meaning(self) -> Meaning:
         """What the masks mean, and those that do not fit it."""
-        pairs = itertools.chain(*self._listed.splits.values())
-        masks = sorted((pair.mask for pair in pairs), key=natural)
+        masks = sorted((pair.mask for pair in self._pairs), key=natural)
         if self._listed.kind == "instances":
             return self._of_instances()
         try:
@@ -185,17 +188,18 @@ class Folder(Files):
 
     def _told(self) -> Told:
         """Return what need not be guessed; a classes.json here goes before a run's table."""
-        if not self._file.exists():
+        classes = declared_once(self.root, self._class_files, self._pairs)
+        if classes is None:
             return Told(self.table, names=self.classes, void=self.void)
-        classes = declared(self._file)
+        file = self._class_files[0]
         if self.void is not None or self.classes not in (None, classes.names):
             raise UserError(
-                f"{self._file} and the settings both say what the classes are",
+                f"{file} and the settings both say what the classes are",
                 "leave out data.classes and data.void",
             )
         known = self.table.names if self.table else classes.names
         if unknown := [name for name in classes.names if name not in known]:
-            told = f"{self._file} declares the class {unknown[0]!r}, the run knows {', '.join(known)}"
+            told = f"{file} declares the class {unknown[0]!r}, the run knows {', '.join(known)}"
             raise UserError(told, "call the classes as the run does")
         return Told(classes.ordered(known))
 

@@ -231,7 +231,9 @@ def test_1_bit_and_8_bits_of_one_picture_mean_the_same(tmp_path):
 def test_the_remedy_for_an_unknown_value_makes_no_class_void(tmp_path):
     classes, _, _ = understood(write(tmp_path / "a", [(labels > 0).astype("uint8") for labels in SCENES]))
     white = write(tmp_path / "b", [(labels > 0).astype("uint8") * 255 for labels in SCENES])
-    problems = refused(white, 'such as {"name": "foreground", "value": 255} if this value', told=Told(classes))
+    problems = refused(
+        white, 'such as {"name": "foreground", "value": 255} if this value', told=Told(classes)
+    )
     assert "void" not in problems[0]
 
 
