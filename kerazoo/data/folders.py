@@ -41,9 +41,9 @@ class Folder(Files):
     The folder may hold `train/`, `val/` and `test/` with that layout each, or these inside of `images/` and
     `masks/`; what of val and test is not there is taken from the training images by `validation` and
     `test`. Images and masks share their names. What the values or colours of the masks mean says
-    `classes.json` (`kerazoo.data.masks.ClassEntry`; where it may lie tells `kerazoo.data.class_file`); without
-    it, it is decided once over all masks: those of 0 and one other value are binary, others hold the label itself, 255 being void.
-    Instances are background and foreground.
+    `classes.json` (`kerazoo.data.masks.ClassEntry`; `kerazoo.data.class_file` tells where it may lie);
+    without it, it is decided once over all masks: those of 0 and one other value are binary, others hold
+    the label itself, 255 being void. Instances are background and foreground.
 
     Attributes:
         classes: names in label order; by default those of classes.json, or made up.
@@ -75,7 +75,7 @@ class Folder(Files):
         return classes.names
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
-        classes, problems, _ = self._meaning
+        classes, problems, *_ = self._meaning
         if classes is None:
             return {}, problems + self._listed.problems
         if self.border and self._listed.kind == "masks" and len(classes.names) != 2:
@@ -84,11 +84,10 @@ class Folder(Files):
         splits: dict[Split, Sequence[Sample]] = {
             split: Lazy(pairs, self._read) for split, pairs in self._listed.splits.items()
         }
-        return splits, self._listed.problems + problems
+        return splits, sorted(self._listed.problems + problems, key=lambda error: natural(error.message))
 
     def facts(self) -> dict[str, str]:
-        classes = self._meaning.classes
-        return {} if classes is None or self._listed.kind == "instances" else classes.told()
+        return dict(self._meaning.facts)
 
     def warnings(self) -> list[str]:
         return [*self._listed.warnings, *super().warnings(), *self._meaning.warnings]
@@ -176,15 +175,15 @@ class Folder(Files):
         try:
             told = self._told()
         except UserError as error:
-            return Meaning(None, [error], [])
+            return Meaning(None, [error])
         return meaning(masks, told, self.root)
 
     def _of_instances(self) -> Meaning:
         names = self.table.names if self.table else self.classes or BINARY
         if len(names) == 2:
-            return Meaning(Classes(names=names, entries=()), [], [])
+            return Meaning(Classes(names=names, entries=()), [])
         told = f"{self.path} holds instances, which are background and foreground, not {len(names)} classes"
-        return Meaning(None, [UserError(told, "give masks/ with a class per pixel")], [])
+        return Meaning(None, [UserError(told, "give masks/ with a class per pixel")])
 
     def _told(self) -> Told:
         """Return what need not be guessed; a classes.json here goes before a run's table."""

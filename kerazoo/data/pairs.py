@@ -127,12 +127,13 @@ def unseen(place: Place, split: Split) -> list[str]:
     """
     images = images_below(place.images)
     names = {name: None for image in images for name in image.relative_to(place.images).parent.parts}
-    if not any(_FOLD.search(name.casefold()) or splits.split_in(name) not in (None, split) for name in names):
+    folds = [name for name in names if _FOLD.search(name.casefold())]
+    if not folds and {splits.split_in(name) for name in names} in (set(), {None}, {split}):
         return []
-    some = [name for name in names if _FOLD.search(name.casefold()) or splits.split_in(name)]
+    some = [name for name in names if name in folds or splits.split_in(name)]
     told = ", ".join(some[:_SHOWN]) + ", ..." * (len(some) > _SHOWN)
     return [
-        f"{place.images} holds the folders {told}, which are not seen as splits: all images in them are taken "
+        f"{place.images} holds the folders {told}, which are not seen as splits: all their images are taken "
         f"together; if they are splits, call them train, val and test, in {place.masks.name}/ too"
     ]
 
@@ -149,9 +150,10 @@ def _inside(root: Path) -> dict[Split, Place]:
         raise UserError(told, "divide both in the same way")
     for folder, parts in ((place.images, images), (place.masks, masks)):
         first = {file: file.relative_to(folder).parts[0] for file in images_below(folder)}
-        loose = [file for file, part in first.items() if splits.split_of(part) not in parts]
+        known = [part.name for part in parts.values()]
+        loose = [file for file, part in first.items() if part not in known]
         if loose:
-            names = ", ".join(part.name for part in parts.values())
+            names = ", ".join(known)
             more = f" (and {len(loose) - 1} more)" if len(loose) > 1 else ""
             told = f"{loose[0]}{more} is in none of the folders {names} of {folder}"
             raise UserError(told, "move it into one of them, or call them otherwise if they are no splits")
