@@ -15,6 +15,9 @@ from kerazoo.tasks.segmentation import VOID
 MOST_CLASSES = 64
 """More classes than this are not guessed from the masks: they are rather grey values."""
 
+_NAMED = "class {}"
+"""How a class is called that nobody has named."""
+
 _SHOWN = 4
 """As many entries are in an example."""
 
@@ -93,14 +96,8 @@ def as_held(classes: Classes, held: Held) -> Classes:
     return replace(classes, {"entries": tuple(kept)})
 
 
-def warnings(classes: Classes, held: Held, *, is_guess: bool) -> list[str]:
-    """Return what only the user can judge of masks and of what was decided about them.
-
-    Args:
-        classes: decided.
-        held: the masks.
-        is_guess: neither a classes.json nor a run says what the values mean.
-    """
+def warnings(classes: Classes, held: Held) -> list[str]:
+    """Return what only the user can judge of masks and of what was decided about them."""
     lines = []
     lossy = [mask.path for mask, _ in held if mask.lossy]
     if lossy:
@@ -125,14 +122,14 @@ def warnings(classes: Classes, held: Held, *, is_guess: bool) -> list[str]:
             f"of {len(classes.names)} classes only those of the values {', '.join(map(str, used))} "
             f"occur in a mask; if these are no labels, {REMEDY}"
         )
-    elif is_guess and 0 not in values:
+    elif (classes.assumed or classes.names[0] == _NAMED.format(0)) and 0 not in values:
         lines.append(_no_zero(classes, values))
     return lines
 
 
 def _no_zero(classes: Classes, values: np.ndarray) -> str:
     """Return that the first class is empty, with a classes.json that begins at the values that are there."""
-    used = [(f"class {value}", value) for value in _used(classes, values)]
+    used = [(_NAMED.format(value), value) for value in _used(classes, values)]
     example = json.dumps([{"name": name, "value": value} for name, value in used[:_SHOWN]])
     remedy = f"list the others in classes.json beside images/, such as {example}" if len(used) > 1 else REMEDY
     empty = f"no mask holds 0, so that the first class, {classes.names[0]}, is empty"
@@ -153,7 +150,7 @@ def _labels(known: set[int], names: tuple[str, ...] | None, void: int | None, wh
             f"masks in {where} hold {len(known)} values up to {max(known)} ({some})",
             f"smooth edges and JPEG make many values of a few: save labels alone, as PNG; or {REMEDY}",
         )
-    made_up = BINARY if count == 2 else tuple(f"class {k}" for k in range(count))
+    made_up = BINARY if count == 2 else tuple(map(_NAMED.format, range(count)))
     return _made(names or made_up, [(k, k) for k in range(count)], void, assumed=assumed)
 
 

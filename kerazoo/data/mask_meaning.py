@@ -64,8 +64,7 @@ def meaning(masks: Sequence[Path], told: Told, where: Path) -> Meaning:
     sound = [(each, its) for each, its in held if isinstance(its, Histogram)]
     wrong = [classes.problem(each, its.values) for each, its in sound]
     problems += [error for error in (*wrong, doubt(classes, sound)) if error]
-    lines = warnings(classes, sound, is_guess=told.classes is None)
-    return Meaning(classes, problems, lines, as_held(classes, sound).told())
+    return Meaning(classes, problems, warnings(classes, sound), as_held(classes, sound).told())
 
 
 def _classes(seen: Sequence[Summary], told: Told, where: Path) -> Classes:
