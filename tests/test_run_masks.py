@@ -63,7 +63,7 @@ def test_a_run_of_three_classes_evaluates_data_that_lack_one(run_of, tmp_path):
     scores = evaluate(with_settings(run, (), str(fill(tmp_path / "b", values(0, 1, 1)))), "train")
     assert set(scores["iou"]) == {"class 0", "class 1", "class 2"}
     assert np.array(scores["confusion"])[2].sum() == 0
-    assert scores["facts"] == {"mask values": "0 -> class 0, 1 -> class 1, 2 -> class 2, 255 -> void"}
+    assert scores["facts"] == {"mask values": "0 -> class 0, 1 -> class 1, 2 -> class 2"}
     assert "mask values        0 -> class 0" in table(scores)
 
 

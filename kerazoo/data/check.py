@@ -11,6 +11,7 @@ import numpy as np
 
 from kerazoo.data.source import Source, Split
 from kerazoo.errors import UserError
+from kerazoo.files import natural
 from kerazoo.task import Sample
 from kerazoo.text import printable
 
@@ -106,15 +107,16 @@ def check(source: Source, progress: Callable[[int, int], None] | None = None) ->
     places = [
         (split, samples, i, len(names)) for split, samples in splits.items() for i in range(len(samples))
     ]
-    seen: list[_Seen] = []
+    seen, broken = list[_Seen](), list[str]()
     with ThreadPoolExecutor() as pool:
         for count, found in enumerate(pool.map(_look, places), 1):
             if isinstance(found, _Seen):
                 seen.append(found)
             elif str(found) not in problems:
-                problems.append(str(found))
+                broken.append(str(found))
             if progress:
                 progress(count, len(places))
+    problems += sorted(broken, key=natural)
     usable = bool(splits)
     warnings = [*(source.warnings() if usable else ()), *_twins(seen)]
     return _report(seen, names, problems, warnings, source.facts() if usable else {})

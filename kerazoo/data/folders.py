@@ -10,12 +10,13 @@ import numpy as np
 from pydantic import Field
 
 from kerazoo.data.border import BorderWeights, cached_border_weights
+from kerazoo.data.class_file import class_files, declared_once
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.mask_files import MaskFile, object_numbers, read_mask
 from kerazoo.data.mask_guess import BINARY
 from kerazoo.data.mask_meaning import Meaning, Told, meaning
-from kerazoo.data.masks import Classes, declared
-from kerazoo.data.pairs import Kind, Pair, list_pairs, places
+from kerazoo.data.masks import Classes
+from kerazoo.data.pairs import Kind, Pair, list_pairs, places, unseen
 from kerazoo.data.source import Files, Split
 from kerazoo.data.splits import divide
 from kerazoo.errors import UserError
@@ -30,6 +31,7 @@ class _Listed(NamedTuple):
     kind: Kind
     splits: dict[Split, list[Pair]]
     problems: list[UserError]
+    warnings: list[str]
 
 
 @settings
@@ -39,9 +41,9 @@ class Folder(Files):
     The folder may hold `train/`, `val/` and `test/` with that layout each, or these inside of `images/` and
     `masks/`; what of val and test is not there is taken from the training images by `validation` and
     `test`. Images and masks share their names. What the values or colours of the masks mean says
-    `classes.json` in the folder (`kerazoo.data.masks.ClassEntry`); without it, it is decided once over all
-    masks: those of 0 and one other value are binary, others hold the label itself, 255 being void.
-    Instances are background and foreground.
+    `classes.json` (`kerazoo.data.masks.ClassEntry`; `kerazoo.data.class_file` tells where it may lie);
+    without it, it is decided once over all masks: those of 0 and one other value are binary, others hold
+    the label itself, 255 being void. Instances are background and foreground.
 
     Attributes:
         classes: names in label order; by default those of classes.json, or made up.
@@ -73,7 +75,7 @@ class Folder(Files):
         return classes.names
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
-        classes, problems, _ = self._meaning
+        classes, problems, *_ = self._meaning
         if classes is None:
             return {}, problems + self._listed.problems
         if self.border and self._listed.kind == "masks" and len(classes.names) != 2:
@@ -82,17 +84,16 @@ class Folder(Files):
         splits: dict[Split, Sequence[Sample]] = {
             split: Lazy(pairs, self._read) for split, pairs in self._listed.splits.items()
         }
-        return splits, self._listed.problems + problems
+        return splits, sorted(self._listed.problems + problems, key=lambda error: natural(error.message))
 
     def facts(self) -> dict[str, str]:
-        classes = self._meaning.classes
-        return {} if classes is None or self._listed.kind == "instances" else classes.told()
+        return dict(self._meaning.facts)
 
     def warnings(self) -> list[str]:
-        return [*super().warnings(), *self._meaning.warnings]
+        return [*self._listed.warnings, *super().warnings(), *self._meaning.warnings]
 
     def image_files(self) -> Sequence[Path]:
-        return [pair.image for pairs in self._listed.splits.values() for pair in pairs]
+        return [pair.image for pair in self._pairs]
 
     def decided(self, names: Sequence[str]) -> "Folder":
         """Return this folder with what its masks mean written down, for a run to keep.
@@ -102,7 +103,7 @@ class Folder(Files):
                 get these labels; where nobody has named them, they are taken for these.
         """
         named = self
-        if names and (self.classes, self.table) == (None, None) and not self._file.exists():
+        if names and (self.classes, self.table) == (None, None) and not self._class_files:
             named = replace(self, {"classes": tuple(names)})
         if named.table is not None or named._listed.kind == "instances" or named._meaning.classes is None:
             return named
@@ -110,8 +111,7 @@ class Folder(Files):
         return replace(named, {"classes": None, "void": None, "table": table})
 
     def files(self) -> Iterable[Path]:
-        declared = [self._file] if self._file.exists() else []
-        return [path for pairs in self._listed.splits.values() for pair in pairs for path in pair] + declared
+        return [path for pair in self._pairs for path in pair] + self._class_files
 
     def _read(self, pair: Pair) -> Sample:
         image, mask = read_image(pair.image, how=self), read_mask(pair.mask)
@@ -136,9 +136,13 @@ class Folder(Files):
     def _weights(self, objects: Callable[[], np.ndarray]) -> np.ndarray | None:
         return None if self.border is None else cached_border_weights(objects(), self.border)
 
+    @functools.cached_property
+    def _class_files(self) -> list[Path]:
+        return class_files(self.root, self._pairs)
+
     @property
-    def _file(self) -> Path:
-        return self.root / "classes.json"
+    def _pairs(self) -> list[Pair]:
+        return list(itertools.chain(*self._listed.splits.values()))
 
     @functools.cached_property
     def _listed(self) -> _Listed:
@@ -159,41 +163,42 @@ class Folder(Files):
         given: dict[Split, list[Pair]] = {
             split: listing.pairs for split, listing in listings.items() if split != "train"
         }
-        return _Listed(kinds.pop(), parts | given, problems)
+        warnings = [line for split, place in where.items() for line in unseen(place, split)]
+        return _Listed(kinds.pop(), parts | given, problems, warnings)
 
     @functools.cached_property
     def _meaning(self) -> Meaning:
         """What the masks mean, and those that do not fit it."""
-        pairs = itertools.chain(*self._listed.splits.values())
-        masks = sorted((pair.mask for pair in pairs), key=natural)
+        masks = sorted((pair.mask for pair in self._pairs), key=natural)
         if self._listed.kind == "instances":
             return self._of_instances()
         try:
             told = self._told()
         except UserError as error:
-            return Meaning(None, [error], [])
+            return Meaning(None, [error])
         return meaning(masks, told, self.root)
 
     def _of_instances(self) -> Meaning:
         names = self.table.names if self.table else self.classes or BINARY
         if len(names) == 2:
-            return Meaning(Classes(names=names, entries=()), [], [])
+            return Meaning(Classes(names=names, entries=()), [])
         told = f"{self.path} holds instances, which are background and foreground, not {len(names)} classes"
-        return Meaning(None, [UserError(told, "give masks/ with a class per pixel")], [])
+        return Meaning(None, [UserError(told, "give masks/ with a class per pixel")])
 
     def _told(self) -> Told:
         """Return what need not be guessed; a classes.json here goes before a run's table."""
-        if not self._file.exists():
+        classes = declared_once(self.root, self._class_files, self._pairs)
+        if classes is None:
             return Told(self.table, names=self.classes, void=self.void)
-        classes = declared(self._file)
+        file = self._class_files[0]
         if self.void is not None or self.classes not in (None, classes.names):
             raise UserError(
-                f"{self._file} and the settings both say what the classes are",
+                f"{file} and the settings both say what the classes are",
                 "leave out data.classes and data.void",
             )
         known = self.table.names if self.table else classes.names
         if unknown := [name for name in classes.names if name not in known]:
-            told = f"{self._file} declares the class {unknown[0]!r}, the run knows {', '.join(known)}"
+            told = f"{file} declares the class {unknown[0]!r}, the run knows {', '.join(known)}"
             raise UserError(told, "call the classes as the run does")
         return Told(classes.ordered(known))
 

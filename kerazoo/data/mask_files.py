@@ -81,7 +81,8 @@ class Summary(NamedTuple):
 def read_mask(path: Path, max_pixels: int | None = None) -> MaskFile:
     """Return what a mask file stores.
 
-    1-, 2- and 4-bit grey gives 0..1, 0..3 and 0..15, 32-bit files their whole numbers. EXIF is ignored.
+    Black and white of 1 bit gives 0 and 255, as its copy of 8 bits does; 2- and 4-bit grey gives 0..3 and
+    0..15, 32-bit files their whole numbers. EXIF is ignored.
 
     Raises:
         UserError: as `kerazoo.image.read_image`; fractions, colours of 16 bits, or several pages.
@@ -274,6 +275,8 @@ def _numbers(image: "ImageFile.ImageFile", path: Path) -> np.ndarray:
     """Return grey values as they are stored; Pillow stretches the few levels of 2 and 4 bits over 0..255."""
     if image.format == "PPM" and image.mode in ("L", "I"):
         return pgm_values(image)
+    if image.mode == "1":
+        return np.array(image.convert("L"))
     stretch = {"L;2": 85, "L;4": 17}.get(raw_mode(image), 1)
     values = np.array(image)[..., 0] if image.mode == "LA" else np.array(image)
     return _whole(values // np.uint8(stretch) if stretch > 1 else values, path)

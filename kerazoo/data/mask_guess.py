@@ -1,5 +1,6 @@
 """What is taken for the meaning of masks where nobody says it."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,10 +9,17 @@ import numpy as np
 from kerazoo.data.mask_files import Channel, Histogram, Summary
 from kerazoo.data.masks import REMEDY, ClassEntry, Classes
 from kerazoo.errors import UserError
+from kerazoo.settings import replace
 from kerazoo.tasks.segmentation import VOID
 
 MOST_CLASSES = 64
 """More classes than this are not guessed from the masks: they are rather grey values."""
+
+_NAMED = "class {}"
+"""How a class is called that nobody has named."""
+
+_SHOWN = 4
+"""As many entries are in an example."""
 
 BINARY = ("background", "foreground")
 
@@ -75,11 +83,17 @@ def doubt(classes: Classes, held: Held) -> UserError | None:
         return None
     other = next(((path, max(stored)) for path, stored in values if stored - {0, void}), None)
     beside = f"{other[0]} holds {other[1]}, but " if other else ""
-    unlabelled = f'{{"name": "unlabelled", "value": {void}, "void": true}}'
     return UserError(
         f"{some} holds 0 and {void}, {beside}no mask holds {void} beside a class: it may be one, or void",
-        f"store each class as one value, or list all in classes.json beside images/, one being {unlabelled}",
+        "store each class as one value in all masks, or list all values in classes.json beside images/",
     )
+
+
+def as_held(classes: Classes, held: Held) -> Classes:
+    """Return classes without the void that nobody declared, if no mask holds it."""
+    values = _total(held).values
+    kept = [each for each in classes.entries if not (each.void and classes.assumed) or each.value in values]
+    return replace(classes, {"entries": tuple(kept)})
 
 
 def warnings(classes: Classes, held: Held) -> list[str]:
@@ -95,18 +109,31 @@ def warnings(classes: Classes, held: Held) -> list[str]:
         lines.append(
             f"the shape of the masks is in their alpha channel, such as {held[0][0].path}: it is read alone"
         )
-    values = _total(held).values
+    total = _total(held)
+    values = total.values
     if classes.assumed and len(values) > 2 and any(entry.range for entry in classes.entries):
         lines.append(
             f"masks hold {len(values)} values from {values[0]} to {values[-1]}, mostly near the ends: "
-            "their edges are taken to be smooth; tell another limit in classes.json"
+            f"their edges are taken to be smooth ({_middle(total)}); "
+            "if a class has a value between, or another limit holds, say so in classes.json"
         )
     elif classes.assumed and 2 * len(used := _used(classes, values)) < len(classes.names):
         lines.append(
             f"of {len(classes.names)} classes only those of the values {', '.join(map(str, used))} "
             f"occur in a mask; if these are no labels, {REMEDY}"
         )
+    elif (classes.assumed or classes.names[0] == _NAMED.format(0)) and 0 not in values:
+        lines.append(_no_zero(classes, values))
     return lines
+
+
+def _no_zero(classes: Classes, values: np.ndarray) -> str:
+    """Return that the first class is empty, with a classes.json that begins at the values that are there."""
+    used = [(_NAMED.format(value), value) for value in _used(classes, values)]
+    example = json.dumps([{"name": name, "value": value} for name, value in used[:_SHOWN]])
+    remedy = f"list the others in classes.json beside images/, such as {example}" if len(used) > 1 else REMEDY
+    empty = f"no mask holds 0, so that the first class, {classes.names[0]}, is empty"
+    return f"{empty}; if there is no such class, {remedy}"
 
 
 def _used(classes: Classes, values: np.ndarray) -> list[int | None]:
@@ -123,7 +150,7 @@ def _labels(known: set[int], names: tuple[str, ...] | None, void: int | None, wh
             f"masks in {where} hold {len(known)} values up to {max(known)} ({some})",
             f"smooth edges and JPEG make many values of a few: save labels alone, as PNG; or {REMEDY}",
         )
-    made_up = BINARY if count == 2 else tuple(f"class {k}" for k in range(count))
+    made_up = BINARY if count == 2 else tuple(map(_NAMED.format, range(count)))
     return _made(names or made_up, [(k, k) for k in range(count)], void, assumed=assumed)
 
 
@@ -143,13 +170,28 @@ def _total(held: Held) -> Histogram:
     return Histogram(values, np.bincount(places.ravel(), counts, len(values)))
 
 
+def _at_ends(total: Histogram) -> np.ndarray:
+    """Return which values are near the lowest or the highest one."""
+    place = (total.values - total.values[0]) / (total.values[-1] - total.values[0])
+    return (place <= 1 / 16) | (place >= 15 / 16)
+
+
+def _middle(total: Histogram) -> str:
+    """Return how much lies between the ends, and the value that most of it has."""
+    between, share = ~_at_ends(total), total.counts / total.counts.sum()
+    if not between.any():
+        return "none of the pixels is far from both ends"
+    most = int(np.argmax(share * between))
+    return f"{share[between].sum():.2%} of the pixels lie between, {share[most]:.2%} at {total.values[most]}"
+
+
 def _smooth(total: Histogram, lossy: bool) -> bool:
     """Whether the values are two, with smooth edges between: nearly all at the ends, and no peak between."""
     low, high = int(total.values[0]), int(total.values[-1])
     if high - low < 100:
         return False
     place, share = (total.values - low) / (high - low), total.counts / total.counts.sum()
-    ends = (place <= 1 / 16) | (place >= 15 / 16)
+    ends = _at_ends(total)
     if share[ends].sum() < 0.9 or ((~ends).sum() < 16 and not lossy):
         return False
     inner = np.histogram(place, 8, (1 / 4, 3 / 4), weights=share)[0]

@@ -2,13 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from kerazoo.data.mask_files import Channel, Histogram, Summary, numbers, summary, unpacked
-from kerazoo.data.mask_guess import doubt, guessed, warnings
+from kerazoo.data.mask_guess import as_held, doubt, guessed, warnings
 from kerazoo.data.masks import Classes, Color
 from kerazoo.errors import UserError
 from kerazoo.settings import replace
@@ -32,11 +33,12 @@ class Told(NamedTuple):
 
 
 class Meaning(NamedTuple):
-    """What was decided, or None; what is wrong with masks; what only the user can judge."""
+    """What was decided, or None; what is wrong with masks; what only the user can judge; what is told."""
 
     classes: Classes | None
     problems: list[UserError]
-    warnings: list[str]
+    warnings: Sequence[str] = ()
+    facts: Mapping[str, str] = MappingProxyType({})
 
 
 def meaning(masks: Sequence[Path], told: Told, where: Path) -> Meaning:
@@ -52,17 +54,17 @@ def meaning(masks: Sequence[Path], told: Told, where: Path) -> Meaning:
     seen = [each for each in found if isinstance(each, Summary)]
     problems = [each for each in found if isinstance(each, UserError)]
     if not seen:
-        return Meaning(None, problems, [])
+        return Meaning(None, problems)
     try:
         classes = _classes(seen, told, where)
     except UserError as error:
-        return Meaning(None, [error, *problems], [])
+        return Meaning(None, [error, *problems])
     held = [(each, numbers(each, classes.channel)) for each in seen]
     problems += [its for _, its in held if isinstance(its, UserError)]
     sound = [(each, its) for each, its in held if isinstance(its, Histogram)]
     wrong = [classes.problem(each, its.values) for each, its in sound]
     problems += [error for error in (*wrong, doubt(classes, sound)) if error]
-    return Meaning(classes, problems, warnings(classes, sound))
+    return Meaning(classes, problems, warnings(classes, sound), as_held(classes, sound).told())
 
 
 def _classes(seen: Sequence[Summary], told: Told, where: Path) -> Classes:

@@ -2,27 +2,31 @@
 
 import functools
 import itertools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from kerazoo.data.mask_files import Channel, MaskFile, Summary, codes, packed, unpacked
 from kerazoo.errors import UserError
-from kerazoo.reading import read_json
+from kerazoo.reading import read_json, shaped
 from kerazoo.settings import replace, settings
 from kerazoo.tasks.segmentation import VOID
 
 REMEDY = (
     "say what every value means in classes.json beside images/, such as "
-    '[{"name": "background", "value": 0}, {"name": "road", "value": 10}, '
-    '{"name": "other", "value": 255, "void": true}]; "range": [128, 255] for many'
+    '[{"name": "background", "value": 0}, {"name": "road", "value": 10}]; '
+    '"range": [128, 255] for many, "void": true where nobody labelled'
 )
 
-_EXAMPLE = '[{"name": "road", "color": [128, 64, 128]}, {"name": "other", "color": [0, 0, 0], "void": true}]'
+_AS_LIST = (
+    'write a JSON list such as [{"name": "road", "color": [128, 64, 128]}, '
+    '{"name": "other", "color": [0, 0, 0], "void": true}]'
+)
 
 NEAR = 96
 """Values and colours of lossy files that are farther from a class than this are not taken for it,"""
@@ -219,9 +223,11 @@ class Classes:
         told = f"holds the {what} {stored}, which is none of {known}"
         if share is not None:
             told = f"is near none of {known} in {share:.0%} of its pixels, such as at the {what} {stored}"
-        entry = f'{{"name": "other", "{"color" if coloured else "value"}": {stored}, "void": true}}'
+        entry = json.dumps({"name": self.names[-1], "color" if coloured else "value": stored})
         return UserError(
-            f"{path} {told}", f"list all in classes.json beside images/, this one such as {entry}"
+            f"{path} {told}",
+            f"list all in classes.json beside images/, such as {entry} if this {what} is that class; "
+            "it may be another class, or pixels that nobody labelled",
         )
 
 
@@ -232,9 +238,9 @@ def declared(path: Path) -> Classes:
         UserError: the file is unreadable or contradicts itself; names the entry.
     """
     try:
-        entries = tuple(read_json(path, list[ClassEntry]))
+        entries = tuple(shaped(_objects(path), path, list[ClassEntry]))
     except UserError as error:
-        raise UserError(error.message, f"write a JSON list such as {_EXAMPLE}") from None
+        raise UserError(error.message, _AS_LIST) from None
     names = tuple(entry.name for entry in entries if not entry.void)
     coloured = [entry.color is not None for entry in entries]
     if any(coloured) and not all(coloured):
@@ -250,6 +256,29 @@ def declared(path: Path) -> Classes:
             f"{path} declares {len(names)} classes", f"declare 2 to {_UNDECLARED - 1}, background included"
         )
     return Classes(names=names, entries=entries, channel="colors" if any(coloured) else "values")
+
+
+def _objects(path: Path) -> list[dict[str, Any]]:
+    """Return the entries of a classes.json, of which objects, ranges and colours are such.
+
+    Raises:
+        UserError: others are not.
+    """
+    content = read_json(path)
+    if not isinstance(content, list):
+        raise UserError(f"{path} is no list of classes", _AS_LIST)
+    for number, entry in enumerate(content):
+        if not isinstance(entry, dict):
+            told = (
+                f"{path}: entry {number} is {json.dumps(entry)[:60]}, not an object with a name and a value"
+            )
+            raise UserError(told, _AS_LIST)
+        for key, count in (("range", 2), ("color", 3)):
+            given = entry.get(key)
+            if given is not None and not (isinstance(given, list) and len(given) == count):
+                told = f"{path}: the {key} of entry {number} is {json.dumps(given)[:60]}, not {count} numbers"
+                raise UserError(told, _AS_LIST)
+    return content
 
 
 def _coordinates(numbers: np.ndarray, channel: Channel) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Which files of a folder belong together, and to which split."""
 
 import os
+import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,12 @@ from kerazoo.listing import images_below
 from kerazoo.reading import entries
 
 Kind = Literal["masks", "instances"]
+
+_FOLD = re.compile("(?<![a-z])(k?folds?(?![a-z])|hold[-_ ]?out)")
+"""Words of folders that stand for a part of the data, beside the names of splits."""
+
+_SHOWN = 4
+"""As many folders are told in a warning."""
 
 
 class Pair(NamedTuple):
@@ -114,6 +121,26 @@ def places(root: Path) -> dict[Split, Place]:
     return {split: _place(folder) for split, folder in named.items()} | inside
 
 
+def unseen(place: Place, split: Split) -> list[str]:
+    """Return a line if sub-folders of a split's images are called as if they were splits or folds.
+
+    Args:
+        place: of the split, or of all images where no split has a folder.
+        split: that all of it is taken for.
+    """
+    images = images_below(place.images)
+    names = {name: None for image in images for name in image.relative_to(place.images).parent.parts}
+    folds = [name for name in names if _FOLD.search(name.casefold())]
+    if not folds and {splits.split_in(name) for name in names} in (set(), {None}, {split}):
+        return []
+    some = [name for name in names if name in folds or splits.split_in(name)]
+    told = ", ".join(some[:_SHOWN]) + ", ..." * (len(some) > _SHOWN)
+    return [
+        f"{place.images} holds the folders {told}, which are not seen as splits: all their images are taken "
+        f"together; if they are splits, call them train, val and test, in {place.masks.name}/ too"
+    ]
+
+
 def _inside(root: Path) -> dict[Split, Place]:
     """Return the places of `root/images`: the splits that it is divided into, or the training images."""
     place = _place(root)
@@ -126,9 +153,10 @@ def _inside(root: Path) -> dict[Split, Place]:
         raise UserError(told, "divide both in the same way")
     for folder, parts in ((place.images, images), (place.masks, masks)):
         first = {file: file.relative_to(folder).parts[0] for file in images_below(folder)}
-        loose = [file for file, part in first.items() if part not in {path.name for path in parts.values()}]
+        known = [part.name for part in parts.values()]
+        loose = [file for file, part in first.items() if part not in known]
         if loose:
-            names = ", ".join(part.name for part in parts.values())
+            names = ", ".join(known)
             more = f" (and {len(loose) - 1} more)" if len(loose) > 1 else ""
             told = f"{loose[0]}{more} is in none of the folders {names} of {folder}"
             raise UserError(told, "move it into one of them, or call them otherwise if they are no splits")

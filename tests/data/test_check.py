@@ -78,6 +78,14 @@ def test_every_problem_is_told_and_the_rest_is_counted(good):
     assert report.lines()[-1] == "6 problems"
 
 
+def test_broken_files_are_told_in_natural_order_whatever_their_split(tmp_path):
+    for index in range(12):
+        write(tmp_path, f"{index}.png")
+        (tmp_path / "images" / f"{index}.png").write_text("no image")
+    told = check(Folder(path=str(tmp_path))).problems
+    assert [line.split(".png")[0].rsplit("/", 1)[1] for line in told] == list(map(str, range(12)))
+
+
 def test_one_image_in_two_splits_is_a_warning(good):
     write(good / "train", "same.png", seed=5)
     write(good / "train", "again.png", seed=5)

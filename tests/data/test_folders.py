@@ -125,7 +125,10 @@ def test_declared_values_are_numbered_in_the_order_of_the_file(tmp_path):
     ("text", "told"),
     [
         ("{", "is no JSON"),
-        ('{"name": "a"}', "should be a valid list"),
+        ('{"name": "a"}', "is no list of classes"),
+        ('["cat", "dog"]', 'entry 0 is "cat", not an object with a name and a value'),
+        ('[{"name": "a", "color": 7}]', "the color of entry 0 is 7, not 3 numbers"),
+        ('[{"name": "a", "range": [1, 2, 3]}]', "the range of entry 0 is [1, 2, 3], not 2 numbers"),
         ('[{"name": "a", "value": 0}, {"name": "b"}]', '1: one of "value", "range" and "color" is needed'),
         ('[{"name": "a", "value": 0}, {"name": "b", "color": [1, 2, 3]}]', "mixes values and colours"),
         ('[{"name": "a", "value": 0}, {"name": "a", "value": 1}]', "declares a class twice"),

@@ -51,8 +51,12 @@ def test_values_of_few_bits_are_what_is_stored(tmp_path, depth):
     rows = b"".join(b"\0" + row.astype("uint8").tobytes() for row in packed)
     (tmp_path / "a.png").write_bytes(png(16, 8, depth, 0, rows))
     np.testing.assert_array_equal(read_mask(tmp_path / "a.png").pixels, values)
-    bits = read_mask(saved(tmp_path / "b.png", LABELS > 1)).pixels
-    np.testing.assert_array_equal(bits, LABELS > 1)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.pbm", "a.gif"])
+def test_black_and_white_of_1_bit_is_0_and_255_in_every_format(tmp_path, name):
+    path = saved(tmp_path / name, Image.fromarray(LABELS > 1))
+    np.testing.assert_array_equal(codes(read_mask(path), "values", path), (LABELS > 1) * 255)
 
 
 def test_sixteen_bits_and_colours_are_kept(tmp_path):

@@ -41,7 +41,7 @@ def write(folder, pictures, suffix="png", **options):
 
 
 def understood(paths, told=Told()):  # noqa: B008
-    classes, problems, warnings = meaning(paths, told, paths[0].parent)
+    classes, problems, warnings, _ = meaning(paths, told, paths[0].parent)
     assert problems == []
     return classes, [classes.labels(read_mask(path), path) for path in paths], warnings
 
@@ -216,6 +216,27 @@ def test_half_0_and_1_half_0_and_255_is_a_contradiction(tmp_path):
     assert classes.told() == {"mask values": "0 -> background, 1 -> foreground, 255 -> void"}
 
 
+def test_1_bit_and_8_bits_of_one_picture_mean_the_same(tmp_path):
+    white = [labels > 0 for labels in SCENES]
+    mixed = [mask if index % 2 else mask.astype("uint8") * 255 for index, mask in enumerate(white)]
+    classes, labels, warnings = understood(write(tmp_path / "mixed", mixed))
+    assert classes.told() == {"mask values": "0 -> background, 255 -> foreground"}
+    np.testing.assert_array_equal(labels, white)
+    assert warnings == []
+    bits, _, _ = understood(write(tmp_path / "bits", white))
+    _, labels, _ = understood(write(tmp_path / "bytes", [mask * np.uint8(255) for mask in white]), Told(bits))
+    np.testing.assert_array_equal(labels, white)
+
+
+def test_the_remedy_for_an_unknown_value_makes_no_class_void(tmp_path):
+    classes, _, _ = understood(write(tmp_path / "a", [(labels > 0).astype("uint8") for labels in SCENES]))
+    white = write(tmp_path / "b", [(labels > 0).astype("uint8") * 255 for labels in SCENES])
+    problems = refused(
+        white, 'such as {"name": "foreground", "value": 255} if this value', told=Told(classes)
+    )
+    assert "void" not in problems[0]
+
+
 def test_255_beside_a_class_or_alone_is_void(tmp_path):
     masks = [*SCENES[:3], np.full(SHAPE, 255, "uint8")]
     classes, labels, _ = understood(write(tmp_path / "a", masks))
@@ -255,3 +276,34 @@ def test_labels_of_many_classes_with_void_are_not_taken_for_smooth_edges(tmp_pat
     classes, _, _ = understood(write(tmp_path, [mask]))
     assert isinstance(classes, Classes)
     assert len(classes.names) == 21
+
+
+def test_the_share_of_values_between_two_ends_is_told(tmp_path):
+    mask = np.zeros((100, 100), "uint8")
+    mask[50:] = 255
+    mask[50, :60] = np.arange(20, 230, 3.5)[:60]
+    mask[0, :19] = 128
+    _, _, (warning,) = understood(write(tmp_path, [mask]))
+    assert "(0.79% of the pixels lie between, 0.20% at 128)" in warning
+
+
+def test_labels_that_do_not_begin_at_0_are_warned_about(tmp_path):
+    trimaps = [labels + np.uint8(1) for labels in SCENES]
+    classes, _, (warning,) = understood(write(tmp_path, trimaps))
+    assert len(classes.names) == 4
+    assert "no mask holds 0, so that the first class, class 0, is empty" in warning
+    assert understood(write(tmp_path, trimaps), Told(classes))[2] == [warning]  # `data check` decides first
+    assert understood(write(tmp_path, trimaps), Told(void=255))[2] == [warning]
+    entries = json.loads(warning[warning.index("[") : warning.index("]") + 1])
+    _, labels, warnings = understood(write(tmp_path, trimaps), json_classes(tmp_path, entries))
+    np.testing.assert_array_equal(labels, SCENES)
+    assert warnings == []
+
+
+def test_void_is_told_where_a_mask_holds_it(tmp_path):
+    plain, void = write(tmp_path / "a", SCENES), np.where(SCENES[0] == 2, 255, SCENES[0]).astype("uint8")
+    assert meaning(plain, Told(), tmp_path).facts == {
+        "mask values": "0 -> class 0, 1 -> class 1, 2 -> class 2"
+    }
+    facts = meaning(write(tmp_path / "b", [*SCENES, void]), Told(), tmp_path).facts
+    assert facts == {"mask values": "0 -> class 0, 1 -> class 1, 2 -> class 2, 255 -> void"}

@@ -7,7 +7,7 @@ import pytest
 
 from kerazoo.data.check import check
 from kerazoo.data.folders import Folder
-from kerazoo.data.pairs import list_pairs, places
+from kerazoo.data.pairs import list_pairs, places, unseen
 from kerazoo.errors import UserError
 from kerazoo.image import write_image
 
@@ -135,3 +135,26 @@ def test_a_word_in_a_name_tells_a_split_beside_another(tmp_path, train, test):
 def test_a_single_word_of_a_split_in_a_name_is_none(tmp_path):
     names = ["bullet-train/a.png", "tram/b.png"]
     assert list(places(write(tmp_path, names, names))) == ["train"]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("fold1", "fold2"), "fold1, fold2"),
+        (("val_part", "rest"), "val_part"),
+        (("train_part", "rest"), "train_part"),
+        (("a/holdout", "a/rest"), "holdout"),
+    ],
+)
+def test_folders_that_look_like_splits_and_are_none_are_warned_about(tmp_path, names, told):
+    files = [f"{name}/{index}.png" for name in names for index in range(3)]
+    warning = Folder(path=str(write(tmp_path, files, files))).warnings()[0]
+    assert f"images holds the folders {told}, which are not seen as splits" in warning
+    assert "call them train, val and test, in masks/ too" in warning
+
+
+def test_folders_of_other_words_are_not_taken_for_splits(tmp_path):
+    files = [f"{name}/a.png" for name in ("valley", "latest", "scaffold", "folder", "train")]
+    for root, names in ((tmp_path / "a", files[:4]), (tmp_path / "b", files[4:])):
+        (place,) = places(write(root, names, names)).values()
+        assert unseen(place, "train") == []
