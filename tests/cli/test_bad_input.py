@@ -250,7 +250,7 @@ def test_built_in_data_is_not_read_through_and_still_refused_where_it_does_not_d
     result = CliRunner().invoke(main, asked)
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
-        "Error: built-in characters (train) has 12 classes, an episode 60 ways; add classes, or set fewer "
-        "ways: family.ways, of training family.training_ways or family.mined_classes"
+        "Error: built-in characters (train) has 12 classes, an episode 60 ways; add classes, or set "
+        "family.training_ways to fewer"
     ]
     assert not (tmp_path / "run").exists()
