@@ -12,7 +12,8 @@ from kerazoo.cli import backend_option, set_option, shots_option, ways_option
 @click.option(
     "--data",
     metavar="DIR",
-    help="Your data: images and masks, or a folder per class; the recipe's own by default.",
+    help="Your data: images and masks, or a folder per class; the recipe's own by default. "
+    "With --resume: where the run's data are now.",
 )
 @click.option("--output", metavar="RUN", help="Run folder to make [default: runs/RECIPE-DATE-TIME].")
 @click.option(

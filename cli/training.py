@@ -82,17 +82,19 @@ def _whole(recipe: "Recipe") -> None:
         raise UserError(f"{problems[0]}{more}", "list all with 'kerazoo data check', mend them, train again")
 
 
-def _resumed(folder: Path, epochs: int | None, accept_changed_data: bool, **options: Any) -> "Run":
+def _resumed(
+    folder: Path, data: str | None, epochs: int | None, accept_changed_data: bool, **options: Any
+) -> "Run":
     from kerazoo.train import resume_training
 
-    kept = ("recipe", "data", "output", "batch_size", "seed", "init", "weights", "ways", "shots")
+    kept = ("recipe", "output", "batch_size", "seed", "init", "weights", "ways", "shots")
     given = [name for name in kept if options.get(name) is not None]
     if given or options["assignments"]:
         raise UserError(
             "--resume continues a run by its own recipe",
-            "give only --epochs or --accept-changed-data with it, or start anew with --init",
+            "give only --data, --epochs or --accept-changed-data with it, or start anew with --init",
         )
-    return resume_training(folder, epochs=epochs, accept_changed_data=accept_changed_data)
+    return resume_training(folder, data=data, epochs=epochs, accept_changed_data=accept_changed_data)
 
 
 def summary(folder: Path, scores: "Metrics", monitor: str) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,7 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
 def resume_training(
     folder: Path,
     *,
+    data: str | Path | None = None,
     epochs: int | None = None,
     accept_changed_data: bool = False,
     progress: Progress | None = None,
@@ -62,6 +64,7 @@ def resume_training(
 
     Args:
         folder: the run folder.
+        data: where the data of the run are now; its recipe keeps that.
         epochs: train up to this many epochs instead of what the recipe says; the learning
             rate then follows the longer schedule from here on.
         accept_changed_data: go on with data that are no longer what the run was trained on, from the
@@ -77,9 +80,12 @@ def resume_training(
         if epochs is None and run.read_json("metrics.json", Metrics) is not None:
             told = f"the training in {folder} has ended"
             raise UserError(told, "to train longer add --epochs N with a larger N")
+        run = run if data is None else _moved(run, data)
         point = _newest(run, progress)
         state = point.state if point else State()
         other = _other_data(run, state, progress, accept=accept_changed_data)
+        if data is not None:
+            run.write_json("recipe.json", settings.to_plain(run.recipe))
         run = run if epochs is None else _longer(run, epochs)
         with _prepared(run.recipe):
             training = started(run, run.recipe.family.build(), progress, state, point)
@@ -153,6 +159,14 @@ def _check(recipe: Recipe) -> None:
     found = obstacles(recipe)
     if found:
         raise found[0]
+
+
+def _moved(run: Run, data: str | Path) -> Run:
+    """Return the run with its data elsewhere: only where they are is another."""
+    if run.recipe.data.generated:
+        raise UserError(f"the data of {run.folder} are generated, they are in no folder", "leave --data out")
+    source = settings.replace(run.recipe.data, {"path": os.path.abspath(data)}, "data")
+    return Run(run.folder, dataclasses.replace(run.recipe, data=source))
 
 
 def _longer(run: Run, epochs: int) -> Run:

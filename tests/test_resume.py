@@ -15,12 +15,13 @@ from kerazoo import resume
 from kerazoo.cli import main
 from kerazoo.data.augment import Augmentation
 from kerazoo.data.folders import Folder
+from kerazoo.data.generated import Cells
 from kerazoo.errors import UserError
 from kerazoo.families.unetpp import UNetPlusPlus
 from kerazoo.image import write_image
 from kerazoo.progress import Progress
 from kerazoo.recipe import Recipe
-from kerazoo.run import being_trained
+from kerazoo.run import being_trained, create_run, open_run
 from kerazoo.train import resume_training, train
 
 QUIET = Progress(quiet=True)
@@ -139,6 +140,35 @@ def test_unchanged_data_that_moved_are_the_same(place):
     assert steps(resume_training(place / "run", progress=QUIET).folder) == [4, 8, 12]
 
 
+def test_a_run_whose_data_moved_takes_their_new_place(place):
+    (place / "data").rename(place / "elsewhere")
+    arguments = ["train", "--resume", str(place / "run")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    told = f"Error: data {place / 'data'} does not exist; check the path, or give a run's new one: --data DIR"
+    assert told in result.stderr.splitlines()
+    for kind in ("images", "masks"):
+        shutil.copytree(place / "elsewhere" / kind, place / "others" / kind)
+    repainted(place / "others")
+    result = CliRunner().invoke(main, [*arguments, "--data", str(place / "others")])
+    assert result.exit_code == 2
+    assert "have changed since it was trained on them: 1 file(s) changed: images/3.png" in result.stderr
+    assert open_run(place / "run").recipe.data.path == str(place / "data")
+    result = CliRunner().invoke(main, [*arguments, "--data", str(place / "elsewhere")])
+    assert result.exit_code == 0, result.output
+    assert steps(place / "run") == [4, 8, 12]
+    assert open_run(place / "run").recipe.data.path == str(place / "elsewhere")
+
+
+def test_generated_data_are_in_no_folder(tmp_path):
+    recipe = Recipe(
+        family=UNetPlusPlus(classes=1, filters=(2, 4)), data=Cells(), augmentation=Augmentation(), epochs=1
+    )
+    create_run(recipe, tmp_path / "run", recipe.family.build())
+    with pytest.raises(UserError, match="are generated, they are in no folder; leave --data out"):
+        resume_training(tmp_path / "run", data=tmp_path, progress=QUIET)
+
+
 def test_accepted_data_begin_the_interrupted_epoch_again(place):
     added(place / "data")  # 12 of 14 train: 6 steps and no longer 4
     arguments = ["train", "--resume", str(place / "run"), "--accept-changed-data"]
@@ -185,7 +215,7 @@ def test_a_run_that_is_being_trained_is_left_alone(place):
     before = {path: path.stat().st_mtime_ns for path in place.rglob("run/**/*") if path.suffix == ".npz"}
     code = f"""
 import pathlib, sys
-from kerazoo.run import being_trained
+from kerazoo.run import being_trained, create_run, open_run
 with being_trained(pathlib.Path({str(place / "run")!r})):
     print("held", flush=True)
     sys.stdin.read()"""

@@ -1,7 +1,6 @@
 """Files of annotations: where they are, and the numbers and ids in them."""
 
 import dataclasses
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo.data.source import Split
+from kerazoo.data.source import Split, existing
 from kerazoo.data.splits import by_split, split_of
 from kerazoo.errors import UserError
 from kerazoo.files import natural
@@ -47,9 +46,7 @@ def annotation_files(root: Path, remarks: Remarks) -> dict[Split, Path]:
     Raises:
         UserError: there is none, or several for a split.
     """
-    if not os.path.exists(root):  # also where no file can have such a name
-        raise UserError(f"{root} does not exist", "check the path")
-    if not root.is_dir():
+    if not existing(root).is_dir():
         return {"train": root}
     found, others = _named(root)
     if not found:

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from kerazoo.data.source import Split
+from kerazoo.data.source import Split, existing
 from kerazoo.data.splits import split_in, split_of
 from kerazoo.errors import UserError
 from kerazoo.reading import entries, is_file, npz_names, opened, read_bytes, read_npz, read_packed, read_text
@@ -83,10 +83,10 @@ def array_files(path: Path) -> list[Path]:
     Raises:
         UserError: there is nothing.
     """
-    if is_file(path):
+    if is_file(existing(path)):
         return [path]
     if not os.path.isdir(path):
-        raise UserError(f"{path} {'is no file' if os.path.exists(path) else 'does not exist'}", _REMEDY)
+        raise UserError(f"{path} is no file", _REMEDY)
     inside = [p for p in entries(path) if p.is_file() and (_kind(p) or p.name == FINE_NAMES)]
     return [p for p in inside if p.suffix != ".gz" or p.with_suffix("") not in inside]
 

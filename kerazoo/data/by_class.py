@@ -23,7 +23,7 @@ from kerazoo.data.draws import Classes, Episodes, Pairs, drawn_samples
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.loader import Remembered
 from kerazoo.data.members import Members
-from kerazoo.data.source import Files, Share, Source, Split
+from kerazoo.data.source import Files, Share, Source, Split, existing
 from kerazoo.data.splits import NAMES
 from kerazoo.errors import UserError, naming
 from kerazoo.image import centred, decode_image, read_image
@@ -172,10 +172,9 @@ class PictureClasses(ByClass, Files):
 
     @functools.cached_property
     def _listed(self) -> _Listed:
-        if not os.path.exists(self.root):
-            raise UserError(f"data {self.path} does not exist", _LAYOUT)
-        listed = Below([], [], []) if self._archive else below(self.root)
-        files = self._archive or [path.relative_to(self.root).as_posix() for path in listed.files]
+        root = existing(self.root)
+        listed = Below([], [], []) if self._archive else below(root)
+        files = self._archive or [path.relative_to(root).as_posix() for path in listed.files]
         found = by_folder(filter(is_image, files))
         alone, problems = classes_alone(self.path, found)
         if not alone:

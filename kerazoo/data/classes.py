@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from kerazoo.data.class_lists import class_name
 from kerazoo.data.lazy import Lazy
-from kerazoo.data.source import Files, Split
+from kerazoo.data.source import Files, Split, existing
 from kerazoo.data.splits import by_split, divide, split_in, split_of, splits_told
 from kerazoo.errors import UserError, naming
 from kerazoo.files import natural
@@ -77,9 +77,8 @@ class ClassFolders(Files):
 
     @functools.cached_property
     def _listed(self) -> _Listed:
-        if not os.path.isdir(self.root):
-            told = "is no folder" if os.path.exists(self.root) else "does not exist"
-            raise UserError(f"data folder {self.root} {told}", _layout(self.root))
+        if not os.path.isdir(existing(self.root)):
+            raise UserError(f"data {self.root} is no folder", _layout(self.root))
         listed = below(self.root)
         images = _by_folder(listed.files, self.root)
         folders = by_split(path for path in folders_in(self.root) if folders_in(path))

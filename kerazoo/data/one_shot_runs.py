@@ -10,7 +10,7 @@ from kerazoo.data.by_class import ByClass
 from kerazoo.data.draws import Classes
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.members import Members
-from kerazoo.data.source import Split
+from kerazoo.data.source import Split, existing
 from kerazoo.errors import UserError
 from kerazoo.image import centred, decode_image
 from kerazoo.reading import is_file
@@ -56,7 +56,7 @@ class OneShotRuns(ByClass):
 
     @functools.cached_property
     def _members(self) -> Members:
-        return Members(Path(self.path).expanduser())
+        return Members(existing(Path(self.path).expanduser()))
 
     @functools.cached_property
     def _runs(self) -> dict[str, list[tuple[str, str]]]:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.loader import Remembered
-from kerazoo.data.source import Source, Split
+from kerazoo.data.source import Source, Split, existing
 from kerazoo.errors import UserError
 from kerazoo.formats import SUFFIXES as IMAGES
 from kerazoo.image import centred, read_image
@@ -90,7 +90,7 @@ class PairList(Source):
 
     @functools.cached_property
     def _listed(self) -> _Listed:
-        path = Path(self.path).expanduser()
+        path = existing(Path(self.path).expanduser())
         pairs = _pairs(path)
         names = dict.fromkeys(name for pair in pairs for name in (pair.first, pair.second))
         files, warnings = _located(path.parent, names)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from kerazoo.data import splits
-from kerazoo.data.source import Split
+from kerazoo.data.source import Split, existing
 from kerazoo.errors import UserError
 from kerazoo.listing import images_below
 from kerazoo.reading import entries
@@ -104,9 +104,8 @@ def places(root: Path) -> dict[Split, Place]:
     Raises:
         UserError: `root` is not there, empty, has neither, or has one split twice.
     """
-    if not root.is_dir():
-        told = "is a file" if root.exists() else "does not exist"
-        raise UserError(f"data folder {root} {told}", _layout(root))
+    if not existing(root).is_dir():
+        raise UserError(f"data {root} is a file", _layout(root))
     if not os.access(root, os.R_OK | os.X_OK):
         raise UserError(f"data folder {root} cannot be read", "change its permissions")
     if not any(root.iterdir()):

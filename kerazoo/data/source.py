@@ -1,5 +1,6 @@
 """What every data source answers."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,6 +17,13 @@ from kerazoo.task import Sample
 
 Split = Literal["train", "val", "test"]
 Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+def existing(path: Path) -> Path:
+    """Return the path of a data set that is there, or raise a `UserError`: every source asks this first."""
+    if not os.path.exists(path):  # also where no file can have such a name
+        raise UserError(f"data {path} does not exist", "check the path, or give a run's new one: --data DIR")
+    return path
 
 
 @settings

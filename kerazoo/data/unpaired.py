@@ -11,7 +11,7 @@ from pydantic import Field
 
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.loader import Remembered
-from kerazoo.data.source import Files, Share, Split
+from kerazoo.data.source import Files, Share, Split, existing
 from kerazoo.data.splits import NAMES, by_split, divide, split_of
 from kerazoo.errors import UserError, naming
 from kerazoo.files import sha256
@@ -79,7 +79,7 @@ class Unpaired(Files):
     @functools.cached_property
     def _listed(self) -> _Listed:
         """The files of both domains by split, and the domains that are too small to be divided."""
-        places, domains, problems = _places(self.root), [], []
+        places, domains, problems = _places(existing(self.root)), [], []
         for domain in DOMAINS:
             files = {split: images_below(path) for (split, of), path in places.items() if of == domain}
             if not files.get("train"):

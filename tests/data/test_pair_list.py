@@ -111,7 +111,7 @@ def test_broken_lists_and_pictures(folder):
     (folder / "pairs.csv").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(UserError, match="no text in UTF-8"):
         PairList(path=str(folder / "pairs.csv")).samples("val")
-    with pytest.raises(UserError, match=r"gone.csv: no such file"):
+    with pytest.raises(UserError, match=r"gone.csv does not exist; check the path, or give a run's new one"):
         PairList(path=str(folder / "gone.csv")).samples("val")
     (folder / "b.png").write_bytes(b"no picture")
     with pytest.raises(UserError, match="b.png is not an image"):
