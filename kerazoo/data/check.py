@@ -104,22 +104,34 @@ def check(source: Source, progress: Callable[[int, int], None] | None = None) ->
         progress: called with the number of samples read so far and of all.
     """
     splits, names, problems = _surveyed(source)
-    places = [
-        (split, samples, i, len(names)) for split, samples in splits.items() for i in range(len(samples))
-    ]
-    seen, broken = list[_Seen](), list[str]()
+    seen = _read(splits, len(names), problems, progress)
+    whole = source.whole()
+    # An image that is read a second time, for its twins alone, has no problem that is new.
+    images = seen if whole is source else _read(_surveyed(whole)[0], len(names), [])
+    usable = bool(splits)
+    warnings = [*(source.warnings() if usable else ()), *_twins(images)]
+    return _report(seen, names, problems, warnings, source.facts() if usable else {})
+
+
+def _read(
+    splits: dict[Split, Sequence[Sample]],
+    classes: int,
+    problems: list[str],
+    progress: Callable[[int, int], None] | None = None,
+) -> list[_Seen]:
+    """Return what is kept of all samples that can be read; `problems` get why others cannot."""
+    places = [(split, samples, i, classes) for split, samples in splits.items() for i in range(len(samples))]
+    seen, broken = list[_Seen](), set[str]()
     with ThreadPoolExecutor() as pool:
         for count, found in enumerate(pool.map(_look, places), 1):
             if isinstance(found, _Seen):
                 seen.append(found)
             elif str(found) not in problems:
-                broken.append(str(found))
+                broken.add(str(found))
             if progress:
                 progress(count, len(places))
     problems += sorted(broken, key=natural)
-    usable = bool(splits)
-    warnings = [*(source.warnings() if usable else ()), *_twins(seen)]
-    return _report(seen, names, problems, warnings, source.facts() if usable else {})
+    return seen
 
 
 def _surveyed(source: Source) -> tuple[dict[Split, Sequence[Sample]], tuple[str, ...], list[str]]:
@@ -153,7 +165,7 @@ def _twins(seen: Sequence[_Seen]) -> list[str]:
     lines = []
     for one in seen:
         other = first.setdefault(one.digest, one)
-        labels = "" if np.array_equal(other.counts, one.counts) else " with different labels"
+        labels = "" if np.array_equal(other.counts[:-1], one.counts[:-1]) else " with different labels"
         if other.split != one.split or labels:
             same = f"{other.name} ({other.split}) and {one.name} ({one.split}) are the same image"
             lines.append(f"{same}{labels}; keep one")

@@ -21,7 +21,7 @@ from kerazoo.errors import UserError, naming
 from kerazoo.image import image_size, read_image
 from kerazoo.pixels import ImageReading
 from kerazoo.reading import opened
-from kerazoo.settings import settings
+from kerazoo.settings import replace, settings
 from kerazoo.skeleton import COCO17, Skeleton
 from kerazoo.task import Sample
 from kerazoo.tasks.pose import People
@@ -149,6 +149,9 @@ class Keypoints(Files):
             raise UserError("data.detections are boxes for windows", "set data.windows too, or leave it out")
         splits, remarks = self._surveyed
         return {split: self._samples(split, listed) for split, listed in splits.items()}, remarks.problems
+
+    def whole(self) -> Source:
+        return replace(self, {"windows": None, "detections": None}) if self.windows else self
 
     def warnings(self) -> list[str]:
         misled = ", ".join(self.skeleton.misled())[:200]

@@ -53,6 +53,10 @@ class Source(ImageReading, ABC):
         """
         return {split: self.samples(split) for split in get_args(Split)}, []
 
+    def whole(self) -> "Source":
+        """Return what reads the whole images whose parts or sizes its samples show; itself where they do."""
+        return self
+
     def warnings(self) -> list[str]:
         """Return a line for each thing about the data that only the user can judge, such as skipped files.
 

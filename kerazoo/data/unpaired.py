@@ -11,14 +11,14 @@ from pydantic import Field
 
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.loader import Remembered
-from kerazoo.data.source import Files, Share, Split, existing
+from kerazoo.data.source import Files, Share, Source, Split, existing
 from kerazoo.data.splits import NAMES, by_split, divide, split_of
 from kerazoo.errors import UserError, naming
 from kerazoo.files import sha256
 from kerazoo.image import read_image
 from kerazoo.listing import images_below
 from kerazoo.reading import entries, is_file
-from kerazoo.settings import settings
+from kerazoo.settings import replace, settings
 from kerazoo.task import Sample
 from kerazoo.tasks.translation import Partners, Real
 
@@ -67,6 +67,9 @@ class Unpaired(Files):
         """Return every photograph of both domains, also for training, and what is wrong with the folders."""
         splits = {split: alternating(*(self._lazy(split, d) for d in (0, 1))) for split in NAMES}
         return splits, self._problems
+
+    def whole(self) -> Source:
+        return replace(self, {"size": None}) if self.size else self
 
     def image_files(self) -> Sequence[Path]:
         return [path for files in self._listed.domains for paths in files.values() for path in paths]

@@ -1,6 +1,7 @@
 """What `check` counts, and that it tells every problem rather than the first."""
 
 import json
+import shutil
 import zlib
 
 import numpy as np
@@ -8,8 +9,13 @@ import pytest
 
 from kerazoo.data.check import check
 from kerazoo.data.classes import ClassFolders
+from kerazoo.data.coco import CocoKeypoints
 from kerazoo.data.folders import Folder
+from kerazoo.data.unpaired import Unpaired
+from kerazoo.data.windows import Windows
 from kerazoo.image import write_image
+from kerazoo.settings import replace
+from tests.keypoint_files import PLAIN, nobody, person, photographs, written
 
 
 def write(folder, name, shape=(8, 10), grey=False, value=1, seed=None):
@@ -95,6 +101,30 @@ def test_one_image_in_two_splits_is_a_warning(good):
     assert "again.png (train) and val/other.png (val) are the same image" in warning
     assert not report.problems
     assert f"warning: {warning}" in report.lines()
+
+
+def test_one_image_in_two_splits_is_told_whatever_samples_show_of_it(tmp_path):
+    write_image(photographs(tmp_path) / "2.png", np.full((40, 60, 3), 99, "uint8"))
+    people = written(tmp_path, person(), person(2), person(3, 2), nobody(4, image_id=2))
+    for split in ("train", "val", "test"):
+        shutil.copy(people, tmp_path / f"{split}.json")
+    people.unlink()
+    cut = CocoKeypoints(path=str(tmp_path), skeleton=PLAIN, windows=Windows())
+    places = [(number, split) for split in ("val", "test") for number in (1, 2)]
+    told = [f"{n}.png (train) and {n}.png ({split}) are the same image; keep one" for n, split in places]
+    assert list(check(cut).warnings) == told
+    for split in ("val", "test"):
+        (tmp_path / f"{split}.json").unlink()
+    assert check(replace(cut, {"validation": 0.5})).warnings == ()  # several people of one image
+
+
+def test_one_image_to_train_and_to_test_on_is_told_though_it_is_resized_to_train(tmp_path):
+    for seed, name in enumerate(("trainA/0", "trainA/1", "trainB/0", "trainB/1", "testA/0", "testB/0")):
+        image = np.random.default_rng(seed).integers(0, 256, (20, 20, 3), "uint8")
+        write_image(tmp_path / f"{name}.png", image)
+    shutil.copy(tmp_path / "trainB" / "1.png", tmp_path / "testB" / "0.png")
+    (warning,) = check(Unpaired(path=str(tmp_path), size=(12, 12), validation=0.0)).warnings
+    assert warning == "trainB/1.png (train) and testB/0.png (test) are the same image; keep one"
 
 
 def test_what_the_source_warns_of_is_told(good, monkeypatch):
