@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from kerazoo.reading import entries
 
 LARGEST = 1e9
 """No coordinate is larger, in pixels."""
+
+MANY, NAMED = 5, 3
+"""More than `MANY` entries that are wrong for one reason get one line: the first and `NAMED` more."""
 
 _NUMBERS = {int, float, bool, type(None)}
 
@@ -34,6 +38,26 @@ class Remarks:
 
     problems: list[UserError] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
+
+
+def entry_errors(file: Path, kind: str, wrong: Iterable[tuple[object, str]]) -> list[UserError]:
+    """Return what is wrong with entries of a file: a line each, or one for more than `MANY` of one reason.
+
+    Args:
+        kind: what the entries are called, such as "annotation".
+        wrong: name or number of each, and its reason as "has no bbox".
+    """
+    names = defaultdict(list)
+    for name, reason in wrong:
+        names[reason].append(str(name))
+    told = []
+    for reason, (first, *others) in names.items():
+        if len(others) < MANY:
+            told += [f"{kind} {name} {reason}" for name in (first, *others)]
+        else:
+            shown = ", ".join(others[:NAMED])
+            told.append(f"{kind} {first} {reason} ({len(others)} more are like it: {shown}, ...)")
+    return [UserError(f"{file}: {line}", "mend or remove it") for line in told]
 
 
 def annotation_files(root: Path, remarks: Remarks) -> dict[Split, Path]:

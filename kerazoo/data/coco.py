@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerazoo.data.annotations import LARGEST, Ids, Key, Remarks, key_of
+from kerazoo.data.annotations import LARGEST, Ids, Key, Remarks, entry_errors, key_of
 from kerazoo.data.coco_people import Annotated, boxes_and_areas, check_boxes, measured
 from kerazoo.data.keypoints import Keypoints, Listed, Photograph, size_of
 from kerazoo.data.located import located
@@ -177,10 +177,8 @@ def _people(
     entries, place = _entries(annotations, images, category, file, remarks)
     sides = np.array([size or (np.inf, np.inf) for size in sizes], "float64").reshape(-1, 2)
     told, wrong = measured(entries, place, sides[place], len(category.points))
-    remarks.problems += [
-        UserError(f"{file}: annotation {entries[index].get('id')} {problem}", _MEND)
-        for index, problem in sorted(wrong.items())
-    ]
+    named = ((entries[index].get("id"), problem) for index, problem in sorted(wrong.items()))
+    remarks.problems += entry_errors(file, "annotation", named)
     return told.only([index not in wrong for index in range(len(entries))])
 
 
@@ -206,9 +204,10 @@ def _entries(
     categories, keys = Ids(category.known), Ids(images)
     places = {key: place for place, key in enumerate(images)}
     entries, place, seen, others = [], [], set(), Counter[str]()
+    wrong: list[tuple[object, str]] = []
     for index, each in enumerate(annotations, 1):
         if not isinstance(each, dict):
-            remarks.problems.append(UserError(f"{file}: annotation number {index} is no object", _MEND))
+            wrong.append((f"number {index}", "is no object"))
             continue
         key, kind = key_of(each.get("id")), categories.of(each.get("category_id"))
         problem = ""
@@ -225,8 +224,8 @@ def _entries(
             place.append(places[image])
         seen.add(key)
         if problem:
-            name = f"annotation {key if key is not None else f'number {index}'}"
-            remarks.problems.append(UserError(f"{file}: {name} {problem}", _MEND))
+            wrong.append((f"number {index}" if key is None else key, problem))
+    remarks.problems += entry_errors(file, "annotation", wrong)
     if count := others.total():
         told = f"{file}: {count} annotation(s) with keypoints of {', '.join(+others)[:200]} are left out"
         remarks.warnings.append(f"{told}: data.category is {category.name!r}")

@@ -90,7 +90,8 @@ def check_boxes(told: Annotated, file: Path, remarks: Remarks) -> None:
     """Tell which boxes are missing or misplaced.
 
     Raises:
-        UserError: they are left, top, right and bottom.
+        UserError: they are left, top, right and bottom, or more than half of those with points contradict
+            these: then boxes or points are no pixels of the whole image.
     """
     seen, labelled = told.visible == 2, told.visible > 0
     held = np.where(seen.any(axis=1)[:, None], seen, labelled)
@@ -103,6 +104,9 @@ def check_boxes(told: Annotated, file: Path, remarks: Remarks) -> None:
     none, known = np.isnan(told.boxes).any(axis=1), labelled.any(axis=1)
     odd = np.zeros_like(none)
     odd[some] = misplaced(*boxed)
+    if 2 * (count := int((odd & known).sum())) > (of := int((some & known).sum())):
+        wrong = f"{file}: the bbox of {count} of {of} people with points misses them or leaves the image"
+        raise UserError(wrong, "write left, top, width and height; boxes and points in pixels of the image")
     for which, least, what in (
         (odd, _FEW * some.sum(), "a bbox that leaves the image or misses points that are seen"),
         (none & known, 0, "no bbox and get that of their labelled points"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo.data.annotations import Remarks, numbers
+from kerazoo.data.annotations import Remarks, entry_errors, numbers
 from kerazoo.data.keypoints import AREA_OF_BOX, Keypoints, Listed, Photograph, size_of
 from kerazoo.data.located import located
 from kerazoo.data.plausible import checked_points
@@ -39,12 +39,11 @@ class MpiiKeypoints(Keypoints):
         content = read_json(file)
         if not isinstance(content, list):
             raise UserError(f"{file} is no list of people", "give MPII's JSON, such as annot/train.json")
+        _check_kind(content, file)
         self.check_points(MPII.points, file)
         joints, squares, wrong = _numbers(content)
-        remarks.problems += [
-            UserError(f"{file}: entry {index + 1} {problem}", "mend or remove it")
-            for index, problem in sorted(wrong.items())
-        ]
+        named = ((index + 1, problem) for index, problem in sorted(wrong.items()))
+        remarks.problems += entry_errors(file, "entry", named)
         sound = [index for index in range(len(content)) if index not in wrong]
         by_image: dict[str, list[int]] = {}
         for number, index in enumerate(sound):
@@ -68,6 +67,18 @@ class MpiiKeypoints(Keypoints):
             truth = People(points[some], visible[some], boxes[some], areas[some], self.skeleton, image=number)
             photographs += [] if name is None else [Photograph(name, sizes[image], truth, labelled[some])]
         return Listed(folder, photographs, (1,))
+
+
+def _check_kind(content: list[Any], file: Path) -> None:
+    """Raise a `UserError` where a list has nothing of MPII's."""
+    keys = {key for entry in content if isinstance(entry, dict) for key in entry}
+    if not content or "joints" in keys:
+        return
+    if "image_id" in keys:
+        told = f"{file} is a list with image_id: COCO's results (predictions), which are no annotations"
+        raise UserError(told, "give the file of annotations, which has images, annotations and categories")
+    told = f"{file} has neither COCO's key points nor MPII's: a list of people with joints"
+    raise UserError(told, "export the key points in COCO's form")
 
 
 def _numbers(content: list[Any]) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:

@@ -144,6 +144,34 @@ def test_boxes_that_miss_their_points_are_told(folder):
     assert source(written(folder, person(), hidden)).warnings() == []
 
 
+def spread(number, points=lambda x, y, left, top: (x, y), box=lambda *box: box):
+    """Return a person of 20 x 20 pixels at a place of its own, as `points` and `box` write it."""
+    left, top = 12 + 2 * number, 10 + number
+    places = [points(left + x, top + y, left, top) for x, y in ((0, 0), (20, 4), (10, 19))]
+    keypoints = [value for place in places for value in (*place, 2)]
+    return person(number, keypoints=keypoints, bbox=list(box(left, top, 20, 20)))
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        {"points": lambda x, y, left, top: (x / 3, y / 2)},
+        {"points": lambda x, y, left, top: (x / 2, y / 2)},
+        {"points": lambda x, y, left, top: (x - left, y - top)},
+        {"box": lambda left, top, width, height: (left / 60, top / 40, width / 60, height / 40)},
+        {"box": lambda left, top, width, height: (left + width / 2, top + height / 2, width, height)},
+    ],
+    ids=["percents", "half of the size", "from the box on", "shares for boxes", "centres of boxes"],
+)
+def test_boxes_and_points_that_contradict_each_other_are_an_error(folder, otherwise):
+    assert source(written(folder, *map(spread, range(1, 7)))).warnings() == []
+    wrong = [spread(number, **otherwise) for number in range(1, 7)]
+    with pytest.raises(UserError, match=r"people\.json: the bbox of 6 of 6 people with points misses"):
+        truths(written(folder, *wrong))
+    few = source(written(folder, *wrong[:3], *map(spread, range(4, 7)), nobody(7))).warnings()
+    assert any("3 annotation(s), the first is 1, have a bbox that" in warning for warning in few)
+
+
 def test_points_outside_of_the_image_are_not_labelled_and_told(folder):
     path = written(folder, person(keypoints=[500, 20, 2, 59.9, -1, 1, 20, 10, 2]), person(2, 2))
     truth = truths(path)[0]

@@ -196,7 +196,7 @@ def test_photographs_without_people_show_that_there_is_nobody(folder):
 
 
 def test_boxes_end_where_the_photograph_does_and_have_an_extent(folder):
-    people = person(bbox=[-5, 30, 20, 20], area=None), person(2, bbox=[10, 10, 0, 0], area=0)
+    people = person(bbox=[-5, 30, 20, 20], area=None), person(2, bbox=[10, 10, 0, 0], area=0), person(3, 2)
     truth = source(written(folder, *people)).samples("train")[0].truth
     np.testing.assert_array_equal(truth.boxes, [[0, 30, 15, 10], [10, 10, 20, 10]])
     np.testing.assert_allclose(truth.areas, [0.53 * 150, 0.53 * 200])
@@ -260,6 +260,16 @@ def test_all_problems_are_told_and_the_rest_is_read(folder):
     assert report.splits["train"] == 2
     assert report.classes == {"left": 1 / 3, "right": 1 / 3, "top": 1 / 3}
     assert report.counted == "points"
+
+
+def test_many_problems_of_one_reason_are_one_line(folder):
+    wrong = [person(number, keypoints=[10, 20, 0.9] * 3) for number in range(1, 9)]
+    path = written(folder, *wrong, person(9, 9), person(10))
+    one, many = check(source(path)).problems
+    assert many.startswith(f"{path}: annotation 1 has keypoints of a visibility other than 0, 1, 2 "
+                           "(7 more are like it: 2, 3, 4, ...); mend")  # fmt: skip
+    assert "annotation 9 is of the unknown image 9" in one
+    assert len(check(source(written(folder, *wrong[:5], person(10)))).problems) == 5
 
 
 def test_other_points_than_the_familys(folder):

@@ -103,5 +103,20 @@ def test_mpii_has_no_points_of_cocos(folder):
         mpii(folder, ENTRY, skeleton=COCO17).samples("train")
     report = check(mpii(folder))
     assert "nobody with 1 labelled points" in report.problems[0]
-    report = check(mpii(folder, 3, None))
+    report = check(mpii(folder, ENTRY, 3, None))
     assert len(report.problems) == 2
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        ([1, 2], "has neither COCO's key points nor MPII's: a list of people with joints; export"),
+        ([{"a": 1}], "has neither COCO's key points nor MPII's"),
+        ([[]], "has neither COCO's key points nor MPII's"),
+        ([{"image_id": 1, "category_id": 1, "keypoints": [1, 2, 2] * 17, "score": 1}],
+         r"COCO's results \(predictions\), which are no annotations; give the file of annotations"),
+    ],
+)  # fmt: skip
+def test_lists_of_something_else_are_called_what_they_are(folder, entries, told):
+    with pytest.raises(UserError, match=rf"mpii\.json .*{told}"):
+        mpii(folder, *entries, skeleton=COCO17).samples("train")
