@@ -126,11 +126,11 @@ def _read(
         for count, found in enumerate(pool.map(_look, places), 1):
             if isinstance(found, _Seen):
                 seen.append(found)
-            else:
+            elif str(found) not in problems:
                 broken.add(str(found))
             if progress:
                 progress(count, len(places))
-    problems += sorted(broken.difference(problems), key=natural)
+    problems += sorted(broken, key=natural)
     return seen
 
 
