@@ -124,7 +124,7 @@ def test_boxes_of_another_size_of_image_are_an_error(tmp_path, box):
         ([{"image_id": 1, "bbox": [1, 2, float("nan"), 4]}], "0.result.bbox.2: input should be"),
         ([{"image_id": 1, "bbox": [1, 2, 1e300, 4]}], "0.result.bbox.2: input should be less"),
         ([{"image": "1.png", "people": 3}], "0.prediction.people"),
-        ([[1, 2, 3, 4]], "0.result: input should be a valid dictionary"),
+        ([[1, 2, 3, 4]], "0.result: input should be a valid object"),
         (
             [{"image_id": 1, "bbox": BOX, "score": 0.1}],
             "no box with a score of at least 0.3; lower --min-score",
