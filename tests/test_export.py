@@ -357,7 +357,7 @@ def test_errors_of_the_other_process_are_told_in_one_line(run, monkeypatch):
     monkeypatch.setattr(backends, "devices", lambda: ["gpu:0"])
     weights = run.folder / "model.weights.h5"
     shutil.copy(run.folder / "recipe.json", weights)
-    with pytest.raises(UserError, match="model.weights.h5 does not hold this network's weights"):
+    with pytest.raises(UserError, match="model.weights.h5 is not what was written"):
         export(run, "savedmodel")
 
 
