@@ -59,12 +59,12 @@ def tensors(path: Path, largest: int) -> dict[str, np.ndarray]:
             `PASSED_OVER`; no tensor by name.
         ValueError: more than `largest`, or a shape of more values than are stored.
     """
+    _check_archive(path, largest)
     try:
         import torch
     except ImportError:
         remedy = "pip install 'kerazoo[torch]', or save it as .safetensors where PyTorch is"
         raise UserError(f"{path} is a PyTorch file and PyTorch is not installed", remedy) from None
-    _check_archive(path, largest)
     content = _flat(_content(path, torch))
     found = {name: value for name, value in content if isinstance(value, torch.Tensor)}
     if not found:
