@@ -39,7 +39,7 @@ def family_of(name: str) -> Any:
 def drawn(name: str) -> tuple[Any, Any, int]:
     """Return the family, the stream of its batches, and the episodes or pairs of all steps of a round."""
     from kerazoo.data.augment import Augmentation
-    from kerazoo.data.generated import Glyphs
+    from kerazoo.data.generated.sources import Glyphs
     from kerazoo.data.loader import stream
 
     family, batch = family_of(name), 1 if name == "protonet" else TASKS

@@ -22,11 +22,11 @@ from typing import Any
 
 import keras
 
-from kerazoo.evaluate import evaluate
+from kerazoo.engine.evaluate import evaluate
+from kerazoo.engine.training.train import resume_training, train
 from kerazoo.ordering import ORDERINGS
 from kerazoo.recipe import Recipe, load_recipe, overridden
 from kerazoo.run import Run, open_run
-from kerazoo.train import resume_training, train
 
 PAPERS = (
     "epochs=164",

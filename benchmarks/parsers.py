@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from kerazoo.families.openpose.codec import targets
 from kerazoo.families.openpose.grouping import people
 from kerazoo.families.openpose.parser import PRESETS, Parser
-from kerazoo.skeleton import COCO18
+from kerazoo.structures.skeleton import COCO18
 from tests.scenes import scene
 
 ROOT = Path(__file__).parents[1]

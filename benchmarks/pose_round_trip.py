@@ -21,9 +21,9 @@ from kerazoo.families.openpose.codec import targets
 from kerazoo.families.openpose.grouping import people
 from kerazoo.families.openpose.parser import Parser
 from kerazoo.families.openpose.peaks import peaks
-from kerazoo.skeleton import COCO18
-from kerazoo.tasks.pose import People, Poses
-from kerazoo.tasks.pose_drawing import drawn
+from kerazoo.structures.keypoints import People, Poses
+from kerazoo.structures.skeleton import COCO18
+from kerazoo.tasks.pose.drawing import drawn
 from tests.scenes import compared, scene
 
 SIDE, STRIDE, SIGMA = 368, 8, 7.0

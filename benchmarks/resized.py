@@ -11,9 +11,9 @@ from pathlib import Path
 
 import cv2
 
-from kerazoo.data.mask_files import read_mask
+from kerazoo.data.segmentation.mask_files import read_mask
+from kerazoo.files.listing import images_below
 from kerazoo.image import read_image, write_image
-from kerazoo.listing import images_below
 
 
 def main() -> None:

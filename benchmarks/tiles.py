@@ -20,7 +20,7 @@ import numpy as np
 
 def big_image(side: int) -> np.ndarray:
     """Return a picture of built-in cells, repeated and brightened differently, uint8 `(side, side, 3)`."""
-    from kerazoo.data.generated import Cells
+    from kerazoo.data.generated.sources import Cells
 
     samples = Cells(train=16, validation=1, test=1, size=(512, 512)).samples("train")
     count = -(-side // 512)
@@ -35,7 +35,7 @@ def compare(run_folder: str, image: np.ndarray, tile: int) -> str:
     """Return where the tiled labels of `image` differ from the whole image's, by distance to tile borders."""
     from kerazoo import backend
     from kerazoo.run import open_run
-    from kerazoo.tasks.tiling import core_and_margin
+    from kerazoo.tasks.segmentation.tiling import core_and_margin
 
     run = open_run(run_folder)
     forward, family = backend.forward(run.deployed), run.recipe.family

@@ -17,7 +17,7 @@ import kerazoo
 from kerazoo.backend import BACKENDS, set_backend
 from kerazoo.cli.quiet import hush_tensorflow
 from kerazoo.errors import UserError
-from kerazoo.text import printable
+from kerazoo.files.text import printable
 
 COMMANDS = {
     "list": "List the recipes.",

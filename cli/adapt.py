@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from kerazoo.cli import backend_option, say, set_option
-from kerazoo.text import printable
+from kerazoo.files.text import printable
 
 
 @click.command("adapt")
@@ -21,7 +21,7 @@ def command(run: str, support: Path, output: Path, assignments: tuple[str, ...])
 
     One picture of each class is enough, five are better. RUN2 is a classifier of these classes.
     """
-    from kerazoo.adapt import adapt
+    from kerazoo.engine.adapt import adapt
     from kerazoo.run import find_run, with_settings
 
     made = adapt(with_settings(find_run(run), assignments), support, output)

@@ -31,7 +31,7 @@ def command(
     .index: a path, hf://owner/repo/file, or https://... with #sha256=... at its end. 'kerazoo checkpoints'
     lists known ones.
     """
-    from kerazoo.convert import convert, read_names
+    from kerazoo.engine.convert import convert, read_names
     from kerazoo.recipe import load_recipe
 
     told = read_names(names) if names else ()

@@ -28,7 +28,7 @@ def check(
     as_json: bool,
 ) -> None:
     """Read every file that RECIPE would train on; exit code 2 where something is wrong."""
-    from kerazoo.readiness import inspected_as_asked
+    from kerazoo.engine.training.readiness import inspected_as_asked
     from kerazoo.recipe import load_recipe
 
     episodes = {"ways": ways, "shots": shots}

@@ -6,7 +6,7 @@ import click
 
 from kerazoo.backend import BACKENDS
 from kerazoo.cli import say
-from kerazoo.text import printable
+from kerazoo.files.text import printable
 
 
 @click.command()
@@ -18,7 +18,7 @@ def command(ctx: click.Context, backend: str | None, as_json: bool) -> None:
 
     Ends with exit code 2, and says what to do, if something needed does not work.
     """
-    from kerazoo.doctor import diagnose
+    from kerazoo.engine.doctor import diagnose
 
     report = diagnose(backend)
     if as_json:

@@ -34,8 +34,8 @@ def command(
 
     RUN is a run folder or a recipe: its newest run, else its published weights.
     """
-    from kerazoo.convert import run_or_weights
-    from kerazoo.evaluate import evaluate, table
+    from kerazoo.engine.convert import run_or_weights
+    from kerazoo.engine.evaluate import evaluate, table
     from kerazoo.run import with_settings
 
     episodes = [f"family.{name}={n}" for name, n in (("ways", ways), ("shots", shots)) if n is not None]

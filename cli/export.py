@@ -9,7 +9,7 @@ import click
 from kerazoo.cli import directed, direction_option, say, set_option
 
 if TYPE_CHECKING:
-    from kerazoo.export import Format
+    from kerazoo.engine.export.formats import Format
 
 
 @click.command("export")
@@ -42,8 +42,8 @@ def command(
     if it equals the Keras model at two sizes and two batch sizes. Needs TensorFlow; the run
     may be trained on any backend.
     """
-    from kerazoo.convert import run_or_weights
-    from kerazoo.export import export, report, summary
+    from kerazoo.engine.convert import run_or_weights
+    from kerazoo.engine.export import export, report, summary
     from kerazoo.run import with_settings
 
     chosen = with_settings(run_or_weights(run), (*assignments, *directed(direction)))

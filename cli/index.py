@@ -20,8 +20,8 @@ def command(run: str, folder: Path, output: Path | None, update: bool) -> None:
 
     RUN is a run folder or a recipe: its newest run.
     """
-    from kerazoo.convert import run_or_weights
-    from kerazoo.index import index
+    from kerazoo.engine.convert import run_or_weights
+    from kerazoo.engine.index import index
 
     made = index(run_or_weights(run), folder, output, update=update)
     for problem in made.problems:

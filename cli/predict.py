@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kerazoo.cli import backend_option, directed, direction_option, say, set_option
-from kerazoo.text import printable
+from kerazoo.files.text import printable
 
 if TYPE_CHECKING:
     from kerazoo.task import Task
@@ -81,10 +81,10 @@ def command(
     film, with a row of JSON per frame, while they run; Ctrl-C ends a camera and keeps what is there.
     A Siamese network takes two photographs, or with --index any number.
     """
-    from kerazoo.convert import run_or_weights
-    from kerazoo.listing import passed_over_in
-    from kerazoo.outputs import asked
-    from kerazoo.predict import predict
+    from kerazoo.engine.convert import run_or_weights
+    from kerazoo.engine.outputs import asked
+    from kerazoo.engine.predict import predict
+    from kerazoo.files.listing import passed_over_in
     from kerazoo.run import with_settings
     from kerazoo.video import SUFFIXES
 
@@ -108,7 +108,7 @@ def command(
 @contextlib.contextmanager
 def _written(rows: Generator[dict[str, Any], None, None], file: Path) -> Iterator[Iterator[dict[str, Any]]]:
     """Have rows written while they pass by; say where they are if they were cut short."""
-    from kerazoo.outputs import partial, write_rows
+    from kerazoo.engine.outputs import partial, write_rows
 
     try:
         with contextlib.closing(rows), contextlib.closing(write_rows(rows, file)) as written:

@@ -48,9 +48,9 @@ def _output(recipe: str | None, output: str | None) -> Path:
 
 def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Run":
     from kerazoo import settings
-    from kerazoo.convert import run_or_weights
+    from kerazoo.engine.convert import run_or_weights
+    from kerazoo.engine.training.train import train
     from kerazoo.recipe import load_recipe, overridden
-    from kerazoo.train import train
 
     if options["accept_changed_data"]:
         raise UserError("--accept-changed-data is for a run that is resumed", "give --resume RUN with it")
@@ -69,7 +69,7 @@ def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Ru
 
 def _whole(recipe: "Recipe") -> None:
     """Refuse data of which anything is broken."""
-    from kerazoo.readiness import inspected
+    from kerazoo.engine.training.readiness import inspected
 
     say("reading all of the data once, to find what is broken", err=True)
     report = inspected(recipe)
@@ -85,7 +85,7 @@ def _whole(recipe: "Recipe") -> None:
 def _resumed(
     folder: Path, data: str | None, epochs: int | None, accept_changed_data: bool, **options: Any
 ) -> "Run":
-    from kerazoo.train import resume_training
+    from kerazoo.engine.training.train import resume_training
 
     kept = ("recipe", "output", "batch_size", "seed", "init", "weights", "ways", "shots")
     given = [name for name in kept if options.get(name) is not None]

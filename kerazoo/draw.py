@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from kerazoo.opencv import cv2
-from kerazoo.text import drawable, font
+from kerazoo.files.text import drawable, font
+from kerazoo.media.opencv import cv2
 
 PALETTE = np.array(
     [

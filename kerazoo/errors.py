@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from kerazoo.text import printable
+from kerazoo.files.text import printable
 
 
 class UserError(Exception):

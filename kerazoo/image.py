@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 
 import numpy as np
 
-from kerazoo import png
 from kerazoo.errors import UserError
-from kerazoo.files import atomic_bytes
-from kerazoo.formats import START, format_of, plugin
-from kerazoo.pixels import ImageReading, numbers, to_rgb, upright_size
-from kerazoo.reading import opened
-from kerazoo.tiff import Page, open_page
+from kerazoo.files.reading import opened
+from kerazoo.files.writing import atomic_bytes
+from kerazoo.media import png
+from kerazoo.media.formats import START, format_of, plugin
+from kerazoo.media.pixels import ImageReading, numbers, to_rgb, upright_size
+from kerazoo.media.tiff import Page, open_page
 
 if TYPE_CHECKING:
     from PIL import ImageFile
@@ -148,7 +148,7 @@ def write_image(path: str | Path, array: np.ndarray) -> None:
     Raises:
         UserError: the file cannot be written, or is too large for a PNG.
     """
-    from kerazoo.opencv import cv2
+    from kerazoo.media.opencv import cv2
 
     height, width = array.shape[:2]
     pixels = array[..., ::-1] if array.ndim == 3 else array

@@ -1,4 +1,4 @@
-"""The five orderings of a residual unit (He et al. 2016, figure 4); `kerazoo.residual` builds them.
+"""The five orderings of a residual unit (He et al. 2016, figure 4); `kerazoo.layers.residual` builds them.
 
 Apart from it, so that settings name them without importing Keras.
 """

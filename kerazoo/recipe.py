@@ -14,10 +14,10 @@ from kerazoo import settings as plain
 from kerazoo.data.augment import Augmentation
 from kerazoo.data.source import Source
 from kerazoo.errors import UserError
+from kerazoo.media.pixels import ImageReading
 from kerazoo.optimizer import Optimizer, Schedule
-from kerazoo.pixels import ImageReading
 from kerazoo.settings import settings
-from kerazoo.skeleton import read_skeleton
+from kerazoo.structures.skeleton import read_skeleton
 from kerazoo.task import Task
 
 Count = Annotated[int, Field(ge=1)]
@@ -43,7 +43,7 @@ class Recipe:
         monitor: the score that decides which weights are kept; larger is better, or with a "-" before its
             name smaller.
         weights: published weights to start from, and to predict with before there is a run: a path,
-            `hf://owner/repo/file` or `https://...#sha256=...` (see `kerazoo.fetch`).
+            `hf://owner/repo/file` or `https://...#sha256=...` (see `kerazoo.checkpoints.fetch`).
         published: other weights to predict with before there is a run; no training starts from them.
     """
 

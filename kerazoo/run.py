@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import settings as plain
+from kerazoo.checkpoints.run_weights import WEIGHTS, load_weights, save_weights
 from kerazoo.errors import UserError, naming
-from kerazoo.files import atomic_text, unwritable, whole_folder
-from kerazoo.reading import is_file, read_json, read_json_lines, read_text, shaped
+from kerazoo.files.reading import is_file, read_json, read_json_lines, read_text, shaped
+from kerazoo.files.writing import atomic_text, unwritable, whole_folder
 from kerazoo.recipe import Recipe, parsed, source
-from kerazoo.run_weights import WEIGHTS, load_weights, save_weights
 from kerazoo.task import Task
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ import pydantic.dataclasses
 from pydantic_core import ArgsKwargs
 
 from kerazoo.errors import UserError
-from kerazoo.text import is_unicode
+from kerazoo.files.text import is_unicode
 
 DEEPEST = 32
 """Objects and lists inside each other that settings in JSON may have."""

@@ -3,43 +3,16 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from kerazoo.errors import UserError
 from kerazoo.settings import fields, settings
+from kerazoo.structures.sample import Sample
 
 if TYPE_CHECKING:
     import keras
-
-
-class Sample(NamedTuple):
-    """One photograph with what is known about it.
-
-    Attributes:
-        image: uint8 `(H, W, 3)`, RGB.
-        truth: the task's own type; moves with the image through `truth.moved(warp)`. For the check of
-            a data set it says with `counts(classes)` what it holds of every class and, last, of
-            nothing: integers `(classes + 1,)`, and in `counted` what these are, such as "pixels"; it may
-            have a `tally()` of other things, `{name: count}`.
-        name: what messages and pictures call it, usually a file name.
-    """
-
-    image: np.ndarray
-    truth: Any
-    name: str
-
-
-class Drawing(ABC):
-    """What a training sample has in place of a truth where it is put together anew whenever it is seen.
-
-    Then its image is a stack of pictures, uint8 `(..., H, W, 3)`.
-    """
-
-    @abstractmethod
-    def drawn(self, rng: np.random.Generator) -> Sample:
-        """Return the sample; the same state of `rng` gives the same."""
 
 
 @settings
@@ -61,7 +34,7 @@ class Task(ABC):
 
     @abstractmethod
     def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Any]:
-        """Return the network's input for one photograph, and where it was put (`kerazoo.placement`).
+        """Return the network's input for one photograph, and where it was put (`structures.placement`).
 
         Args:
             image: uint8 `(H, W, 3)`.
@@ -283,7 +256,7 @@ class Task(ABC):
 
         Args:
             arrays: `{checkpoint key: array}`.
-            layout: what the keys are; None recognises it (`kerazoo.checkpoints.recognise`).
+            layout: what the keys are; None recognises it (`kerazoo.checkpoints.mapping.recognise`).
         """
         return self
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from kerazoo.errors import UserError
-from kerazoo.lost_frames import LostFrames
-from kerazoo.packets import Read, packets, video_file
+from kerazoo.media.lost_frames import LostFrames
+from kerazoo.media.packets import Read, packets, video_file
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-    from kerazoo.opencv import cv2
+    from kerazoo.media.opencv import cv2
 
 SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".f4v", ".avi", ".divx", ".mkv", ".webm", ".ogv", ".wmv", ".asf"}
@@ -223,7 +223,7 @@ def _capture(cv2: ModuleType, number: int) -> "cv2.VideoCapture":
 @contextlib.contextmanager
 def _quiet() -> Iterator[ModuleType]:
     """Give OpenCV, which does not print what it thinks of missing cameras."""
-    from kerazoo.opencv import cv2
+    from kerazoo.media.opencv import cv2
 
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:

@@ -12,7 +12,7 @@ training, which takes a GPU.
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Landscapes
+from kerazoo.data.generated.sources import Landscapes
 from kerazoo.families.cyclegan import CycleGAN
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe

@@ -1,7 +1,7 @@
 """CycleGAN at its smallest, to see that everything works; ends within a minute."""
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Landscapes
+from kerazoo.data.generated.sources import Landscapes
 from kerazoo.families.cyclegan import CycleGAN
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe

@@ -11,7 +11,7 @@ The second is close to the published training on 300W, on data whose points have
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Faces
+from kerazoo.data.generated.sources import Faces
 from kerazoo.families.hrnet import SMALL_V1, HRNetFace
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe

@@ -4,7 +4,7 @@ kerazoo train face-landmarks-tiny
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Faces
+from kerazoo.data.generated.sources import Faces
 from kerazoo.families.hrnet import Body, HRNetFace
 from kerazoo.optimizer import Optimizer
 from kerazoo.recipe import Recipe

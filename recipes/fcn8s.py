@@ -7,7 +7,7 @@ The paper's network is family.width=1.
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Cells
+from kerazoo.data.generated.sources import Cells
 from kerazoo.families.fcn import FCN
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe

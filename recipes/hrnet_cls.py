@@ -8,11 +8,11 @@ Photographs are normalised as the published weights were trained with.
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Shapes
+from kerazoo.data.generated.sources import Shapes
 from kerazoo.families.hrnet import SMALL_V2, HRNetClassifier
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe
-from kerazoo.tasks.photographs import IMAGENET
+from kerazoo.tasks.images import IMAGENET
 
 data = Shapes(train=2000, validation=300, test=300, size=64)
 

@@ -4,7 +4,7 @@ kerazoo train hrnet-cls-tiny
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Shapes
+from kerazoo.data.generated.sources import Shapes
 from kerazoo.families.hrnet import Body, HRNetClassifier
 from kerazoo.optimizer import Optimizer
 from kerazoo.recipe import Recipe

@@ -13,7 +13,7 @@ to the published training of HRNet-W32. Without boxes, a photograph is taken to 
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Figures
+from kerazoo.data.generated.sources import Figures
 from kerazoo.families.hrnet import SMALL_V1, HRNetPose
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe

@@ -4,7 +4,7 @@ kerazoo train hrnet-pose-tiny
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Figures
+from kerazoo.data.generated.sources import Figures
 from kerazoo.families.hrnet import Body, HRNetPose
 from kerazoo.optimizer import Optimizer
 from kerazoo.recipe import Recipe

@@ -7,11 +7,11 @@ The second has the optimizer of the published Cityscapes trainings. Photographs 
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Cells
+from kerazoo.data.generated.sources import Cells
 from kerazoo.families.hrnet import SMALL_V2, HRNetSegmentation
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe
-from kerazoo.tasks.photographs import IMAGENET
+from kerazoo.tasks.images import IMAGENET
 from kerazoo.tasks.segmentation import Losses
 
 recipe = Recipe(

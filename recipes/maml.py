@@ -10,7 +10,7 @@ The second reached 95.4 % 5-way with one shot on the test characters, in 31 minu
 (published: 98.7 %, after 34 times as many episodes).
 """
 
-from kerazoo.data.generated import Glyphs
+from kerazoo.data.generated.sources import Glyphs
 from kerazoo.families.maml import MAML
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe

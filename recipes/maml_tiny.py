@@ -1,6 +1,6 @@
 """MAML at its smallest, to see that everything works; ends within a minute."""
 
-from kerazoo.data.generated import Glyphs
+from kerazoo.data.generated.sources import Glyphs
 from kerazoo.families.maml import MAML
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe

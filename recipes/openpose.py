@@ -8,7 +8,7 @@ authors' weights keeps to their licence, which is for research only.
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Figures
+from kerazoo.data.generated.sources import Figures
 from kerazoo.families.openpose import OpenPose
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe

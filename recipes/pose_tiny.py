@@ -1,7 +1,7 @@
 """Part affinity fields at their smallest, to see that everything works; ends within a minute."""
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Figures
+from kerazoo.data.generated.sources import Figures
 from kerazoo.families.openpose import OpenPose
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe

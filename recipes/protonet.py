@@ -10,7 +10,7 @@ The second reached 98.3 % 5-way and 94.2 % 20-way with one shot (docs/few-shot.m
 its 12 epochs were 8 and then 4 more. The first was not run to its end.
 """
 
-from kerazoo.data.generated import Glyphs
+from kerazoo.data.generated.sources import Glyphs
 from kerazoo.families.protonet import ProtoNet
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe

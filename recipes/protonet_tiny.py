@@ -1,6 +1,6 @@
 """Prototypical networks at their smallest, to see that everything works; ends within a minute."""
 
-from kerazoo.data.generated import Glyphs
+from kerazoo.data.generated.sources import Glyphs
 from kerazoo.families.protonet import ProtoNet
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe

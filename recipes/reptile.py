@@ -10,7 +10,7 @@ optimizer.name=sgd, optimizer.momentum=0 and schedule.kind=linear, the optimizer
 size epsilon, which goes from 1 to 0.
 """
 
-from kerazoo.data.generated import Glyphs
+from kerazoo.data.generated.sources import Glyphs
 from kerazoo.families.reptile import Reptile
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe

@@ -10,7 +10,7 @@ gradient, which momentum 0.9 adds up tenfold.
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Shapes
+from kerazoo.data.generated.sources import Shapes
 from kerazoo.families.resnet.cifar import ResNetCifar
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe

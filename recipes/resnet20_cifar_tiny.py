@@ -4,7 +4,7 @@ kerazoo train resnet20-cifar-tiny
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Shapes
+from kerazoo.data.generated.sources import Shapes
 from kerazoo.families.resnet.cifar import ResNetCifar
 from kerazoo.optimizer import Optimizer
 from kerazoo.recipe import Recipe

@@ -10,11 +10,11 @@ augmentation.crop; validation and prediction scale a photograph to family.size.
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Shapes
+from kerazoo.data.generated.sources import Shapes
 from kerazoo.families.resnet import ResNet
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe
-from kerazoo.tasks.photographs import IMAGENET
+from kerazoo.tasks.images import IMAGENET
 
 data = Shapes(train=4000, validation=300, test=300)
 

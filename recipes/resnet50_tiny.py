@@ -4,11 +4,11 @@ kerazoo train resnet50-tiny
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Shapes
+from kerazoo.data.generated.sources import Shapes
 from kerazoo.families.resnet import ResNet
 from kerazoo.optimizer import Optimizer
 from kerazoo.recipe import Recipe
-from kerazoo.tasks.photographs import IMAGENET
+from kerazoo.tasks.images import IMAGENET
 
 data = Shapes(train=160, validation=40, test=40, size=32)
 

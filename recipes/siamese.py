@@ -10,7 +10,7 @@ runs. The first was not run as it stands.
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Glyphs
+from kerazoo.data.generated.sources import Glyphs
 from kerazoo.families.siamese import Siamese
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe

@@ -3,7 +3,7 @@
 kerazoo train siamese-tiny
 """
 
-from kerazoo.data.generated import Glyphs
+from kerazoo.data.generated.sources import Glyphs
 from kerazoo.families.siamese import Siamese
 from kerazoo.families.siamese.tower import Tower
 from kerazoo.optimizer import Optimizer

@@ -5,7 +5,7 @@ kerazoo train unet --data DIR
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Cells
+from kerazoo.data.generated.sources import Cells
 from kerazoo.families.unet import UNet
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe

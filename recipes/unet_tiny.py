@@ -4,7 +4,7 @@ kerazoo train unet-tiny
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Cells
+from kerazoo.data.generated.sources import Cells
 from kerazoo.families.unet import UNet
 from kerazoo.optimizer import Optimizer
 from kerazoo.recipe import Recipe

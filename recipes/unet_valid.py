@@ -8,7 +8,7 @@ The paper's sizes are family.filters=[64,128,256,512,1024] and augmentation.crop
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Cells
+from kerazoo.data.generated.sources import Cells
 from kerazoo.families.unet import UNet
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe

@@ -4,7 +4,7 @@ kerazoo train unetpp-resnet34-tiny
 """
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Cells
+from kerazoo.data.generated.sources import Cells
 from kerazoo.families.encoders import Encoder
 from kerazoo.families.unetpp import UNetPlusPlus
 from kerazoo.optimizer import Optimizer, Schedule

@@ -3,10 +3,10 @@
 import numpy as np
 
 from kerazoo.families.hrnet import HRNetPose
-from kerazoo.placement import Frame
 from kerazoo.settings import replace
-from kerazoo.skeleton import Skeleton
-from kerazoo.tasks.pose import People
+from kerazoo.structures.keypoints import People
+from kerazoo.structures.placement import Frame
+from kerazoo.structures.skeleton import Skeleton
 from tests.families.test_hrnet import TINY as BODY
 
 HAND = Skeleton(

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 
-from kerazoo.data.coco import CocoKeypoints
+from kerazoo.data.keypoints.coco import CocoKeypoints
 from kerazoo.image import write_image
-from kerazoo.skeleton import Skeleton
+from kerazoo.structures.skeleton import Skeleton
 
 POINTS = ("left", "right", "top")
 PLAIN = Skeleton(points=POINTS, limbs=((0, 2), (1, 2)), flips=((0, 1),))

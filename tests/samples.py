@@ -6,16 +6,22 @@ from typing import Any
 import cv2
 import numpy as np
 
-from kerazoo.data.generated import Cells, Glyphs, Landscapes, Shapes
+from kerazoo.data.generated.sources import Cells, Glyphs, Landscapes, Shapes
 from kerazoo.data.source import Source
-from kerazoo.skeleton import Skeleton
-from kerazoo.task import Sample, Task
-from kerazoo.tasks.classification import Classification, Label
-from kerazoo.tasks.fewshot import Episode, FewShot
-from kerazoo.tasks.pose import People, Pose
-from kerazoo.tasks.segmentation import Mask
-from kerazoo.tasks.translation import Real, Translation
-from kerazoo.tasks.verification import Couples, Distances, Verification
+from kerazoo.structures.episodes import Episode
+from kerazoo.structures.images import Real
+from kerazoo.structures.keypoints import People
+from kerazoo.structures.label import Label
+from kerazoo.structures.mask import Mask
+from kerazoo.structures.pairs import Couples, Distances
+from kerazoo.structures.sample import Sample
+from kerazoo.structures.skeleton import Skeleton
+from kerazoo.task import Task
+from kerazoo.tasks.classification import Classification
+from kerazoo.tasks.fewshot import FewShot
+from kerazoo.tasks.pose import Pose
+from kerazoo.tasks.translation import Translation
+from kerazoo.tasks.verification import Verification
 
 QUERIES = 2
 """Of the few-shot families in tests/tiny.py."""

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from kerazoo.skeleton import COCO17, Skeleton
-from kerazoo.tasks.pose import People, Poses
+from kerazoo.structures.keypoints import People, Poses
+from kerazoo.structures.skeleton import COCO17, Skeleton
 
 TOUCH = 24.0
 """Pixels below which two people's bodies count as touching: three cells, a Gaussian's reach."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kerazoo.boxes import read_boxes
+from kerazoo.data.keypoints.box_files import read_boxes
 from kerazoo.errors import UserError
 
 BOX = [10.0, 20.0, 30.0, 40.0]

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo import checkpoints
+from kerazoo.checkpoints import mapping
 from kerazoo.errors import UserError
 
 
@@ -19,12 +19,12 @@ def published(seed=0):
     return {key: rng.random(shape).astype("float32") for key, shape in shapes.items()}
 
 
-TABLE = checkpoints.conv("c", "conv") | checkpoints.batch_norm("b", "bn")
+TABLE = mapping.conv("c", "conv") | mapping.batch_norm("b", "bn")
 
 
 def test_translated_and_assigned():
     model, state = network(), published()
-    checkpoints.assign(model, checkpoints.translate(state, TABLE))
+    mapping.assign(model, mapping.translate(state, TABLE))
     conv, norm = model.get_layer("conv"), model.get_layer("bn")
     np.testing.assert_array_equal(conv.get_weights()[0][2, 1, 0, 1], state["c.weight"][1, 0, 2, 1])
     np.testing.assert_array_equal(norm.get_weights()[3], state["b.running_var"])
@@ -35,8 +35,8 @@ def test_keys_missing_and_unused_are_told_together():
     del state["c.bias"]
     state["extra.weight"] = np.ones(1)
     with pytest.raises(UserError, match=r"1 missing \(c.bias\); 1 unexpected \(extra.weight\)"):
-        checkpoints.translate(state, TABLE)
-    assert checkpoints.translate(published() | {"extra.weight": np.ones(1)}, TABLE, [".weight", "tracked"])
+        mapping.translate(state, TABLE)
+    assert mapping.translate(published() | {"extra.weight": np.ones(1)}, TABLE, [".weight", "tracked"])
 
 
 def below(prefix, arrays=None):
@@ -47,7 +47,7 @@ def below(prefix, arrays=None):
     "prefix", ["", "module.", "module.model.", "netG.model.", "state_dict:_orig_mod.", "ema:module:"]
 )
 def test_a_network_is_found_below_any_prefix(prefix):
-    found = checkpoints.network_in(below(prefix), "b.running_mean")
+    found = mapping.network_in(below(prefix), "b.running_mean")
     assert found.keys() == published().keys()
     assert np.array_equal(found["c.weight"], published()["c.weight"])
 
@@ -56,10 +56,10 @@ def test_what_lies_beside_a_network_is_refused_by_its_name_or_known_to_be_harmle
     state = below("state_dict:model.") | {"optimizer:lr": np.ones(1), "epoch": np.ones(1)}
     harmless = ("criterion.weight", "val_acc.tp", "mean", "model.std", "loss_fn.margin", "model.queue_ptr")
     state |= {f"state_dict:{key}": np.ones(3) for key in harmless}
-    assert checkpoints.network_in(state, "c.weight").keys() == published().keys()
+    assert mapping.network_in(state, "c.weight").keys() == published().keys()
     state |= {"state_dict:model2.head.weight": np.ones(3)}
     with pytest.raises(UserError, match=r"1 unexpected \(state_dict:model2.head.weight beside it\)"):
-        checkpoints.translate(checkpoints.network_in(state, "c.weight"), TABLE)
+        mapping.translate(mapping.network_in(state, "c.weight"), TABLE)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_what_lies_beside_a_network_is_refused_by_its_name_or_known_to_be_harmle
 )
 def test_of_several_networks_the_one_meant_for_others_is_taken(meant, other):
     for both in (below(meant) | below(other, published(1)), below(other, published(1)) | below(meant)):
-        found = checkpoints.network_in(both, "c.weight")
+        found = mapping.network_in(both, "c.weight")
         assert found.keys() == published().keys()
         assert np.array_equal(found["c.weight"], published()["c.weight"])
 
@@ -86,28 +86,28 @@ def test_of_two_equal_networks_a_part_is_to_be_named():
     with pytest.raises(
         UserError, match="several networks: netG_A:model, netG_B:model; choose one: .*--part NAME"
     ):
-        checkpoints.network_in(both, "c.weight")
-    found = checkpoints.network_in(checkpoints.part_of(both, "netG_B"), "c.weight")
+        mapping.network_in(both, "c.weight")
+    found = mapping.network_in(mapping.part_of(both, "netG_B"), "c.weight")
     assert np.array_equal(found["c.weight"], published(1)["c.weight"])
     with pytest.raises(UserError, match="no part 'netG'; it has netG_A, netG_B"):
-        checkpoints.part_of(both, "netG")
+        mapping.part_of(both, "netG")
 
 
 def test_a_checkpoint_without_the_network():
     with pytest.raises(
         UserError, match="has no d.weight: its keys are c.weight, c.bias, b.weight, b.bias and"
     ):
-        checkpoints.network_in(published(), "d.weight")
-    assert not checkpoints.fits({"other": lambda a: checkpoints.network_in(a, "d.weight")}, published())
+        mapping.network_in(published(), "d.weight")
+    assert not mapping.fits({"other": lambda a: mapping.network_in(a, "d.weight")}, published())
 
 
 def test_the_body_of_a_network_may_have_any_head():
     head = {"fc.weight": np.ones((2, 3)), "head.mlp.0.bias": np.ones(3), "x.c.bias beside it": np.ones(3)}
-    assert checkpoints.translate(published() | head, TABLE, body=True).keys() == {
+    assert mapping.translate(published() | head, TABLE, body=True).keys() == {
         "conv/kernel", "conv/bias", "bn/gamma", "bn/beta", "bn/moving_mean", "bn/moving_variance",
     }  # fmt: skip
     with pytest.raises(UserError, match=r"1 unexpected \(c.gate.weight\)"):
-        checkpoints.translate(published() | {"c.gate.weight": np.ones(3)}, TABLE, body=True)
+        mapping.translate(published() | {"c.gate.weight": np.ones(3)}, TABLE, body=True)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -115,15 +115,15 @@ def test_weights_that_are_no_numbers_are_refused(value):
     state = published()
     state["b.running_var"][1] = value
     with pytest.raises(UserError, match=r"1 not finite \(b.running_var\)"):
-        checkpoints.translate(state, TABLE)
+        mapping.translate(state, TABLE)
 
 
 def test_what_was_left_out_is_told():
     state = below("model.") | {"criterion.weight": np.ones(2), "fc.weight": np.ones(2)}
-    made = checkpoints.translate(checkpoints.network_in(state, "c.weight"), TABLE, body=True)
-    assert checkpoints.left_out(state, made) == "left out: criterion.weight, fc.weight"
+    made = mapping.translate(mapping.network_in(state, "c.weight"), TABLE, body=True)
+    assert mapping.left_out(state, made) == "left out: criterion.weight, fc.weight"
     whole = published()
-    assert checkpoints.left_out(whole, checkpoints.translate(whole, TABLE)) == ""
+    assert mapping.left_out(whole, mapping.translate(whole, TABLE)) == ""
 
 
 LAYOUTS = {
@@ -144,19 +144,19 @@ LAYOUTS = {
 def test_the_normalisation_that_a_checkpoint_keeps_is_taken(stored, mean, deviation):
     layouts = {"one": lambda arrays: {"mean": (9.0,), "deviation": (9.0,)}}
     arrays = {key: np.array(value).reshape(1, -1, 1, 1) for key, value in stored.items()}
-    assert checkpoints.recognise(layouts, arrays)[1] == {"mean": mean, "deviation": deviation}
+    assert mapping.recognise(layouts, arrays)[1] == {"mean": mean, "deviation": deviation}
 
 
 @pytest.mark.parametrize("layout", [None, "circle"])
 def test_the_layout_is_recognised_from_the_keys(layout):
-    assert checkpoints.recognise(LAYOUTS, {"r": np.ones(3)}, layout) == ("circle", {"radius": 3})
+    assert mapping.recognise(LAYOUTS, {"r": np.ones(3)}, layout) == ("circle", {"radius": 3})
 
 
 def test_a_named_layout_decides_between_two():
     both = {"side": 1, "r": np.ones(3)}
     with pytest.raises(UserError, match="layouts square, circle; choose one: .* --layout NAME"):
-        checkpoints.recognise(LAYOUTS, both)
-    assert checkpoints.recognise(LAYOUTS, both, "square") == ("square", {"side": 1})
+        mapping.recognise(LAYOUTS, both)
+    assert mapping.recognise(LAYOUTS, both, "square") == ("square", {"side": 1})
 
 
 @pytest.mark.parametrize(
@@ -170,17 +170,17 @@ def test_a_named_layout_decides_between_two():
 )
 def test_layouts_that_do_not_fit(arrays, layout, told):
     with pytest.raises(UserError, match=told):
-        checkpoints.recognise(LAYOUTS, arrays, layout)
+        mapping.recognise(LAYOUTS, arrays, layout)
 
 
 def test_nothing_is_written_when_anything_is_wrong():
-    model, arrays = network(), checkpoints.translate(published(), TABLE)
+    model, arrays = network(), mapping.translate(published(), TABLE)
     before = model.get_weights()
     del arrays["bn/gamma"]
     arrays["bn/beta"] = np.ones(7)
     arrays["other/kernel"] = np.ones(1)
     with pytest.raises(UserError) as caught:
-        checkpoints.assign(model, arrays)
+        mapping.assign(model, arrays)
     for part in ("1 missing (bn/gamma)", "1 unexpected (other/kernel)", "(bn/beta (3,) not (7,))"):
         assert part in str(caught.value)
     for old, new in zip(before, model.get_weights(), strict=True):
@@ -190,12 +190,12 @@ def test_nothing_is_written_when_anything_is_wrong():
 def test_swapped_shapes_are_told():
     state = published() | {"c.weight": np.ones((2, 3, 3, 3), "float32")}
     with pytest.raises(UserError, match="1 of another shape"):
-        checkpoints.assign(network(), checkpoints.translate(state, TABLE))
+        mapping.assign(network(), mapping.translate(state, TABLE))
     with pytest.raises(UserError, match="1 of another shape"):
-        checkpoints.assign(network(), checkpoints.translate(state | {"c.weight": np.ones(3)}, TABLE))
+        mapping.assign(network(), mapping.translate(state | {"c.weight": np.ones(3)}, TABLE))
 
 
 def test_long_lists_stay_one_short_line():
     with pytest.raises(UserError) as caught:
-        checkpoints.translate({f"key{i}": np.ones(1) for i in range(1000)}, {})
+        mapping.translate({f"key{i}": np.ones(1) for i in range(1000)}, {})
     assert "1000 unexpected (key0, key1, key10, key100 and 996 more)" in str(caught.value)

@@ -7,8 +7,8 @@ import sys
 from click.testing import CliRunner
 
 from kerazoo import backend as backends
-from kerazoo import doctor
 from kerazoo.cli import main
+from kerazoo.engine import doctor
 
 EXPORT_NEEDS = "needs tensorflow: pip install 'kerazoo[export]'"
 
@@ -42,7 +42,7 @@ def test_no_backend_is_exit_code_2_with_a_remedy(monkeypatch):
 
 def test_an_opencv_that_does_not_load_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
-    monkeypatch.delitem(sys.modules, "kerazoo.opencv", raising=False)
+    monkeypatch.delitem(sys.modules, "kerazoo.media.opencv", raising=False)
     problems = doctor.diagnose()["problems"]
     assert len(problems) == 1
     assert "OpenCV does not load" in problems[0]

@@ -9,12 +9,13 @@ import pytest
 from faster_coco_eval import COCO, COCOeval_faster
 
 from kerazoo.data.source import Source
-from kerazoo.evaluate import evaluate, table
+from kerazoo.engine.evaluate import evaluate, table
 from kerazoo.run import Run
 from kerazoo.settings import settings
-from kerazoo.skeleton import COCO17, Skeleton
-from kerazoo.task import Sample
-from kerazoo.tasks.pose import People, Pose, Poses
+from kerazoo.structures.keypoints import People, Poses
+from kerazoo.structures.sample import Sample
+from kerazoo.structures.skeleton import COCO17, Skeleton
+from kerazoo.tasks.pose import Pose
 
 PEOPLE = np.random.default_rng(0).uniform(10, 90, (4, 17, 2)).astype("float32")
 

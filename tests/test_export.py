@@ -14,10 +14,11 @@ from click.testing import CliRunner
 
 from kerazoo import backend as backends
 from kerazoo.cli import main
-from kerazoo.data.generated import Cells
+from kerazoo.data.generated.sources import Cells
+from kerazoo.engine.export import export, report, summary
+from kerazoo.engine.export.formats import NEEDS
+from kerazoo.engine.export.verify import tolerance
 from kerazoo.errors import UserError
-from kerazoo.export import NEEDS, export, report, summary
-from kerazoo.export.verify import tolerance
 from kerazoo.recipe import Recipe
 from kerazoo.run import Run, create_run, open_run
 from kerazoo.tasks.classification import Classification
@@ -271,7 +272,7 @@ FAULTS = {
 @on_tensorflow
 @pytest.mark.parametrize(("kind", "fault"), [("savedmodel", "off"), *(("keras", fault) for fault in FAULTS)])
 def test_a_wrong_artefact_is_not_kept(run, monkeypatch, kind, fault):
-    from kerazoo.export import keras_archive, savedmodel
+    from kerazoo.engine.export import keras_archive, savedmodel
 
     module = {"savedmodel": savedmodel, "keras": keras_archive}[kind]
     good = module.forward
@@ -363,7 +364,7 @@ def test_errors_of_the_other_process_are_told_in_one_line(run, monkeypatch):
 
 def test_nothing_is_imported_from_the_current_folder(tmp_path, monkeypatch):
     pytest.importorskip("tensorflow")
-    from kerazoo.export.worker import write_in_subprocess
+    from kerazoo.engine.export.worker import write_in_subprocess
 
     (tmp_path / "json.py").write_text("raise SystemExit('a stranger was executed')\n")
     monkeypatch.chdir(tmp_path)

@@ -5,9 +5,9 @@ Those with probabilities are in `tests/test_export.py`.
 
 import pytest
 
-from kerazoo.data.generated import Cells
+from kerazoo.data.generated.sources import Cells
+from kerazoo.engine.export import export, report
 from kerazoo.errors import UserError
-from kerazoo.export import export, report
 from kerazoo.recipe import Recipe
 from kerazoo.run import create_run
 from tests.test_export import FAMILIES, KINDS, made_run, on_tensorflow

@@ -12,7 +12,8 @@ import pytest
 from filelock import FileLock
 
 from kerazoo import backend
-from kerazoo.export import NEEDS, export
+from kerazoo.engine.export import export
+from kerazoo.engine.export.formats import NEEDS
 from tests.test_export import made_run
 from tests.tiny import TINY
 
@@ -21,7 +22,7 @@ IMPORTABLE = {"PYTHONPATH": os.pathsep.join(sys.path)}
 CHILD = """
 import sys, threading, time
 from filelock import FileLock
-from kerazoo.export.worker import _end_with_parent
+from kerazoo.engine.export.worker import _end_with_parent
 order = sys.stdin.readline().strip()
 threading.Thread(target=_end_with_parent, daemon=True).start()
 with FileLock(order):
@@ -32,7 +33,7 @@ with FileLock(order):
 
 PARENT = """
 import os, sys
-from kerazoo.export.worker import _answered
+from kerazoo.engine.export.worker import _answered
 _answered([sys.executable, "-c", sys.argv[1]], sys.argv[2], dict(os.environ))
 """
 
@@ -50,7 +51,7 @@ def test_the_child_ends_when_its_parent_is_killed(tmp_path):
 
 
 def test_what_a_child_says_comes_back(tmp_path):
-    from kerazoo.export.worker import _answered
+    from kerazoo.engine.export.worker import _answered
 
     code = "import sys; print(input()); print('oh', file=sys.stderr); sys.exit(3)"
     assert _answered([sys.executable, "-c", code], "order", dict(os.environ)) == (3, "order\n", "oh\n")
@@ -62,7 +63,7 @@ needs_tensorflow = pytest.mark.skipif(backend.name() != "tensorflow", reason="ex
 
 @needs_tensorflow
 def test_of_two_exports_at_once_each_takes_a_version(tmp_path, monkeypatch):
-    from kerazoo.export import savedmodel
+    from kerazoo.engine.export import savedmodel
 
     run, write, made = made_run(TINY["unetpp"], tmp_path / "run"), savedmodel.write, []
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from kerazoo import fetch as fetching
+from kerazoo.checkpoints import fetch as fetching
+from kerazoo.checkpoints.fetch import cache_folder, fetch, redirection
 from kerazoo.errors import UserError
-from kerazoo.fetch import cache_folder, fetch, redirection
 from tests.serving import COMMIT, answering, serving
 
 CONTENT = bytes(range(256)) * 12_000  # three chunks
@@ -257,7 +257,7 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
 
 def hub(tmp_path, server, text="hf://timm/tiny/weights.bin", **variables):
     """Fetch in a fresh process; return (its last line, was it a refusal)."""
-    code = "import sys; from kerazoo.fetch import fetch; from kerazoo.errors import UserError\n"
+    code = "import sys; from kerazoo.checkpoints.fetch import fetch; from kerazoo.errors import UserError\n"
     code += "try: print(fetch(sys.argv[1]))\nexcept UserError as e: print('REFUSED', e)"
     kept = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     settings = {

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from kerazoo import files
 from kerazoo.errors import UserError
-from kerazoo.files import atomic_text, beside, put, sweep, whole_file, whole_folder
+from kerazoo.files import writing
+from kerazoo.files.writing import atomic_text, beside, put, sweep, whole_file, whole_folder
 
 
 def ended() -> int:
@@ -19,7 +19,7 @@ def ended() -> int:
 
 
 def name_of(process: int, host: int | None = None) -> str:
-    host = files._host() if host is None else host
+    host = writing._host() if host is None else host
     return f".{host:08x}{process:08x}{'0' * 16}.weights.h5"
 
 
@@ -30,7 +30,7 @@ def test_only_what_ended_writers_left_is_swept(tmp_path):
     old = tmp_path / name_of(1, host=8)
     for path in (litter, folder / "inside", old, *(tmp_path / name for name in kept)):
         path.write_text("x")
-    os.utime(old, (0, time.time() - 2 * files.OLD))
+    os.utime(old, (0, time.time() - 2 * writing.OLD))
     sweep(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
 

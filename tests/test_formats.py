@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from kerazoo.data.mask_files import read_mask
+from kerazoo.data.segmentation.mask_files import read_mask
 from kerazoo.errors import UserError
-from kerazoo.formats import SUFFIXES
 from kerazoo.image import read_image
+from kerazoo.media.formats import SUFFIXES
 
 BLOCKS = np.kron(np.random.default_rng(0).integers(0, 256, (4, 6, 3)), np.ones((8, 8, 1))).astype("uint8")
 OTHER_PROGRAMS = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG"}

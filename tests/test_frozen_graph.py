@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from kerazoo import frozen_graph
+from kerazoo.checkpoints import frozen_graph
+from kerazoo.checkpoints.read import read
 from kerazoo.errors import UserError
-from kerazoo.weights import read
 
 FLOAT, DOUBLE, INT32, HALF = 1, 2, 3, 19
 KINDS = {"float32": FLOAT, "float64": DOUBLE, "int32": INT32, "float16": HALF}

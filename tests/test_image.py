@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from kerazoo.errors import UserError
-from kerazoo.files import atomic_bytes, atomic_text
+from kerazoo.files.writing import atomic_bytes, atomic_text
 from kerazoo.image import MAX_PIXELS, image_size, read_image, write_image
-from kerazoo.pixels import ImageReading
+from kerazoo.media.pixels import ImageReading
 
 BLOCKS = np.kron(np.random.default_rng(0).integers(0, 256, (4, 6, 3)), np.ones((8, 8, 1))).astype("uint8")
 RAMP16 = (np.arange(32 * 48).reshape(32, 48) * 42).astype("uint16")
@@ -208,7 +208,7 @@ def test_an_error_of_the_disk_is_no_damage(tmp_path, monkeypatch):
     def broken(*_):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("kerazoo.png.sound", broken)
+    monkeypatch.setattr("kerazoo.media.png.sound", broken)
     refused(tmp_path / "a.png", "cannot open", "Input/output error; check")
 
 

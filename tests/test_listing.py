@@ -5,9 +5,9 @@ import os
 import pytest
 
 from kerazoo.errors import UserError
-from kerazoo.files import atomic_text, natural
+from kerazoo.files.listing import below, files_below, find_images, folders_in, images_below, passed_over
+from kerazoo.files.writing import atomic_text, natural
 from kerazoo.image import read_image
-from kerazoo.listing import below, files_below, find_images, folders_in, images_below, passed_over
 
 
 def fill(folder, *names):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from kerazoo.data.mask_files import read_mask
+from kerazoo.data.segmentation.mask_files import read_mask
 from kerazoo.errors import UserError
 from kerazoo.image import read_image
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kerazoo.engine.outputs import LONGEST, asked, partial, shortened, stems, write_rows
 from kerazoo.errors import UserError
-from kerazoo.outputs import LONGEST, asked, partial, shortened, stems, write_rows
 
 
 def test_names_recur_with_folders_and_numbers():

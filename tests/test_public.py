@@ -1,7 +1,6 @@
 """What `import kerazoo` shows, and what it costs."""
 
 import ast
-import importlib
 import os
 import subprocess
 import sys
@@ -11,8 +10,6 @@ import pytest
 
 import kerazoo
 from kerazoo import backend, errors
-
-VERBS = ["adapt", "convert", "evaluate", "export", "index", "predict", "train"]
 
 
 def loaded_by(code: str) -> set[str]:
@@ -41,13 +38,6 @@ def test_all_is_what_the_package_shows():
 @pytest.mark.parametrize("name", kerazoo.__all__)
 def test_every_public_name_resolves(name):
     assert getattr(kerazoo, name).__doc__
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_a_verb_stays_a_function_when_its_module_is_imported(verb):
-    module = importlib.import_module(f"kerazoo.{verb}")
-    assert getattr(kerazoo, verb) is getattr(module, verb)
-    assert callable(getattr(kerazoo, verb))
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kerazoo.errors import UserError
-from kerazoo.reading import (
+from kerazoo.files.reading import (
     entries,
     npz_names,
     opened,
@@ -155,7 +155,7 @@ def test_a_header_that_lies_is_refused(tmp_path):
 
 
 def test_settings_as_a_shape(tmp_path):
-    from kerazoo.data.masks import ClassEntry
+    from kerazoo.data.segmentation.masks import ClassEntry
 
     path = written(tmp_path / "classes.json", json.dumps([{"name": "a", "value": "x"}]))
     with pytest.raises(UserError, match="0.value: input should be a valid integer"):

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from kerazoo import resume
 from kerazoo.cli import main
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.folders import Folder
-from kerazoo.data.generated import Cells
+from kerazoo.data.generated.sources import Cells
+from kerazoo.data.segmentation.folders import Folder
+from kerazoo.engine.progress import Progress
+from kerazoo.engine.training import resume
+from kerazoo.engine.training.train import resume_training, train
 from kerazoo.errors import UserError
 from kerazoo.families.unetpp import UNetPlusPlus
 from kerazoo.image import write_image
-from kerazoo.progress import Progress
 from kerazoo.recipe import Recipe
 from kerazoo.run import being_trained, create_run, open_run
-from kerazoo.train import resume_training, train
 
 QUIET = Progress(quiet=True)
 
@@ -185,7 +185,7 @@ def test_fewer_data_are_accepted_for_good(place, monkeypatch):
     for number in range(6):
         for kind in ("images", "masks"):
             (place / "data" / kind / f"{number}.png").unlink()
-    training = importlib.import_module("kerazoo.training")
+    training = importlib.import_module("kerazoo.engine.training.steps")
 
     def killed(*_):
         raise KeyboardInterrupt

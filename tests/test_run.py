@@ -10,15 +10,15 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo import checksums
-from kerazoo.data.generated import Cells
+from kerazoo.checkpoints.run_weights import WEIGHTS, load_weights, save_weights
+from kerazoo.data.generated.sources import Cells
 from kerazoo.errors import UserError
 from kerazoo.families.siamese import Siamese
 from kerazoo.families.siamese.tower import Tower
 from kerazoo.families.unetpp import UNetPlusPlus
+from kerazoo.files import checksums
 from kerazoo.recipe import Recipe
 from kerazoo.run import create_run, open_run
-from kerazoo.run_weights import WEIGHTS, load_weights, save_weights
 
 FAMILY = UNetPlusPlus(classes=1, filters=(2, 4))
 
@@ -62,7 +62,7 @@ def test_a_kill_between_weights_and_checksum_is_harmless(killed, folder, monkeyp
     old, new = FAMILY.build(), FAMILY.build()
     load_weights(old, folder / WEIGHTS)
     new.set_weights([value + 1 for value in values(old)])
-    step = {"before": "kerazoo.files.put", "after": "kerazoo.checksums.record"}[killed]
+    step = {"before": "kerazoo.files.writing.put", "after": "kerazoo.files.checksums.record"}[killed]
 
     def kill(*_):
         raise KeyboardInterrupt

@@ -7,14 +7,14 @@ import pytest
 from click.testing import CliRunner
 
 from kerazoo.cli import main
-from kerazoo.data.folders import Folder
+from kerazoo.data.segmentation.folders import Folder
+from kerazoo.engine.evaluate import evaluate, table
 from kerazoo.errors import UserError
-from kerazoo.evaluate import evaluate, table
 from kerazoo.families.unet import UNet
 from kerazoo.image import write_image
 from kerazoo.recipe import Recipe
 from kerazoo.run import create_run, open_run, with_settings
-from kerazoo.tasks.segmentation import VOID
+from kerazoo.structures.mask import VOID
 
 LABELS = np.kron(np.arange(3), np.ones((12, 6), int)).astype("uint8")
 

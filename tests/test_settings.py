@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kerazoo import settings
-from kerazoo.data.masks import Classes
+from kerazoo.data.segmentation.masks import Classes
 from kerazoo.errors import UserError
 from kerazoo.recipe import load_recipe, overridden, recipe_names
 
@@ -62,7 +62,13 @@ def test_settings_from_json_import_nothing_foreign(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["kerazoo.run:Run", "kerazoo.train:train", "kerazoo.nowhere:Thing", "kerazoo.task:Sample"]
+    "name",
+    [
+        "kerazoo.run:Run",
+        "kerazoo.engine.training.train:train",
+        "kerazoo.nowhere:Thing",
+        "kerazoo.structures.sample:Sample",
+    ],
 )
 def test_settings_from_json_accept_only_settings(name):
     with pytest.raises(UserError, match="unknown class"):

@@ -8,10 +8,10 @@ import pydantic
 import pytest
 
 from kerazoo import settings
-from kerazoo.data.generated import Figures
+from kerazoo.data.generated.sources import Figures
 from kerazoo.errors import UserError
 from kerazoo.recipe import parsed
-from kerazoo.skeleton import COCO17, COCO18, FACE68, KNOWN, MPII, Skeleton, read_skeleton
+from kerazoo.structures.skeleton import COCO17, COCO18, FACE68, KNOWN, MPII, Skeleton, read_skeleton
 
 
 @pytest.mark.parametrize("name", KNOWN)

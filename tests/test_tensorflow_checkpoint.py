@@ -6,9 +6,9 @@ import struct
 import numpy as np
 import pytest
 
+from kerazoo.checkpoints.read import read
+from kerazoo.checkpoints.tensorflow_checkpoint import MAGIC, variables
 from kerazoo.errors import UserError
-from kerazoo.tensorflow_checkpoint import MAGIC, variables
-from kerazoo.weights import read
 
 ARRAYS = {
     "a/b": np.arange(6, dtype="<f4").reshape(2, 3),

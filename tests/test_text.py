@@ -11,10 +11,10 @@ from click.testing import CliRunner
 from kerazoo.cli import main
 from kerazoo.draw import captioned, matrix, sheet
 from kerazoo.errors import UserError
+from kerazoo.files.text import drawable, printable
 from kerazoo.image import write_image
 from kerazoo.recipe import load_recipe
 from kerazoo.settings import from_plain, replace, to_plain
-from kerazoo.text import drawable, printable
 from tests.test_rules import SOURCES, TREES
 
 NAMES = [

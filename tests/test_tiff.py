@@ -10,8 +10,8 @@ from PIL import Image
 
 from kerazoo.errors import UserError
 from kerazoo.image import USUAL, read_image
-from kerazoo.pixels import ImageReading
-from kerazoo.tiff import open_page
+from kerazoo.media.pixels import ImageReading
+from kerazoo.media.tiff import open_page
 
 Y, X = np.mgrid[:40, :60]
 RGB = np.stack([X * 4, Y * 6, np.full_like(X, 90)], -1).astype("uint8")

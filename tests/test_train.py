@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Cells
+from kerazoo.data.generated.sources import Cells
+from kerazoo.engine.progress import Progress
+from kerazoo.engine.training.initialise import initialise
+from kerazoo.engine.training.train import resume_training, train
 from kerazoo.errors import UserError
 from kerazoo.families.unetpp import UNetPlusPlus
-from kerazoo.initialise import initialise
 from kerazoo.optimizer import Optimizer, Schedule
-from kerazoo.progress import Progress
 from kerazoo.recipe import Recipe
 from kerazoo.run import open_run
-from kerazoo.train import resume_training, train
 
-module = importlib.import_module("kerazoo.train")
+module = importlib.import_module("kerazoo.engine.training.train")
 QUIET = Progress(quiet=True)
 CLOCKED = {"seconds", "images_per_second", "validation_seconds"}
 
@@ -215,7 +215,7 @@ def test_a_run_that_stopped_early_can_be_trained_longer(tmp_path):
 
 
 def test_images_of_different_sizes_need_a_crop(tmp_path):
-    from kerazoo.data.folders import Folder
+    from kerazoo.data.segmentation.folders import Folder
     from kerazoo.image import write_image
 
     for index, side in enumerate((32, 32, 40, 36)):

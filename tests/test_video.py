@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from kerazoo import reading, video
+from kerazoo import video
 from kerazoo.errors import UserError
-from kerazoo.packets import LARGEST
+from kerazoo.files import reading
+from kerazoo.media.packets import LARGEST
 from kerazoo.video import camera, is_film, open_film
 from tests.films import FRAMES, RATE, SECONDS, cut, damaged, film, index_first, made, picture, shown
 
@@ -179,7 +180,7 @@ def test_what_cannot_be_opened(make, expected, tmp_path, capfd):
 
 def test_frames_of_too_many_pixels_are_refused(tmp_path, monkeypatch):
     path = film(tmp_path / "a.mp4")
-    monkeypatch.setattr("kerazoo.packets.LARGEST", 48 * 64 - 1)
+    monkeypatch.setattr("kerazoo.media.packets.LARGEST", 48 * 64 - 1)
     with pytest.raises(UserError, match=r"a.mp4 has frames of 64 x 48 pixels"):
         open_film(path)
     assert LARGEST >= 7680 * 4320
@@ -202,7 +203,7 @@ def test_a_disk_that_fails_while_a_video_is_read_is_told(tmp_path, monkeypatch, 
         with reading.opened(path) as file:
             yield Failing(file)
 
-    monkeypatch.setattr("kerazoo.packets.opened", opened)
+    monkeypatch.setattr("kerazoo.media.packets.opened", opened)
     with pytest.raises(UserError, match="cannot open .*a.ts: Input/output error"):
         frames.extend(open_film(path).frames())
     assert len(frames) < 200

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from kerazoo.errors import UserError
+from kerazoo.media.video_writer import FilmWriter
 from kerazoo.video import open_film
-from kerazoo.video_writer import FilmWriter
 from tests.films import RATE, picture
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from kerazoo import weights
+from kerazoo.checkpoints import read as weights
+from kerazoo.checkpoints.read import read
 from kerazoo.errors import UserError
-from kerazoo.weights import read
 
 ARRAYS = {"a.weight": np.arange(6, dtype="float32").reshape(2, 3), "a.steps": np.array(3)}
 

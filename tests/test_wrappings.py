@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from kerazoo.checkpoints.read import read
 from kerazoo.errors import UserError
 from kerazoo.families.encoders import Encoder
 from kerazoo.families.resnet import ResNet
 from kerazoo.families.unet import UNet
-from kerazoo.weights import read
 from tests.checkpoint_files import resnet18
 
 STATE = resnet18()

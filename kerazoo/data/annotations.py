@@ -12,8 +12,8 @@ import numpy as np
 from kerazoo.data.source import Split, existing
 from kerazoo.data.splits import by_split, split_of
 from kerazoo.errors import UserError
-from kerazoo.files import natural
-from kerazoo.reading import entries
+from kerazoo.files.reading import entries
+from kerazoo.files.writing import natural
 
 LARGEST = 1e9
 """No coordinate is larger, in pixels."""

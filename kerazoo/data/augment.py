@@ -7,11 +7,10 @@ import numpy as np
 from pydantic import Field
 
 from kerazoo.settings import settings
-from kerazoo.task import Sample
-from kerazoo.tasks.translation import Partners, Real
+from kerazoo.structures.sample import Partnered, Sample
 
 if TYPE_CHECKING:
-    from kerazoo.data.warp import Warp
+    from kerazoo.structures.warp import Warp
 
 Strength = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -98,11 +97,10 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, co
             networks that label less than they see.
 
     Returns:
-        Of unpaired data the photograph with a partner that is drawn here and goes its own ways; else a
-        sample of crop + 2 context pixels (the image's size + 2 context without a crop). Of a stack of
-        pictures each goes its own ways.
+        A sample of crop + 2 context pixels (the image's size + 2 context without a crop). A partner of the
+        image is drawn here and goes its own ways, and so does each image of a stack.
     """
-    from kerazoo.data.light import relit
+    from kerazoo.data.photometric import relit
 
     if sample.image.ndim > 3:
         return _each(sample, settings, rng)
@@ -111,10 +109,9 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, co
     warp = draw_warp(sample.image.shape[:2], settings, rng, context, focus)
     truth = sample.truth.moved(warp)
     moved = Sample(relit(warp.image(sample.image), settings, rng), truth, sample.name)
-    if not isinstance(truth, Partners):
+    if not isinstance(truth, Partnered):
         return moved
-    partner = augment(truth.drawn(rng), settings, rng, context)
-    return Sample(moved.image, Real(partner.truth.domain, partner.image), sample.name)
+    return moved._replace(truth=truth.joined(augment(truth.partner(rng), settings, rng, context)))
 
 
 def _each(sample: Sample, settings: Augmentation, rng: np.random.Generator) -> Sample:
@@ -138,7 +135,7 @@ def draw_warp(
     Args:
         focus: left, top, width and height of what `settings.focus` is about, or None.
     """
-    from kerazoo.data.warp import Warp, about, elastic
+    from kerazoo.structures.warp import Warp, about, elastic
 
     window = settings.crop or image
     turns = _turns(settings, window, rng)
@@ -195,7 +192,7 @@ def _centre(length: int, covered: float, rng: np.random.Generator) -> float:
 def _matrix(
     settings: Augmentation, turns: int, zooms: tuple[float, float], rng: np.random.Generator
 ) -> np.ndarray:
-    from kerazoo.data.warp import linear, quarter_turn
+    from kerazoo.structures.warp import linear, quarter_turn
 
     mirrored = rng.random(2) < 0.5
     x = -1 if settings.flip and mirrored[0] else 1

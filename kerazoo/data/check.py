@@ -11,9 +11,9 @@ import numpy as np
 
 from kerazoo.data.source import Source, Split
 from kerazoo.errors import UserError
-from kerazoo.files import natural
-from kerazoo.task import Sample
-from kerazoo.text import printable
+from kerazoo.files.text import printable
+from kerazoo.files.writing import natural
+from kerazoo.structures.sample import Sample
 
 LISTED = 100
 """Classes that get a line each; of more only their number is told."""

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from kerazoo.image import largest_value
-from kerazoo.pixels import ImageReading
+from kerazoo.media.pixels import ImageReading
 
 LOOKED_AT = 32
 """So many images are read, from all over the data."""

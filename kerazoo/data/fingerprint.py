@@ -17,7 +17,7 @@ from typing import Any
 
 from kerazoo.data.source import Source
 from kerazoo.errors import UserError
-from kerazoo.reading import opened
+from kerazoo.files.reading import opened
 from kerazoo.settings import flat, to_plain
 
 SMALL = 1 << 18

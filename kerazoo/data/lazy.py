@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kerazoo.task import Sample
+from kerazoo.structures.sample import Sample
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import grain
 import numpy as np
 
 from kerazoo.data.augment import Augmentation, augment
-from kerazoo.task import Drawing, Sample, Task
+from kerazoo.structures.sample import Drawing, Sample
+from kerazoo.task import Task
 
 
 class Remembered(Sequence):

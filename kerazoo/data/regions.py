@@ -51,7 +51,7 @@ def covered(regions: Iterable[Region], size: tuple[int, int]) -> np.ndarray:
     Returns:
         uint8 `(H, W)`, 0 or 1.
     """
-    from kerazoo.opencv import cv2
+    from kerazoo.media.opencv import cv2
 
     mask = np.zeros(size, "uint8")
     for each in regions:

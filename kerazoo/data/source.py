@@ -10,10 +10,10 @@ from pydantic import Field
 
 from kerazoo.data.dark import too_dark
 from kerazoo.errors import UserError
-from kerazoo.listing import Below, below, links_left_out, passed_over
-from kerazoo.pixels import ImageReading
+from kerazoo.files.listing import Below, below, links_left_out, passed_over
+from kerazoo.media.pixels import ImageReading
 from kerazoo.settings import settings
-from kerazoo.task import Sample
+from kerazoo.structures.sample import Sample
 
 Split = Literal["train", "val", "test"]
 Share = Annotated[float, Field(ge=0, lt=1)]

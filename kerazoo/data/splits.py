@@ -9,7 +9,7 @@ import numpy as np
 
 from kerazoo.data.source import Split
 from kerazoo.errors import UserError
-from kerazoo.reading import entries
+from kerazoo.files.reading import entries
 
 NAMES: dict[Split, tuple[str, ...]] = {
     "train": ("train", "training"),

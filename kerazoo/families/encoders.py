@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from kerazoo.checkpoints import Arrays, Table, batch_norm, conv, network_in, sizes
+from kerazoo.checkpoints.mapping import Arrays, Table, batch_norm, conv, network_in, sizes
 from kerazoo.errors import UserError
 from kerazoo.settings import nearest, settings
-from kerazoo.tasks.photographs import IMAGENET
+from kerazoo.tasks.images import IMAGENET
 
 if TYPE_CHECKING:
     import keras

@@ -19,7 +19,7 @@ from kerazoo.layers.blocks import (
     pad_depthwise,
 )
 from kerazoo.layers.distances import EuclideanDistance, WeightedL1
-from kerazoo.layers.image_norm import ImageNorm
+from kerazoo.layers.instance_normalization import ImageNorm
 from kerazoo.layers.norms import BatchNormalization, CurrentNorm
 from kerazoo.layers.part_fields import LimbScores, Peaks
 from kerazoo.layers.resizing import Bilinear, BilinearConv2DTranspose, ResizeLike, Upsample, bilinear_kernel

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from kerazoo.cli import main
-from kerazoo.data.generated import Glyphs
+from kerazoo.data.generated.sources import Glyphs
 from kerazoo.families.maml import MAML
 from kerazoo.families.protonet import ProtoNet
 from kerazoo.families.reptile import Reptile

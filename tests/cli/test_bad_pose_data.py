@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from kerazoo.cli import main
 from kerazoo.image import write_image
-from kerazoo.skeleton import COCO17, COCO18
+from kerazoo.structures.skeleton import COCO17, COCO18
 
 
 def kerazoo(*arguments):

@@ -13,7 +13,7 @@ from kerazoo.run import open_run
 
 RECIPE = """
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.generated import Shapes
+from kerazoo.data.generated.sources import Shapes
 from kerazoo.families.resnet.cifar import ResNetCifar
 from kerazoo.optimizer import Optimizer
 from kerazoo.recipe import Recipe

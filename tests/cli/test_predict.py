@@ -12,16 +12,17 @@ from click.testing import CliRunner
 
 from kerazoo import video
 from kerazoo.cli import main
+from kerazoo.engine.predict import predict
 from kerazoo.errors import UserError
 from kerazoo.image import USUAL, write_image
-from kerazoo.predict import predict
+from kerazoo.media.video_writer import FilmWriter
 from kerazoo.recipe import load_recipe
 from kerazoo.run import create_run
 from kerazoo.settings import settings
-from kerazoo.skeleton import Skeleton
-from kerazoo.tasks.pose import Pose, Poses
+from kerazoo.structures.keypoints import Poses
+from kerazoo.structures.skeleton import Skeleton
+from kerazoo.tasks.pose import Pose
 from kerazoo.video import Camera
-from kerazoo.video_writer import FilmWriter
 from tests.films import FRAMES, cut, film, index_first, picture, turned
 from tests.tiny import TINY
 

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from kerazoo import video
 from kerazoo.cli import main
+from kerazoo.engine.index import fingerprint
+from kerazoo.engine.index_file import Contents, Entry, mark_of, write_contents
 from kerazoo.image import write_image
-from kerazoo.index import fingerprint
-from kerazoo.index_file import Contents, Entry, mark_of, write_contents
 from kerazoo.run import open_run
 from kerazoo.tasks.classification import Classification
 from kerazoo.video import Camera

@@ -14,19 +14,19 @@ import pytest
 from click.testing import CliRunner
 from safetensors.numpy import save_file
 
+from kerazoo.checkpoints.catalogue import KNOWN
 from kerazoo.cli import main
+from kerazoo.engine.training.initialise import initialise
 from kerazoo.families.encoders import Encoder
 from kerazoo.families.resnet import ResNet
 from kerazoo.families.resnet.importer import TORCHVISION, table
 from kerazoo.families.unet import UNet
-from kerazoo.initialise import initialise
-from kerazoo.published import KNOWN
 from kerazoo.recipe import recipe_names
 from kerazoo.run import open_run
 from tests.serving import serving
 
 RECIPE = """
-from kerazoo.data.generated import Shapes
+from kerazoo.data.generated.sources import Shapes
 from kerazoo.families.resnet import ResNet
 from kerazoo.recipe import Recipe
 recipe = Recipe(

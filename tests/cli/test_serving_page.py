@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerazoo.data.mask_files import read_mask
-from kerazoo.export import export
+from kerazoo.data.segmentation.mask_files import read_mask
+from kerazoo.engine.export import export
 from kerazoo.image import write_image
 from tests.cli.test_predict import kerazoo, rows
 from tests.test_export import made_run, on_tensorflow

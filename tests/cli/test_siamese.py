@@ -12,13 +12,14 @@ import pytest
 from click.testing import CliRunner
 
 from kerazoo.cli import main
-from kerazoo.data.generated import Glyphs
-from kerazoo.export import NEEDS, report
+from kerazoo.data.generated.sources import Glyphs
+from kerazoo.engine.export import report
+from kerazoo.engine.export.formats import NEEDS
 from kerazoo.image import read_image, write_image
 from kerazoo.run import open_run
-from kerazoo.tasks.measures import Measure
+from kerazoo.tasks.verification.distances import Measure
 
-indexing = importlib.import_module("kerazoo.index")
+indexing = importlib.import_module("kerazoo.engine.index")
 
 
 def kerazoo(*arguments, code=0):
@@ -292,7 +293,7 @@ def test_faiss_answers_large_folders_as_numpy_does(monkeypatch):
 @pytest.mark.parametrize("format", ["savedmodel", "onnx"])
 def test_the_tower_is_exported(place, tmp_path, format):  # noqa: A002
     run = open_run(place / "run")
-    from kerazoo.export import export
+    from kerazoo.engine.export import export
 
     told = report(export(run, format, tmp_path))
     assert set(told["outputs"]) == {"embedding"}

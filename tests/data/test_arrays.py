@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from kerazoo import settings
-from kerazoo.data import array_files
-from kerazoo.data.array_files import holds_arrays
-from kerazoo.data.arrays import Arrays
 from kerazoo.data.check import check
+from kerazoo.data.classification import array_files
+from kerazoo.data.classification.array_files import holds_arrays
+from kerazoo.data.classification.arrays import Arrays
 from kerazoo.errors import UserError
 
 RNG = np.random.default_rng(0)

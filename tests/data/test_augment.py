@@ -5,11 +5,11 @@ import pydantic
 import pytest
 
 from kerazoo.data.augment import Augmentation, augment, draw_warp
-from kerazoo.data.light import colour_matrix, curve, relit
-from kerazoo.skeleton import COCO17
-from kerazoo.task import Sample
-from kerazoo.tasks.pose import People
-from kerazoo.tasks.segmentation import Mask
+from kerazoo.data.photometric import colour_matrix, curve, relit
+from kerazoo.structures.keypoints import People
+from kerazoo.structures.mask import Mask
+from kerazoo.structures.sample import Sample
+from kerazoo.structures.skeleton import COCO17
 
 EVERYTHING = Augmentation(
     crop=(64, 48), flip=True, flip_vertical=True, quarter_turns=True, rotation=30, scale=(0.5, 2), shear=10,

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from kerazoo.data import border
-from kerazoo.data.border import BorderWeights, border_weights, cached_border_weights, two_nearest
+from kerazoo.data.segmentation import border
+from kerazoo.data.segmentation.border import BorderWeights, border_weights, cached_border_weights, two_nearest
 
 
 def scattered(rng, height, width, count, radius=(2, 7)):

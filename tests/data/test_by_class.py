@@ -5,14 +5,14 @@ import zipfile
 import numpy as np
 import pytest
 
-from kerazoo.data import members
-from kerazoo.data.by_class import PictureClasses
 from kerazoo.data.check import check
-from kerazoo.data.draws import Episodes
-from kerazoo.data.generated import Glyphs
-from kerazoo.data.one_shot_runs import OneShotRuns, holds_runs
+from kerazoo.data.episodes.by_class import PictureClasses
+from kerazoo.data.episodes.one_shot_runs import OneShotRuns, holds_runs
+from kerazoo.data.episodes.sampling import Episodes
+from kerazoo.data.generated.sources import Glyphs
 from kerazoo.errors import UserError
 from kerazoo.families.protonet import ProtoNet
+from kerazoo.files import zip_members
 from kerazoo.image import write_image
 
 FAMILY = ProtoNet(ways=2, queries=2, training_ways=2, training_queries=2, rotations=False)
@@ -146,7 +146,7 @@ def test_broken_archives_are_told(tmp_path, monkeypatch):
     problems = check(source(path, validation=0.5)).problems
     assert len(problems) == 1
     assert "a/00.png" in problems[0]
-    monkeypatch.setattr(members, "LARGEST", 10)
+    monkeypatch.setattr(zip_members, "LARGEST", 10)
     assert "unpacks to" in check(source(path, validation=0.5)).problems[0]
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from kerazoo.data.check import check
-from kerazoo.data.classes import ClassFolders
-from kerazoo.data.coco import CocoKeypoints
-from kerazoo.data.folders import Folder
-from kerazoo.data.unpaired import Unpaired
-from kerazoo.data.windows import Windows
+from kerazoo.data.classification.class_folders import ClassFolders
+from kerazoo.data.keypoints.coco import CocoKeypoints
+from kerazoo.data.keypoints.windows import Windows
+from kerazoo.data.segmentation.folders import Folder
+from kerazoo.data.translation.unpaired import Unpaired
 from kerazoo.image import write_image
 from kerazoo.settings import replace
 from tests.keypoint_files import PLAIN, nobody, person, photographs, written

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from kerazoo.data.folders import Folder
+from kerazoo.data.segmentation.folders import Folder
 from kerazoo.errors import UserError
 from kerazoo.image import write_image
 

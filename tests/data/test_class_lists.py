@@ -4,12 +4,12 @@ import zipfile
 
 import pytest
 
-from kerazoo.data.by_class import PictureClasses
 from kerazoo.data.check import check
+from kerazoo.data.episodes.by_class import PictureClasses
+from kerazoo.engine.training.readiness import inspected
 from kerazoo.errors import UserError
 from kerazoo.families.protonet import ProtoNet
 from kerazoo.families.siamese import Siamese
-from kerazoo.readiness import inspected
 from kerazoo.recipe import load_recipe
 from kerazoo.settings import replace
 from tests.data.test_by_class import names, source, write

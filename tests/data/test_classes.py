@@ -8,10 +8,10 @@ import pytest
 
 from kerazoo import settings
 from kerazoo.data.check import check
-from kerazoo.data.classes import ClassFolders
+from kerazoo.data.classification.class_folders import ClassFolders
 from kerazoo.errors import UserError
 from kerazoo.image import write_image
-from kerazoo.tasks.classification import Label
+from kerazoo.structures.label import Label
 
 
 def photograph(index, shape=(6, 8)):

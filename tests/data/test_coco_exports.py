@@ -9,11 +9,11 @@ import pytest
 
 from kerazoo.data.augment import Augmentation, augment
 from kerazoo.data.check import check
-from kerazoo.data.coco import CocoKeypoints
-from kerazoo.data.keypoints import reader
-from kerazoo.data.windows import Windows
+from kerazoo.data.keypoints.coco import CocoKeypoints
+from kerazoo.data.keypoints.reader import reader
+from kerazoo.data.keypoints.windows import Windows
 from kerazoo.errors import UserError
-from kerazoo.skeleton import Skeleton
+from kerazoo.structures.skeleton import Skeleton
 from tests.keypoint_files import PLAIN, POINTS, nobody, person, photographs, source, written
 
 NAN = float("nan")

@@ -8,11 +8,11 @@ import pytest
 
 from kerazoo import settings
 from kerazoo.data.check import check
-from kerazoo.data.faces import draw_face
-from kerazoo.data.generated import Faces
-from kerazoo.data.warp import Warp, about, linear
-from kerazoo.data.windows import Windows
-from kerazoo.skeleton import FACE68, FACE98
+from kerazoo.data.generated.faces import draw_face
+from kerazoo.data.generated.sources import Faces
+from kerazoo.data.keypoints.windows import Windows
+from kerazoo.structures.skeleton import FACE68, FACE98
+from kerazoo.structures.warp import Warp, about, linear
 
 SIZE = (160, 160)
 

@@ -7,14 +7,14 @@ import pydantic
 import pytest
 
 from kerazoo import settings
-from kerazoo.data.bodies import SIDES, draw_body
 from kerazoo.data.check import check
-from kerazoo.data.clothing import draw_outfit, limbs
-from kerazoo.data.figures import POINTS, SMALLEST, draw_figures
-from kerazoo.data.generated import Figures
-from kerazoo.data.windows import Windows
+from kerazoo.data.generated.bodies import SIDES, draw_body
+from kerazoo.data.generated.clothing import draw_outfit, limbs
+from kerazoo.data.generated.figures import POINTS, SMALLEST, draw_figures
+from kerazoo.data.generated.sources import Figures
+from kerazoo.data.keypoints.windows import Windows
 from kerazoo.errors import UserError
-from kerazoo.skeleton import COCO17, COCO18, FACE68, MPII
+from kerazoo.structures.skeleton import COCO17, COCO18, FACE68, MPII
 
 SIZE = (192, 256)
 
@@ -115,7 +115,7 @@ def test_knees_bend_backward():
 
 def test_points_are_exactly_where_limbs_are_joined():
     """A wrist is in the middle of the disc in which the forearm ends, in pixels."""
-    from kerazoo.data.bodies import Figure
+    from kerazoo.data.generated.bodies import Figure
 
     rng = np.random.default_rng(0)
     for _ in range(5):

@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from kerazoo.data.arrays import Arrays
-from kerazoo.data.by_class import PictureClasses
-from kerazoo.data.classes import ClassFolders
+from kerazoo.data.classification.arrays import Arrays
+from kerazoo.data.classification.class_folders import ClassFolders
+from kerazoo.data.episodes.by_class import PictureClasses
 from kerazoo.data.fingerprint import SMALL, Fingerprint, fingerprint
-from kerazoo.data.folders import Folder
-from kerazoo.data.generated import Cells
-from kerazoo.data.unpaired import Unpaired
-from kerazoo.reading import read_json
+from kerazoo.data.generated.sources import Cells
+from kerazoo.data.segmentation.folders import Folder
+from kerazoo.data.translation.unpaired import Unpaired
+from kerazoo.files.reading import read_json
 from tests.keypoint_files import person, photographs, source, written
 
 

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from kerazoo import settings
-from kerazoo.data.border import BorderWeights, border_weights
-from kerazoo.data.folders import Folder
+from kerazoo.data.segmentation.border import BorderWeights, border_weights
+from kerazoo.data.segmentation.folders import Folder
 from kerazoo.errors import UserError
 from kerazoo.image import write_image
-from kerazoo.tasks.segmentation import VOID
+from kerazoo.structures.mask import VOID
 
 LABELS = np.kron(np.arange(4).reshape(2, 2), np.ones((6, 8), int)).astype("uint8")
 ROAD = [
@@ -238,7 +238,7 @@ def test_settings_survive_json_and_samples_other_processes(tmp_path):
 
 
 def test_reading_is_lazy_and_the_classes_are_found_once(tmp_path, monkeypatch):
-    from kerazoo.data import folders, mask_files
+    from kerazoo.data.segmentation import folders, mask_files
 
     read = []
     for module, function in ((folders, "read_image"), (mask_files, "read_mask")):

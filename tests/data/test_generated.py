@@ -9,11 +9,11 @@ import pytest
 
 from kerazoo import settings
 from kerazoo.data.augment import Augmentation, augment
-from kerazoo.data.cells import BACKGROUND, CELL, MEMBRANE, draw_cells
 from kerazoo.data.check import check
-from kerazoo.data.generated import Cells, Shapes
-from kerazoo.data.shapes import NAMES, draw_shape
-from kerazoo.tasks.classification import Label
+from kerazoo.data.generated.cells import BACKGROUND, CELL, MEMBRANE, draw_cells
+from kerazoo.data.generated.shapes import NAMES, draw_shape
+from kerazoo.data.generated.sources import Cells, Shapes
+from kerazoo.structures.label import Label
 
 
 def mean_iou(truth, found):

@@ -11,14 +11,14 @@ from faster_coco_eval import mask
 
 from kerazoo import settings
 from kerazoo.data.check import check
-from kerazoo.data.coco import CocoKeypoints
-from kerazoo.data.keypoints import reader
+from kerazoo.data.keypoints.coco import CocoKeypoints
+from kerazoo.data.keypoints.reader import reader
+from kerazoo.data.keypoints.windows import Windows
 from kerazoo.data.regions import covered, region, unpacked
-from kerazoo.data.windows import Windows
 from kerazoo.errors import UserError
-from kerazoo.skeleton import COCO17, COCO18
-from kerazoo.tasks.oks import scores
-from kerazoo.tasks.pose import Poses
+from kerazoo.structures.keypoints import Poses
+from kerazoo.structures.skeleton import COCO17, COCO18
+from kerazoo.tasks.pose.oks import scores
 from tests.keypoint_files import PLAIN, nobody, person, photographs, source, written
 
 

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from kerazoo.data.mask_files import codes, object_numbers, read_mask, summary, unpacked
+from kerazoo.data.segmentation.mask_files import codes, object_numbers, read_mask, summary, unpacked
 from kerazoo.errors import UserError
 from kerazoo.image import write_image
 from tests.test_image import BLOCKS, RAMP16, png

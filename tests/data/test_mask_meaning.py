@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from kerazoo import settings
-from kerazoo.data.mask_files import read_mask
-from kerazoo.data.mask_meaning import Told, meaning
-from kerazoo.data.masks import Classes, declared
+from kerazoo.data.segmentation.mask_files import read_mask
+from kerazoo.data.segmentation.mask_meaning import Told, meaning
+from kerazoo.data.segmentation.masks import Classes, declared
 from kerazoo.errors import UserError
-from kerazoo.tasks.segmentation import VOID
+from kerazoo.structures.mask import VOID
 from tests.data.test_mask_files import palette_image
 
 SHAPE = (48, 64)

@@ -5,9 +5,9 @@ import zipfile
 
 import pytest
 
-from kerazoo.data import members
-from kerazoo.data.members import Members
 from kerazoo.errors import UserError
+from kerazoo.files import zip_members
+from kerazoo.files.zip_members import Members
 
 
 def packed(folder, *names, content=b"hello"):
@@ -73,7 +73,7 @@ def test_a_packing_that_is_not_known_is_told(tmp_path):
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(members, "LARGEST", 999)
+    monkeypatch.setattr(zip_members, "LARGEST", 999)
     assert "cat/1.png unpacks to 1000 bytes" in told(packed(tmp_path, "cat/1.png", content=bytes(1000)))
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from kerazoo.data.check import check
-from kerazoo.data.keypoints import reader
-from kerazoo.data.mpii import MpiiKeypoints
-from kerazoo.data.windows import Windows
+from kerazoo.data.keypoints.mpii import MpiiKeypoints
+from kerazoo.data.keypoints.reader import reader
+from kerazoo.data.keypoints.windows import Windows
 from kerazoo.errors import UserError
-from kerazoo.skeleton import COCO17, MPII
+from kerazoo.structures.skeleton import COCO17, MPII
 from tests.keypoint_files import photographs
 
 JOINTS = (

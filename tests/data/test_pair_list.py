@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerazoo.data.pair_list import PairList, is_list
+from kerazoo.data.episodes.pair_list import PairList, is_list
 from kerazoo.errors import UserError
 from kerazoo.families.siamese import Siamese
 from kerazoo.image import write_image

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kerazoo.data.check import check
-from kerazoo.data.folders import Folder
-from kerazoo.data.pairs import list_pairs, places, unseen
+from kerazoo.data.segmentation.folders import Folder
+from kerazoo.data.segmentation.pairing import list_pairs, places, unseen
 from kerazoo.errors import UserError
 from kerazoo.image import write_image
 

@@ -10,12 +10,12 @@ import tifffile
 from click.testing import CliRunner
 
 from kerazoo.cli import main
-from kerazoo.data.by_class import PictureClasses
 from kerazoo.data.check import check
-from kerazoo.data.classes import ClassFolders
+from kerazoo.data.classification.class_folders import ClassFolders
 from kerazoo.data.dark import LOOKED_AT
-from kerazoo.data.folders import Folder
-from kerazoo.data.unpaired import Unpaired
+from kerazoo.data.episodes.by_class import PictureClasses
+from kerazoo.data.segmentation.folders import Folder
+from kerazoo.data.translation.unpaired import Unpaired
 from kerazoo.image import write_image
 from kerazoo.recipe import load_recipe, source
 from kerazoo.run import create_run

@@ -3,11 +3,11 @@ import pytest
 
 from kerazoo.data.augment import Augmentation, augment
 from kerazoo.data.check import check
-from kerazoo.data.generated import Landscapes
-from kerazoo.data.unpaired import Unpaired
+from kerazoo.data.generated.sources import Landscapes
+from kerazoo.data.translation.unpaired import Unpaired
 from kerazoo.errors import UserError
 from kerazoo.image import write_image
-from kerazoo.tasks.translation import Real
+from kerazoo.structures.images import Real
 
 
 @pytest.fixture

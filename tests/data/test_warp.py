@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from kerazoo.data.warp import Warp, about, elastic, linear, quarter_turn, shifted
-from kerazoo.skeleton import COCO17, COCO18, MPII
-from kerazoo.tasks.pose import People
-from kerazoo.tasks.segmentation import Mask
+from kerazoo.structures.keypoints import People
+from kerazoo.structures.mask import Mask
+from kerazoo.structures.skeleton import COCO17, COCO18, MPII
+from kerazoo.structures.warp import Warp, about, elastic, linear, quarter_turn, shifted
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 256, (7, 10, 3), "uint8")

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from kerazoo.data import keypoints
-from kerazoo.data.windows import Windows
+from kerazoo.data.keypoints import source as keypoints
+from kerazoo.data.keypoints.windows import Windows
 from kerazoo.errors import UserError
 from kerazoo.image import read_image
 from tests.keypoint_files import nobody, person, photographs, source, written

@@ -5,7 +5,7 @@ from keras import ops
 
 from kerazoo import backend as backends
 from kerazoo import models
-from kerazoo.checkpoints import assign
+from kerazoo.checkpoints.mapping import assign
 from kerazoo.errors import UserError
 from kerazoo.families.cyclegan import CycleGAN
 from kerazoo.families.cyclegan.importer import convert_generator

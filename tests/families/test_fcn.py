@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo.checkpoints import assign
+from kerazoo.checkpoints.mapping import assign
 from kerazoo.errors import UserError
 from kerazoo.families.fcn.importer import convert, settings_for
 from kerazoo.families.fcn.model import fcn

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo.checkpoints import assign, recognise
+from kerazoo.checkpoints.mapping import assign, recognise
 from kerazoo.errors import UserError
 from kerazoo.families.hrnet import SMALL_V1, SMALL_V2, Body, HRNetClassifier, HRNetSegmentation
 from kerazoo.families.hrnet.importer import LAYOUTS, convert, convert_body

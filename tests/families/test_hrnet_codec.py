@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from kerazoo.families.hrnet import codec
-from kerazoo.placement import Frame
 from kerazoo.settings import replace
+from kerazoo.structures.placement import Frame
 from tests.hands import AS_PUBLISHED, SMALL, WHOLE, people, somewhere
 
 # --- targets ----------------------------------------------------------------------------------

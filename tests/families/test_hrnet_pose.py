@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from kerazoo import backend as backends
-from kerazoo.data.generated import Figures
-from kerazoo.data.windows import Windows
+from kerazoo.data.generated.sources import Figures
+from kerazoo.data.keypoints.windows import Windows
+from kerazoo.engine.export.verify import verified
+from kerazoo.engine.training.initialise import initialise
 from kerazoo.errors import UserError
-from kerazoo.export.verify import verified
 from kerazoo.families.hrnet import Body, HRNetFace, HRNetPose, codec
 from kerazoo.families.hrnet.pose_objective import JointObjective, serving_model
-from kerazoo.initialise import initialise
 from kerazoo.layers import KeyPoints
-from kerazoo.placement import Frame
 from kerazoo.settings import replace
-from kerazoo.skeleton import COCO17, FACE68, FACE98, MPII
+from kerazoo.structures.placement import Frame
+from kerazoo.structures.skeleton import COCO17, FACE68, FACE98, MPII
 from tests.families.test_hrnet import CLASSIFICATION, POSE, SEGMENTATION, head_is_face, openmmlab, published
 from tests.families.test_hrnet import TINY as BODY
 from tests.hands import AS_PUBLISHED, HAND, SMALL, WHOLE, people, somewhere
@@ -314,7 +314,7 @@ def test_the_graph_reads_points_as_the_codec_does(sigma):
 @pytest.mark.parametrize("kind", ["savedmodel", "onnx", "litert", "keras_archive"])
 @pytest.mark.parametrize("name", ["exact", "published"])
 def test_points_come_out_of_every_format(name, kind, tmp_path):
-    family, module = FAMILIES[name], importlib.import_module(f"kerazoo.export.{kind}")
+    family, module = FAMILIES[name], importlib.import_module(f"kerazoo.engine.export.{kind}")
     network = patches(family)
     model = serving_model(family, network)
     path = tmp_path / ("model.keras" if kind == "keras_archive" else "model")

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from kerazoo import backend as backends
+from kerazoo.checkpoints.read import read
 from kerazoo.errors import UserError
 from kerazoo.families.conv4 import Conv4
 from kerazoo.families.maml import MAML
 from kerazoo.families.maml.importer import convert, family_settings
 from kerazoo.objective import cross_entropy
 from kerazoo.settings import replace
-from kerazoo.tasks import adaptation
-from kerazoo.weights import read
+from kerazoo.tasks.fewshot import inner_loop
 from tests.families import maml_reference as reference
 
 FAMILY = MAML(filters=2, ways=3, queries=1, training_ways=3, training_queries=1, size=(16, 16))
@@ -106,14 +106,14 @@ def test_first_order_meta_gradients_are_those_at_the_adapted_weights(second_orde
 def test_a_classifier_tells_one_picture_what_the_network_tells_it_among_the_support():
     x, made = episode()[0, :, 0], network()
     weights = FAMILY.learned(made, x, np.arange(3))
-    adapted = adaptation.descended(
-        [adaptation.loss(made, x, np.arange(3), 3)],
+    adapted = inner_loop.descended(
+        [inner_loop.loss(made, x, np.arange(3), 3)],
         FAMILY.test_steps,
-        adaptation.present(made),
+        inner_loop.present(made),
         RATE,
         again=False,
     )
-    among = keras.ops.convert_to_numpy(adaptation.logits(made, adapted, x))
+    among = keras.ops.convert_to_numpy(inner_loop.logits(made, adapted, x))
     classifier = Conv4(classes=3, **FAMILY.body()).build()
     for variable in classifier.weights:
         variable.assign(weights.pop(variable.path))
@@ -122,7 +122,7 @@ def test_a_classifier_tells_one_picture_what_the_network_tells_it_among_the_supp
 
 
 def test_other_numbers_of_ways_start_from_the_mean():
-    other = adaptation.widened(network(), FAMILY.network(5))
+    other = inner_loop.widened(network(), FAMILY.network(5))
     kernel, bias = other.trainable_variables[-2:]
     assert kernel.shape == (2, 5)
     assert np.ptp(keras.ops.convert_to_numpy(kernel), axis=1).max() == 0

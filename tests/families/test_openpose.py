@@ -5,7 +5,8 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo.checkpoints import assign, recognise
+from kerazoo.checkpoints.mapping import assign, recognise
+from kerazoo.checkpoints.read import read
 from kerazoo.errors import UserError
 from kerazoo.families.openpose import OpenPose, importer, mobilenet_v2
 from kerazoo.families.openpose.importer import LAYOUTS, convert, family_settings
@@ -16,8 +17,7 @@ from kerazoo.families.openpose.model import (
     residual_openpose,
 )
 from kerazoo.layers import ResizeLike
-from kerazoo.skeleton import COCO18
-from kerazoo.weights import read
+from kerazoo.structures.skeleton import COCO18
 
 TINY = {
     "openpose": functools.partial(openpose, stages=3, width=1 / 32),

@@ -4,14 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo.data.warp import Warp, linear, shifted
 from kerazoo.errors import UserError
 from kerazoo.families.openpose import OpenPose
 from kerazoo.families.openpose.averaging import averaged, mirror
 from kerazoo.families.openpose.objective import PoseObjective
 from kerazoo.settings import replace
-from kerazoo.skeleton import COCO17, COCO18, FACE68, Skeleton
-from kerazoo.tasks.pose import People
+from kerazoo.structures.keypoints import People
+from kerazoo.structures.skeleton import COCO17, COCO18, FACE68, Skeleton
+from kerazoo.structures.warp import Warp, linear, shifted
 
 FAMILY = OpenPose(trunk="mobilenet", stages=2, width=0.125, height=96)
 

@@ -9,8 +9,8 @@ from kerazoo.families.openpose.codec import targets
 from kerazoo.families.openpose.grouping import assembled, people
 from kerazoo.families.openpose.parser import PRESETS, Parser
 from kerazoo.families.openpose.peaks import MOST, peaks
-from kerazoo.skeleton import COCO17, COCO18, MPII, Skeleton
-from kerazoo.tasks.pose import People
+from kerazoo.structures.keypoints import People
+from kerazoo.structures.skeleton import COCO17, COCO18, MPII, Skeleton
 from tests.conftest import SHARED
 from tests.scenes import compared, scene
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo.export.verify import pictures
+from kerazoo.engine.export.verify import pictures
 from kerazoo.families.openpose import OpenPose
 from kerazoo.families.openpose.codec import targets
 from kerazoo.families.openpose.grouping import people
@@ -15,7 +15,7 @@ from kerazoo.families.openpose.parser import Parser
 from kerazoo.families.openpose.serving import heights_apart
 from kerazoo.layers.part_fields import MOST, LimbScores, Peaks
 from kerazoo.settings import fields
-from kerazoo.skeleton import COCO17, COCO18
+from kerazoo.structures.skeleton import COCO17, COCO18
 from tests.scenes import scene
 
 FAMILY = OpenPose(trunk="mobilenet", width=0.125, height=64)

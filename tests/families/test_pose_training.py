@@ -9,12 +9,13 @@ import pytest
 from kerazoo import backend as backends
 from kerazoo.data.augment import Augmentation
 from kerazoo.data.loader import stream
-from kerazoo.families.openpose import STRIDE, OpenPose
+from kerazoo.families.openpose import OpenPose
+from kerazoo.families.openpose.codec import STRIDE
 from kerazoo.families.openpose.heads import channels_of
 from kerazoo.optimizer import Optimizer, Schedule, learning_rate
-from kerazoo.placement import Frame
-from kerazoo.skeleton import COCO18
-from kerazoo.tasks.pose import People
+from kerazoo.structures.keypoints import People
+from kerazoo.structures.placement import Frame
+from kerazoo.structures.skeleton import COCO18
 from tests.samples import samples, window
 from tests.tiny import TINY
 

@@ -6,7 +6,7 @@ import pytest
 
 from kerazoo import backend as backends
 from kerazoo.families.reptile import Reptile
-from kerazoo.tasks import adaptation
+from kerazoo.tasks.fewshot import inner_loop
 
 FAMILY = Reptile(
     filters=2, ways=3, queries=2, training_ways=3, training_shots=4, steps=2, rate=0.5, features="mean"
@@ -20,7 +20,7 @@ def descended_by_hand(network, episode):
     """Return the weights after a step on each part of an episode; only gradients are Keras'."""
     weights = [keras.ops.convert_to_numpy(v).astype("float64") for v in network.trainable_variables]
     for part in np.split(episode, FAMILY.steps, axis=1):
-        loss = adaptation.support_loss(network, keras.ops.convert_to_tensor(part))
+        loss = inner_loop.support_loss(network, keras.ops.convert_to_tensor(part))
         values = [keras.ops.convert_to_tensor(w.astype("float32")) for w in weights]
         slopes = [keras.ops.convert_to_numpy(g) for g in backends.gradients(loss, values, again=False)]
         weights = [w - FAMILY.rate * g for w, g in zip(weights, slopes, strict=True)]
@@ -50,9 +50,9 @@ def test_a_training_lowers_what_episodes_cost_after_their_steps():
     x = np.random.default_rng(0).uniform(-1, 0, (2, 3, 4, 28, 28, 1)).astype("float32")
 
     def cost():
-        losses = [adaptation.support_loss(network, keras.ops.convert_to_tensor(episode)) for episode in x]
-        start = adaptation.present(network)
-        ends = [adaptation.descended([loss], 2, start, FAMILY.rate, again=False) for loss in losses]
+        losses = [inner_loop.support_loss(network, keras.ops.convert_to_tensor(episode)) for episode in x]
+        start = inner_loop.present(network)
+        ends = [inner_loop.descended([loss], 2, start, FAMILY.rate, again=False) for loss in losses]
         return np.mean(
             [keras.ops.convert_to_numpy(loss(end)) for loss, end in zip(losses, ends, strict=True)]
         )

@@ -5,14 +5,14 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo import residual
-from kerazoo.checkpoints import assign, recognise
+from kerazoo.checkpoints.mapping import assign, recognise
 from kerazoo.errors import UserError
 from kerazoo.families import resnet as family
 from kerazoo.families.resnet.importer import LAYOUTS, convert
 from kerazoo.families.resnet.model import resnet, resnet_cifar, resnet_features
+from kerazoo.layers import residual
+from kerazoo.layers.residual import residual_unit
 from kerazoo.ordering import ORDERINGS
-from kerazoo.residual import residual_unit
 
 KERAS = {"stride_on": "1x1", "bias": True, "epsilon": 1.001e-5}
 

@@ -6,18 +6,18 @@ import pytest
 from keras import ops
 
 from kerazoo import backend, models
-from kerazoo.data.draws import Classes, Pairs
-from kerazoo.data.generated import Glyphs
+from kerazoo.data.episodes.sampling import Classes, Pairs
+from kerazoo.data.generated.sources import Glyphs
 from kerazoo.errors import UserError
 from kerazoo.families.siamese import Siamese
 from kerazoo.families.siamese.model import averaged_resnet, siamese, siamese_koch
 from kerazoo.families.siamese.tower import Tower
 from kerazoo.layers import EuclideanDistance, WeightedL1
 from kerazoo.settings import replace
-from kerazoo.task import Sample
-from kerazoo.tasks.measures import Measure
-from kerazoo.tasks.verification import Couples, Distances
-from kerazoo.tasks.verification_objective import batch_hard, contrastive
+from kerazoo.structures.pairs import Couples, Distances
+from kerazoo.structures.sample import Sample
+from kerazoo.tasks.verification.distances import Measure
+from kerazoo.tasks.verification.objective import batch_hard, contrastive
 from tests.tiny import TINY
 
 MARGIN = 1.5

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo.checkpoints import assign
+from kerazoo.checkpoints.mapping import assign
 from kerazoo.errors import UserError
 from kerazoo.families.unetpp.importer import convert, nested
 from kerazoo.families.unetpp.model import prune, unetpp

@@ -10,7 +10,7 @@ from tests.fuzz.reader import Reader
 
 
 def _arrays(folder: Path) -> dict[str, np.ndarray]:
-    from kerazoo.weights import read
+    from kerazoo.checkpoints.read import read
 
     (path,) = (path for path in folder.iterdir() if not path.name.startswith("x.data"))
     return read(path)

@@ -34,7 +34,7 @@ def _classes(folder: Path) -> None:
 
 
 def _read_classes(folder: Path) -> object:
-    from kerazoo.data.by_class import PictureClasses
+    from kerazoo.data.episodes.by_class import PictureClasses
 
     splits, problems = PictureClasses(path=str(folder / "a.zip")).survey()
     return problems, [sample.name for samples in splits.values() for sample in samples]
@@ -47,7 +47,7 @@ def _class_splits(folder: Path) -> None:
 
 
 def _read_class_splits(folder: Path) -> object:
-    from kerazoo.data.by_class import PictureClasses
+    from kerazoo.data.episodes.by_class import PictureClasses
 
     return PictureClasses(path=str(folder / "data"), splits=str(folder)).class_names()
 
@@ -59,7 +59,7 @@ def _one_shot(folder: Path) -> None:
 
 
 def _read_one_shot(folder: Path) -> object:
-    from kerazoo.data.one_shot_runs import OneShotRuns
+    from kerazoo.data.episodes.one_shot_runs import OneShotRuns
 
     return [
         sample.image.shape for sample in OneShotRuns(path=str(folder / "a.zip"), size=(9, 9)).samples("test")
@@ -73,7 +73,7 @@ def _pairs(folder: Path) -> None:
 
 
 def _read_pairs(folder: Path) -> object:
-    from kerazoo.data.pair_list import PairList
+    from kerazoo.data.episodes.pair_list import PairList
 
     lists = [PairList(path=str(folder / name)) for name in ("pairs.txt", "pairs.csv")]
     return [(pairs.warnings(), [sample.image.shape for sample in pairs.samples("test")]) for pairs in lists]
@@ -95,7 +95,7 @@ def _arrays(folder: Path) -> None:
 
 
 def _read_arrays(folder: Path) -> object:
-    from kerazoo.data.arrays import Arrays
+    from kerazoo.data.classification.arrays import Arrays
 
     return [[*Arrays(path=str(folder / name)).samples("train")] for name in ("npz", "idx", "cifar")]
 

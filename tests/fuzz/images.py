@@ -37,7 +37,7 @@ def _tiffs(folder: Path) -> None:
 def _read_images(folder: Path) -> None:
     from kerazoo.errors import UserError
     from kerazoo.image import read_image
-    from kerazoo.pixels import ImageReading
+    from kerazoo.media.pixels import ImageReading
 
     errors = []
     for path in sorted(folder.iterdir()):

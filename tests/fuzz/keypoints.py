@@ -26,9 +26,9 @@ def _mpii(folder: Path) -> None:
 
 
 def _read_key_points(folder: Path) -> object:
-    from kerazoo.data.coco import CocoKeypoints
-    from kerazoo.data.keypoints import reader
-    from kerazoo.data.windows import Windows
+    from kerazoo.data.keypoints.coco import CocoKeypoints
+    from kerazoo.data.keypoints.reader import reader
+    from kerazoo.data.keypoints.windows import Windows
     from tests.keypoint_files import PLAIN
 
     path, boxes = folder / "people.json", folder / "boxes.json"
@@ -47,7 +47,7 @@ def _skeleton(folder: Path) -> None:
 
 
 def _read_skeleton(folder: Path) -> object:
-    from kerazoo.skeleton import read_skeleton
+    from kerazoo.structures.skeleton import read_skeleton
 
     skeleton = read_skeleton(folder / "own.json")
     return skeleton.swapped(), skeleton.misled(), skeleton.spread(), skeleton.colours()

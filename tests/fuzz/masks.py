@@ -27,7 +27,7 @@ def _mask_folder(folder: Path) -> None:
 
 def _read_masks(folder: Path) -> object:
     from kerazoo.data.check import check
-    from kerazoo.data.folders import Folder
+    from kerazoo.data.segmentation.folders import Folder
 
     return check(Folder(path=str(folder)))
 

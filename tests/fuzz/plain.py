@@ -1,4 +1,4 @@
-"""The readers of `kerazoo.reading`, fuzzed by themselves."""
+"""The readers of `kerazoo.files.reading`, fuzzed by themselves."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ def _json(folder: Path) -> None:
 
 
 def _read_json(folder: Path) -> object:
-    from kerazoo.reading import read_json
+    from kerazoo.files.reading import read_json
 
     return read_json(folder / "a.json", dict[str, list[dict[str, int | str | list[float]]]])
 
@@ -22,7 +22,7 @@ def _csv(folder: Path) -> None:
 
 
 def _read_csv(folder: Path) -> object:
-    from kerazoo.reading import read_rows
+    from kerazoo.files.reading import read_rows
 
     return read_rows(folder / "a.csv")
 
@@ -34,7 +34,7 @@ def _npz(folder: Path) -> None:
 
 
 def _read_npz(folder: Path) -> object:
-    from kerazoo.reading import read_npz
+    from kerazoo.files.reading import read_npz
 
     return read_npz(folder / "a.npz", {"x": "u", "names": "U"}, 1 << 20)
 

@@ -16,7 +16,7 @@ def _boxes(folder: Path) -> None:
 
 
 def _read_boxes(folder: Path) -> object:
-    from kerazoo.boxes import read_boxes
+    from kerazoo.data.keypoints.box_files import read_boxes
 
     images = [Path("000000000785.jpg"), Path("a/b.png"), Path("c.mp4")]
     found = [read_boxes(folder / name, images) for name in ("a.json", "a.jsonl")]

@@ -14,10 +14,10 @@ def _trained():
     """Return the recipe, a network smaller than the recipe says, since it is read often, and a state."""
     import keras
 
-    from kerazoo.data.generated import Cells
+    from kerazoo.data.generated.sources import Cells
+    from kerazoo.engine.training.resume import State
     from kerazoo.families.unetpp import UNetPlusPlus
     from kerazoo.recipe import Recipe
-    from kerazoo.resume import State
 
     family = UNetPlusPlus(classes=1, filters=(2, 4))
     row = {"epoch": 1, "step": 3, "loss": 0.5, "validation": {"mean_iou": 0.4, "iou": {"cell": None}}}
@@ -33,9 +33,9 @@ def _numbers() -> list[np.ndarray]:
 
 
 def _run(folder: Path) -> None:
-    from kerazoo import resume
+    from kerazoo.checkpoints.run_weights import WEIGHTS, save_weights
+    from kerazoo.engine.training import resume
     from kerazoo.run import Run
-    from kerazoo.run_weights import WEIGHTS, save_weights
     from kerazoo.settings import to_plain
 
     recipe, network, state = _trained()
@@ -49,9 +49,9 @@ def _run(folder: Path) -> None:
 
 def _read_run(folder: Path) -> object:
     """Read all that a run holds; what of it is numbers must be the numbers that were written."""
-    from kerazoo import resume
+    from kerazoo.checkpoints.run_weights import WEIGHTS, load_weights
+    from kerazoo.engine.training import resume
     from kerazoo.run import Metrics, open_run
-    from kerazoo.run_weights import WEIGHTS, load_weights
 
     run, (_, network, state) = open_run(folder / "run"), _trained()
     expected = _numbers()

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from kerazoo import models
-from kerazoo.checkpoints import assign, batch_norm, conv, translate
+from kerazoo.checkpoints.mapping import assign, batch_norm, conv, translate
 from kerazoo.families.cyclegan import importer as cyclegan
 from kerazoo.families.encoders import Encoder
 from kerazoo.families.fcn import importer as fcn
@@ -23,8 +23,8 @@ from kerazoo.families.openpose import importer as openpose
 from kerazoo.families.resnet import importer as resnet
 from kerazoo.families.unet import importer as unet
 from kerazoo.families.unetpp import importer as unetpp
+from kerazoo.layers.residual import residual_unit
 from kerazoo.ordering import ORDERINGS
-from kerazoo.residual import residual_unit
 from kerazoo.settings import fields
 from tests.parity import weights
 

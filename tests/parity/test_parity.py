@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from kerazoo.checkpoints.read import read
 from kerazoo.families.unetpp import model as unetpp
 from kerazoo.layers import Upsample
-from kerazoo.weights import read
 from tests.parity import cases, weights
 
 BIG = {"fcn8s", "fcn16s", "fcn32s", "fcn8s_bilinear", "openpose_coco"}  # 134 and 52 million values

@@ -6,9 +6,10 @@ import pytest
 from keras import layers
 
 import kerazoo.layers.blocks
-from kerazoo import models, residual
+from kerazoo import models
 from kerazoo.families.openpose import lightweight
 from kerazoo.families.resnet import model as resnet
+from kerazoo.layers import residual
 from tests.parity import cases, weights
 
 

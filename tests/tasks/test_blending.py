@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kerazoo.errors import UserError
-from kerazoo.tasks.blending import blended
+from kerazoo.tasks.translation.blending import blended
 
 
 def pixels(values):

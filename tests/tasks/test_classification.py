@@ -10,25 +10,25 @@ import pytest
 from PIL import Image
 
 from kerazoo import backend as backends
-from kerazoo.data.arrays import Arrays
 from kerazoo.data.augment import Augmentation
-from kerazoo.data.classes import ClassFolders
-from kerazoo.data.generated import Shapes
+from kerazoo.data.classification.arrays import Arrays
+from kerazoo.data.classification.class_folders import ClassFolders
+from kerazoo.data.generated.sources import Shapes
 from kerazoo.data.loader import stream
+from kerazoo.engine.progress import Progress
+from kerazoo.engine.training.train import resume_training, train
 from kerazoo.errors import UserError
 from kerazoo.families.resnet.cifar import ResNetCifar
 from kerazoo.optimizer import Optimizer
-from kerazoo.progress import Progress
 from kerazoo.recipe import Recipe
 from kerazoo.run import open_run
 from kerazoo.settings import build
-from kerazoo.tasks.accuracy import scores
-from kerazoo.tasks.classification import Classified, Label
-from kerazoo.tasks.classification_objective import ClassificationObjective
-from kerazoo.train import resume_training, train
+from kerazoo.structures.label import Classified, Label
+from kerazoo.tasks.classification.objective import ClassificationObjective
+from kerazoo.tasks.classification.scores import scores
 from tests.tiny import TINY
 
-module = importlib.import_module("kerazoo.train")
+module = importlib.import_module("kerazoo.engine.training.train")
 QUIET = Progress(quiet=True)
 FAMILY = TINY["resnet-cifar"]
 

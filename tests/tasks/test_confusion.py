@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from kerazoo.tasks.confusion import confusion, scores
-from kerazoo.tasks.segmentation import VOID
+from kerazoo.structures.mask import VOID
+from kerazoo.tasks.segmentation.scores import confusion, scores
 
 NAMES = ("ground", "cell", "wall")
 

@@ -7,8 +7,8 @@ from kerazoo.errors import UserError
 from kerazoo.families.maml import MAML
 from kerazoo.families.protonet import ProtoNet
 from kerazoo.families.reptile import Reptile
-from kerazoo.task import Sample
-from kerazoo.tasks.fewshot import Answers, Episode
+from kerazoo.structures.episodes import Answers, Episode
+from kerazoo.structures.sample import Sample
 
 FAMILY = ProtoNet(ways=2, queries=2)
 EPISODE = Episode(("a", "b"), shots=1)

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from kerazoo.errors import UserError
-from kerazoo.tasks.likeness import frechet, inception_features, kernel_distance, scores, statistics
-from kerazoo.tasks.translation import Real, Translated
+from kerazoo.structures.images import Real, Translated
+from kerazoo.tasks.translation.fid import frechet, inception_features, kernel_distance, scores, statistics
 
 
 def samples(mean, deviation, count=20000):

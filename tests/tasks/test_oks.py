@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from faster_coco_eval import COCO, COCOeval_faster
 
-from kerazoo.skeleton import COCO17, COCO18, FACE68, MPII, Skeleton
-from kerazoo.tasks.oks import NAMES, photographs, report, scores
-from kerazoo.tasks.pose import People, Poses
-from kerazoo.tasks.similarity import bounds, distinct, partners, similarity
+from kerazoo.structures.keypoints import People, Poses
+from kerazoo.structures.skeleton import COCO17, COCO18, FACE68, MPII, Skeleton
+from kerazoo.tasks.pose.oks import NAMES, photographs, report, scores
+from kerazoo.tasks.pose.similarity import bounds, distinct, partners, similarity
 
 
 def people(skeleton=COCO17, count=3, image=0, seed=0, **changes):

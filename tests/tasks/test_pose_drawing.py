@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from kerazoo.skeleton import COCO17, FACE68, FACE98, Skeleton
-from kerazoo.tasks.pose import People, Poses
-from kerazoo.tasks.pose_drawing import drawn
+from kerazoo.structures.keypoints import People, Poses
+from kerazoo.structures.skeleton import COCO17, FACE68, FACE98, Skeleton
+from kerazoo.tasks.pose.drawing import drawn
 
 LINE = Skeleton(points=("a", "b", "c"), limbs=((0, 1), (1, 2)))
 GREY = np.full((100, 200, 3), 128, "uint8")

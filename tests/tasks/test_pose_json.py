@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from kerazoo.errors import UserError
-from kerazoo.skeleton import COCO18, Skeleton
-from kerazoo.tasks.pose import Poses
-from kerazoo.tasks.pose_json import described, save_openpose
+from kerazoo.structures.keypoints import Poses
+from kerazoo.structures.skeleton import COCO18, Skeleton
+from kerazoo.tasks.pose.json_rows import described, save_openpose
 
 LINE = Skeleton(points=("a", "b", "c"), limbs=((0, 1), (1, 2)))
 POINTS = [[[10.126, 20.0, 0.87654321], [30.0, 60.5, 0.5], [7.0, 7.0, 0.0]], [[1, 2, 1], [0, 0, 0], [0, 0, 0]]]

@@ -6,8 +6,9 @@ import pytest
 from keras import ops
 
 from kerazoo.objective import cross_entropy, dice, focal, weighted_mean
-from kerazoo.tasks.segmentation import VOID, Losses, Mask
-from kerazoo.tasks.segmentation_objective import SegmentationObjective
+from kerazoo.structures.mask import VOID, Mask
+from kerazoo.tasks.segmentation import Losses
+from kerazoo.tasks.segmentation.objective import SegmentationObjective
 from tests.tiny import TINY
 
 RNG = np.random.default_rng(0)

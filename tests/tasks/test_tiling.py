@@ -10,9 +10,9 @@ from kerazoo import backend
 from kerazoo.errors import UserError
 from kerazoo.families.unet import UNet
 from kerazoo.families.unetpp import UNetPlusPlus
-from kerazoo.placement import Placement, mirrored_window
-from kerazoo.tasks.photographs import TILE, WHOLE
-from kerazoo.tasks.tiling import whole_or_tiled
+from kerazoo.structures.placement import Placement, mirrored_window
+from kerazoo.tasks.images import TILE, WHOLE
+from kerazoo.tasks.segmentation.tiling import whole_or_tiled
 from tests.tiny import TINY
 
 SAME = UNetPlusPlus(classes=1, filters=(4, 8, 16))

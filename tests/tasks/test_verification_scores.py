@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerazoo.tasks.verification_scores import (
+from kerazoo.tasks.verification.scores import (
     accuracy,
     area,
     best_threshold,

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from kerazoo.errors import UserError
 from kerazoo.settings import replace, settings
-from kerazoo.tasks.translation import DIRECTIONS, Translation
+from kerazoo.structures.images import DIRECTIONS
+from kerazoo.tasks.translation import Translation
 
 if TYPE_CHECKING:
     import keras
@@ -104,7 +105,7 @@ class CycleGAN(Translation):
     # --- published weights ----------------------------------------------------------------
 
     def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
-        from kerazoo.checkpoints import recognise
+        from kerazoo.checkpoints.mapping import recognise
         from kerazoo.families.cyclegan.importer import LAYOUTS
 
         _, found = recognise(LAYOUTS, arrays, layout)

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from kerazoo.checkpoints import Arrays, Table, conv, network_in, recognise, sizes, translate
+from kerazoo.checkpoints.mapping import Arrays, Table, conv, network_in, recognise, sizes, translate
 from kerazoo.errors import UserError
 
 IGNORED = (".running_mean", ".running_var", ".num_batches_tracked")

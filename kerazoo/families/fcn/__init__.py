@@ -50,7 +50,7 @@ class FCN(Segmentation):
         return 32
 
     def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
-        from kerazoo.checkpoints import recognise
+        from kerazoo.checkpoints.mapping import recognise
         from kerazoo.families.fcn.importer import LAYOUTS
 
         _, found = recognise(LAYOUTS, arrays, layout)

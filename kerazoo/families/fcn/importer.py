@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from kerazoo.checkpoints import Arrays, Table, conv, network_in, sizes, translate
+from kerazoo.checkpoints.mapping import Arrays, Table, conv, network_in, sizes, translate
 from kerazoo.errors import UserError
 from kerazoo.families.fcn.model import SKIPS, VGG16
 from kerazoo.layers import bilinear_kernel

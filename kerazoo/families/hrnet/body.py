@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 from kerazoo.layers import Materialised, ResizeLike, Upsample, conv_norm_act
-from kerazoo.residual import residual_unit
+from kerazoo.layers.residual import residual_unit
 
 Fuse = Literal["nearest", "bilinear"]
 """How a low resolution is brought to a higher one when branches exchange."""

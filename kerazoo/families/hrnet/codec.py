@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kerazoo.placement import Frame
-from kerazoo.tasks.pose import People
+from kerazoo.structures.keypoints import People
+from kerazoo.structures.placement import Frame
 
 STRIDE = 4
 """Input pixels per cell, along each axis."""

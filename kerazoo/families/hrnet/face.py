@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from kerazoo.families.hrnet.pose import DEVIATION, HRNetPose, Positive, Side
 from kerazoo.settings import fields, settings
-from kerazoo.skeleton import FACE68, Skeleton
+from kerazoo.structures.skeleton import FACE68, Skeleton
 
 if TYPE_CHECKING:
     import keras

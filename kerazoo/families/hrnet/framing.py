@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kerazoo.opencv import cv2
-from kerazoo.placement import Frame
+from kerazoo.media.opencv import cv2
+from kerazoo.structures.placement import Frame
 
 GREY = 127
 """What lies beyond a photograph."""

@@ -7,7 +7,7 @@ import keras
 from keras import layers
 
 from kerazoo.layers import HeNormal, Normal, ResizeLike, Upsample, conv_norm_act, pad_conv
-from kerazoo.residual import residual_unit
+from kerazoo.layers.residual import residual_unit
 
 Tensors = list[keras.KerasTensor]
 

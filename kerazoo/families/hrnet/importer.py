@@ -9,14 +9,24 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from kerazoo.checkpoints import Table, batch_norm, conv, dense, fits, network_in, recognise, sizes, translate
+from kerazoo.checkpoints.mapping import (
+    Table,
+    batch_norm,
+    conv,
+    dense,
+    fits,
+    network_in,
+    recognise,
+    sizes,
+    translate,
+)
+from kerazoo.checkpoints.read import Arrays
 from kerazoo.errors import UserError
 from kerazoo.families.hrnet.configuration import Body
 from kerazoo.settings import fields
-from kerazoo.skeleton import KNOWN as SKELETONS
-from kerazoo.skeleton import Skeleton
-from kerazoo.tasks.photographs import IMAGENET
-from kerazoo.weights import Arrays
+from kerazoo.structures.skeleton import KNOWN as SKELETONS
+from kerazoo.structures.skeleton import Skeleton
+from kerazoo.tasks.images import IMAGENET
 
 
 class Layout(NamedTuple):
@@ -76,7 +86,7 @@ def family_settings(names: Sequence[str], arrays: Arrays, layout: str | None = N
         layout: one of `names`; None recognises it.
 
     Raises:
-        UserError: as `kerazoo.checkpoints.recognise`.
+        UserError: as `kerazoo.checkpoints.mapping.recognise`.
     """
     _, found = recognise({name: LAYOUTS[name] for name in names}, arrays, layout)
     body = Body(**{name: found.pop(name) for name in fields(Body())})

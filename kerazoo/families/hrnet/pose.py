@@ -8,10 +8,11 @@ from pydantic import Field
 
 from kerazoo.errors import UserError
 from kerazoo.families.hrnet.configuration import Body
-from kerazoo.placement import Frame
 from kerazoo.settings import fields, replace, settings
-from kerazoo.tasks.photographs import IMAGENET
-from kerazoo.tasks.pose import People, Pose, Poses
+from kerazoo.structures.keypoints import People, Poses
+from kerazoo.structures.placement import Frame
+from kerazoo.tasks.images import IMAGENET
+from kerazoo.tasks.pose import Pose
 
 if TYPE_CHECKING:
     import keras
@@ -33,7 +34,7 @@ class HRNetPose(Pose):
     """HRNet V1: a heat map for every point of the one person in a box.
 
     A whole photograph is taken for such a box. To train and to be scored, a source cuts windows around
-    people (`kerazoo.data.windows`); `infer_boxes` looks at boxes that something else has found.
+    people (`kerazoo.data.keypoints.windows`); `infer_boxes` looks at boxes that something else has found.
 
     Attributes:
         body: depth and width.
@@ -86,7 +87,7 @@ class HRNetPose(Pose):
 
     def ordered(self, data: "Source") -> "Source":
         """Return the data with this network's points, in windows as it wants them where they are whole."""
-        from kerazoo.data.windows import Windows
+        from kerazoo.data.keypoints.windows import Windows
 
         rows, columns = self.size
         windows = getattr(data, "windows", None) or Windows(aspect=columns / rows, margin=self.margin)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerazoo.families.hrnet.framing import around_box
-from kerazoo.placement import Frame
-from kerazoo.skeleton import Skeleton
-from kerazoo.tasks.pose import Poses
-from kerazoo.tasks.similarity import distinct
+from kerazoo.structures.keypoints import Poses
+from kerazoo.structures.placement import Frame
+from kerazoo.structures.skeleton import Skeleton
+from kerazoo.tasks.pose.similarity import distinct
 
 if TYPE_CHECKING:
     from kerazoo.families.hrnet.pose import HRNetPose

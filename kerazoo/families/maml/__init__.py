@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 
 from kerazoo.settings import replace, settings
-from kerazoo.tasks.adapting import Adapting
+from kerazoo.tasks.fewshot.adapting import Adapting
 
 if TYPE_CHECKING:
     import keras
 
-    from kerazoo.tasks.adaptation import Loss, Weights
+    from kerazoo.tasks.fewshot.inner_loop import Loss, Weights
 
 
 @settings

@@ -8,18 +8,17 @@ import numpy as np
 from pydantic import Field
 
 from kerazoo.errors import UserError
+from kerazoo.families.openpose.codec import STRIDE
 from kerazoo.families.openpose.parser import PRESETS, Parser, Preset
 from kerazoo.image import check_scaled
-from kerazoo.placement import Frame
 from kerazoo.settings import replace, settings
-from kerazoo.skeleton import COCO18, Skeleton
-from kerazoo.tasks.pose import People, Pose, Poses
+from kerazoo.structures.keypoints import People, Poses
+from kerazoo.structures.placement import Frame
+from kerazoo.structures.skeleton import COCO18, Skeleton
+from kerazoo.tasks.pose import Pose
 
 if TYPE_CHECKING:
     import keras
-
-STRIDE = 8
-"""Input pixels per cell of the maps, of all trunks."""
 
 LARGEST_INPUT = 2**24
 """Pixels that a smaller image is enlarged to at most."""
@@ -116,7 +115,7 @@ class OpenPose(Pose):
             image: uint8 `(H, W, 3)`.
             height: in pixels; the width follows.
         """
-        from kerazoo.opencv import cv2
+        from kerazoo.media.opencv import cv2
 
         rows, columns = height, max(round(image.shape[1] * height / image.shape[0]), 1)
         check_scaled(image.shape, (rows, columns), LARGEST_INPUT)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerazoo.errors import UserError
-from kerazoo.opencv import cv2
-from kerazoo.placement import Frame
-from kerazoo.skeleton import Skeleton
+from kerazoo.media.opencv import cv2
+from kerazoo.structures.placement import Frame
+from kerazoo.structures.skeleton import Skeleton
 
 if TYPE_CHECKING:
     from kerazoo.families.openpose import OpenPose

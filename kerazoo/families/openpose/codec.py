@@ -9,10 +9,13 @@ from typing import Literal
 
 import numpy as np
 
-from kerazoo.opencv import cv2
-from kerazoo.tasks.pose import People
+from kerazoo.media.opencv import cv2
+from kerazoo.structures.keypoints import People
 
 Targets = Literal["capsule", "paper", "mixed", "published"]
+
+STRIDE = 8
+"""Input pixels per cell of the maps, of all trunks."""
 
 FARTHEST = np.log(100)
 """Exponent beyond which the published code takes a Gaussian for 0."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from kerazoo.families.openpose.parser import Parser
 from kerazoo.families.openpose.peaks import peaks
-from kerazoo.skeleton import Skeleton
-from kerazoo.tasks.pose import Poses
+from kerazoo.structures.keypoints import Poses
+from kerazoo.structures.skeleton import Skeleton
 
 Limb = list[tuple[int, int, float]]
 """Candidates for a limb: peak of its first point, peak of its second, score."""

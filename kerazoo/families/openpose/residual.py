@@ -9,7 +9,7 @@ from keras import layers
 
 from kerazoo.families.openpose.heads import heads, scaled
 from kerazoo.layers import CropLike, Upsample, conv_norm_act
-from kerazoo.residual import residual_unit
+from kerazoo.layers.residual import residual_unit
 
 STEM = (32, 64)
 """Channels at strides 2 and 4."""

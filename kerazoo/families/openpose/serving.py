@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from kerazoo.families.openpose.codec import STRIDE
 from kerazoo.layers import LimbScores, Peaks
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ def serving_model(family: "OpenPose", network: keras.Model) -> keras.Model:
         of its first and of its second point, how well the field joins them, 0 for not at all.
         The maps they were found in come along, `(N, h, w, K + 1)` and `(N, h, w, 2 L)`.
     """
-    from kerazoo.families.openpose import STRIDE
 
     image, x = family.serving_input()
     outputs = network(x)

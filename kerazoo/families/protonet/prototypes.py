@@ -10,7 +10,7 @@ from kerazoo.objective import Tensor, embedded
 
 if TYPE_CHECKING:
     from kerazoo.families.protonet import ProtoNet
-    from kerazoo.tasks.fewshot_objective import Asked
+    from kerazoo.tasks.fewshot.objective import Asked
 
 
 def logits(network: keras.Model, x: Tensor, shots: int, training: bool) -> Tensor:

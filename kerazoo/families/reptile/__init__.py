@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from kerazoo.settings import settings
-from kerazoo.tasks.adapting import Adapting
+from kerazoo.tasks.fewshot.adapting import Adapting
 
 if TYPE_CHECKING:
     import keras

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from kerazoo.objective import SumOfTerms, Tensor
-from kerazoo.tasks import adaptation
+from kerazoo.tasks.fewshot import inner_loop
 
 if TYPE_CHECKING:
     from kerazoo.families.reptile import Reptile
@@ -28,12 +28,12 @@ class ReptileObjective(SumOfTerms):
 
     def call(self, x: Tensor, training: bool | None = None) -> dict[str, Tensor]:
         steps = self.family.steps
-        present = adaptation.present(self.network)
+        present = inner_loop.present(self.network)
 
         def adapted(episode: Tensor) -> list[Tensor]:
             parts = ops.split(episode, steps, axis=1)
-            losses = [adaptation.support_loss(self.network, part) for part in parts]
-            return adaptation.descended(losses, steps, present, self.family.rate, again=False)
+            losses = [inner_loop.support_loss(self.network, part) for part in parts]
+            return inner_loop.descended(losses, steps, present, self.family.rate, again=False)
 
         aims = [ops.mean(aim, axis=0) for aim in ops.map(adapted, x)]
         squares = [ops.sum(ops.square(w - ops.stop_gradient(a))) for w, a in zip(present, aims, strict=True)]

@@ -48,7 +48,7 @@ class ResNet(Classification):
         )
 
     def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
-        from kerazoo.checkpoints import recognise
+        from kerazoo.checkpoints.mapping import recognise
         from kerazoo.families.resnet.importer import LAYOUTS
 
         _, found = recognise(LAYOUTS, arrays, layout)

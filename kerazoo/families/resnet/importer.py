@@ -3,7 +3,7 @@
 import re
 from typing import Any, NamedTuple
 
-from kerazoo.checkpoints import (
+from kerazoo.checkpoints.mapping import (
     Arrays,
     Table,
     batch_norm,
@@ -17,7 +17,7 @@ from kerazoo.checkpoints import (
 )
 from kerazoo.errors import UserError
 from kerazoo.families.resnet.model import BLOCKS
-from kerazoo.tasks.photographs import IMAGENET
+from kerazoo.tasks.images import IMAGENET
 
 
 class Names(NamedTuple):

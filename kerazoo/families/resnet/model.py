@@ -20,8 +20,8 @@ import keras
 from keras import layers
 
 from kerazoo.layers import BATCH_NORM_EPSILON, HeNormal, PadMaxPool, conv_norm_act, norm_act, pad_conv
+from kerazoo.layers.residual import residual_unit
 from kerazoo.ordering import Ordering
-from kerazoo.residual import residual_unit
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 """Units per stage (He et al. 2015, table 1)."""
@@ -82,7 +82,7 @@ def resnet_features(
         depth: number of weighted layers, one of `BLOCKS`; from 50 on of bottlenecks.
         channels: of the image.
         width: channels of the stem.
-        ordering: of the residual units (`kerazoo.residual`).
+        ordering: of the residual units (`kerazoo.layers.residual`).
         stride_on: the convolution of a bottleneck that has the stride.
         bias: of the convolutions.
         epsilon: of the batch normalisations.
@@ -138,7 +138,7 @@ def resnet_cifar(
         channels: of the image.
         classes: number of logits.
         width: inner channels of the first of three stages.
-        ordering: of the residual units (`kerazoo.residual`).
+        ordering: of the residual units (`kerazoo.layers.residual`).
 
     Raises:
         ValueError: no such depth.

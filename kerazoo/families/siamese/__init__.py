@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from kerazoo.families.siamese.tower import Tower
 from kerazoo.settings import settings
-from kerazoo.tasks.measures import Measure
 from kerazoo.tasks.verification import Verification
+from kerazoo.tasks.verification.distances import Measure
 
 if TYPE_CHECKING:
     import keras

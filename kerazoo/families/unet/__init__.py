@@ -77,7 +77,7 @@ class UNet(Segmentation):
         return valid_size(size, len(self.filters)) if self.padding == "valid" else size
 
     def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
-        from kerazoo.checkpoints import recognise
+        from kerazoo.checkpoints.mapping import recognise
         from kerazoo.families.unet.importer import LAYOUTS
 
         _, found = recognise(LAYOUTS, arrays, layout)
@@ -85,7 +85,7 @@ class UNet(Segmentation):
 
     def start(self, arrays: dict[str, np.ndarray]) -> tuple[Self, dict[str, np.ndarray]]:
         """Return the whole network's, or, for a classifier's checkpoint, the encoder's."""
-        from kerazoo.checkpoints import fits
+        from kerazoo.checkpoints.mapping import fits
         from kerazoo.families.unet.importer import LAYOUTS
 
         if self.encoder is None or fits(LAYOUTS, arrays):

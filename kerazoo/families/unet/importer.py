@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kerazoo.checkpoints import Arrays, recognise, translate
+from kerazoo.checkpoints.mapping import Arrays, recognise, translate
 from kerazoo.families.encoders import LEVELS, smp_network, smp_settings, smp_table
 
 

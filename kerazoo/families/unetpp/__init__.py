@@ -78,7 +78,7 @@ class UNetPlusPlus(Segmentation):
         return 2 ** (len(self.filters) - (self.encoder is None))
 
     def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
-        from kerazoo.checkpoints import recognise
+        from kerazoo.checkpoints.mapping import recognise
         from kerazoo.families.unetpp.importer import LAYOUTS
 
         _, found = recognise(LAYOUTS, arrays, layout)
@@ -86,7 +86,7 @@ class UNetPlusPlus(Segmentation):
 
     def start(self, arrays: dict[str, np.ndarray]) -> tuple[Self, dict[str, np.ndarray]]:
         """Return the whole network's, or, for a classifier's checkpoint, the encoder's."""
-        from kerazoo.checkpoints import fits
+        from kerazoo.checkpoints.mapping import fits
         from kerazoo.families.unetpp.importer import LAYOUTS
 
         if self.encoder is None or fits(LAYOUTS, arrays):

@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from kerazoo.checkpoints import Arrays, Table, batch_norm, conv, network_in, recognise, sizes, translate
+from kerazoo.checkpoints.mapping import (
+    Arrays,
+    Table,
+    batch_norm,
+    conv,
+    network_in,
+    recognise,
+    sizes,
+    translate,
+)
 from kerazoo.families.encoders import LEVELS, smp_network, smp_settings, smp_table
 
 

@@ -1,0 +1,1 @@
+"""Weights that come from outside: fetched, read, recognised and brought into a network."""

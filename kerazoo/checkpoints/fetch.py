@@ -1,0 +1,308 @@
+"""References to published weights as files on this machine.
+
+PATH                                      the file itself
+hf://owner/repo[@revision]/file           through huggingface_hub: its cache, its offline mode
+https://host/file#sha256=64 hex digits    through a cache of kerazoo's own, verified
+"""
+
+import http.client
+import io
+import ipaddress
+import os
+import re
+import socket
+import ssl
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import SplitResult, urlsplit
+
+from kerazoo.errors import UserError
+from kerazoo.files.reading import opened
+from kerazoo.files.text import printable
+from kerazoo.files.writing import make_folder, sha256, sync_folder, unwritable
+
+HUB = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?/(?P<file>.+)")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+BROKEN = (ConnectionError, TimeoutError, ssl.SSLError)
+CHUNK = 1 << 20
+TIMEOUT = 30.0
+"""Seconds without a byte after which a connection counts as broken."""
+
+WINDOW, SLOWEST = 60.0, 10_000
+"""Bytes per second that an answer must have, over every so many seconds."""
+
+LARGEST = 16 << 30
+"""Bytes of the largest file that is fetched."""
+
+
+def fetch(reference: str | Path) -> Path:
+    """Return the file that a reference stands for, downloading it where that was not done yet.
+
+    What was fetched before needs no network. A download from an https address that breaks off
+    goes on where it stopped in the next call; one from the hub goes on by itself while it can.
+
+    Args:
+        reference: a path, `hf://owner/repo/file` (`repo@revision` for another than the newest),
+            or `https://...#sha256=...`; http is taken from this machine only.
+
+    Raises:
+        UserError: a malformed reference, no such file there, no network, an answer that is too slow, too
+            large or from a place that the address should not lead to, another sha256 than the one asked
+            for, or a cache that cannot be written.
+    """
+    kind, separator, _ = str(reference).partition("://")
+    if not separator:
+        return _existing(Path(reference))
+    if kind == "hf":
+        return _from_hub(str(reference))
+    return _from_address(str(reference))
+
+
+def cache_folder() -> Path:
+    """Return the folder of what can be fetched or made again.
+
+    `KERAZOO_CACHE`, else `kerazoo` in `XDG_CACHE_HOME` or in `~/.cache`.
+    """
+    if own := os.environ.get("KERAZOO_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerazoo"
+
+
+def _existing(path: Path) -> Path:
+    with opened(path):
+        return path
+
+
+# --- the hub -------------------------------------------------------------------------
+
+
+def _from_hub(reference: str) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    found = HUB.fullmatch(reference)
+    if not found:
+        raise UserError(f"{reference} names no file on the hub", "write hf://owner/repo[@revision]/file")
+    try:
+        return Path(hf_hub_download(found["repo"], found["file"], revision=found["revision"]))
+    except LocalEntryNotFoundError:
+        message = f"{reference} was not fetched before and the hub cannot be reached"
+        raise UserError(message, "check the network, HF_HUB_OFFLINE and HF_ENDPOINT") from None
+    except HfHubHTTPError as error:
+        raise UserError(f"{reference}: {_reason(error)}", "check owner, repository and file") from None
+    except Exception as error:  # its HTTP client has a dozen kinds for a connection that breaks
+        if isinstance(error, OSError) and error.errno:
+            raise unwritable(error.filename or "the hub's cache", error) from None
+        raise UserError(f"{reference}: the transfer failed ({_reason(error)})", "try again") from None
+
+
+# --- an address ----------------------------------------------------------------------
+
+
+def _from_address(reference: str) -> Path:
+    address, _, fragment = reference.partition("#")
+    _parsed(address)
+    told = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", fragment)
+    if not told:
+        raise UserError(f"{reference} does not tell its sha256", "write https://...#sha256=64 hex digits")
+    wanted = told[1].lower()
+    path = cache_folder() / "downloads" / wanted
+    try:
+        if not (path.is_file() and sha256(path) == wanted):
+            make_folder(path.parent)
+            _download_whole(address, path, wanted)
+    except OSError as error:
+        raise unwritable(path, error) from None
+    return path
+
+
+def _parsed(address: str) -> SplitResult:
+    """Return the parts of an address of https, or of http on this machine."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port  # one that is no number is found out when it is asked for
+        host = (parts.hostname or "").encode("idna")
+    except ValueError as error:
+        raise UserError(f"{address!r} is no address ({error})", "correct it") from None
+    plain = parts.scheme == "http" and parts.hostname in LOOPBACK
+    if not (parts.scheme == "https" or plain):
+        raise UserError(f"{address} is neither a path nor hf:// nor https://", "give one of these")
+    if not (host and port != 0 and re.fullmatch("[!-~]+", address)):
+        raise UserError(f"{address!r} is no address", "correct it: a host, and %20 for a space and the like")
+    return parts
+
+
+def _download_whole(address: str, path: Path, wanted: str) -> None:
+    """Make `path` appear, whole and verified, or not at all; what arrived of it waits in a `.part`."""
+    from filelock import FileLock
+
+    part = path.with_suffix(".part")
+    with FileLock(path.with_suffix(".lock")):
+        if path.is_file() and sha256(path) == wanted:  # another process was quicker
+            return
+        _download(address, part)
+        found = sha256(part)
+        if found != wanted:
+            part.unlink()
+            raise UserError(
+                f"{address} has the sha256 {found} and not {wanted}; it was removed",
+                "check both: the file may have been replaced since",
+            )
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+        sync_folder(path.parent)
+
+
+def _download(address: str, part: Path) -> None:
+    """Append to `part` what it lacks of the file at an address."""
+    from kerazoo import __version__
+
+    had = part.stat().st_size if part.exists() else 0
+    headers = {"User-Agent": f"kerazoo/{__version__}"} | ({"Range": f"bytes={had}-"} if had else {})
+    try:
+        request = urllib.request.Request(address, headers=headers)
+        opener = urllib.request.build_opener(_Http, _Https, _Redirections(address))
+        with opener.open(request, timeout=TIMEOUT) as answer:
+            had = had if answer.status == http.HTTPStatus.PARTIAL_CONTENT else 0
+            with part.open("ab" if had else "wb") as file:
+                _copy(answer, file, had, address)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # nothing is lacking
+        raise UserError(f"{address}: the server answers {error.code} {error.reason}", "check it") from None
+    except (urllib.error.URLError, http.client.HTTPException, *BROKEN) as error:
+        told = f"{address}: the connection failed ({_reason(error)})"
+        raise UserError(told, "check the network and try again; what arrived is kept") from None
+
+
+class _Redirections(urllib.request.HTTPRedirectHandler):
+    """Goes where an answer leads to, within what `redirection` allows from the first address."""
+
+    def __init__(self, first: str):
+        self.first = first
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        fp.close()  # of an answer that says only where to go
+        redirection(self.first, newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def redirection(first: str, following: str) -> None:
+    """Refuse an address that another may not lead to.
+
+    From https to https only; and from elsewhere neither to this machine nor into its private network,
+    where an address may reach what a stranger cannot.
+
+    Raises:
+        UserError: it leads there.
+    """
+    source, target = _parsed(first), _parsed(following)
+    message = f"{first} leads to {following}"
+    if source.scheme == "https" and target.scheme != "https":
+        raise UserError(f"{message}, which is not https", "find out where the file is now")
+    if _private(target.hostname) and not _private(source.hostname):
+        raise UserError(f"{message}, a private address", "give that address itself if you trust it")
+
+
+def _private(host: str | None) -> bool:
+    """Whether a name stands for an address that is not of the public internet; False for unknown ones."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:  # perhaps a proxy knows it
+        return False
+    return not all(ipaddress.ip_address(str(each[4][0]).partition("%")[0]).is_global for each in found)
+
+
+class _Timed(io.RawIOBase):
+    """What comes in at a socket, as long as it comes fast enough."""
+
+    def __init__(self, inner: Any):
+        self.inner = inner
+        self.since, self.arrived = time.monotonic(), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self.inner.readinto(buffer)
+        self.arrived += count
+        passed = time.monotonic() - self.since
+        if passed > WINDOW:
+            if self.arrived < SLOWEST * passed:
+                raise TimeoutError(f"{self.arrived} bytes in {passed:.0f} s")
+            self.since, self.arrived = time.monotonic(), 0
+        return count
+
+    def close(self) -> None:
+        self.inner.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer whose headers and content come fast enough."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any):
+        super().__init__(sock, *arguments, **options)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Timed(sock.makefile("rb", buffering=0)))
+
+
+class _Watched(urllib.request.AbstractHTTPHandler):
+    def do_open(self, http_class, req, **options):
+        def connection(*arguments, **given):
+            made = http_class(*arguments, **given)
+            made.response_class = _Answer
+            return made
+
+        return super().do_open(connection, req, **options)
+
+
+class _Http(_Watched, urllib.request.HTTPHandler):
+    pass
+
+
+class _Https(_Watched, urllib.request.HTTPSHandler):
+    pass
+
+
+def _copy(answer: http.client.HTTPResponse, file: BinaryIO, had: int, address: str) -> None:
+    total = None if answer.length is None else had + answer.length
+    _refuse_larger(total or 0, address)
+    for chunk in _shown(answer, had, total, address):
+        _refuse_larger(file.tell() + len(chunk), address)
+        file.write(chunk)
+    if total is not None and file.tell() < total:
+        raise ConnectionError(f"{file.tell()} of {total} bytes arrived")
+
+
+def _refuse_larger(size: int, address: str) -> None:
+    if size > LARGEST:
+        raise UserError(f"{address} has more than {LARGEST} bytes", "is it the right file?")
+
+
+def _shown(answer: http.client.HTTPResponse, had: int, total: int | None, address: str) -> Iterator[bytes]:
+    """Pass the chunks on, telling of it on standard error: a line, and a bar on a terminal."""
+    from rich.console import Console
+    from rich.progress import DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    size = "" if total is None else f" ({total / 1e6:.1f} MB, {had / 1e6:.1f} of it here)"
+    print(printable(f"downloading {address}{size}"), file=sys.stderr, flush=True)
+    columns = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("", total=total, completed=had)
+        while chunk := answer.read(CHUNK):
+            yield chunk
+            bar.advance(task, len(chunk))
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error says, on one line."""
+    inner = getattr(error, "reason", error)
+    return " ".join(str(inner).split())[:200] or type(error).__name__

@@ -1,0 +1,77 @@
+"""The weights of a run: a file that appears whole, is known by its checksum and holds finite numbers."""
+
+import errno
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kerazoo.checkpoints.hdf5_weights import refuse_larger
+from kerazoo.errors import UserError
+from kerazoo.files import checksums
+from kerazoo.files.reading import is_file
+from kerazoo.files.writing import sha256, whole_file
+
+if TYPE_CHECKING:
+    import keras
+
+WEIGHTS = "model.weights.h5"
+
+_REMEDY = "restore it from a copy, or train again"
+
+
+def save_weights(network: "keras.Model", path: Path) -> None:
+    """Write a network's weights and their checksum; the file appears whole or not at all.
+
+    Keras opens its target for writing at once, so a kill would destroy the previous file.
+
+    Raises:
+        UserError: they are not finite, or the file cannot be written.
+    """
+    if (wrong := not_finite(network)) is not None:
+        raise UserError(f"the weights for {path} are not finite ({wrong})", "take other weights")
+    with whole_file(path) as partial:
+        try:
+            network.save_weights(str(partial))
+        except RuntimeError as error:  # what HDF5 raises on a full disk
+            if "No space left" not in str(error):
+                raise
+            raise OSError(errno.ENOSPC, "No space left on device") from None
+        checksums.announce(path, sha256(partial))
+    checksums.record(path)
+
+
+def load_weights(network: "keras.Model", path: Path) -> None:
+    """Read a network's weights.
+
+    Raises:
+        UserError: missing, changed since they were written, of another network, or not finite.
+    """
+    if not is_file(path):
+        raise UserError(f"{path} is missing", _REMEDY)
+    checksums.verify(path, _largest(network))
+    try:
+        refuse_larger(path, _largest(network))
+        network.load_weights(str(path))
+    except Exception as error:  # HDF5 and Keras raise a dozen kinds for a foreign file
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} does not hold this network's weights ({reason})", _REMEDY) from None
+    if (wrong := not_finite(network)) is not None:
+        raise UserError(f"{path} holds weights that are not finite ({wrong})", _REMEDY)
+
+
+def not_finite(network: "keras.Model") -> str | None:
+    """Return the path of a variable that holds NaN or infinity, None where all are finite."""
+    import keras
+
+    for variable in network.variables:
+        values = keras.ops.convert_to_numpy(variable)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            return variable.path
+    return None
+
+
+def _largest(network: "keras.Model") -> int:
+    """Return the bytes that no file of this network's weights exceeds, HDF5's own included."""
+    values = sum(int(np.prod(variable.shape)) for variable in network.variables)
+    return 16 * values + (len(network.variables) + 64) * 2**14

@@ -1,0 +1,145 @@
+"""The variables of a TensorFlow checkpoint, read without TensorFlow; nothing is executed.
+
+NAME.index is a sorted table in LevelDB's format (table_format.md of that project), uncompressed as
+TensorFlow writes it, of `BundleEntryProto` messages (tensor_bundle.proto): where in NAME.data-00000-of-00001
+each variable's bytes are.
+"""
+
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from kerazoo.checkpoints.frozen_graph import Fields, fields, integer, last
+from kerazoo.files.reading import opened, read_bytes
+
+MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
+"""The last bytes of a table."""
+
+FOOTER = 48
+TYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}
+"""Numbers of the types that variables and counters have."""
+
+LONGEST, MOST = 1024, 100_000
+"""Bytes of a variable's name, and variables. A name begins with what it shares with the one before: without
+a bound few bytes tell of long names."""
+
+
+class Place(NamedTuple):
+    """Where a variable's values are: `shape` of `kind`, `size` bytes of `file` from `offset` on."""
+
+    kind: str
+    shape: list[int]
+    file: str
+    offset: int
+    size: int
+
+
+def is_index(path: Path) -> bool:
+    """Whether a file ends as a table does."""
+    with opened(path) as file:
+        size = file.seek(0, 2)
+        file.seek(max(size - len(MAGIC), 0))
+        return size >= FOOTER and file.read() == MAGIC
+
+
+def variables(index: Path) -> dict[str, np.ndarray]:
+    """Return a checkpoint's variables by name.
+
+    Args:
+        index: NAME.index; the data lie beside it.
+
+    Raises:
+        ValueError: a damaged table, a compressed one, one whose blocks or variables overlap, or a variable of
+            another kind.
+        UserError: the data are not there.
+    """
+    entries = _table(memoryview(read_bytes(index)))
+    shards = last(entries.pop("", fields(memoryview(b"")))[1]) or 1
+    places = {name: _place(index, name, entry, shards) for name, entry in entries.items()}
+    pieces: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for place in places.values():
+        pieces[place.file].append((place.offset, place.size))
+    for of_file in pieces.values():
+        _refuse_overlaps(of_file)
+    return {name: _values(index.with_name(place.file), place, name) for name, place in places.items()}
+
+
+def _table(table: memoryview) -> dict[str, Fields]:
+    """Return what the blocks of a table hold by name."""
+    _, at = _handle(table, len(table) - FOOTER)  # of what LevelDB knows besides
+    outer, _ = _handle(table, at)
+    handles = [_handle(place, 0)[0] for _, place in _entries(_block(table, *outer))]
+    _refuse_overlaps(handles)
+    entries: dict[str, Fields] = {}
+    for handle in handles:
+        entries |= {bytes(key).decode(): fields(value) for key, value in _entries(_block(table, *handle))}
+        if len(entries) > MOST:
+            raise ValueError(f"more than {MOST} variables")
+    return entries
+
+
+def _handle(table: memoryview, at: int) -> tuple[tuple[int, int], int]:
+    """Return a block's offset and size, and the place after them."""
+    offset, at = integer(table, at)
+    size, at = integer(table, at)
+    return (offset, size), at
+
+
+def _block(table: memoryview, offset: int, size: int) -> memoryview:
+    """Return a block without its restart points."""
+    if not 0 <= offset <= offset + size < len(table):
+        raise ValueError("a block that lies beyond the end")
+    if table[offset + size] != 0:
+        raise ValueError("a compressed table, which TensorFlow does not write")
+    block = table[offset : offset + size]
+    restarts = int.from_bytes(block[-4:], "little")
+    return block[: max(len(block) - 4 * (restarts + 1), 0)]
+
+
+def _entries(block: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield the keys and values of a block; a key begins with what it shares with the one before."""
+    key, at = b"", 0
+    while at < len(block):
+        shared, at = integer(block, at)
+        own, at = integer(block, at)
+        length, at = integer(block, at)
+        if shared > len(key) or at + own + length > len(block):
+            raise ValueError("an entry that does not fit its block")
+        if shared + own > LONGEST:
+            raise ValueError(f"a name of more than {LONGEST} bytes")
+        key = key[:shared] + bytes(block[at : at + own])
+        yield key, block[at + own : at + own + length]
+        at += own + length
+
+
+def _refuse_overlaps(pieces: list[tuple[int, int]]) -> None:
+    """Refuse pieces, each an offset and a size, of which two share bytes: few bytes would stand for many."""
+    ordered = sorted(pieces)
+    for (offset, size), (following, _) in itertools.pairwise(ordered):
+        if offset + size > following:
+            raise ValueError(f"pieces that overlap at {following}")
+
+
+def _place(index: Path, name: str, entry: Fields, shards: int) -> Place:
+    kind, offset, size = last(entry[1]), last(entry[4]), last(entry[5])
+    if kind not in TYPES or entry[7]:
+        raise ValueError(f"{name} is no plain variable of numbers")
+    shape = [last(fields(axis)[1]) for whole in entry[2] for axis in fields(whole)[2]]
+    if math.prod(shape) * np.dtype(TYPES[kind]).itemsize != size:
+        raise ValueError(f"{name} of shape {shape} has {size} bytes")
+    file = f"{index.stem}.data-{last(entry[3]):05}-of-{shards:05}"
+    return Place(TYPES[kind], shape, file, offset, size)
+
+
+def _values(data: Path, place: Place, name: str) -> np.ndarray:
+    with opened(data) as file:
+        if place.offset + place.size > file.seek(0, 2):
+            raise ValueError(f"{data.name} ends within {name}")
+        file.seek(place.offset)
+        content = file.read(place.size)
+    return np.frombuffer(content, place.kind).reshape(place.shape)

@@ -1,0 +1,259 @@
+"""A folder of photographs per class."""
+
+import functools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import NamedTuple
+
+from kerazoo.data.classification.class_lists import class_name
+from kerazoo.data.lazy import Lazy
+from kerazoo.data.source import Files, Split, existing
+from kerazoo.data.splits import by_split, divide, split_in, split_of, splits_told
+from kerazoo.errors import UserError, naming
+from kerazoo.files.listing import below, folders_in, is_image, links_left_out
+from kerazoo.files.reading import entries
+from kerazoo.files.writing import natural
+from kerazoo.image import read_image
+from kerazoo.settings import settings
+from kerazoo.structures.label import Label
+from kerazoo.structures.sample import Sample
+
+
+class _Class(NamedTuple):
+    """A folder of photographs of a class, and these."""
+
+    folder: Path
+    files: list[Path]
+
+
+_ByClass = dict[str, _Class]
+_Images = dict[Path, list[Path]]
+
+
+class _Listed(NamedTuple):
+    names: tuple[str, ...]
+    splits: dict[Split, list[tuple[Path, int]]]
+    problems: list[UserError]
+    warnings: list[str]
+
+
+@settings
+class ClassFolders(Files):
+    """Photographs in `DIR/CLASS/`, `DIR/train/CLASS/` or `DIR/CLASS/train/`, and so for `val` and `test`.
+
+    The folders of splits may be called as `kerazoo.data.splits.splits_told` knows them. What of val and test
+    is not there is taken from every class' training photographs by `validation` and `test`. A folder
+    `train/` that holds photographs itself is a class, and warned about.
+
+    Attributes:
+        classes: names of the class folders in label order; by default all, in natural order.
+    """
+
+    classes: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.classes is not None and len(set(self.classes)) != len(self.classes):
+            raise ValueError("classes names one twice")
+
+    def class_names(self) -> tuple[str, ...]:
+        return self._listed.names
+
+    def warnings(self) -> list[str]:
+        return [*super().warnings(), *self._listed.warnings]
+
+    def image_files(self) -> Sequence[Path]:
+        return [path for files in self._listed.splits.values() for path, _ in files]
+
+    def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
+        listed = self._listed
+        return {split: Lazy(files, self._read) for split, files in listed.splits.items()}, listed.problems
+
+    def _read(self, file: tuple[Path, int]) -> Sample:
+        path, label = file
+        return Sample(read_image(path, how=self), Label(label), path.relative_to(self.root).as_posix())
+
+    @functools.cached_property
+    def _listed(self) -> _Listed:
+        if not os.path.isdir(existing(self.root)):
+            raise UserError(f"data {self.root} is no folder", _layout(self.root))
+        listed = below(self.root)
+        images = _by_folder(listed.files, self.root)
+        folders = by_split(path for path in folders_in(self.root) if folders_in(path))
+        inner = {split: _same_inside(split, folder) for split, folder in folders.items()}
+        found = _by_class(_split_first(inner) if folders else _class_first(self.root), images)
+        names = tuple(map(class_name, self.classes or ())) or _names(found, self.root)
+        problems = [*_loose(inner.values() or [self.root]), *_unusable(found, names)]
+        links = links_left_out(self.path, listed.twice, "lead to folders that are read already")
+        warnings = [*links, *_doubtful(found), *(_unread(self.root, folders, images) if folders else ())]
+        shares = (0.0 if "val" in found else self.validation), (0.0 if "test" in found else self.test)
+        parts, errors = _divided(found.pop("train", {}), shares, self.seed)
+        parts |= {
+            split: {name: each.files for name, each in classes.items()} for split, classes in found.items()
+        }
+        files = {split: _interleaved(each, names) for split, each in parts.items()}
+        return _Listed(names, files, problems + errors, warnings)
+
+
+def _by_folder(files: Iterable[Path], root: Path) -> _Images:
+    """Return the images of every folder below a root, with those of its sub-folders, in natural order."""
+    found: _Images = {}
+    for path in sorted(filter(is_image, files), key=natural):
+        for above in path.parents:
+            if above == root:
+                break
+            found.setdefault(above, []).append(path)
+    return found
+
+
+def _same_inside(split: Split, folder: Path) -> Path:
+    """Return the folder of a split, or the only one in it where that is of the split: `test/test/CLASS`."""
+    inner = folders_in(folder)
+    if (
+        len(inner) == 1
+        and split_in(inner[0].name) == split
+        and folders_in(inner[0])
+        and not _photographs(folder)
+    ):
+        return inner[0]
+    return folder
+
+
+def _split_first(folders: dict[Split, Path]) -> Iterator[tuple[Split, str, Path]]:
+    """Yield split, class and folder of `train/CLASS/` and so on."""
+    for split, folder in folders.items():
+        for path in folders_in(folder):
+            yield split, path.name, path
+
+
+def _class_first(root: Path) -> Iterator[tuple[Split, str, Path]]:
+    """Yield split, class and folder of `CLASS/train/` and so on, or of `CLASS/` itself as train."""
+    for path in folders_in(root):
+        inner = folders_in(path)
+        told = splits_told(folder.name for folder in inner)
+        whole: dict[Split, Path] = {"train": path}
+        divided = inner and len(told) == len(inner) and not _photographs(path)
+        for split, folder in (by_split(inner) if divided else whole).items():
+            yield split, path.name, folder
+
+
+def _by_class(places: Iterable[tuple[Split, str, Path]], images: _Images) -> dict[Split, _ByClass]:
+    found: dict[Split, _ByClass] = {}
+    for split, folder, path in places:
+        name, classes = class_name(folder), found.setdefault(split, {})
+        if name in classes:
+            raise UserError(f"{path} and {classes[name].folder} are the same class {name!r}", "rename one")
+        classes[name] = _Class(path, images.get(path, []))
+    return found
+
+
+def _names(found: dict[Split, _ByClass], root: Path) -> tuple[str, ...]:
+    """Return the names of the classes to be trained on, in natural order."""
+    known = found.get("train") or {name: each for classes in found.values() for name, each in classes.items()}
+    if len(known) < 2:
+        deeper = [inner for folder, _ in known.values() if (inner := _data_in(folder))]
+        told = f"{root} holds {len(known)} class(es){''.join(f', {name!r}' for name in known)}"
+        raise UserError(told, f"give {str(deeper[0])!r}" if deeper else _layout(root))
+    names = tuple(sorted(known, key=natural))
+    if len(splits_told(names)) == len(names):
+        raise UserError(f"{root} holds no classes, only {' and '.join(names)}", _layout(root))
+    if alike := _alike(folder for folder, _ in known.values()):
+        told = f"{' and '.join(map(repr, names[:5]))} in {root} hold the same folders, such as {alike[0]!r}"
+        raise UserError(f"{told}: these look like splits or folds of the data", _FOLDS)
+    return names
+
+
+def _data_in(folder: Path) -> Path | None:
+    """Return the folder, it or the only one below it, that holds several folders and no photographs."""
+    inner = [] if _photographs(folder) else folders_in(folder)
+    return _data_in(inner[0]) if len(inner) == 1 else folder if inner else None
+
+
+def _alike(classes: Iterable[Path]) -> list[str]:
+    """Return the names of folders, two at least, that all classes hold, and no images beside them."""
+    shared: set[str] | None = None
+    for folder in classes:
+        inner = set() if _photographs(folder) else {path.name for path in folders_in(folder)}
+        shared = inner if shared is None else shared & inner
+    return sorted(shared, key=natural) if shared and len(shared) > 1 else []
+
+
+def _loose(folders: Iterable[Path]) -> Iterator[UserError]:
+    for folder in folders:
+        for path in _photographs(folder):
+            yield UserError(f"{path} lies in no class folder", f"move it into one of {folder}/*")
+
+
+def _unusable(found: dict[Split, _ByClass], names: Sequence[str]) -> Iterator[UserError]:
+    """Yield a line for each class without photographs, and for each that is not known."""
+    for name, (folder, files) in (each for classes in found.values() for each in classes.items()):
+        if not files:
+            yield UserError(f"{folder} holds no images", "add some or remove it")
+        if name not in names:
+            told = f"{str(folder)!r} is none of the classes {', '.join(map(repr, names))}"
+            near = [known for known in names if known.casefold().strip() == name.casefold().strip()]
+            inner = _data_in(folder)
+            remedy = "remove it or name it in data.classes" if inner is None else f"give {str(inner)!r}"
+            yield UserError(told, f"rename it to {near[0]!r}" if near else remedy)
+
+
+def _doubtful(found: dict[Split, _ByClass]) -> Iterator[str]:
+    """Yield a line for each class folder that may be meant for a split, or to hold some."""
+    for name, (folder, _) in (each for classes in found.values() for each in classes.items()):
+        inner = [path.name for path in folders_in(folder) if split_of(path.name)]
+        if split_of(name):
+            yield f"{folder} is called like a split, but it holds photographs itself; it is taken for a class"
+        if inner:
+            yield f"{folder} holds {' and '.join(inner)} and more; all photographs below it are of one split"
+
+
+def _unread(root: Path, folders: dict[Split, Path], images: _Images) -> Iterator[str]:
+    """Yield a line about what lies beside the folders of splits."""
+    others = [path for path in folders_in(root) if path not in folders.values() and path in images]
+    names = [path.name for path in [*others, *_photographs(root)]]
+    if names:
+        told = ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
+        splits = " and ".join(path.name for path in folders.values())
+        yield f"{root}: only what lies in {splits} is read, and not {told}"
+
+
+def _divided(
+    classes: _ByClass, shares: tuple[float, float], seed: int
+) -> tuple[dict[Split, dict[str, list[Path]]], list[UserError]]:
+    """Return train, val and test parts of every class, and which classes are too small for that."""
+    parts: dict[Split, dict[str, list[Path]]] = {"train": {}, "val": {}, "test": {}}
+    problems = []
+    for name, (_, files) in classes.items():
+        divided: dict[Split, list[Path]] = {"train": files}
+        try:
+            with naming(f"class {name!r}"):
+                divided = divide(files, *shares, "random", seed, remedy=_TOO_FEW)
+        except UserError as error:
+            problems.append(error)
+        for split, part in divided.items():
+            parts[split][name] = part
+    return parts, problems
+
+
+_TOO_FEW = "add some, remove the class, or keep images of each class in folders train/ and val/ of your own"
+
+
+def _interleaved(files: dict[str, list[Path]], names: Sequence[str]) -> list[tuple[Path, int]]:
+    """Return the first photograph of every class, then the second: a few of them show all classes."""
+    columns = [[(path, label) for path in files.get(name, [])] for label, name in enumerate(names)]
+    return [file for row in zip_longest(*columns) for file in row if file is not None]
+
+
+def _photographs(folder: Path) -> list[Path]:
+    """Return the images that lie in the folder itself."""
+    return [path for path in entries(folder) if is_image(path) and path.is_file()]
+
+
+_FOLDS = "call them train, val and test, or give one of them; if they are classes, name them in data.classes"
+
+
+def _layout(folder: Path) -> str:
+    example = f"such as {folder / 'cat'} and {folder / 'dog'}"
+    return f"put the photographs of each class into a folder of its own, {example}"

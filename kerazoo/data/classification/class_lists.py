@@ -1,0 +1,163 @@
+"""Which folders of pictures are classes, and of which split: names alone, of a folder or an archive."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from kerazoo.data.source import Split
+from kerazoo.data.splits import NAMES, divide, split_of, splits_told
+from kerazoo.errors import UserError
+from kerazoo.files.reading import entries, hidden, read_text
+from kerazoo.files.writing import natural
+
+OMNIGLOT: dict[str, Split] = {"images_background": "train", "images_evaluation": "test"}
+"""What Lake et al. 2015 call the alphabets to learn from and those to be asked about."""
+
+Names = dict[str, list[str]]
+"""Folder, or class -> the files of its pictures."""
+
+
+def by_folder(files: Iterable[str]) -> Names:
+    """Return the files of every folder that holds some, hidden ones left out, all in natural order."""
+    found: Names = {}
+    for path in sorted(map(PurePosixPath, files), key=lambda path: natural(str(path))):
+        if not hidden(path):
+            found.setdefault(path.parent.as_posix(), []).append(path.as_posix())
+    return found
+
+
+def class_name(folder: str) -> str:
+    """Return the class that a folder of this name holds: the same on macOS, which decomposes letters.
+
+    Raises:
+        UserError: the name is no text.
+    """
+    name = unicodedata.normalize("NFC", folder)
+    if not name.isprintable():
+        raise UserError(f"the folder {name[:80]!a} has a name that cannot be printed", "rename it")
+    return name
+
+
+def _above(folders: Iterable[str]) -> dict[str, str]:
+    """Return the folders that have others in them, each with one of these."""
+    return {above.as_posix(): folder for folder in folders for above in PurePosixPath(folder).parents}
+
+
+def classes_alone(where: str, found: Names) -> tuple[Names, list[UserError]]:
+    """Return the folders that are classes, and a line for each file that lies beside such folders."""
+    above, told = _above(found), _told(found)
+    beside = {
+        name: files
+        for name, files in found.items()
+        if name == "." or (name in above and PurePosixPath(name).name in told)
+    }
+    problems = [
+        UserError(f"{where}: {file} lies in no class folder", "move it into one or remove it")
+        for files in beside.values()
+        for file in files
+    ]
+    return {name: files for name, files in found.items() if name not in beside}, problems
+
+
+def doubtful(where: str, found: Names) -> list[str]:
+    """Return a line for each folder of which it is doubtful that it is a class."""
+    above = _above(found)
+    nested = [
+        f"{where}: {folder} holds pictures and so does {above[folder]}; each folder is a class of its own"
+        for folder in found
+        if folder in above
+    ]
+    called = [
+        f"{where}: {folder} is called like a split, but it holds pictures itself; it is taken for a class"
+        for folder in found
+        if splits_told([PurePosixPath(folder).name])
+    ]
+    return [*nested, *called, *_folds(where, found)]
+
+
+def _folds(where: str, found: Names) -> list[str]:
+    """Return a line if all groups hold classes of the same names, that are more than numbers."""
+    groups: dict[str, set[str]] = {}
+    for folder in map(PurePosixPath, found):
+        groups.setdefault(folder.parent.as_posix(), set()).add(folder.name)
+    names = list(groups)
+    shared = sorted(name for name in set.intersection(*groups.values()) if not name[-1].isdigit())
+    if len(names) < 2 or len(shared) < 2:
+        return []
+    told = f"{' and '.join(map(repr, names[:5]))} hold the same folders, such as {shared[0]!r}"
+    return [f"{where}: {told}; each is a class of its own; are these folds or copies? then give one of them"]
+
+
+def _told(found: Names) -> dict[str, Split]:
+    """Return the names of folders above classes that tell a split, with it."""
+    names = {part for folder in found for part in _first(folder)}
+    return splits_told(names) | {
+        name: OMNIGLOT[name.casefold()] for name in names if name.casefold() in OMNIGLOT
+    }
+
+
+def _first(folder: str) -> tuple[str, ...]:
+    """Return those folders above a class that may be of splits."""
+    return PurePosixPath(folder).parts[:-1][:2]
+
+
+def classes_by_split(found: Names) -> tuple[dict[Split, list[str]], Names]:
+    """Return the classes that a folder's name puts into each split, and all files by class without it."""
+    splits: dict[Split, list[str]] = {}
+    named: Names = {}
+    twice = []
+    told = _told(found)
+    for folder, files in found.items():
+        parts = PurePosixPath(folder).parts
+        above = [told.get(part) for part in _first(folder)]
+        at = [place for place, split in enumerate(above) if split and split == next(filter(None, above))]
+        name = class_name("/".join(parts[at[-1] + 1 :] if at else parts))
+        splits.setdefault(above[at[0]] or "train" if at else "train", []).append(name)
+        twice += [name] * (name in named)
+        named[name] = files
+    if twice:
+        more = f" (and {len(twice) - 1} more)" if len(twice) > 1 else ""
+        raise UserError(f"the class {twice[0]!r} is in two splits{more}", _WHOLE_CLASSES)
+    return splits, named
+
+
+_WHOLE_CLASSES = "whole classes are held back here: keep each in one split, or give the folder of one split"
+
+
+def held_back(classes: Sequence[str], shares: tuple[float, float], seed: int) -> dict[Split, list[str]]:
+    """Return train, val and test parts of classes, by whole groups where there are some."""
+    groups: dict[str, list[str]] = {}
+    for name in classes:
+        groups.setdefault(PurePosixPath(name).parent.as_posix(), []).append(name)
+    what = "group(s) of classes"
+    if len(groups) < 2:
+        groups, what = {name: [name] for name in classes}, "class(es)"
+    remedy = "add classes, or put those of val into a folder val/, all others into train/"
+    parts = divide(list(groups), *shares, "random", seed, what=what, remedy=remedy)
+    return {split: [n for group in part for n in groups[group]] for split, part in parts.items() if part}
+
+
+def listed_in(folder: Path, named: Names) -> dict[Split, list[str]]:
+    """Return the splits of a folder of text files."""
+    files = {split_of(path.stem): path for path in entries(folder) if path.suffix.lower() == ".txt"}
+    splits: dict[Split, list[str]] = {}
+    known: dict[str, Split] = {}
+    for split in NAMES:
+        path = files.get(split)
+        if path is None:
+            raise UserError(f"{folder} has no {split}.txt", "data.splits wants three files")
+        names = dict.fromkeys(_class_of(line) for line in read_text(path).split("\n") if line.strip())
+        for name in names:
+            if name not in named:
+                raise UserError(f"{path}: there is no class {name!r}", "does it belong to these data?")
+            if name in known:
+                raise UserError(f"{path}: the class {name!r} is in two splits", "keep one of them")
+        known |= dict.fromkeys(names, split)
+        splits[split] = list(names)
+    return splits
+
+
+def _class_of(line: str) -> str:
+    """Return the class that a line names, perhaps with Windows' separators or a rotation behind it."""
+    return class_name(re.sub("/rot[0-9]+$", "", line.strip().replace("\\", "/")))

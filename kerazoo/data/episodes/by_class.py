@@ -1,0 +1,192 @@
+"""Pictures by class, of which whole classes are held back: a folder or a zip file, such as Omniglot."""
+
+import functools
+import os
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from pydantic import AfterValidator, Field
+
+from kerazoo.data.classification.class_lists import (
+    Names,
+    by_folder,
+    classes_alone,
+    classes_by_split,
+    doubtful,
+    held_back,
+    listed_in,
+)
+from kerazoo.data.episodes.sampling import Classes, Episodes, Pairs, drawn_samples
+from kerazoo.data.lazy import Lazy
+from kerazoo.data.loader import Remembered
+from kerazoo.data.source import Files, Share, Source, Split, existing
+from kerazoo.data.splits import NAMES
+from kerazoo.errors import UserError, naming
+from kerazoo.files.listing import Below, below, is_image, links_left_out, passed_over
+from kerazoo.files.reading import hidden
+from kerazoo.files.zip_members import Members
+from kerazoo.image import centred, decode_image, read_image
+from kerazoo.settings import settings
+from kerazoo.structures.label import Label
+from kerazoo.structures.sample import Sample
+
+Count = Annotated[int, Field(ge=0)]
+Side = Annotated[int, Field(ge=8)]
+
+
+@settings
+class ByClass(Source):
+    """Pictures by class, from which samples of several are drawn.
+
+    Attributes:
+        draws: how many samples are drawn from train (in an epoch), val and test.
+        size: height and width that pictures are brought to (`kerazoo.image.centred`); None as they are.
+        training: how samples to train on are drawn; the family says it.
+        asked: how those of val and test are, in turns; the family says it.
+        seed: of what is drawn from val and test.
+    """
+
+    draws: tuple[Count, Count, Count] = (500, 200, 1000)
+    size: tuple[Side, Side] | None = None
+    training: Episodes | Pairs | None = None
+    asked: tuple[Episodes | Pairs, ...] = ()
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @abstractmethod
+    def classes(self, split: Split) -> Classes:
+        """Return the pictures of a split by class; there may be none."""
+
+    @abstractmethod
+    def told(self) -> str:
+        """Return what messages call the data."""
+
+    def problems(self) -> list[UserError]:
+        """Return what is wrong with the files."""
+        return []
+
+    def samples(self, split: Split) -> Sequence[Sample]:
+        problems, classes = [*self.problems(), *self._undrawable(split)], self.classes(split)
+        if problems:
+            raise problems[0]
+        if self.training is None or not classes.names:
+            return classes.pictures
+        count = dict(zip(NAMES, self.draws, strict=True))[split]
+        return drawn_samples(classes, split, count, self.training, self.asked, self.seed)
+
+    def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
+        """Return every picture once, and what is wrong with the files and the draws."""
+        problems = [problem for split in NAMES for problem in self._undrawable(split)]
+        return {split: self.classes(split).pictures for split in NAMES}, self.problems() + problems
+
+    def _undrawable(self, split: Split) -> list[UserError]:
+        """Return what keeps samples of a split from being drawn, each once."""
+        classes = self.classes(split)
+        draws = self.asked if split != "train" else () if self.training is None else (self.training,)
+        where = f"{self.told()} ({split})"
+        return [p for draw in draws for p in draw.problems(classes, where)] if classes.names else []
+
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(name for split in NAMES for name in self.classes(split).names)
+
+
+class _Listed(NamedTuple):
+    splits: dict[Split, list[str]]
+    files: Names
+    problems: list[UserError]
+    warnings: list[str]
+
+
+def _absolute(path: str) -> str:
+    """Return a path that a run finds from wherever it is opened."""
+    return os.path.abspath(os.path.expanduser(path))
+
+
+@settings
+class PictureClasses(ByClass, Files):
+    """Every folder that holds pictures is a class; in a folder, or in a zip file.
+
+    The classes may lie in `train/`, `val/` and `test/`, or as Omniglot has them in `images_background/`
+    and `images_evaluation/`. What there is not of val and test is held back from train: whole groups of
+    classes where folders such as alphabets hold them, else whole classes.
+
+    Attributes:
+        path: of the folder or the zip file.
+        validation, test: shares of groups or classes that are held back where no folder says it.
+        splits: folder of train.txt, val.txt and test.txt with a class in each line, such as those of
+            Vinyals et al. 2016; `Latin/character01/rot090` names the class of that rotation.
+    """
+
+    validation: Share = 0.2
+    splits: Annotated[str, AfterValidator(_absolute)] | None = None
+
+    def told(self) -> str:
+        return self.path
+
+    def classes(self, split: Split) -> Classes:
+        return self._by_split[split]
+
+    def problems(self) -> list[UserError]:
+        return self._listed.problems
+
+    def warnings(self) -> list[str]:
+        if self._archive is None:
+            return [*super().warnings(), *self._listed.warnings]
+        members = (path for path in map(Path, self._archive) if not hidden(path))
+        return [*passed_over(self.path, members), *self._listed.warnings]
+
+    def image_files(self) -> Sequence[Path]:
+        names = [name for files in self._listed.files.values() for name in files]
+        return [] if self._archive is not None else [self.root / name for name in names]
+
+    def files(self) -> Iterable[Path]:
+        lists = [Path(self.splits) / f"{split}.txt" for split in NAMES] if self.splits else []
+        return [*lists, *(self.image_files() if self._archive is None else [self.root])]
+
+    @functools.cached_property
+    def _by_split(self) -> dict[Split, Classes]:
+        listed, first, found = self._listed, 0, {}
+        for split in NAMES:
+            names = listed.splits.get(split, [])
+            files = [(file, first + label) for label, name in enumerate(names) for file in listed.files[name]]
+            starts = np.cumsum([0, *(len(listed.files[name]) for name in names)]).tolist()
+            found[split] = Classes(names, Remembered(Lazy(files, self._read)), starts)
+            first += len(names)
+        return found
+
+    def _read(self, place: tuple[str, int]) -> Sample:
+        file, label = place
+        image = self._picture(file)
+        return Sample(image if self.size is None else centred(image, self.size), Label(label), file)
+
+    def _picture(self, file: str) -> np.ndarray:
+        if self._archive is None:
+            return read_image(self.root / file, how=self)
+        return decode_image(self._archive[file], f"{self.path}: {file}", self)
+
+    @functools.cached_property
+    def _archive(self) -> Members | None:
+        return None if os.path.isdir(self.root) else Members(self.root)
+
+    @functools.cached_property
+    def _listed(self) -> _Listed:
+        root = existing(self.root)
+        listed = Below([], [], []) if self._archive else below(root)
+        files = self._archive or [path.relative_to(root).as_posix() for path in listed.files]
+        found = by_folder(filter(is_image, files))
+        alone, problems = classes_alone(self.path, found)
+        if not alone:
+            raise UserError(f"{self.path} holds no folders of pictures", _LAYOUT)
+        links = links_left_out(self.path, listed.twice, "lead to folders that are read already")
+        warnings = [*links, *doubtful(self.path, alone)]
+        with naming(self.path):
+            given, named = classes_by_split(alone)
+            shares = (0.0 if "val" in given else self.validation), (0.0 if "test" in given else self.test)
+            held = {} if self.splits else held_back(given.get("train", []), shares, self.seed)
+        splits = listed_in(Path(self.splits), named) if self.splits else given | held
+        return _Listed(splits, named, problems, warnings)
+
+
+_LAYOUT = "give a folder or a .zip with a folder of pictures per class"

@@ -1,0 +1,194 @@
+"""A list of pairs of pictures and whether they are alike, such as LFW's, to be evaluated on."""
+
+import functools
+import math
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from kerazoo.data.lazy import Lazy
+from kerazoo.data.loader import Remembered
+from kerazoo.data.source import Source, Split, existing
+from kerazoo.errors import UserError
+from kerazoo.files.reading import is_file, read_rows, read_text
+from kerazoo.image import centred, read_image
+from kerazoo.media.formats import SUFFIXES as IMAGES
+from kerazoo.settings import settings
+from kerazoo.structures.pairs import Couples
+from kerazoo.structures.sample import Sample
+
+SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
+
+TOGETHER = 32
+"""Pairs of a sample."""
+
+ALIKE = dict.fromkeys(("1", "true", "alike", "same"), True) | dict.fromkeys(
+    ("0", "-1", "false", "different"), False
+)
+"""What the last column may say."""
+
+_ANY = ".*"
+"""Ends a name that may have any suffix."""
+
+Side = Annotated[int, Field(ge=8)]
+
+
+def is_list(path: Path) -> bool:
+    """Whether a path is that of a list of pairs: a text file by its name."""
+    return path.suffix.lower() in SUFFIXES and not os.path.isdir(path)
+
+
+class _Pair(NamedTuple):
+    line: int
+    first: str
+    second: str
+    alike: bool
+
+
+class _Listed(NamedTuple):
+    pairs: list[_Pair]
+    files: dict[str, Path]
+    warnings: list[str]
+
+
+@settings
+class PairList(Source):
+    """A text file with a pair in every line: two pictures beside the file, and 1 (alike) or 0 (different).
+
+    Commas, tabs or spaces stand between the three; a first line that names the columns is passed over.
+    LFW's `pairs.txt` is read as it is: `NAME 1 2` are `NAME/NAME_0001.jpg` and `NAME/NAME_0002.jpg`, alike,
+    and `NAME 1 OTHER 2` a pair that is not. The order stays, since scores by folds take parts that lie one
+    after the other. Names that begin with a folder of another machine are looked for beside the file.
+
+    Attributes:
+        path: of the text file; the pictures' names are relative to its folder.
+        size: height and width that pictures are brought to; the family says it.
+    """
+
+    path: str
+    size: tuple[Side, Side] = (28, 28)
+
+    def samples(self, split: Split) -> Sequence[Sample]:
+        """Return all pairs, some to a sample, whatever the split."""
+        pairs = self._listed.pairs
+        groups = [pairs[start : start + TOGETHER] for start in range(0, len(pairs), TOGETHER)]
+        return Lazy(groups, self._sample)
+
+    def warnings(self) -> list[str]:
+        return self._listed.warnings
+
+    def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
+        raise UserError(f"{self.path} holds questions and nothing to train on", "use it with 'evaluate'")
+
+    def class_names(self) -> tuple[str, ...]:
+        return "different", "alike"
+
+    @functools.cached_property
+    def _listed(self) -> _Listed:
+        path = existing(Path(self.path).expanduser())
+        pairs = _pairs(path)
+        names = dict.fromkeys(name for pair in pairs for name in (pair.first, pair.second))
+        files, warnings = _located(path.parent, names)
+        for line, first, second, alike in pairs:
+            for name in (first, second):
+                if name not in files:
+                    told = f"{path}: line {line} names {name[:200]}, which is not there"
+                    raise UserError(told, f"is it below {path.parent}?")
+            if files[first] == files[second] and not alike:
+                told = f"{path}: line {line} calls {first} different from itself"
+                raise UserError(told, "write 1 where two are alike and 0 where they are different")
+        return _Listed(pairs, files, [f"{path}: {warning}" for warning in warnings])
+
+    @functools.cached_property
+    def _pictures(self) -> tuple[dict[str, int], Remembered]:
+        """The places of all pictures by name, and the pictures: many are in several pairs."""
+        names = list(self._listed.files)
+        return {name: place for place, name in enumerate(names)}, Remembered(Lazy(names, self._read))
+
+    def _read(self, name: str) -> Sample:
+        image = centred(read_image(self._listed.files[name], how=self), self.size)
+        return Sample(image, Couples(np.zeros(0, bool)), name)
+
+    def _sample(self, pairs: Sequence[_Pair]) -> Sample:
+        places, pictures = self._pictures
+        stack = [[pictures[places[name]].image for name in (pair.first, pair.second)] for pair in pairs]
+        alike = np.array([pair.alike for pair in pairs])
+        return Sample(np.array(stack), Couples(alike), f"{pairs[0].first} ...")
+
+
+_REMEDY = "write a pair in every line: a.png,b.png,1 (alike) or a.png,c.png,0 (different), or as LFW does"
+
+
+def _pairs(path: Path) -> list[_Pair]:
+    """Return the pairs that the lines of a file tell."""
+    text = read_text(path)
+    rows = read_rows(path, next((separator for separator in ",\t" if separator in text), ""))
+    first = rows[0][1] if rows else []
+    counts = [int(field) for field in first if _is_number(field)] if len(first) < 3 else []
+    columns = len(first) == 3 and not _is_number(first[1]) and not any(Path(name).suffix for name in first)
+    pairs = [_pair(path, number, fields) for number, fields in rows[bool(counts or columns) :]]
+    if not pairs:
+        raise UserError(f"{path} holds no pair", _REMEDY)
+    if counts and len(pairs) != 2 * math.prod(counts):
+        told = f"{path}: its first line tells {2 * math.prod(counts)} pairs, it has {len(pairs)}"
+        raise UserError(told, "download it again, or remove that line")
+    return pairs
+
+
+def _pair(path: Path, number: int, fields: Sequence[str]) -> _Pair:
+    """Return the pair of a line."""
+    match fields:
+        case [name, one, other] if _is_number(one) and _is_number(other):
+            return _Pair(number, _of_lfw(name, one), _of_lfw(name, other), alike=True)
+        case [name, one, second, other] if _is_number(one) and _is_number(other):
+            return _Pair(number, _of_lfw(name, one), _of_lfw(second, other), alike=False)
+        case [name, second, told] if told.lower() in ALIKE:
+            return _Pair(number, name, second, ALIKE[told.lower()])
+    raise UserError(f"{path}: line {number} is no pair: {' '.join(fields)[:80]!r}", _REMEDY)
+
+
+def _is_number(field: str) -> bool:
+    return re.fullmatch("[0-9]{1,9}", field) is not None
+
+
+def _of_lfw(name: str, number: str) -> str:
+    """Return a person's picture with any suffix: LFW's end in .jpg, faces cut out of them often in .png."""
+    return f"{name}/{name}_{int(number):04}{_ANY}"
+
+
+def _located(root: Path, names: Iterable[str]) -> tuple[dict[str, Path], list[str]]:
+    """Return the files of those names that are found, and what is doubtful about it."""
+    found: dict[str, Path] = {}
+    before = None
+    for name in names:
+        file = _file(root, name)
+        plain = name.replace("\\", "/")
+        if file is None and (plain.startswith("/") or re.match("[A-Za-z]:/", plain)):
+            before = _before(root, plain) if before is None else before
+            file = _file(root, plain.removeprefix(before)) if plain.startswith(before) else None
+        if file is not None:
+            found[name] = file
+    told = f"its names begin with {before}, which is not there; taken from {root} instead"
+    return found, [told] if before else []
+
+
+def _file(root: Path, name: str) -> Path | None:
+    """Return the file of a name as it stands, with Windows' separators, or with any suffix."""
+    plain = name.replace("\\", "/")
+    stem = plain.removesuffix(_ANY)
+    suffixes = (".jpg", ".png", *sorted(IMAGES)) if stem != plain else ()
+    places = [root / each for each in (name, plain, *(f"{stem}{suffix}" for suffix in suffixes))]
+    return next((place for place in places if is_file(place)), None)
+
+
+def _before(root: Path, name: str) -> str:
+    """Return the shortest beginning of an absolute name without which it is found; "" where there is none."""
+    parts = PurePosixPath(name).parts
+    tails = ("/".join(parts[begin:]) for begin in range(1, len(parts)))
+    tail = next((tail for tail in tails if _file(root, tail)), name)
+    return name.removesuffix(tail)

@@ -1,0 +1,84 @@
+"""What lies around drawn people and faces: uneven ground, clutter, things before them, light and grain."""
+
+import numpy as np
+
+from kerazoo.media.opencv import cv2
+
+FRACTION = 4
+"""Binary digits behind the point with which OpenCV is told where to draw."""
+
+_ANGLES = np.linspace(0, 2 * np.pi, 20, endpoint=False)
+_BOX = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], "float64")
+_THINGS = (
+    (_BOX, (0.3, 0.3), (1.0, 1.0)),
+    (np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1), (0.4, 0.4), (1.0, 1.0)),
+    (_BOX, (0.08, 2.5), (0.25, 4.0)),  # poles
+    (np.array([(-1, -0.4), (0.2, -1), (1, 0.3), (-0.3, 0.9)]), (0.4, 0.4), (1.0, 1.0)),
+)
+"""Convex outlines, and from where to where they are stretched along x and y."""
+
+
+def draw_ground(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+    """Return walls, a floor and clutter of any colour: uint8 `(H, W, 3)`."""
+    height, width = size
+    image = _blended(rng, size)
+    if rng.random() < 0.7:
+        horizon = int(height * rng.uniform(0.35, 0.9))
+        image[horizon:] = _blended(rng, (height - horizon, width))
+    count = int(rng.integers(2, 16))
+    shares = np.exp(rng.uniform(np.log(0.03), np.log(0.35), count)).tolist()
+    for share, paint in zip(shares, colours(rng, count), strict=True):
+        draw_thing([image], [paint], rng, share)
+    return cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.6)) if rng.random() < 0.5 else image
+
+
+def draw_thing(layers: list[np.ndarray], values: list, rng: np.random.Generator, share: float) -> None:
+    """Draw a box, a disc, a pole or a scrap somewhere, into every layer with that layer's value.
+
+    Args:
+        layers: uint8 `(H, W)` or `(H, W, 3)`, of one size.
+        values: a number or a colour for each.
+        rng: decides what and where.
+        share: of the shorter side that it takes.
+    """
+    height, width = layers[0].shape[:2]
+    outline, low, high = _THINGS[rng.integers(len(_THINGS))]
+    x, y, across, down, angle = rng.uniform((0, 0, *low, -1), (width, height, *high, 1))
+    cosine, sine = np.cos(angle), np.sin(angle)
+    half = share * min(height, width) / 2
+    stretched = np.array([(across * cosine, across * sine), (-down * sine, down * cosine)]) * half
+    corners = fixed(outline @ stretched + (x, y))
+    for layer, value in zip(layers, values, strict=True):
+        cv2.fillConvexPoly(layer, corners, value, cv2.LINE_AA if layer.ndim == 3 else cv2.LINE_8, FRACTION)
+
+
+def fixed(places: np.ndarray) -> np.ndarray:
+    """Return places in pixels as OpenCV draws them: int32, multiples of a 2^-FRACTION pixel."""
+    return np.rint(places * 2**FRACTION).astype("int32")
+
+
+def colours(rng: np.random.Generator, count: int) -> list[tuple[int, int, int]]:
+    """Return random colours, greyish ones as often as bright ones."""
+    drawn = rng.uniform(0, 255, (count, 3))
+    grey = drawn.mean(axis=1, keepdims=True)
+    return [
+        tuple(each) for each in np.rint(grey + rng.random((count, 1)) * (drawn - grey)).astype(int).tolist()
+    ]
+
+
+def photographed(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """Return the picture a little out of focus, under uneven light, with grain: uint8 `(H, W, 3)`."""
+    height, width = image.shape[:2]
+    soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 0.9))
+    coarse = np.rint(rng.uniform(140, 255, (3, 3))).astype("uint8")
+    light = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    lit = cv2.multiply(soft, cv2.cvtColor(light, cv2.COLOR_GRAY2RGB), scale=rng.uniform(1.0, 1.3) / 255)
+    grain = cv2.cvtColor(rng.integers(0, 256, (height, width), "uint8"), cv2.COLOR_GRAY2RGB)
+    strength = rng.uniform(1, 7) / 74  # the standard deviation of 0..255
+    return cv2.addWeighted(lit, 1, grain, strength, -127.5 * strength)
+
+
+def _blended(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+    """Return a few colours around a mean one, blended."""
+    patches = np.clip(rng.uniform(30, 225) + rng.normal(0, 30, 3) + rng.normal(0, 22, (3, 3, 3)), 0, 255)
+    return cv2.resize(patches.astype("uint8"), size[::-1], interpolation=cv2.INTER_CUBIC)

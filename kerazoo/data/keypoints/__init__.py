@@ -1,0 +1,1 @@
+"""Images of people with key points."""

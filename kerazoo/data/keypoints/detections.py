@@ -1,0 +1,81 @@
+"""What a detector found in a data set, as COCO's results tell it."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerazoo.data.annotations import Ids, Key, key_of, numbers
+from kerazoo.data.keypoints.plausible import are_corners, are_shares
+from kerazoo.errors import UserError
+from kerazoo.files.reading import read_json
+
+_REMEDY = "give a detector's results in COCO's form, or leave data.detections out"
+
+
+def read_detections(
+    path: Path, categories: Collection[Key], sizes: Mapping[Key, tuple[int, int] | None]
+) -> dict[Key, np.ndarray]:
+    """Return all boxes of people, whatever their scores, by id of the image; other images are left out.
+
+    Args:
+        path: of a list of {"image_id", "category_id", "bbox", "score"}.
+        categories: the ids of people.
+        sizes: height and width of every image by its id, None where unknown.
+
+    Returns:
+        float32 `(B, 5)` each: left, top, width, height and score, in the order of the file.
+
+    Raises:
+        UserError: the file cannot be read, an entry is no box, there is none of a person in these images, or
+            boxes are shares of sides or corners.
+    """
+    told = _of_people(path, Ids(categories))
+    boxes, _ = numbers([entry.get("bbox") for entry in told.values()], 4)
+    scores, _ = numbers([[entry.get("score")] for entry in told.values()], 1)
+    both = np.concatenate([boxes, scores], axis=1)
+    sound = np.isfinite(both).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
+    sound &= np.array([key_of(entry.get("image_id")) is not None for entry in told.values()], bool)
+    if not sound.all():
+        raise UserError(f"{path}: entry {list(told)[int(sound.argmin())]} is no box of an image", _REMEDY)
+    images = Ids(sizes)
+    found: dict[Key, list[int]] = {}
+    for index, entry in enumerate(told.values()):
+        key = images.of(entry["image_id"])
+        if key is not None:
+            found.setdefault(key, []).append(index)
+    if not found:
+        raise UserError(f"{path} has no box of these images", "give the detections in these images")
+    chosen = [index for each in found.values() for index in each]
+    sides = [sizes[key] or (np.inf, np.inf) for key, each in found.items() for _ in each]
+    _refuse_other_units(boxes[chosen], np.array(sides, "float64"), path)
+    return {key: both[each].astype("float32") for key, each in found.items()}
+
+
+def _of_people(path: Path, categories: Ids) -> dict[int, dict[str, Any]]:
+    """Return the boxes of some categories, and those of none, by their numbers in the file."""
+    told = read_json(path)
+    if not isinstance(told, list) or not all(isinstance(entry, dict) for entry in told):
+        raise UserError(f"{path} is no list of boxes", _REMEDY)
+    wanted = {
+        number: entry
+        for number, entry in enumerate(told, 1)
+        if "category_id" not in entry or categories.of(entry["category_id"]) is not None
+    }
+    if not wanted:
+        raise UserError(f"{path} has no box of category {categories}", _REMEDY)
+    return wanted
+
+
+def _refuse_other_units(boxes: np.ndarray, sizes: np.ndarray, path: Path) -> None:
+    """Raise a `UserError` where boxes are shares of sides, or corners."""
+    corners = boxes.reshape(-1, 2, 2)
+    everywhere = np.ones(corners.shape[:2], bool)
+    if len(boxes) and are_shares(corners, everywhere, sizes).all():
+        raise UserError(f"{path} has boxes in shares of the images' sides", "give them in pixels")
+    if are_corners(boxes, sizes, corners[:, :0], everywhere[:, :0]):
+        told = (
+            f"{path} has boxes of left, top, right and bottom: with width and height some leave their image"
+        )
+        raise UserError(told, "give them as left, top, width and height")

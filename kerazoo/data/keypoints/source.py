@@ -1,0 +1,259 @@
+"""Photographs of people with key points: what COCO's and MPII's files have in common."""
+
+import dataclasses
+import functools
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from kerazoo.data.annotations import Key, Remarks, annotation_files
+from kerazoo.data.keypoints.detections import read_detections
+from kerazoo.data.keypoints.windows import Windows, in_box, one_person
+from kerazoo.data.lazy import Lazy
+from kerazoo.data.regions import Region, covered
+from kerazoo.data.source import Files, Source, Split
+from kerazoo.data.splits import divide
+from kerazoo.errors import UserError, naming
+from kerazoo.image import image_size, read_image
+from kerazoo.media.pixels import ImageReading
+from kerazoo.settings import replace, settings
+from kerazoo.structures.keypoints import People
+from kerazoo.structures.sample import Sample
+from kerazoo.structures.skeleton import COCO17, Skeleton
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+AREA_OF_BOX = 0.53
+"""Share of a box that a person is taken to cover where the area is not told, as is usual for COCO."""
+
+
+class Photograph(NamedTuple):
+    """A photograph and what a file says of the people in it.
+
+    Attributes:
+        name: of its file, a path in the folder of its split.
+        size: height and width that the file of annotations tells, or else its own; None where neither can
+            be read.
+        people: without `silent`.
+        labelled: bool `(P,)`, who is to be learned from.
+        silent: where crowds are and whoever is not.
+    """
+
+    name: str
+    size: tuple[int, int] | None
+    people: People
+    labelled: np.ndarray
+    silent: tuple[Region, ...] = ()
+
+
+class Listed(NamedTuple):
+    """The photographs of a split.
+
+    Attributes:
+        folder: where they are.
+        photographs: those that are there.
+        categories: the ids that people have in the file of annotations.
+    """
+
+    folder: Path
+    photographs: list[Photograph]
+    categories: Collection[Key] = ()
+
+
+class _Survey(NamedTuple):
+    splits: dict[Split, Listed]
+    remarks: Remarks
+
+
+class View(NamedTuple):
+    """What a window is cut around: a person of a photograph, or a box; None is all of it."""
+
+    photograph: int
+    number: int
+    box: np.ndarray | None = None
+    score: float = 1.0
+
+
+@settings
+class Keypoints(Files):
+    """Key points in JSON files.
+
+    In a folder these are `train.json`, `val.json` and `test.json`, there or in `annotations/` or `annot/`,
+    or COCO's own `annotations/person_keypoints_train2017.json` and so on (`annotation_files`). What of val
+    and test is not there is taken from the training photographs by `validation` and `test`.
+
+    Points up to a pixel beyond the border of their image are brought into it; those farther outside are not
+    labelled.
+
+    Attributes:
+        path: of a file, or of a folder with a file for each split.
+        images: folder of the photographs; by default the one of these that has them: the file's own,
+            `images/`, `train/` for train.json, `../train2017/` for person_keypoints_train2017.json
+            (`located`).
+        same: validate and test on the training photographs themselves where there is one file, which shows
+            whether they can be learned by heart, and nothing else.
+        skeleton: the points that are given, found by name; the file must have all that it annotates.
+        least_points, least_area: labelled points and square pixels that people must have to be learned
+            from; where others are nothing is learned (the published training of part affinity
+            fields: 5 and 1024). In val and test all of them count.
+        windows: give every person a sample of its own, cut out so; None gives whole photographs.
+        detections: COCO's results of a detector, whose boxes the windows of val and test are cut around
+            instead of the annotated ones; who is in none was missed.
+    """
+
+    images: str | None = None
+    same: bool = False
+    skeleton: Skeleton = COCO17
+    least_points: Annotated[int, Field(ge=1)] = 1
+    least_area: Annotated[float, Field(ge=0)] = 0.0
+    windows: Windows | None = None
+    detections: str | None = None
+
+    @abstractmethod
+    def parsed(self, file: Path, remarks: Remarks) -> Listed:
+        """Return the photographs of a file that are there; `remarks` gets what is wrong with others.
+
+        Raises:
+            UserError: nothing of the file can be used.
+        """
+
+    def class_names(self) -> tuple[str, ...]:
+        return self.skeleton.points
+
+    def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
+        if self.detections and not self.windows:
+            raise UserError("data.detections are boxes for windows", "set data.windows too, or leave it out")
+        splits, remarks = self._surveyed
+        return {split: self._samples(split, listed) for split, listed in splits.items()}, remarks.problems
+
+    def whole(self) -> Source:
+        return replace(self, {"windows": None, "detections": None}) if self.windows else self
+
+    def warnings(self) -> list[str]:
+        misled = ", ".join(self.skeleton.misled())[:200]
+        told = f"the skeleton's flips leave out {misled}: a mirror image (augmentation.flip, --tta) shows the"
+        mirrored = [f"{told} other side under their names"] if misled else []
+        return [*super().warnings(), *mirrored, *self._surveyed.remarks.warnings]
+
+    def image_files(self) -> Sequence[Path]:
+        listed = self._surveyed.splits.values()
+        return [each.folder / photograph.name for each in listed for photograph in each.photographs]
+
+    def files(self) -> Iterable[Path]:
+        told = [*annotation_files(self.root, Remarks()).values()]
+        told += [Path(self.detections).expanduser()] if self.detections else []
+        return [*told, *self.image_files()]
+
+    def check_points(self, names: Sequence[str], file: Path) -> None:
+        """Raise a `UserError` where a file lacks points of the skeleton; `names` are those it has."""
+        lacking = [name for name in self.skeleton.annotated() if name not in names]
+        if lacking:
+            raise UserError(
+                f"{file} has no point {lacking[0]!r}, its points are {', '.join(names)[:200]}",
+                "give their skeleton: --set family.skeleton=NAME or FILE.json",
+            )
+
+    def enough(self, visible: np.ndarray, areas: np.ndarray) -> np.ndarray:
+        """Return who is to be learned from: bool `(P,)`."""
+        return ((visible > 0).sum(axis=1) >= self.least_points) & (areas >= self.least_area)
+
+    @functools.cached_property
+    def _surveyed(self) -> _Survey:
+        found: dict[Split, Listed] = {}
+        remarks = Remarks()
+        for split, file in annotation_files(self.root, remarks).items():
+            try:
+                found[split] = self._found(file, remarks)
+            except UserError as error:
+                remarks.problems.append(error)
+        training = found.get("train", Listed(self.root, []))
+        pool = training.photographs
+        shares = ("val" not in found) * self.validation, ("test" not in found) * self.test
+        with naming(self.root):
+            parts = dict.fromkeys(SPLITS, pool) if self.same else divide(pool, *shares, "random", self.seed)
+        divided = {split: training._replace(photographs=parts[split]) for split in SPLITS}
+        splits = divided | {split: listed for split, listed in found.items() if split != "train"}
+        return _Survey(splits, remarks)
+
+    def _found(self, file: Path, remarks: Remarks) -> Listed:
+        before = len(remarks.problems)
+        listed = self.parsed(file, remarks)
+        known = any(photograph.labelled.any() for photograph in listed.photographs)
+        if not known and len(remarks.problems) == before:
+            least = f"{self.least_points} labelled points and {self.least_area:g} square pixels"
+            raise UserError(f"{file} has nobody with {least}", "label people, or lower data.least_points")
+        return listed
+
+    def _samples(self, split: Split, listed: Listed) -> Sequence[Sample]:
+        indices = range(len(listed.photographs))
+        read = functools.partial(self._read, split, listed)
+        if self.windows is None:
+            return Lazy(indices, read)
+        # The windows of a photograph follow each other: it is read once for all of them.
+        recent = functools.lru_cache(2)(read)
+        return Lazy(self._views(split, listed), functools.partial(_window, split, self.windows, recent))
+
+    def _read(self, split: Split, listed: Listed, index: int) -> Sample:
+        name, size, people, labelled, regions = listed.photographs[index]
+        image = read_image(listed.folder / name, how=self)
+        if size is not None and size != image.shape[:2]:
+            found, told = (f"{width} x {height}" for height, width in (image.shape[:2], size))
+            told = f"{listed.folder / name} has {found} pixels, its annotations are for {told}"
+            raise UserError(
+                told, "give the photographs that were annotated, in their size and the right way up"
+            )
+        if split == "train" and not labelled.all():
+            parts = {
+                part: getattr(people, part)[labelled] for part in ("points", "visible", "boxes", "areas")
+            }
+            people = dataclasses.replace(people, **parts)
+        if regions and self.windows is None:
+            people = dataclasses.replace(people, silent=covered(regions, image.shape[:2]))
+        return Sample(image, people, name)
+
+    def _views(self, split: Split, listed: Listed) -> list[View]:
+        if split != "train" and self.detections:
+            return self._detected(listed)
+        views = []
+        for index, photograph in enumerate(listed.photographs):
+            wanted = photograph.labelled if split == "train" else photograph.people.visible.any(axis=1)
+            boxes = photograph.people.boxes[wanted]
+            views += [View(index, number, box) for number, box in enumerate(boxes)]
+        return views
+
+    def _detected(self, listed: Listed) -> list[View]:
+        if not listed.photographs:
+            return []
+        assert self.detections
+        sizes = {each.people.image: each.size for each in listed.photographs}
+        found = read_detections(Path(self.detections).expanduser(), listed.categories, sizes)
+        views = []
+        for index, photograph in enumerate(listed.photographs):
+            for number, box in enumerate(found.get(photograph.people.image, ())):
+                views.append(View(index, number, box[:4], float(box[4])))
+            if photograph.people.image not in found and photograph.people.visible.any():
+                views.append(View(index, 0, None, 0.0))
+        return views
+
+
+def size_of(folder: Path, name: str | None, how: ImageReading) -> tuple[int, int] | None:
+    """Return height and width of an image in a folder; None where it cannot be read, as its reading tells."""
+    if name is None:
+        return None
+    try:
+        return image_size(folder / name, how)
+    except UserError:
+        return None
+
+
+def _window(split: Split, windows: Windows, read: Callable[[int], Sample], view: View) -> Sample:
+    sample = read(view.photograph)
+    if split == "train":
+        return one_person(sample, windows, view.number)
+    height, width = sample.image.shape[:2]
+    box = [0, 0, width, height] if view.box is None else view.box.tolist()
+    return in_box(sample, windows, box, view.score, view.number)

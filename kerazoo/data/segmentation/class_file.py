@@ -1,0 +1,58 @@
+"""Where the classes.json of a folder of masks is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kerazoo.data.segmentation.masks import Classes, declared
+from kerazoo.data.segmentation.pairing import Pair
+from kerazoo.errors import UserError
+
+NAME = "classes.json"
+
+
+def class_files(root: Path, pairs: Sequence[Pair]) -> list[Path]:
+    """Return all files called classes.json, in any capitals, from the root down to images and masks.
+
+    Args:
+        root: folder of the data.
+        pairs: of all splits.
+    """
+    folders = {root}.union(*(above for _, above in _folders(root, pairs)))
+    found = (file for folder in folders for file in folder.iterdir() if file.name.casefold() == NAME)
+    return sorted(found, key=lambda file: (len(file.parts), file))
+
+
+def declared_once(root: Path, files: Sequence[Path], pairs: Sequence[Pair]) -> Classes | None:
+    """Return what the classes.json says, or None where there is none.
+
+    It may lie in the root, or above the images or the masks of every pair; several must say the same.
+
+    Args:
+        root, pairs: as for `class_files`.
+        files: its answer.
+
+    Raises:
+        UserError: some masks have none, files contradict one another, or as `declared`.
+    """
+    if not files:
+        return None
+    first, *others = [declared(file) for file in files]
+    remedy = f"keep one for all, {root / NAME}"
+    for file, other in zip(files[1:], others, strict=True):
+        if other != first:
+            raise UserError(f"{files[0]} and {file} say different things", remedy)
+    known = {file.parent for file in files}
+    for mask, above in _folders(root, pairs):
+        if known.isdisjoint(above):
+            told = f"{files[0]} does not lie above {mask}, whose values it must tell too"
+            raise UserError(told, f"move it to {root / NAME}")
+    return first
+
+
+def _folders(root: Path, pairs: Sequence[Pair]) -> list[tuple[Path, set[Path]]]:
+    """Return a mask of each folder, and all folders from the root down to it and to its image."""
+    first = {(pair.image.parent, pair.mask.parent): pair for pair in reversed(pairs)}
+    return [
+        (pair.mask, {folder for file in pair for folder in file.parents if folder.is_relative_to(root)})
+        for pair in first.values()
+    ]

@@ -1,0 +1,209 @@
+"""A folder of images and masks."""
+
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from kerazoo.data.lazy import Lazy
+from kerazoo.data.segmentation.border import BorderWeights, cached_border_weights
+from kerazoo.data.segmentation.class_file import class_files, declared_once
+from kerazoo.data.segmentation.mask_files import MaskFile, object_numbers, read_mask
+from kerazoo.data.segmentation.mask_guess import BINARY
+from kerazoo.data.segmentation.mask_meaning import Meaning, Told, meaning
+from kerazoo.data.segmentation.masks import Classes
+from kerazoo.data.segmentation.pairing import Kind, Pair, list_pairs, places, unseen
+from kerazoo.data.source import Files, Split
+from kerazoo.data.splits import divide
+from kerazoo.errors import UserError
+from kerazoo.files.writing import natural
+from kerazoo.image import read_image
+from kerazoo.settings import replace, settings
+from kerazoo.structures.mask import VOID, Mask
+from kerazoo.structures.sample import Sample
+
+
+class _Listed(NamedTuple):
+    kind: Kind
+    splits: dict[Split, list[Pair]]
+    problems: list[UserError]
+    warnings: list[str]
+
+
+@settings
+class Folder(Files):
+    """Images in `images/`, a class per pixel in `masks/` or a number per object in `instances/`.
+
+    The folder may hold `train/`, `val/` and `test/` with that layout each, or these inside of `images/` and
+    `masks/`; what of val and test is not there is taken from the training images by `validation` and
+    `test`. Images and masks share their names. What the values or colours of the masks mean says
+    `classes.json` (`kerazoo.data.segmentation.masks.ClassEntry`; where it may lie, says `class_file`);
+    without it, it is decided once over all masks: those of 0 and one other value are binary, others hold
+    the label itself, 255 being void. Instances are background and foreground.
+
+    Attributes:
+        classes: names in label order; by default those of classes.json, or made up.
+        void: value of unlabelled pixels in the masks.
+        table: what a run's masks meant, which holds for other data too unless their classes.json says
+            otherwise; in place of `classes` and `void`.
+        split: held back at "random", or the "last" in natural order (slices of a stack).
+        border: add U-Net's border weights; needs `instances/`, or binary masks, of which every
+            connected region then is an object.
+    """
+
+    classes: tuple[str, ...] | None = None
+    void: Annotated[int, Field(ge=0, lt=2**16)] | None = None
+    table: Classes | None = None
+    split: Literal["random", "last"] = "random"
+    border: BorderWeights | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.classes is not None and len(self.classes) < 2:
+            raise ValueError("classes needs two names or more, the background's included")
+        if self.table is not None and (self.classes, self.void) != (None, None):
+            raise ValueError("table says what masks mean: leave classes and void out")
+
+    def class_names(self) -> tuple[str, ...]:
+        classes = self._meaning.classes
+        if classes is None:
+            raise (self._meaning.problems + self._listed.problems)[0]
+        return classes.names
+
+    def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
+        classes, problems, *_ = self._meaning
+        if classes is None:
+            return {}, problems + self._listed.problems
+        if self.border and self._listed.kind == "masks" and len(classes.names) != 2:
+            remedy = "number them in instances/, or leave border out"
+            raise UserError(f"border weights need to know the objects in {self.path}", remedy)
+        splits: dict[Split, Sequence[Sample]] = {
+            split: Lazy(pairs, self._read) for split, pairs in self._listed.splits.items()
+        }
+        return splits, sorted(self._listed.problems + problems, key=lambda error: natural(error.message))
+
+    def facts(self) -> dict[str, str]:
+        return dict(self._meaning.facts)
+
+    def warnings(self) -> list[str]:
+        return [*self._listed.warnings, *super().warnings(), *self._meaning.warnings]
+
+    def image_files(self) -> Sequence[Path]:
+        return [pair.image for pair in self._pairs]
+
+    def decided(self, names: Sequence[str]) -> "Folder":
+        """Return this folder with what its masks mean written down, for a run to keep.
+
+        Args:
+            names: of a network's classes, in label order; may be empty. Masks whose classes have these names
+                get these labels; where nobody has named them, they are taken for these.
+        """
+        named = self
+        if names and (self.classes, self.table) == (None, None) and not self._class_files:
+            named = replace(self, {"classes": tuple(names)})
+        if named.table is not None or named._listed.kind == "instances" or named._meaning.classes is None:
+            return named
+        table = named._meaning.classes.ordered(names)
+        return replace(named, {"classes": None, "void": None, "table": table})
+
+    def files(self) -> Iterable[Path]:
+        return [path for pair in self._pairs for path in pair] + self._class_files
+
+    def _read(self, pair: Pair) -> Sample:
+        image, mask = read_image(pair.image, how=self), read_mask(pair.mask)
+        if image.shape[:2] != mask.pixels.shape[:2]:
+            there, here = (f"{array.shape[1]} x {array.shape[0]}" for array in (mask.pixels, image))
+            told = f"{pair.mask} has {there} pixels, its image {here}"
+            raise UserError(told, "export the mask in the image's size")
+        name = pair.image.relative_to(self.root).as_posix().replace("images/", "", 1)
+        return Sample(image, self._truth(mask, pair.mask), name)
+
+    def _truth(self, mask: MaskFile, path: Path) -> Mask:
+        classes = self._meaning.classes
+        if self._listed.kind == "masks" and classes is not None:
+            labels = classes.labels(mask, path)
+            return Mask(labels, self._weights(lambda: _regions(labels)))
+        objects = object_numbers(mask, path)
+        labels = (objects > 0).astype("uint8")
+        if self.void is not None:
+            labels[objects == self.void] = VOID
+        return Mask(labels, self._weights(lambda: np.where(labels == VOID, 0, objects)))
+
+    def _weights(self, objects: Callable[[], np.ndarray]) -> np.ndarray | None:
+        return None if self.border is None else cached_border_weights(objects(), self.border)
+
+    @functools.cached_property
+    def _class_files(self) -> list[Path]:
+        return class_files(self.root, self._pairs)
+
+    @property
+    def _pairs(self) -> list[Pair]:
+        return list(itertools.chain(*self._listed.splits.values()))
+
+    @functools.cached_property
+    def _listed(self) -> _Listed:
+        where = places(self.root)
+        kinds = {place.kind for place in where.values()}
+        if len(kinds) > 1:
+            told = f"{self.path} has masks/ in one split and instances/ in another"
+            raise UserError(told, "use one of them")
+        listings = {split: list_pairs(place) for split, place in where.items()}
+        problems = [problem for each in listings.values() for problem in each.problems]
+        shares = (0.0 if "val" in where else self.validation), (0.0 if "test" in where else self.test)
+        pool = listings["train"].pairs if "train" in where else []
+        parts: dict[Split, list[Pair]] = {"train": pool}
+        try:
+            parts = divide(pool, *shares, self.split, self.seed)
+        except UserError as error:
+            problems.append(error)
+        given: dict[Split, list[Pair]] = {
+            split: listing.pairs for split, listing in listings.items() if split != "train"
+        }
+        warnings = [line for split, place in where.items() for line in unseen(place, split)]
+        return _Listed(kinds.pop(), parts | given, problems, warnings)
+
+    @functools.cached_property
+    def _meaning(self) -> Meaning:
+        """What the masks mean, and those that do not fit it."""
+        masks = sorted((pair.mask for pair in self._pairs), key=natural)
+        if self._listed.kind == "instances":
+            return self._of_instances()
+        try:
+            told = self._told()
+        except UserError as error:
+            return Meaning(None, [error])
+        return meaning(masks, told, self.root)
+
+    def _of_instances(self) -> Meaning:
+        names = self.table.names if self.table else self.classes or BINARY
+        if len(names) == 2:
+            return Meaning(Classes(names=names, entries=()), [])
+        told = f"{self.path} holds instances, which are background and foreground, not {len(names)} classes"
+        return Meaning(None, [UserError(told, "give masks/ with a class per pixel")])
+
+    def _told(self) -> Told:
+        """Return what need not be guessed; a classes.json here goes before a run's table."""
+        classes = declared_once(self.root, self._class_files, self._pairs)
+        if classes is None:
+            return Told(self.table, names=self.classes, void=self.void)
+        file = self._class_files[0]
+        if self.void is not None or self.classes not in (None, classes.names):
+            raise UserError(
+                f"{file} and the settings both say what the classes are",
+                "leave out data.classes and data.void",
+            )
+        known = self.table.names if self.table else classes.names
+        if unknown := [name for name in classes.names if name not in known]:
+            told = f"{file} declares the class {unknown[0]!r}, the run knows {', '.join(known)}"
+            raise UserError(told, "call the classes as the run does")
+        return Told(classes.ordered(known))
+
+
+def _regions(labels: np.ndarray) -> np.ndarray:
+    from kerazoo.media.opencv import cv2
+
+    return cv2.connectedComponents((labels == 1).astype("uint8"), connectivity=4)[1]

@@ -1,0 +1,198 @@
+"""What is taken for the meaning of masks where nobody says it."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kerazoo.data.segmentation.mask_files import Channel, Histogram, Summary
+from kerazoo.data.segmentation.masks import REMEDY, ClassEntry, Classes
+from kerazoo.errors import UserError
+from kerazoo.settings import replace
+from kerazoo.structures.mask import VOID
+
+MOST_CLASSES = 64
+"""More classes than this are not guessed from the masks: they are rather grey values."""
+
+_NAMED = "class {}"
+"""How a class is called that nobody has named."""
+
+_SHOWN = 4
+"""As many entries are in an example."""
+
+BINARY = ("background", "foreground")
+
+Held = Sequence[tuple[Summary, Histogram]]
+"""Masks with the numbers that tell their labels."""
+
+_Bounds = tuple[int, int]
+
+
+def guessed(
+    held: Held, channel: Channel, names: tuple[str, ...] | None, void: int | None, where: Path
+) -> Classes:
+    """Return the classes of masks for which nothing is declared.
+
+    Masks of 0 and one other value are binary, whatever that value is; so are masks with smooth edges
+    between two values, which are parted in the middle. Otherwise the value is the label, with 255 as void
+    unless `void` says another.
+
+    Args:
+        held: the masks.
+        channel: where their numbers come from.
+        names: of the classes in label order, if the user gave them.
+        void: the value of unlabelled pixels, if the user gave it.
+        where: the folder of the masks, for messages.
+
+    Raises:
+        UserError: there is nothing to learn, or the values look like no labels.
+    """
+    total = _total(held)
+    known = set(total.values.tolist()) - {void}
+    two = names is None or len(names) == 2
+    if len(known) < 2 and names is None:
+        told = f"all masks in {where} hold the value {max(known, default=void)} alone"
+        raise UserError(told, "there is nothing to learn: check the masks")
+    if two and len(known - {0}) <= 1:
+        foreground = max(known | {0}) or 1
+        return _made(names or BINARY, [(0, 0), (foreground, foreground)], void, assumed=False)
+    lossy = [mask.path for mask, _ in held if mask.lossy]
+    if two and void is None and channel != "indices" and _smooth(total, bool(lossy)):
+        middle = int(total.values[0] + total.values[-1]) // 2
+        return _made(names or BINARY, [(0, middle), (middle + 1, max(255, max(known)))], None, assumed=True)
+    if lossy:
+        told = f"{lossy[0]} was compressed with loss, which changes its values"
+        raise UserError(told, f"save masks as PNG, or {REMEDY}")
+    return _labels(known, names, void, where)
+
+
+def doubt(classes: Classes, held: Held) -> UserError | None:
+    """Return why 255 may be no void, or None: no mask holds it beside a class, though some beside 0.
+
+    So it is where one half of the masks hold 0 and 1, the other 0 and 255.
+    """
+    void = next((entry.value for entry in classes.entries if entry.void), None)
+    if not classes.assumed or void is None:
+        return None
+    values = [(mask.path, set(its.values.tolist())) for mask, its in held]
+    if any(void in stored and stored - {0, void} for _, stored in values):
+        return None
+    some = next((path for path, stored in values if stored == {0, void}), None)
+    if some is None:
+        return None
+    other = next(((path, max(stored)) for path, stored in values if stored - {0, void}), None)
+    beside = f"{other[0]} holds {other[1]}, but " if other else ""
+    return UserError(
+        f"{some} holds 0 and {void}, {beside}no mask holds {void} beside a class: it may be one, or void",
+        "store each class as one value in all masks, or list all values in classes.json beside images/",
+    )
+
+
+def as_held(classes: Classes, held: Held) -> Classes:
+    """Return classes without the void that nobody declared, if no mask holds it."""
+    values = _total(held).values
+    kept = [each for each in classes.entries if not (each.void and classes.assumed) or each.value in values]
+    return replace(classes, {"entries": tuple(kept)})
+
+
+def warnings(classes: Classes, held: Held) -> list[str]:
+    """Return what only the user can judge of masks and of what was decided about them."""
+    lines = []
+    lossy = [mask.path for mask, _ in held if mask.lossy]
+    if lossy:
+        lines.append(
+            f"{len(lossy)} of {len(held)} masks were compressed with loss, which changes values, "
+            f"such as {lossy[0]}: pixels that are near no class count for nothing; save masks as PNG"
+        )
+    if classes.channel == "alpha":
+        lines.append(
+            f"the shape of the masks is in their alpha channel, such as {held[0][0].path}: it is read alone"
+        )
+    total = _total(held)
+    values = total.values
+    if classes.assumed and len(values) > 2 and any(entry.range for entry in classes.entries):
+        lines.append(
+            f"masks hold {len(values)} values from {values[0]} to {values[-1]}, mostly near the ends: "
+            f"their edges are taken to be smooth ({_middle(total)}); "
+            "if a class has a value between, or another limit holds, say so in classes.json"
+        )
+    elif classes.assumed and 2 * len(used := _used(classes, values)) < len(classes.names):
+        lines.append(
+            f"of {len(classes.names)} classes only those of the values {', '.join(map(str, used))} "
+            f"occur in a mask; if these are no labels, {REMEDY}"
+        )
+    elif (classes.assumed or classes.names[0] == _NAMED.format(0)) and 0 not in values:
+        lines.append(_no_zero(classes, values))
+    return lines
+
+
+def _no_zero(classes: Classes, values: np.ndarray) -> str:
+    """Return that the first class is empty, with a classes.json that begins at the values that are there."""
+    used = [(_NAMED.format(value), value) for value in _used(classes, values)]
+    example = json.dumps([{"name": name, "value": value} for name, value in used[:_SHOWN]])
+    remedy = f"list the others in classes.json beside images/, such as {example}" if len(used) > 1 else REMEDY
+    empty = f"no mask holds 0, so that the first class, {classes.names[0]}, is empty"
+    return f"{empty}; if there is no such class, {remedy}"
+
+
+def _used(classes: Classes, values: np.ndarray) -> list[int | None]:
+    return [entry.value for entry in classes.entries if not entry.void and entry.value in values]
+
+
+def _labels(known: set[int], names: tuple[str, ...] | None, void: int | None, where: Path) -> Classes:
+    """Return the classes of masks whose values are labels."""
+    assumed, void = void is None, VOID if void is None else void
+    count = len(names) if names else max(known - {void}) + 1
+    if count > MOST_CLASSES:
+        some = ", ".join(map(str, sorted(known)[:4])) + (", ..." if len(known) > 4 else "")
+        raise UserError(
+            f"masks in {where} hold {len(known)} values up to {max(known)} ({some})",
+            f"smooth edges and JPEG make many values of a few: save labels alone, as PNG; or {REMEDY}",
+        )
+    made_up = BINARY if count == 2 else tuple(map(_NAMED.format, range(count)))
+    return _made(names or made_up, [(k, k) for k in range(count)], void, assumed=assumed)
+
+
+def _made(names: tuple[str, ...], stored: Sequence[_Bounds], void: int | None, *, assumed: bool) -> Classes:
+    entries = [
+        ClassEntry(name=name, value=first) if first == last else ClassEntry(name=name, range=(first, last))
+        for name, (first, last) in zip(names, stored, strict=True)
+        if first != void
+    ]
+    unlabelled = [] if void is None else [ClassEntry(name="void", value=void, void=True)]
+    return Classes(names=names, entries=(*entries, *unlabelled), assumed=assumed)
+
+
+def _total(held: Held) -> Histogram:
+    values, places = np.unique(np.concatenate([its.values for _, its in held]), return_inverse=True)
+    counts = np.concatenate([its.counts for _, its in held])
+    return Histogram(values, np.bincount(places.ravel(), counts, len(values)))
+
+
+def _at_ends(total: Histogram) -> np.ndarray:
+    """Return which values are near the lowest or the highest one."""
+    place = (total.values - total.values[0]) / (total.values[-1] - total.values[0])
+    return (place <= 1 / 16) | (place >= 15 / 16)
+
+
+def _middle(total: Histogram) -> str:
+    """Return how much lies between the ends, and the value that most of it has."""
+    between, share = ~_at_ends(total), total.counts / total.counts.sum()
+    if not between.any():
+        return "none of the pixels is far from both ends"
+    most = int(np.argmax(share * between))
+    return f"{share[between].sum():.2%} of the pixels lie between, {share[most]:.2%} at {total.values[most]}"
+
+
+def _smooth(total: Histogram, lossy: bool) -> bool:
+    """Whether the values are two, with smooth edges between: nearly all at the ends, and no peak between."""
+    low, high = int(total.values[0]), int(total.values[-1])
+    if high - low < 100:
+        return False
+    place, share = (total.values - low) / (high - low), total.counts / total.counts.sum()
+    ends = _at_ends(total)
+    if share[ends].sum() < 0.9 or ((~ends).sum() < 16 and not lossy):
+        return False
+    inner = np.histogram(place, 8, (1 / 4, 3 / 4), weights=share)[0]
+    return inner.sum() < 0.002 or (inner[1:] + inner[:-1]).max() < 0.6 * inner.sum()

@@ -1,0 +1,153 @@
+"""Deciding once, over all masks of a data set, what is stored in them and what it means."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from kerazoo.data.segmentation.mask_files import Channel, Histogram, Summary, numbers, summary, unpacked
+from kerazoo.data.segmentation.mask_guess import as_held, doubt, guessed, warnings
+from kerazoo.data.segmentation.masks import Classes, Color
+from kerazoo.errors import UserError
+from kerazoo.settings import replace
+
+_SHOWN = 3
+"""Colours in the example of a classes.json."""
+
+
+class Told(NamedTuple):
+    """What the user says about masks.
+
+    Attributes:
+        classes: of a run or of a classes.json, or None. Which channel of the files holds them is found out.
+        names: of the classes in label order, or None.
+        void: the value of unlabelled pixels, or None.
+    """
+
+    classes: Classes | None = None
+    names: tuple[str, ...] | None = None
+    void: int | None = None
+
+
+class Meaning(NamedTuple):
+    """What was decided, or None; what is wrong with masks; what only the user can judge; what is told."""
+
+    classes: Classes | None
+    problems: list[UserError]
+    warnings: Sequence[str] = ()
+    facts: Mapping[str, str] = MappingProxyType({})
+
+
+def meaning(masks: Sequence[Path], told: Told, where: Path) -> Meaning:
+    """Return what mask files mean, all of which are read.
+
+    Args:
+        masks: of all splits.
+        told: what need not be guessed.
+        where: the folder of the data, for messages.
+    """
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(summary, masks))
+    seen = [each for each in found if isinstance(each, Summary)]
+    problems = [each for each in found if isinstance(each, UserError)]
+    if not seen:
+        return Meaning(None, problems)
+    try:
+        classes = _classes(seen, told, where)
+    except UserError as error:
+        return Meaning(None, [error, *problems])
+    held = [(each, numbers(each, classes.channel)) for each in seen]
+    problems += [its for _, its in held if isinstance(its, UserError)]
+    sound = [(each, its) for each, its in held if isinstance(its, Histogram)]
+    wrong = [classes.problem(each, its.values) for each, its in sound]
+    problems += [error for error in (*wrong, doubt(classes, sound)) if error]
+    return Meaning(classes, problems, warnings(classes, sound), as_held(classes, sound).told())
+
+
+def _classes(seen: Sequence[Summary], told: Told, where: Path) -> Classes:
+    """Return the classes.
+
+    Raises:
+        UserError: only the user can know, or the masks contradict one another or what was told.
+    """
+    given, in_alpha = told.classes, _in_alpha(seen)
+    known = {} if given is None else dict(given.palette)
+    if given is not None and given.channel == "colors":
+        if in_alpha is None:
+            return given
+        raise UserError(
+            f"the shape in {in_alpha.path} is in its alpha channel, the classes are told by colours",
+            'tell them by "value" in classes.json: 0 and 255',
+        )
+    channel, palette = ("alpha", {}) if in_alpha is not None else _channel(seen, known)
+    if given is None:
+        held = [(each, its) for each in seen if isinstance(its := numbers(each, channel), Histogram)]
+        given = guessed(held, channel, told.names, told.void, where)
+    return replace(given, {"channel": channel, "palette": palette})
+
+
+def _in_alpha(seen: Sequence[Summary]) -> Summary | None:
+    """Return a mask that is of one colour and has its shape in the alpha channel, or None.
+
+    Raises:
+        UserError: another mask has its shape in its colours.
+    """
+    shaped = [each for each in seen if each.alpha and len(each.alpha.values) > 1 and each.plain]
+    drawn = [each for each in seen if not each.plain]
+    if shaped and drawn:
+        told = (
+            f"the shape in {shaped[0].path} is in its alpha channel, that in {drawn[0].path} in its colours"
+        )
+        raise UserError(told, "export all masks in one way")
+    return shaped[0] if shaped else None
+
+
+def _channel(seen: Sequence[Summary], known: dict[int, Color]) -> tuple[Channel, dict[int, Color]]:
+    """Return whether masks hold grey values or numbers of palettes' entries, and that palette.
+
+    A grey palette gives its grey values, where these tell its entries apart. A palette in colours that is
+    the same in all files numbers the classes, as those of PASCAL VOC and Cityscapes do.
+
+    Args:
+        seen: the masks.
+        known: the palette of a run's masks.
+
+    Raises:
+        UserError: masks are in colours, or in palettes of which each has its own order.
+    """
+    if coloured := [each for each in seen if each.kind == "colors"]:
+        more = f" (and {len(coloured) - 1} more)" if len(coloured) > 1 else ""
+        raise UserError(f"{coloured[0].path} is a mask in colours{more}", _remedy(coloured))
+    palettes = [each for each in seen if each.kind == "palette"]
+    entries: dict[int, tuple[Color, str]] = {index: (color, "the run") for index, color in known.items()}
+    conflict = None
+    for mask in palettes:
+        for index, color in zip(
+            mask.stored.values.tolist(), map(unpacked, mask.colors.tolist()), strict=True
+        ):
+            first, where = entries.setdefault(index, (color, str(mask.path)))
+            if first != color and conflict is None:
+                told = f"entry {index} is {list(first)} in {where} and {list(color)} in {mask.path}"
+                conflict = UserError(f"masks have palettes of their own: {told}", _remedy(palettes))
+    colors = {color for color, _ in entries.values()}
+    grey = all(red == green == blue for red, green, blue in colors)
+    if grey and (conflict or len(colors) == len(entries)):
+        return "values", {}
+    if conflict:
+        raise conflict
+    return "indices", {index: color for index, (color, _) in entries.items()}
+
+
+def _remedy(masks: Sequence[Summary]) -> str:
+    """Return what to write into a classes.json for masks in colours, with the most frequent of them."""
+    colors: Counter[int] = Counter()
+    for mask in masks:
+        found = mask.colors if mask.kind == "palette" else mask.stored.values
+        colors.update(dict(zip(found.tolist(), mask.stored.counts.tolist(), strict=True)))
+    most = [color for color, _ in colors.most_common(_SHOWN)]
+    entries = [{"name": f"class {k}", "color": unpacked(color)} for k, color in enumerate(most)]
+    more = f" and so on for {len(colors)} colours" if len(colors) > len(most) else ""
+    return f"say what they mean in classes.json beside images/, such as {json.dumps(entries)}{more}"

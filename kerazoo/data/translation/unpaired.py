@@ -1,0 +1,188 @@
+"""Two folders of photographs, of domains A and B, of which none belong together."""
+
+import functools
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
+
+from kerazoo.data.lazy import Lazy
+from kerazoo.data.loader import Remembered
+from kerazoo.data.source import Files, Share, Source, Split, existing
+from kerazoo.data.splits import NAMES, by_split, divide, split_of
+from kerazoo.errors import UserError, naming
+from kerazoo.files.listing import images_below
+from kerazoo.files.reading import entries, is_file
+from kerazoo.files.writing import sha256
+from kerazoo.image import read_image
+from kerazoo.settings import replace, settings
+from kerazoo.structures.images import Partners, Real
+from kerazoo.structures.sample import Sample
+
+DOMAINS = ("A", "B")
+
+
+class _Listed(NamedTuple):
+    domains: list[dict[Split, list[Path]]]
+    problems: list[UserError]
+
+
+Side = Annotated[int, Field(ge=8)]
+
+
+@settings
+class Unpaired(Files):
+    """Photographs in `trainA/` and `trainB/`, as published data sets have them, or in `A/` and `B/`.
+
+    `testA/` and `testB/` are the test split, `valA/` and `valB/` the validation, in any capitals and by any
+    name of `kerazoo.data.splits`; so are `train/A/`, `train/B/` and so on. What of validation there is not is
+    held back from training. Grey photographs get three equal channels, transparency is dropped; those smaller
+    than the crop are mirrored beyond their borders. Which domain is A decides nothing but what the directions
+    are called.
+
+    Attributes:
+        size: height and width that training photographs are brought to, whatever their shape (published:
+            286 x 286, of which 256 x 256 are cut), or None.
+        names: of the domains A and B.
+    """
+
+    validation: Share = 0.1
+    size: tuple[Side, Side] | None = None
+    names: tuple[str, str] = DOMAINS
+
+    def class_names(self) -> tuple[str, ...]:
+        return self.names
+
+    def samples(self, split: Split) -> Sequence[Sample]:
+        _, problems = self.survey()
+        if problems:
+            raise problems[0]
+        first, second = (self._lazy(split, domain) for domain in (0, 1))
+        return paired(first, second) if split == "train" else alternating(first, second)
+
+    def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
+        """Return every photograph of both domains, also for training, and what is wrong with the folders."""
+        splits = {split: alternating(*(self._lazy(split, d) for d in (0, 1))) for split in NAMES}
+        return splits, self._problems
+
+    def whole(self) -> Source:
+        return replace(self, {"size": None}) if self.size else self
+
+    def image_files(self) -> Sequence[Path]:
+        return [path for files in self._listed.domains for paths in files.values() for path in paths]
+
+    def _lazy(self, split: Split, domain: int) -> Lazy:
+        size = self.size if split == "train" else None
+        read = functools.partial(_photograph, source=self, domain=domain, size=size)
+        return Lazy(self._listed.domains[domain].get(split, []), read)
+
+    @functools.cached_property
+    def _listed(self) -> _Listed:
+        """The files of both domains by split, and the domains that are too small to be divided."""
+        places, domains, problems = _places(existing(self.root)), [], []
+        for domain in DOMAINS:
+            files = {split: images_below(path) for (split, of), path in places.items() if of == domain}
+            if not files.get("train"):
+                raise _empty(self.root, domain, places)
+            shares = (0.0 if "val" in files else self.validation), (0.0 if "test" in files else self.test)
+            try:
+                with naming(places["train", domain]):
+                    remedy = f"add some, or put others into {self.root / f'val{domain}'}"
+                    files = divide(files["train"], *shares, "random", self.seed, remedy=remedy) | {
+                        split: paths for split, paths in files.items() if split != "train"
+                    }
+            except UserError as error:
+                problems.append(error)
+            domains.append(files)
+        return _Listed(domains, problems)
+
+    @functools.cached_property
+    def _problems(self) -> list[UserError]:
+        lists = [list(filter(is_file, itertools.chain(*each.values()))) for each in self._listed.domains]
+        twins = [
+            UserError(f"{one} and {other} are the same photograph", "no photograph is of both domains")
+            for one, other in _twins(*lists)
+        ]
+        return self._listed.problems + twins
+
+
+def paired(first: Sequence[Sample], second: Sequence[Sample]) -> Sequence[Sample]:
+    """Return as many training samples as the larger domain has photographs.
+
+    Each of the first domain comes in turn; its partner is drawn anew every time it is asked for.
+    """
+    partners = Partners(Remembered(second))
+    count = max(len(first), len(second)) if len(first) and len(second) else 0
+
+    def pair(index: int) -> Sample:
+        image, _, name = first[index % len(first)]
+        return Sample(image, partners, name)
+
+    return Lazy(range(count), pair)
+
+
+def alternating(first: Sequence[Sample], second: Sequence[Sample]) -> Sequence[Sample]:
+    """Return the samples of two domains in turns, and at the end what one has more."""
+    longer = max(len(first), len(second))
+    places = [(each, index) for index in range(longer) for each in (first, second) if index < len(each)]
+    return Lazy(places, lambda place: place[0][place[1]])
+
+
+def _photograph(path: Path, source: Unpaired, domain: int, size: tuple[int, int] | None) -> Sample:
+    from kerazoo.media.opencv import cv2
+
+    image = read_image(path, how=source)
+    if size is not None:
+        method = cv2.INTER_AREA if image.shape[0] > size[0] else cv2.INTER_CUBIC
+        image = cv2.resize(image, size[::-1], interpolation=method)
+    return Sample(image, Real(domain, image), path.relative_to(source.root).as_posix())
+
+
+def _places(root: Path) -> dict[tuple[Split, str], Path]:
+    """Return the folders of photographs by split and domain."""
+    folders = [path for path in entries(root) if path.is_dir()]
+    named = [(_split_and_domain(path.name), path) for path in folders]
+    for split, folder in by_split(path for path in folders if not _split_and_domain(path.name)).items():
+        inside = ((path.name.upper(), path) for path in entries(folder) if path.is_dir())
+        named += [((split, name), path) for name, path in inside if name in DOMAINS]
+    found: dict[tuple[Split, str], Path] = {}
+    for place, path in named:
+        if place in found:
+            raise UserError(f"{found[place]} and {path} are the same split and domain", "keep one of them")
+        if place is not None:
+            found[place] = path
+    return found
+
+
+def _split_and_domain(name: str) -> tuple[Split, str] | None:
+    """Return what a folder of this name holds, if it is of a domain.
+
+    >>> _split_and_domain("TrainA"), _split_and_domain("b"), _split_and_domain("horse")
+    (('train', 'A'), ('train', 'B'), None)
+    """
+    before, domain = name[:-1].rstrip("_- "), name[-1:].upper()
+    split = split_of(before) if before else "train"
+    return (split, domain) if split and domain in DOMAINS else None
+
+
+def _empty(root: Path, domain: str, places: dict[tuple[Split, str], Path]) -> UserError:
+    """Return what is told of a domain without photographs to train on."""
+    remedy = f"put those of one domain into {root / 'trainA'}, those of the other into {root / 'trainB'}"
+    if ("train", domain) in places:
+        return UserError(f"{places['train', domain]} holds no photographs", remedy)
+    held = ", ".join(path.name for path in entries(root)[:5]) or "nothing"
+    return UserError(f"{root} has no folder train{domain} or {domain}, only {held}", remedy)
+
+
+def _twins(first: Sequence[Path], second: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+    """Yield the files of `second` that hold the bytes of one of `first`; few are read for that."""
+    by_size = defaultdict(list)
+    for path in first:
+        by_size[path.stat().st_size].append(path)
+    for path in second:
+        alike = by_size.get(path.stat().st_size, [])
+        digest = sha256(path) if alike else ""
+        yield from ((other, path) for other in alike if sha256(other) == digest)

@@ -1,0 +1,1 @@
+"""The verbs: train, evaluate, predict, export and their like."""

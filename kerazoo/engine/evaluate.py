@@ -1,0 +1,128 @@
+"""The verb evaluate: a run against the truth of a data set."""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from kerazoo import backend
+from kerazoo.data.source import Split
+from kerazoo.engine.training.report import sample_sheet, score_pictures
+from kerazoo.errors import UserError
+from kerazoo.files.text import printable
+from kerazoo.files.writing import atomic_text
+from kerazoo.run import Run
+from kerazoo.settings import to_plain
+from kerazoo.structures.sample import Sample
+from kerazoo.task import Task
+
+SHOWN = 6
+"""Samples on the sheet."""
+
+
+def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bool = False) -> dict[str, Any]:
+    """Return the scores of a run on a split of its recipe's data, and write them into the run.
+
+    Writes `evaluation-SPLIT.json`, `evaluation-SPLIT.png`, the task's pictures of its scores, and what it has
+    for others' tools, such as `evaluation-SPLIT-coco.json`.
+
+    Args:
+        run: with the data to evaluate on in its recipe.
+        split: "train", "val" or "test".
+        tile: window for large photographs; None as the recipe says.
+        tta: average over flips and turns.
+
+    Raises:
+        UserError: the split is empty, its classes are not the family's, or a file is broken.
+    """
+    family = run.family
+    data = family.ordered(run.recipe.data)
+    samples = data.samples(split)
+    if len(samples) == 0:
+        raise UserError(f"the data have no {split} samples", "choose another --split")
+    if not family.fits(data.class_names()):
+        raise UserError(
+            f"the data have the classes {', '.join(data.class_names())}, "
+            f"the run {', '.join(family.class_names())}",
+            "evaluate on data of the same classes",
+        )
+    forward = backend.forward(run.deployed)
+    tile = tile or run.recipe.tile
+    shown: list[tuple] = []
+    pairs = _pairs(family, forward, samples, tile=tile, tta=tta, shown=shown, pictures=SHOWN)
+    scores, files = family.report(pairs)
+    told = {"split": split, "backend": backend.name(), "tile": tile, "tta": tta}
+    scores = told | scores | {"facts": data.facts(), "data": to_plain(data)}
+    run.write_json(f"evaluation-{split}.json", scores)
+    for name, content in files.items():
+        atomic_text(run.folder / f"evaluation-{split}-{name}.json", json.dumps(content))
+    sample_sheet(run.folder / f"evaluation-{split}.png", family, shown)
+    score_pictures(run.folder, f"evaluation-{split}-", family, scores)
+    return scores
+
+
+def scored(
+    family: Task,
+    forward: Callable,
+    samples: Sequence[Sample],
+    *,
+    tile: int | None,
+    tta: bool = False,
+    pictures: int,
+) -> tuple[dict[str, Any], list[tuple]]:
+    """Return the scores on samples, and the first few (sample, result) pairs.
+
+    Args:
+        family: the network's task.
+        forward: the network on a batch.
+        samples: read once, one after the other.
+        tile, tta: as for `evaluate`.
+        pictures: how many pairs to return.
+    """
+    shown: list[tuple] = []
+    pairs = _pairs(family, forward, samples, tile=tile, tta=tta, shown=shown, pictures=pictures)
+    return family.evaluate(pairs), shown
+
+
+def _pairs(
+    family: Task,
+    forward: Callable,
+    samples: Sequence[Sample],
+    *,
+    tile: int | None,
+    tta: bool,
+    shown: list[tuple],
+    pictures: int,
+) -> Iterator[tuple]:
+    """Yield (truth, result) of every sample; the first few (sample, result) are added to `shown`."""
+    read, kept = itertools.tee(samples)
+    results = family.infer_all(forward, (sample.image for sample in read), tile=tile, tta=tta)
+    for sample, result in zip(kept, results, strict=True):
+        if len(shown) < pictures:
+            shown.append((sample, result))
+        yield sample.truth, result
+
+
+def table(scores: dict[str, Any]) -> str:
+    """Return the scores as a person reads them: single numbers, then a line per class."""
+    single = [
+        f"{name:18} {_shown(value)}" for name, value in scores.items() if not isinstance(value, (dict, list))
+    ]
+    single += [f"{name:18} {text}" for name, text in scores.get("facts", {}).items()]
+    about_data = {"facts", "data"}
+    columns = {
+        name: value for name, value in scores.items() if isinstance(value, dict) and name not in about_data
+    }
+    if not columns:
+        return "\n".join(single)
+    keys = next(iter(columns.values()))
+    rows = [{name: name for name in columns}]
+    rows += [{name: _shown(values[key]) for name, values in columns.items()} for key in keys]
+    lines = [" ".join(f"{text:>{max(len(name), 8)}}" for name, text in row.items()) for row in rows]
+    return "\n".join(
+        single + [f"{printable(key):18} {line}" for key, line in zip(("class", *keys), lines, strict=True)]
+    )
+
+
+def _shown(value: Any) -> str:
+    return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,225 @@
+"""The verb predict: photographs and films in, pictures, masks and JSON out; one at a time."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerazoo import backend
+from kerazoo.data.keypoints.box_files import read_boxes
+from kerazoo.engine.outputs import Row, holds_any, shortened, stems
+from kerazoo.engine.progress import FilmProgress, Progress
+from kerazoo.errors import UserError, naming
+from kerazoo.files.reading import unreadable
+from kerazoo.files.writing import make_folder
+from kerazoo.image import read_image, write_image
+from kerazoo.media.video_writer import FilmWriter
+from kerazoo.run import Run
+from kerazoo.task import Task
+from kerazoo.video import is_film, open_film
+
+Look = Callable[[np.ndarray, Path, int | None], Any]
+"""From a picture, its file and in a film the number of the frame, to the result."""
+
+_LARGE_TILE = 1024
+"""Pixels of a tile that is large enough for any network."""
+
+
+def predict(
+    run: Run,
+    paths: Sequence[Path],
+    output: Path,
+    *,
+    tile: int | None = None,
+    tta: bool = False,
+    boxes: Path | None = None,
+    min_score: float | None = None,
+    index: Path | None = None,
+    top: int = 5,
+) -> Generator[Row, None, None]:
+    """Predict photographs and films one by one and write, for each, the result's files and an overlay.
+
+    Whatever is wrong with a photograph or film becomes "error" in its row and stops nothing; what a film
+    held until there is kept. So it is when the iterator is closed or interrupted. A camera
+    ends in no other way.
+
+    Args:
+        run: what predicts.
+        paths: image files, as `kerazoo.files.listing.find_images` gives them, films
+            (`kerazoo.video.SUFFIXES`), or cameras: camera:0.
+        output: folder for the files; made if needed. A film gets an overlay only, as a film.
+        tile: window for large photographs; None as the recipe says.
+        tta: average over flips and turns.
+        boxes: file of boxes to look for one person each in (`kerazoo.data.keypoints.box_files`), for
+            families that do.
+        min_score: of these boxes; by default 0.3 of a detector's, and any of kerazoo's own.
+        index: file of `kerazoo.index`, in which the pictures nearest to each photograph are looked for.
+        top: how many of these.
+
+    Returns:
+        An iterator: a JSON-ready row per photograph or frame: "image", in a film "frame" (from 0)
+        and "seconds"; "height", "width" and "files", then what the task says of the result; or "error".
+        A Siamese network without an index takes two photographs and gives one row: "image", "other", "files".
+
+    Raises:
+        UserError: the run cannot predict, boxes are unusable, or nothing can be written to `output`.
+    """
+    if holds_any(output, paths):
+        raise UserError(f"{output} holds the photographs themselves", "choose another --output")
+    if min_score is not None and boxes is None:
+        raise UserError(
+            "a least score is of boxes, and there are none", "give --boxes, or leave --min-score out"
+        )
+    if index is not None:
+        look = _finding(run, index, top, tile or tta or boxes)
+    elif (error := run.family.unready()) is not None:
+        raise error
+    else:
+        look = _looking(run, paths, tile, tta, boxes, min_score)
+        if (count := run.family.together()) > 1:
+            return _of_several(run, look, _photographs(paths, count), output)
+    make_folder(output)
+    return _rows(run, look, paths, output)
+
+
+def _finding(run: Run, index: Path, top: int, others: Any) -> Look:
+    from kerazoo.engine.index import searching
+
+    if others:
+        raise UserError("a search knows no tiles, boxes and test-time averaging", "leave them or --index out")
+    search = searching(run, index, top)
+    return lambda image, *_: search(image)
+
+
+def _photographs(paths: Sequence[Path], count: int) -> Sequence[Path]:
+    if films := [path for path in paths if is_film(path)]:
+        raise UserError(f"this network compares images, and {films[0]} is a video", f"give {count} images")
+    if len(paths) != count:
+        raise UserError(
+            f"this network compares {count} different images, and there "
+            + (f"is only {paths[0]}" if len(paths) == 1 else f"are {len(paths)}"),
+            f"give {count}, or search with --index FILE (made by: kerazoo index RUN FOLDER)",
+        )
+    return paths
+
+
+def _looking(
+    run: Run, paths: Sequence[Path], tile: int | None, tta: bool, boxes: Path | None, min_score: float | None
+) -> Look:
+    family = run.family
+    if boxes is None:
+        infer = functools.partial(family.infer, tile=tile or run.recipe.tile, tta=tta)
+        _check_accepted(infer, family, tile or run.recipe.tile)
+        forward = backend.forward(run.deployed)
+        return lambda image, *_: infer(forward, image)
+    if tile:
+        raise UserError("boxes know no tiles", "leave --tile or --boxes out")
+    found = read_boxes(boxes, paths, min_score)
+    for note in found.notes:
+        Progress().say(note)
+    one = np.array([[0, 0, 8, 8]], "float32"), np.ones(1, "float32")
+    in_boxes = functools.partial(family.infer_boxes, tta=tta)
+    _check_accepted(lambda forward, image: in_boxes(forward, image, *one), family, None)
+    forward = backend.forward(run.deployed)
+    return lambda image, path, frame: in_boxes(forward, image, *found.of(path, image.shape[:2], frame))
+
+
+class _Asked(Exception):
+    """The network would be asked now: what comes before it was accepted."""
+
+
+def _check_accepted(infer: Callable, family: Task, tile: int | None) -> None:
+    """Raise what the family says of the options, once and before any file is read; no network is run."""
+
+    def forward(x: np.ndarray) -> dict[str, np.ndarray]:
+        raise _Asked
+
+    side = min(tile or 0, _LARGE_TILE) + 32
+    image = np.zeros((side, side, 3), "uint8")
+    with contextlib.suppress(_Asked):
+        infer(forward, family.stacked([image] * family.together()))
+
+
+def _rows(run: Run, look: Look, paths: Sequence[Path], output: Path) -> Generator[Row, None, None]:
+    for path, name in zip(paths, stems(paths), strict=True):
+        if is_film(path):
+            yield from _of_film(run.family, look, path, output / f"{name}_overlay.mp4")
+        else:
+            yield _of_photograph(run, look, path, output / name)
+
+
+def _of_photograph(run: Run, look: Look, path: Path, stem: Path) -> Row:
+    family = run.family
+    row: Row = {"image": str(path)}
+    with _told_in(row):
+        image = read_image(path, how=run.recipe.data)
+        with naming(path):
+            result = look(image, path, None)
+        row |= _told(family, image, result, [])
+        for file in family.save(result, stem):
+            row["files"].append(str(file))
+        overlay = stem.with_name(f"{stem.name}_overlay.png")
+        write_image(overlay, family.draw(image, result))
+        row["files"].append(str(overlay))
+    return row
+
+
+def _of_several(run: Run, look: Look, paths: Sequence[Path], output: Path) -> Generator[Row, None, None]:
+    """Yield the one row of photographs that a result is about together."""
+    family = run.family
+    row: Row = {"image": str(paths[0]), "other": str(paths[1])}
+    with _told_in(row):
+        images = [read_image(path, how=run.recipe.data) for path in paths]
+        result = look(family.stacked(images), paths[0], None)
+        row |= {"files": []} | family.describe(result)
+        overlay = output / f"{shortened('_'.join(stems(paths)))}_overlay.png"
+        write_image(overlay, family.draw_together(images, [path.name for path in paths], result))
+        row["files"].append(str(overlay))
+    yield row
+
+
+def _of_film(family: Task, look: Look, path: Path, overlay: Path) -> Generator[Row, None, None]:
+    ended: Row = {"image": str(path)}
+    with _told_in(ended):
+        film = open_film(path)
+        ended["frame"] = 0
+        frames = FilmProgress().through(film.frames(), film.count, str(path))
+        with FilmWriter(overlay, film.rate) as written, contextlib.closing(frames):
+            for image, number, seconds in frames:
+                row = {"image": str(path), "frame": number, "seconds": round(seconds, 3)}
+                if image is None:
+                    row["error"] = f"frame {number} of {path} is damaged or missing"
+                else:
+                    with naming(f"{path}, frame {number}"):
+                        result = look(image, path, number)
+                    written.add(family.draw(image, result), seconds)
+                    row |= _told(family, image, result, [overlay])
+                ended["frame"] = number + 1
+                yield row
+        if (problem := film.problem()) is not None:
+            ended |= {"frame": film.seen, "error": problem}
+    if "error" in ended:
+        yield ended
+
+
+@contextlib.contextmanager
+def _told_in(row: Row) -> Iterator[None]:
+    """Put what goes wrong with a file into its row, whatever it is: the others go on."""
+    try:
+        yield
+    except UserError as error:
+        row["error"] = str(error)
+    except OSError as error:  # of the disk that the file is on; what cannot be written is a UserError
+        row["error"] = str(unreadable(row["image"], error))
+    except Exception as error:  # decoders, drivers and backends raise dozens of kinds
+        reason = " ".join([f"{type(error).__name__}:", *str(error).split()])[:300]
+        told = UserError(f"{row['image']} cannot be predicted: {reason}", "make it smaller, or leave it out")
+        row["error"] = str(told)
+
+
+def _told(family: Task, image: np.ndarray, result: Any, files: Sequence[Path]) -> Row:
+    size = {"height": image.shape[0], "width": image.shape[1]}
+    return size | {"files": [str(file) for file in files]} | family.describe(result)

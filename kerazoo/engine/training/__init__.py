@@ -1,0 +1,1 @@
+"""The verb train, and what a training is made of."""

@@ -1,0 +1,63 @@
+"""Checksums of files that decide numbers, in a file beside them that `sha256sum --check` reads, too."""
+
+import hashlib
+import re
+from pathlib import Path
+
+from kerazoo.errors import UserError
+from kerazoo.files.reading import is_file, opened, read_text
+from kerazoo.files.writing import atomic_text, sha256
+
+SUMS = "SHA256SUMS"
+"""The file beside."""
+
+_ROW = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+
+
+def record(*paths: Path) -> None:
+    """Write the checksums of files of one folder, in place of all that were told there."""
+    _write(paths[0].parent, [(sha256(path), path.name) for path in paths])
+
+
+def announce(path: Path, digest: str) -> None:
+    """Add the checksum that a file will have to the one it has.
+
+    A writer announces, puts the new file in the old one's place, and records: killed at any moment it
+    leaves a file that `verify` takes.
+    """
+    _write(path.parent, [*_told(path.parent), (digest, path.name)])
+
+
+def verify(path: Path, largest: int | None = None) -> None:
+    """Raise a `UserError` where a file is not the one whose checksum is told beside it.
+
+    Args:
+        path: of the file.
+        largest: bytes above which it is not even read; None for any size.
+    """
+    for _ in range(2):  # a training may put a new file there between the two readings
+        with opened(path, largest) as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        told = [known for known, name in _told(path.parent) if name == path.name]
+        if digest in told:
+            return
+    what = f"is not what was written: its checksum is another than {SUMS} tells" if told else (
+        f"has no checksum in {path.parent / SUMS}"
+    )  # fmt: skip
+    raise UserError(
+        f"{path} {what}",
+        "restore both from a copy; if you put the file there yourself, trust it in that folder with: "
+        f"sha256sum {path.name} > {SUMS}",
+    )
+
+
+def _told(folder: Path) -> list[tuple[str, str]]:
+    """Return (checksum, name) of every line; none where there is no such file."""
+    if not is_file(folder / SUMS):
+        return []
+    lines = read_text(folder / SUMS, largest=1 << 20).splitlines()
+    return [(found[1], found[2]) for line in lines if (found := _ROW.fullmatch(line))]
+
+
+def _write(folder: Path, rows: list[tuple[str, str]]) -> None:
+    atomic_text(folder / SUMS, "".join(f"{digest}  {name}\n" for digest, name in rows))

@@ -1,0 +1,1 @@
+"""What `kerazoo.image` and `kerazoo.video` are made of: formats, pixels, tags, packets."""

@@ -1,0 +1,1 @@
+"""What samples and results are: NumPy only."""

@@ -1,0 +1,184 @@
+"""Classification: one class for a photograph."""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from kerazoo.errors import UserError
+from kerazoo.image import centred
+from kerazoo.settings import fields, replace, settings
+from kerazoo.structures.label import Classified, Label
+from kerazoo.structures.placement import Placement
+from kerazoo.tasks.images import Labelled, activated
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerazoo.data.source import Source
+
+TOP = 5
+"""How many classes a person is told of a photograph."""
+
+AT_ONCE = 64
+"""Photographs that the network is given together: they all have one size."""
+
+
+@settings
+class Classification(Labelled):
+    """What every classification family shares; its network's one output is called "logits".
+
+    A photograph is scaled until it just covers `size` divided by `crop_share`, and its centre of
+    `size` is what the network sees. Training windows are taken as they are.
+
+    Attributes:
+        classes: number of logits, of a softmax.
+        size: height and width in pixels that the network is validated at.
+        crop_share: part of the scaled photograph's shorter side that is kept.
+        interpolation: of the scaling; where it shrinks, it averages (as Pillow does it).
+        label_smoothing: part of a truth's weight that is spread over all classes (Szegedy et al. 2016).
+        mixup: alpha of mixup (Zhang et al. 2018), 0 for none: two images and their truths are
+            mixed by a share drawn from Beta(alpha, alpha).
+    """
+
+    classes: Annotated[int, Field(ge=2)] = 2
+    size: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (224, 224)
+    crop_share: Annotated[float, Field(gt=0, le=1)] = 0.875
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    mixup: Annotated[float, Field(ge=0)] = 0.0
+
+    def labels(self) -> int:
+        return self.classes
+
+    def for_classes(self, names: Sequence[str]) -> "Classification":
+        return replace(self, {"classes": len(names), "names": tuple(names)}, "family")
+
+    def adopting(self, found: dict[str, Any]) -> Self:
+        """Return this family with settings found in a checkpoint; names stay where they still fit."""
+        names = self.names if len(self.names) == found["classes"] else ()
+        return replace(self, {"names": names} | found, "family")
+
+    def meaning(self) -> dict[str, Any]:
+        free = {
+            "classes",
+            "names",
+            "size",
+            "crop_share",
+            "interpolation",
+            "label_smoothing",
+            "mixup",
+            "dropout",
+        }
+        return {name: value for name, value in fields(self).items() if name not in free}
+
+    # --- from the photograph to the network ---------------------------------------------
+
+    def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Placement]:
+        window = self.centre(image) if whole else image
+        return self.normalised(window), Placement(0, 0, *image.shape[:2])
+
+    def centre(self, image: np.ndarray) -> np.ndarray:
+        """Return what the network sees of a photograph: uint8 `(H, W, 3)` -> `(*size, 3)`."""
+        return centred(image, self.size, self.crop_share, self.interpolation)
+
+    def encode(self, truth: Label, placement: Placement) -> dict[str, np.ndarray]:
+        targets = np.full(self.classes, self.label_smoothing / self.classes, "float32")
+        targets[truth.label] += 1 - self.label_smoothing
+        return {"targets": targets}
+
+    def blend(self, x: np.ndarray, y: Any, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
+        """Mix every sample with another of the batch, all by one share (mixup, Zhang et al. 2018)."""
+        if not self.mixup:
+            return x, y
+        share, partner = np.float32(rng.beta(self.mixup, self.mixup)), rng.permutation(len(x))
+        targets = y["targets"]
+        return _mixed(x, x[partner], share), {"targets": _mixed(targets, targets[partner], share)}
+
+    # --- from the network to the result -------------------------------------------------
+
+    def objective(self, network: "keras.Model") -> "keras.Model":
+        from kerazoo.tasks.classification.objective import ClassificationObjective
+
+        return ClassificationObjective(network)
+
+    def decode(self, outputs: dict[str, np.ndarray], placement: Placement) -> Classified:
+        return Classified(activated(outputs["logits"]))
+
+    def infer(
+        self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
+    ) -> Classified:
+        return next(self.infer_all(forward, [image], tile=tile, tta=tta))
+
+    def infer_all(
+        self, forward: Callable, images: Iterable[np.ndarray], *, tile: int | None = None, tta: bool = False
+    ) -> Iterator[Classified]:
+        """Return the classes of photographs in turn; `tta` averages over the image and its mirror image."""
+        if tile:
+            raise UserError("classification knows no tiles", "leave the tile out")
+        inputs = (self.prepare(image)[0] for image in images)
+        while batch := list(itertools.islice(inputs, AT_ONCE)):
+            x = np.stack(batch)
+            views = [x, x[:, :, ::-1]] if tta else [x]
+            seen = [activated(forward(view)["logits"]) for view in views]
+            yield from map(Classified, np.mean(seen, axis=0))
+
+    def evaluate(self, pairs: Iterable[tuple[Label, Classified]]) -> dict[str, Any]:
+        from kerazoo.tasks.classification.scores import scores
+
+        return scores(((truth.label, result.probabilities) for truth, result in pairs), self.class_names())
+
+    def draw(self, image: np.ndarray, result: "Classified | Label") -> np.ndarray:
+        from kerazoo.draw import captioned
+
+        names = self.class_names()
+        if isinstance(result, Label):
+            return captioned(image, names[result.label])
+        best = int(result.probabilities.argmax())
+        return captioned(image, f"{result.probabilities[best]:.0%} {names[best]}")
+
+    def pictures(self, scores: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Return a picture of the confusion matrix, where there is one."""
+        from kerazoo.draw import matrix
+
+        counts = scores["confusion"]
+        return {"confusion": matrix(np.array(counts), self.class_names())} if counts else {}
+
+    def reader(self, path: str) -> "type[Source]":
+        from kerazoo.data.classification.array_files import holds_arrays
+        from kerazoo.data.classification.arrays import Arrays
+        from kerazoo.data.classification.class_folders import ClassFolders
+
+        return Arrays if holds_arrays(Path(path)) else ClassFolders
+
+    def ordered(self, data: "Source") -> "Source":
+        """Return folders per class with the labels of this network's class names."""
+        from kerazoo.data.classification.class_folders import ClassFolders
+
+        known = self.names and isinstance(data, ClassFolders) and data.classes is None
+        return replace(data, {"classes": self.names}) if known else data
+
+    def describe(self, result: Classified) -> dict[str, Any]:
+        """Return the most probable classes, the best first."""
+        best = np.argsort(-result.probabilities, kind="stable")[:TOP]
+        named = zip(np.array(self.class_names())[best], result.probabilities[best], strict=True)
+        return {"top": [{"class": str(name), "probability": round(float(p), 6)} for name, p in named]}
+
+    def tell(self, described: dict[str, Any]) -> str:
+        return ", ".join(f"{each['class']} {each['probability']:.1%}" for each in described["top"])
+
+    def save(self, result: Classified, stem: Path) -> list[Path]:
+        """Write nothing: what there is to say is in the row of JSON."""
+        return []
+
+    def serving(self, network: "keras.Model") -> "keras.Model":
+        from kerazoo.tasks.classification.objective import serving_model
+
+        return serving_model(self, network)
+
+
+def _mixed(one: np.ndarray, other: np.ndarray, share: np.float32) -> np.ndarray:
+    return share * one + (1 - share) * other

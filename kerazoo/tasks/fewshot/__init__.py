@@ -1,0 +1,249 @@
+"""Few-shot learning: classes that were never seen before, from a few pictures of each."""
+
+import itertools
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from kerazoo.errors import UserError
+from kerazoo.image import centred
+from kerazoo.settings import replace, settings
+from kerazoo.structures.episodes import Answers, Episode
+from kerazoo.structures.placement import Placement
+from kerazoo.structures.sample import Sample
+from kerazoo.tasks.images import Photographs, activated
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerazoo.data.source import Source
+
+Count = Annotated[int, Field(ge=1)]
+Ways = Annotated[int, Field(ge=2)]
+Side = Annotated[int, Field(ge=8)]
+
+AT_ONCE = 5
+"""Episodes that the network is given together."""
+
+SHOWN = 8, 8
+"""Classes, and queries of each, that a picture of an episode has room for."""
+
+
+@settings
+class FewShot(Photographs):
+    """What every few-shot family shares: a Conv-4 (Vinyals et al. 2016) that is asked in episodes.
+
+    Attributes:
+        size: height and width that pictures are brought to.
+        ways, shots, queries: of the episodes of validation, test and `evaluate`: classes, and of each the
+            pictures to learn from and those to be asked about.
+        training_ways, training_shots, training_queries: the same while training.
+        rotations: pictures turned by quarters are other classes, in training and after.
+        filters: channels of the network's four blocks.
+        pool: blocks halve the size by pooling ("max") or by a "stride" of their convolution.
+        features: what a picture becomes: all cells of the last block ("flatten") or their "mean".
+    """
+
+    channels: Literal[1, 3] = 1
+    mean: tuple[float, ...] = (255.0,)  # paper is 0, as the border that convolutions see
+    deviation: tuple[float, ...] = (255.0,)
+    size: tuple[Side, Side] = (28, 28)
+    ways: Ways = 5
+    shots: Count = 1
+    queries: Count = 15
+    training_ways: Ways = 5
+    training_shots: Count = 1
+    training_queries: Annotated[int, Field(ge=0)] = 15
+    rotations: bool = True
+    epsilon: ClassVar[float] = 1e-3
+    filters: Count = 64
+    pool: Literal["max", "stride"] = "max"
+    features: Literal["flatten", "mean"] = "flatten"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rotations and self.size[0] != self.size[1]:
+            raise ValueError("rotations need a square size")
+
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(f"class {way}" for way in range(1, self.ways + 1))
+
+    def for_classes(self, names: Sequence[str]) -> "FewShot":
+        return self
+
+    def fits(self, names: Sequence[str]) -> bool:
+        return True
+
+    def asked_for(self, counts: dict[str, int]) -> dict[str, int]:
+        """Return the counts, and the same for training where that has as many as are asked about before."""
+        same = [name for name in counts if getattr(self, name) == getattr(self, f"training_{name}")]
+        return counts | {f"training_{name}": counts[name] for name in same}
+
+    def body(self) -> dict[str, Any]:
+        """Return the settings that trained weights go with and a classifier adapted from it shares."""
+        names = ("channels", "mean", "deviation", "order", "size", "filters", "pool", "features")
+        return {name: getattr(self, name) for name in names} | {"epsilon": self.epsilon}
+
+    def layout(self) -> dict[str, Any]:
+        """Return the arguments of `conv4` that settings decide; flattened cells have one size."""
+        names = ("channels", "filters", "pool", "features")
+        size = self.size if self.features == "flatten" else None
+        return {name: getattr(self, name) for name in names} | {"size": size, "epsilon": self.epsilon}
+
+    def meaning(self) -> dict[str, Any]:
+        return self.body()
+
+    def reader(self, path: str) -> "type[Source]":
+        from kerazoo.data.episodes.by_class import PictureClasses
+        from kerazoo.data.episodes.one_shot_runs import OneShotRuns, holds_runs
+
+        return OneShotRuns if holds_runs(Path(path)) else PictureClasses
+
+    def ordered(self, data: "Source") -> "Source":
+        """Return the data with episodes as this family wants them."""
+        from kerazoo.data.episodes.by_class import ByClass
+        from kerazoo.data.episodes.sampling import Episodes
+
+        if not isinstance(data, ByClass):
+            return data
+        asked = Episodes(ways=self.ways, shots=self.shots, queries=self.queries, rotations=self.rotations)
+        training: dict[str, Any] = {
+            name: getattr(self, f"training_{name}") for name in ("ways", "shots", "queries")
+        }
+        training |= {"called": ("family.training_ways", "family.training_queries")}
+        changes = {"size": self.size, "training": replace(asked, training), "asked": (asked,)}
+        return replace(data, changes, "data")
+
+    # --- from the pictures to the network -------------------------------------------------
+
+    def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Placement]:
+        """Return the network's input for a photograph, or for a stack of pictures of the right size."""
+        fitting = image.shape[-3:-1] == self.size
+        return self.normalised(image if fitting else centred(image, self.size)), Placement(0, 0, *self.size)
+
+    def encode(self, truth: Episode, placement: Placement) -> dict[str, np.ndarray]:
+        return {"labels": np.arange(len(truth.names), dtype="int32")}
+
+    @abstractmethod
+    def answers(self, network: "keras.Model", x: Any, training: bool) -> Any:
+        """Return the logits of the queries of episodes; called inside Keras.
+
+        Shape: float32 `(N, ways, shots + queries, H, W, C)` -> `(N, ways, queries, ways)`.
+        """
+
+    @abstractmethod
+    def learned(self, network: "keras.Model", x: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the weights of a classifier of new classes, `{variable path: array}`.
+
+        Args:
+            network: of this family, trained.
+            x: the support, of `prepare`, `(N, H, W, C)`.
+            labels: its classes, int `(N,)`, all from 0 to the highest.
+        """
+
+    # --- from the network to the result ---------------------------------------------------
+
+    def deploy(self, network: "keras.Model") -> "keras.Model":
+        from kerazoo.tasks.fewshot.objective import Asked
+
+        return Asked(self, network)
+
+    def objective(self, network: "keras.Model") -> "keras.Model":
+        from kerazoo.tasks.fewshot.objective import EpisodeObjective
+
+        return EpisodeObjective(self, network)
+
+    def decode(self, outputs: dict[str, np.ndarray], placement: Placement) -> Answers:
+        return Answers(activated(outputs["logits"]))
+
+    def unready(self) -> UserError:
+        return UserError(f"{type(self).__name__} knows no classes by itself", _ADAPT)
+
+    def infer(
+        self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
+    ) -> Answers:
+        return next(self.infer_all(forward, [image], tile=tile, tta=tta))
+
+    def infer_all(
+        self, forward: Callable, images: Iterable[np.ndarray], *, tile: int | None = None, tta: bool = False
+    ) -> Iterator[Answers]:
+        """Return the answers of episodes in turn."""
+        if tile or tta:
+            raise UserError("few-shot learning has no tiles and no test-time averaging", "leave them out")
+        inputs = (self.prepare(self.episode(image))[0] for image in images)
+        while batch := list(itertools.islice(inputs, AT_ONCE)):
+            for logits in forward(np.stack(batch))["logits"]:
+                yield Answers(activated(logits))
+
+    def episode(self, image: np.ndarray) -> np.ndarray:
+        """Return the pictures of an episode, if it has as many classes as are asked about."""
+        if len(image) != self.ways:
+            raise UserError(f"an episode of {len(image)} classes, not {self.ways}", f"--ways {len(image)}")
+        return image
+
+    def evaluate(self, pairs: Iterable[tuple[Episode, Answers]]) -> dict[str, Any]:
+        """Return the mean accuracy of episodes with its 95 % interval, over episodes and not over queries."""
+        each = np.array([result.right().mean() for _, result in pairs])
+        if not len(each):
+            return {"episodes": 0, "accuracy": None, "interval": None}
+        return {"episodes": len(each), "accuracy": float(each.mean()), "interval": interval(each)}
+
+    # --- for people -------------------------------------------------------------------------
+
+    def row(self, sample: Sample, result: Answers) -> dict[str, np.ndarray]:
+        """Return the support, and the queries framed by whether they were told right."""
+        ways, queries = SHOWN
+        shots, shown = sample.truth.shots, sample.image[:ways]
+        right = result.right()[:ways, :queries]
+        asked = shown[:, shots : shots + queries]
+        frames = np.where(right[..., None], _RIGHT, _WRONG)
+        support = np.broadcast_to(_NEUTRAL, (*shown.shape[:1], shots, 3))
+        return {
+            "support": _grid(shown[:, :shots], support),
+            _ASKED: _grid(asked, frames),
+        }
+
+    def draw(self, image: np.ndarray, result: Episode | Answers) -> np.ndarray:
+        """Return an episode's pictures; with a result the queries, framed by whether they were told right."""
+        if isinstance(result, Answers):
+            shots = image.shape[1] - result.probabilities.shape[1]
+            return self.row(Sample(image, Episode((), shots), ""), result)[_ASKED]
+        return _grid(image, np.broadcast_to(_NEUTRAL, (*image.shape[:2], 3)))
+
+    def describe(self, result: Answers) -> dict[str, Any]:
+        return {"accuracy": round(float(result.right().mean()), 6)}
+
+    def save(self, result: Answers, stem: Path) -> list[Path]:
+        """Write nothing: an episode is no file of the user's."""
+        return []
+
+    def serving(self, network: "keras.Model") -> "keras.Model":
+        raise self.unready()
+
+
+def interval(each: np.ndarray) -> float:
+    """Return half of the 95 % interval of a mean over episodes: 1.96 standard errors.
+
+    Args:
+        each: what every episode scored, float `(N,)`, one or more.
+    """
+    spread = each.std(ddof=1) if len(each) > 1 else 0.0
+    return float(1.96 * spread / np.sqrt(len(each)))
+
+
+_ADAPT = "show it some: kerazoo adapt RUN --support FOLDER --output RUN2, then use RUN2"
+_ASKED = "queries (red: told wrong)"
+_RIGHT, _WRONG, _NEUTRAL = np.array([(0, 158, 115), (213, 60, 40), (200, 200, 200)], "uint8")
+
+
+def _grid(pictures: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Return pictures side by side, each in a frame: `(R, C, H, W, 3)`, `(R, C, 3)` -> `(H', W', 3)`."""
+    rows, columns, height, width, _ = pictures.shape
+    cells = np.empty((rows, columns, height + 4, width + 4, 3), "uint8")
+    cells[:] = frames[:, :, None, None]
+    cells[:, :, 2:-2, 2:-2] = pictures
+    return cells.swapaxes(1, 2).reshape(rows * (height + 4), columns * (width + 4), 3)

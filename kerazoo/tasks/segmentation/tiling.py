@@ -1,0 +1,88 @@
+"""Segmentation of photographs of any size: overlapping tiles and test-time averaging."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kerazoo.errors import UserError
+from kerazoo.structures.mask import Segmented
+from kerazoo.structures.placement import Placement, mirrored_window
+from kerazoo.tasks.images import tile_for
+
+if TYPE_CHECKING:
+    from kerazoo.tasks.segmentation import Segmentation
+
+Forward = Callable[[np.ndarray], dict[str, np.ndarray]]
+
+OVERLAP = 0.25
+"""Part of a tile's side that is context on each side, for networks that name none of their own."""
+
+
+def whole_or_tiled(
+    task: "Segmentation", forward: Forward, image: np.ndarray, *, tile: int | None, tta: bool
+) -> Segmented:
+    """Return the labels of a photograph, predicted at once or in tiles.
+
+    Memory beyond the photograph and its labels (one byte a pixel) is that of one tile: each
+    tile's probabilities become labels before the next is looked at.
+
+    Args:
+        task: the family; its `context` decides how tiles overlap.
+        forward: the network on a batch.
+        image: uint8 `(H, W, 3)`.
+        tile: side of the windows given to the network; None predicts images up to `WHOLE` pixels at once.
+        tta: average over the eight flips and quarter turns.
+    """
+    height, width = image.shape[:2]
+    tile = tile_for(image, tile)
+    if tile is None:
+        return task.label(_averaged(task, forward, image, tta, whole=True))
+    core, margin = core_and_margin(task, tile)
+    side, skip = task.admissible(core + 2 * margin), margin - task.context()
+    labels = np.empty((height, width), "uint8")
+    for top in range(0, height, core):
+        for left in range(0, width, core):
+            window = mirrored_window(image, Placement(top - margin, left - margin, side, side))
+            inner = _averaged(task, forward, window, tta, whole=False)[skip : skip + core, skip : skip + core]
+            place = labels[top : top + core, left : left + core]
+            place[:] = task.label(inner).labels[: place.shape[0], : place.shape[1]]
+    return Segmented(labels)
+
+
+def core_and_margin(task: "Segmentation", tile: int) -> tuple[int, int]:
+    """Return the side of what a tile labels and the context around it.
+
+    The core is a multiple of the network's stride: tiles then start on the pooling grid
+    of the whole image, and their centres come out the same.
+    """
+    stride = task.stride()
+    margin = task.context() or max(int(tile * OVERLAP) // stride, 1) * stride
+    core = (tile - 2 * margin) // task.stride() * task.stride()
+    if core <= 0:
+        raise UserError(
+            f"a tile of {tile} pixels leaves nothing after the {margin} pixels of context on each side",
+            f"give --tile at least {2 * margin + 4 * task.stride()}",
+        )
+    return core, margin
+
+
+def _averaged(
+    task: "Segmentation", forward: Forward, image: np.ndarray, tta: bool, *, whole: bool
+) -> np.ndarray:
+    """Return probabilities `(H, W, classes)`, with `tta` the mean over the square's eight symmetries."""
+    if not tta:
+        return _probabilities(task, forward, image, whole)
+    seen = []
+    for flip in (False, True):
+        for turns in range(4):
+            turned = np.rot90(image[:, ::-1] if flip else image, turns)
+            back = np.rot90(_probabilities(task, forward, turned, whole), -turns)
+            seen.append(back[:, ::-1] if flip else back)
+    return np.mean(seen, axis=0)
+
+
+def _probabilities(task: "Segmentation", forward: Forward, image: np.ndarray, whole: bool) -> np.ndarray:
+    x, placement = task.prepare(image, whole=whole)
+    outputs = forward(x[None])
+    return task.probabilities({name: value[0] for name, value in outputs.items()}, placement)

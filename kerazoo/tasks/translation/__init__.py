@@ -1,0 +1,179 @@
+"""Translation of photographs between two domains, A and B, of which nobody has pairs."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from kerazoo.errors import UserError
+from kerazoo.settings import replace, settings
+from kerazoo.structures.images import DIRECTIONS, RETURNS, Real, Translated
+from kerazoo.structures.placement import Placement
+from kerazoo.structures.sample import Sample
+from kerazoo.tasks.images import Photographs, tile_for
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerazoo.data.source import Source
+
+
+@settings
+class Translation(Photographs):
+    """What every translating family shares.
+
+    Attributes:
+        names: of the domains A and B.
+        direction: in which photographs are translated, "AtoB", "BtoA", or "both" where it is not known
+            which domain they are of.
+        inception: file of InceptionV3's weights, as keras.applications has them, for the distances of
+            scores; None takes statistics of colour and texture (`kerazoo.tasks.translation.fid`).
+    """
+
+    mean: tuple[float, ...] = (127.5,)
+    deviation: tuple[float, ...] = (127.5,)
+    names: Annotated[tuple[str, ...], Field(min_length=2, max_length=2)] = ("A", "B")
+    direction: Literal["AtoB", "BtoA", "both"] = "both"
+    inception: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if set(self.mean) | set(self.deviation) != {127.5}:
+            raise ValueError("mean and deviation are 127.5: translations are -1..1 as photographs are")
+
+    @abstractmethod
+    def translators(self) -> tuple[str, ...]:
+        """Return the directions that there is a generator for."""
+
+    @abstractmethod
+    def generator(self, network: "keras.Model", direction: str) -> "keras.Model":
+        """Return the part of the network that goes in one direction: images -> {"logits"}, before a tanh."""
+
+    def class_names(self) -> tuple[str, ...]:
+        return self.names
+
+    def for_classes(self, names: Sequence[str]) -> "Translation":
+        return replace(self, {"names": tuple(names)}, "family")
+
+    def reader(self, path: str) -> "type[Source]":
+        from kerazoo.data.translation.unpaired import Unpaired
+
+        return Unpaired
+
+    # --- from the photograph to the network ---------------------------------------------
+
+    def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Placement]:
+        return self.normalised(image), Placement(0, 0, *image.shape[:2])
+
+    def encode(self, truth: Real, placement: Placement) -> dict[str, np.ndarray]:
+        return {"partner": self.normalised(truth.image)}
+
+    def blend(self, x: np.ndarray, y: Any, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
+        # What is shown again of the past is decided here: the same on every backend and after a resume.
+        return x, y | {"draws": rng.random((len(x), len(DIRECTIONS), 2), "float32")}
+
+    # --- from the network to the result -------------------------------------------------
+
+    def asked(self) -> tuple[str, ...]:
+        """Return the directions that photographs are translated in."""
+        return self.translators() if self.direction == "both" else (self.direction,)
+
+    def deploy(self, network: "keras.Model") -> "keras.Model":
+        """Return the network that translates there and, where it can, back: -1..1 by name of the way."""
+        from kerazoo.tasks.translation.graphs import there_and_back
+
+        return there_and_back(self, network)
+
+    def serving(self, network: "keras.Model") -> "keras.Model":
+        from kerazoo.tasks.translation.graphs import serving_model
+
+        return serving_model(self, network)
+
+    def rounding(self) -> float:
+        return 5e-3  # of a grey level; instance norms amplify rounding: 1.1e-3 of ONNX were seen
+
+    def decode(self, outputs: dict[str, np.ndarray], placement: Placement) -> Translated:
+        return Translated({name: self.pixels(image) for name, image in outputs.items()}, {})
+
+    def pixels(self, values: np.ndarray) -> np.ndarray:
+        """Return -1..1 as an image: float32 `(H, W, channels)` -> uint8 `(H, W, 3)`, RGB; grey thrice."""
+        levels = np.clip((values + 1.0) * 127.5, 0, 255).round().astype("uint8")
+        levels = levels[..., ::-1] if self.order == "BGR" else levels
+        return np.broadcast_to(levels, (*levels.shape[:2], 3)).copy() if self.channels == 1 else levels
+
+    def seen(self, image: np.ndarray) -> np.ndarray:
+        """Return an image as the network knows it, grey where it has one channel: uint8 `(H, W, 3)`."""
+        return image if self.channels == 3 else self.pixels(self.normalised(image))
+
+    def infer(
+        self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
+    ) -> Translated:
+        from kerazoo.tasks.translation.blending import blended
+
+        if tta:
+            raise UserError("translations know no test-time averaging", "leave --tta out")
+
+        def translated(window: np.ndarray) -> dict[str, np.ndarray]:
+            return {name: value[0] for name, value in forward(self.normalised(window)[None]).items()}
+
+        if (tile := tile_for(image, tile)) is not None:
+            pictures = blended(translated, image, tile, self.pixels)
+        else:
+            pictures = super().infer(forward, image).pictures
+        known = self.seen(image)
+        errors = {way: _apart(known, pictures[name]) for way, name in RETURNS.items() if name in pictures}
+        return Translated(pictures, errors)
+
+    def evaluate(self, pairs: Iterable[tuple[Real, Translated]]) -> dict[str, Any]:
+        from kerazoo.tasks.translation.fid import scores
+
+        seen = ((Real(truth.domain, self.seen(truth.image)), result) for truth, result in pairs)
+        return scores(seen, self.inception)
+
+    # --- for people -----------------------------------------------------------------------
+
+    def row(self, sample: Sample, result: Translated) -> dict[str, np.ndarray]:
+        there, blank = DIRECTIONS[sample.truth.domain], np.full_like(sample.image, 255)
+        ways = {"translated": there, "and back": RETURNS[there]}
+        shown = {title: result.pictures.get(way, blank) for title, way in ways.items()}
+        return {"photograph": sample.image} | shown
+
+    def draw(self, image: np.ndarray, result: Real | Translated) -> np.ndarray:
+        """Return a sheet of the photograph, its translation, and there and back; a row per direction."""
+        from kerazoo.draw import sheet
+
+        if isinstance(result, Real):
+            return image
+        a, b = self.names
+        titles = {"AtoB": b, "BtoA": a, "AtoBtoA": f"back in {a}", "BtoAtoB": f"back in {b}"}
+        rows = []
+        for way, back in RETURNS.items():
+            shown = [name for name in (way, back) if name in result.pictures]
+            row = [image, *(result.pictures[name] for name in shown)]
+            if shown:
+                rows.append(sheet([row], ["photograph", *(titles[name] for name in shown)]))
+        return np.concatenate(rows, axis=0)
+
+    def describe(self, result: Translated) -> dict[str, Any]:
+        return {"cycle_error": {way: round(error, 5) for way, error in result.cycle_error.items()}}
+
+    def tell(self, described: dict[str, Any]) -> str:
+        errors = described["cycle_error"].items()
+        return ", ".join(f"{way} and back {error:.1%} off" for way, error in errors)
+
+    def save(self, result: Translated, stem: Path) -> list[Path]:
+        """Write the translations, `NAME_AtoB.png` and `NAME_BtoA.png`, without the ways back."""
+        from kerazoo.image import write_image
+
+        ways = [way for way in DIRECTIONS if way in result.pictures]
+        files = [stem.with_name(f"{stem.name}_{way}.png") for way in ways]
+        for path, way in zip(files, ways, strict=True):
+            write_image(path, result.pictures[way])
+        return files
+
+
+def _apart(image: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(image.astype("float32") - other).mean() / 255)

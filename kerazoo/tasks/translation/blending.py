@@ -1,0 +1,70 @@
+"""Large pictures in overlapping windows that fade into one another."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from kerazoo.errors import UserError
+from kerazoo.structures.placement import Placement, mirrored_window
+
+LEAST = 16
+"""Pixels of the smallest tile."""
+
+
+def blended(
+    translate: Callable[[np.ndarray], dict[str, np.ndarray]],
+    image: np.ndarray,
+    tile: int,
+    finished: Callable[[np.ndarray], np.ndarray],
+) -> dict[str, np.ndarray]:
+    """Return a picture made window by window, each fading into the next over half a tile.
+
+    A network that normalises by the statistics of what it sees gives neighbouring windows other
+    tones; over so much overlap no seam is left. Memory beyond the photograph and the finished
+    pictures is that of a strip of windows.
+
+    Args:
+        translate: float32 `(tile, tile, C)` pictures by name for a window.
+        image: uint8 `(H, W, 3)`.
+        tile: side of the windows, in pixels.
+        finished: pixels `(h, W, C)` of float pictures.
+    """
+    if tile < LEAST:
+        raise UserError(f"a tile of {tile} pixels is too small", f"give --tile at least {LEAST}")
+    height, width = image.shape[:2]
+    step = tile // 2
+    pictures: dict[str, np.ndarray] = {}
+    above: dict[str, np.ndarray] = {}
+    fading = _fading(step)[:, None, None]
+    for top in range(-step, height, step):
+        strips = _strip(translate, image, top, tile)
+        rows = slice(max(top, 0), min(top + step, height))
+        for name, strip in strips.items():
+            if name in above:  # its lower half fades into this one's upper half
+                mixed = (1 - fading) * above[name] + fading * strip[:step]
+                finished_rows = finished(mixed[: rows.stop - rows.start])
+                pictures.setdefault(name, np.empty((height, width, 3), "uint8"))[rows] = finished_rows
+            above[name] = strip[step : 2 * step]
+    return pictures
+
+
+def _strip(translate: Callable, image: np.ndarray, top: int, tile: int) -> dict[str, np.ndarray]:
+    """Return the pictures of the rows from `top`: float32 `(2 * (tile // 2), W, C)` by name."""
+    step, width = tile // 2, image.shape[1]
+    fading = _fading(step)[:, None]
+    strips: dict[str, np.ndarray] = {}
+    left_halves: dict[str, np.ndarray] = {}
+    for left in range(-step, width, step):
+        window = mirrored_window(image, Placement(top, left, 2 * step, 2 * step))
+        for name, made in translate(window).items():
+            if name in left_halves:
+                mixed = (1 - fading) * left_halves[name] + fading * made[:, :step]
+                strip = strips.setdefault(name, np.empty((2 * step, width, made.shape[-1]), "float32"))
+                strip[:, left : left + step] = mixed[:, : width - left]
+            left_halves[name] = made[:, step:]
+    return strips
+
+
+def _fading(length: int) -> np.ndarray:
+    """Return weights that rise from 0 to 1 without corners."""
+    return (0.5 - 0.5 * np.cos(np.pi * (np.arange(length, dtype="float32") + 0.5) / length)).astype("float32")
