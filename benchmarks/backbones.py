@@ -101,7 +101,7 @@ def kerazoo_network(network: str, size: int, batch: int) -> Work:
     )
 
     def train():
-        pairs = backend.fed((x, {"logits": y}) for _ in range(3))
+        pairs = backend.fit_input((x, {"logits": y}) for _ in range(3))
         model.fit(pairs, steps_per_epoch=3, verbose=0, shuffle=False)
 
     forward = backend.forward(model)

@@ -3,7 +3,7 @@
     python benchmarks/cyclegan.py [--size 128] [--blocks 6] [--width 32] [--rounds 5]
 
 The reference is the game that the tests compare gradients with, in float32. An image is a pair: both
-domains' photographs of one step, with the pool of 50, batches of one as published.
+domains' images of one step, with the pool of 50, batches of one as published.
 """
 
 import sys
@@ -16,7 +16,7 @@ STEPS = 2
 
 
 def example(size: int):
-    """Return both photographs `(1, size, size, 3)`, -1..1, and what the pool draws."""
+    """Return both images `(1, size, size, 3)`, -1..1, and what the pool draws."""
     rng = np.random.default_rng(0)
     a, b = rng.uniform(-1, 1, (2, 1, size, size, 3)).astype("float32")
     return a, {"partner": b, "draws": rng.random((1, 2, 2), "float32")}
@@ -47,17 +47,19 @@ def plain_torch(size: int, blocks: int, width: int) -> Work:
 def kerazoo_game(size: int, blocks: int, width: int) -> Work:
     from kerazoo import backend
     from kerazoo.families.cyclegan import CycleGAN
-    from kerazoo.optimizer import Optimizer, Schedule, learning_rate
+    from kerazoo.optimizer import Optimizer, Schedule, learning_rate_schedule
 
-    family = CycleGAN(blocks=blocks, width=width, judge_width=width)
+    family = CycleGAN(blocks=blocks, width=width, discriminator_width=width)
     model = family.objective(family.build())
-    rates = learning_rate(2e-4, Schedule(kind="constant"), 10**6, 0)
+    rates = learning_rate_schedule(2e-4, Schedule(kind="constant"), 10**6, 0)
     optimizer = Optimizer(name="adam", beta_1=0.5).build(rates, mixed=False)
     model.compile(optimizer=optimizer, jit_compile=backend.jit_training())
     pair = example(size)
 
     def train():
-        model.fit(backend.fed(pair for _ in range(STEPS)), steps_per_epoch=STEPS, verbose=0, shuffle=False)
+        model.fit(
+            backend.fit_input(pair for _ in range(STEPS)), steps_per_epoch=STEPS, verbose=0, shuffle=False
+        )
 
     return {"train": (train, STEPS)}
 

@@ -43,7 +43,7 @@ def drawn(name: str) -> tuple[Any, Any, int]:
     from kerazoo.data.loader import stream
 
     family, batch = family_of(name), 1 if name == "protonet" else TASKS
-    samples = family.ordered(Glyphs()).samples("train")
+    samples = family.configure(Glyphs()).samples("train")
     count = STEPS * batch * (PAIRS if name == "siamese" else 1)
     return family, stream(samples, family, Augmentation(), batch=batch, seed=0), count
 
@@ -51,17 +51,19 @@ def drawn(name: str) -> tuple[Any, Any, int]:
 def kerazoo_loop(family: str) -> Work:
     from kerazoo import backend
     from kerazoo.data.loader import Feed
-    from kerazoo.optimizer import Optimizer, Schedule, learning_rate
+    from kerazoo.optimizer import Optimizer, Schedule, learning_rate_schedule
 
     task, batches, count = drawn(family)
     model = task.objective(task.build())
     x, y = batches[0]
     model.build(x.shape)
-    rates = learning_rate(1e-3, Schedule(kind="constant"), 10**6, 0)
+    rates = learning_rate_schedule(1e-3, Schedule(kind="constant"), 10**6, 0)
     model.compile(optimizer=Optimizer().build(rates, mixed=False), jit_compile=backend.jit_training())
 
     def train() -> None:
-        model.fit(backend.fed((x, y) for _ in range(STEPS)), steps_per_epoch=STEPS, verbose=0, shuffle=False)
+        model.fit(
+            backend.fit_input((x, y) for _ in range(STEPS)), steps_per_epoch=STEPS, verbose=0, shuffle=False
+        )
 
     def read() -> None:
         for _ in Feed(batches, 0, STEPS)():

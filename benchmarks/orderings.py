@@ -30,9 +30,9 @@ from kerazoo.run import Run, open_run
 
 PAPERS = (
     "epochs=164",
-    "batch=128",
+    "batch_size=128",
     "optimizer.name=sgd",
-    "optimizer.rate=0.1",
+    "optimizer.learning_rate=0.1",
     "optimizer.weight_decay=1e-3",
     "schedule.kind=step",
     "augmentation.shift=4",

@@ -2,7 +2,7 @@
 
     python benchmarks/parsers.py [--shared ../shared] [--output benchmarks/parsers.json]
 
-Real maps are those of the four photographs in `golden/tf_pose_v2small.*.npz` of the shared data, whose
+Real maps are those of the four images in `golden/tf_pose_v2small.*.npz` of the shared data, whose
 `tf_pose_parse.json` also holds the reference timings: one thread of a 2.5 GHz Xeon, not of this machine.
 Ours are one thread's processor time, the best of thirty rounds, from maps as the network gives them; the
 references' "x4" are from maps enlarged four times, and what enlarging costs comes on top. Made maps are
@@ -30,7 +30,7 @@ from kerazoo.structures.skeleton import COCO18
 from tests.scenes import scene
 
 ROOT = Path(__file__).parents[1]
-PHOTOGRAPHS = ("p1", "p2", "p3", "ski")
+IMAGES = ("p1", "p2", "p3", "ski")
 PARSERS = {"own": Parser()} | PRESETS
 CROWDS = (1, 2, 5, 10, 20)
 SIZES = (46, 80)
@@ -50,7 +50,7 @@ def parsed(maps: Maps) -> dict[str, float]:
     return {name: milliseconds(lambda p=parser: people(*maps, COCO18, p)) for name, parser in PARSERS.items()}
 
 
-def photograph(golden: Path, name: str) -> Maps:
+def make_image(golden: Path, name: str) -> Maps:
     with np.load(golden / f"tf_pose_v2small.{name}.npz") as arrays:
         return arrays["heat"], arrays["paf"]
 
@@ -90,12 +90,12 @@ def main() -> None:
     cv2.setNumThreads(1)
     golden, told = options.shared / "parity" / "golden", {}
     if golden.is_dir():
-        ours = turned({name: parsed(photograph(golden, name)) for name in PHOTOGRAPHS})
+        ours = turned({name: parsed(make_image(golden, name)) for name in IMAGES})
         timing = json.loads((golden / "tf_pose_parse.json").read_text())["timing_ms"]
         theirs = {name: row for name, row in timing.items() if isinstance(row, dict)}
-        told["photographs"], told["references"] = ours, theirs
-        print("ms per photograph, then the references on their machine")
-        print(table(ours | theirs, list(PHOTOGRAPHS)))
+        told["images"], told["references"] = ours, theirs
+        print("ms per image, then the references on their machine")
+        print(table(ours | theirs, list(IMAGES)))
     told["made"] = turned({f"{count} people": parsed(made(count)) for count in CROWDS})
     print("\nms per made map of 46 x 46 cells, by number of people")
     print(table(told["made"], [f"{count} people" for count in CROWDS]))

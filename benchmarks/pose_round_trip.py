@@ -1,6 +1,6 @@
 """Truth into maps and back into people, on random scenes of one to eight: what comes back, and what does not.
 
-    python benchmarks/pose_round_trip.py [--scenes 1000] [--figure docs/pictures/pose-overlap.png]
+    python benchmarks/pose_round_trip.py [--scenes 1000] [--figure docs/images/pose-overlap.png]
 
 A point has come back if it is within a pixel and in the right person. Scenes are those of `tests/scenes.py`.
 The figure shows the four scenes that lost most.
@@ -52,12 +52,12 @@ def reasons(truth: People, heatmaps: np.ndarray, lost: np.ndarray) -> Counter:
 def pictured(truth: People, found: Poses, lost: np.ndarray) -> list[np.ndarray]:
     """Return a scene's truth and what was found, lost points circled."""
     blank = np.full((SIDE, SIDE, 3), 40, "uint8")
-    pictures = [drawn(blank.copy(), told, truth.skeleton) for told in (truth, found)]
+    images = [drawn(blank.copy(), told, truth.skeleton) for told in (truth, found)]
     for person, point in lost:
         place = truth.points[person, point].round().astype(int).tolist()
-        for picture in pictures:
-            cv2.circle(picture, place, 9, (255, 255, 255), 1, cv2.LINE_AA)
-    return pictures
+        for image in images:
+            cv2.circle(image, place, 9, (255, 255, 255), 1, cv2.LINE_AA)
+    return images
 
 
 def main() -> None:
@@ -85,8 +85,8 @@ def main() -> None:
     print(EXPLANATION)
     if options.figure:
         rows = [pictured(truth, found, lost) for _, _, truth, found, lost in worst]
-        picture = sheet(rows, ("truth", "found; circled what was lost"))[..., ::-1]
-        cv2.imwrite(str(options.figure), picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+        image = sheet(rows, ("truth", "found; circled what was lost"))[..., ::-1]
+        cv2.imwrite(str(options.figure), image, [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
 
 if __name__ == "__main__":

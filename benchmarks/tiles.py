@@ -19,7 +19,7 @@ import numpy as np
 
 
 def big_image(side: int) -> np.ndarray:
-    """Return a picture of built-in cells, repeated and brightened differently, uint8 `(side, side, 3)`."""
+    """Return an image of built-in cells, repeated and brightened differently, uint8 `(side, side, 3)`."""
     from kerazoo.data.generated.sources import Cells
 
     samples = Cells(train=16, validation=1, test=1, size=(512, 512)).samples("train")
@@ -65,12 +65,12 @@ def main() -> None:
 
     image = big_image(options.side)
     with tempfile.TemporaryDirectory() as scratch:
-        photograph = Path(scratch) / "big.png"
-        write_image(photograph, image)
+        file = Path(scratch) / "big.png"
+        write_image(file, image)
         predict = [
             "predict",
             options.run,
-            str(photograph),
+            str(file),
             "--tile",
             str(options.tile),
             "--output",

@@ -55,17 +55,17 @@ def kerazoo_network(size: int, batch: int) -> Work:
     from kerazoo import backend
     from kerazoo.families.unetpp import UNetPlusPlus
     from kerazoo.families.unetpp.model import prune
-    from kerazoo.optimizer import Optimizer, Schedule, learning_rate
+    from kerazoo.optimizer import Optimizer, Schedule, learning_rate_schedule
 
     family = UNetPlusPlus(classes=3, filters=FILTERS, norm=True)
     network = family.build()
     model = family.objective(network)
-    rates = learning_rate(1e-3, Schedule(kind="constant"), 10**6, 0)
+    rates = learning_rate_schedule(1e-3, Schedule(kind="constant"), 10**6, 0)
     model.compile(optimizer=Optimizer().build(rates, mixed=False), jit_compile=backend.jit_training())
     x, y = example(size, batch)
 
     def train():
-        model.fit(backend.fed([(x, y)] * 3), steps_per_epoch=3, verbose=0, shuffle=False)
+        model.fit(backend.fit_input([(x, y)] * 3), steps_per_epoch=3, verbose=0, shuffle=False)
 
     forwards = {"predict": backend.forward(network)}
     if backend.name() == "tensorflow":

@@ -26,10 +26,10 @@ COMMANDS = {
     "data": "Check a data set before training on it.",
     "train": "Train a recipe; writes a run folder.",
     "evaluate": "Score a run on a split of its data.",
-    "predict": "Run a trained network on images, films and cameras.",
-    "index": "Embed a folder's pictures, to search it.",
+    "predict": "Run a trained network on images, videos and cameras.",
+    "index": "Embed a folder's images, to search it.",
     "export": "Write a run as SavedModel, ONNX, LiteRT or .keras.",
-    "adapt": "Turn a few pictures of new classes into a classifier.",
+    "adapt": "Turn a few images of new classes into a classifier.",
     "convert": "Turn published weights into a run.",
     "checkpoints": "List known published weights.",
 }
@@ -145,7 +145,7 @@ ways_option = click.option(
     "--ways", type=click.IntRange(min=2), help="Of few-shot and Siamese learning: classes of an episode."
 )
 shots_option = click.option(
-    "--shots", type=click.IntRange(min=1), help="Of the same: pictures of each class to learn from."
+    "--shots", type=click.IntRange(min=1), help="Of the same: images of each class to learn from."
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -1,4 +1,4 @@
-"""`kerazoo adapt`: a few pictures of new classes become a classifier."""
+"""`kerazoo adapt`: a few images of new classes become a classifier."""
 
 from pathlib import Path
 
@@ -11,15 +11,15 @@ from kerazoo.files.text import printable
 @click.command("adapt")
 @click.argument("run")
 @click.option(
-    "--support", type=Path, required=True, metavar="DIR", help="A folder of pictures for each new class."
+    "--support", type=Path, required=True, metavar="DIR", help="A folder of images for each new class."
 )
 @click.option("--output", type=Path, required=True, metavar="RUN2", help="Run folder to make.")
 @set_option("family.test_steps=20")
 @backend_option
 def command(run: str, support: Path, output: Path, assignments: tuple[str, ...]) -> None:
-    """Show RUN, of protonet, maml or reptile, some pictures of new classes.
+    """Show RUN, of protonet, maml or reptile, some images of new classes.
 
-    One picture of each class is enough, five are better. RUN2 is a classifier of these classes.
+    One image of each class is enough, five are better. RUN2 is a classifier of these classes.
     """
     from kerazoo.engine.adapt import adapt
     from kerazoo.run import find_run, with_settings

@@ -14,7 +14,7 @@ from kerazoo.cli import backend_option, say, set_option
 @click.option("--layout", metavar="NAME", help="What the keys are [default: recognised].")
 @click.option("--part", metavar="NAME", help="Of several networks in the file, such as netG_A.")
 @click.option("--names", type=Path, metavar="FILE", help="Class names, one per line, in label order.")
-@set_option("family.crop_share=0.95")
+@set_option("family.crop_pct=0.95")
 @backend_option
 def command(
     recipe: str,

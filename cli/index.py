@@ -1,4 +1,4 @@
-"""`kerazoo index`: the pictures of a folder, so that `predict --index` finds those like another."""
+"""`kerazoo index`: the images of a folder, so that `predict --index` finds those like another."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from kerazoo.cli import backend_option, say
 )
 @backend_option
 def command(run: str, folder: Path, output: Path | None, update: bool) -> None:
-    """Embed all pictures of FOLDER by RUN, a Siamese network, to be searched.
+    """Embed all images of FOLDER by RUN, a Siamese network, to be searched.
 
     RUN is a run folder or a recipe: its newest run.
     """

@@ -1,4 +1,4 @@
-"""`kerazoo predict`: photographs and films in, what is on them and pictures out."""
+"""`kerazoo predict`: images and videos in, what is on them and images out."""
 
 import contextlib
 from collections.abc import Generator, Iterable, Iterator
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     "--index",
     type=Path,
     metavar="FILE",
-    help="Look for the nearest pictures of an index (see kerazoo index).",
+    help="Look for the nearest images of an index (see kerazoo index).",
 )
 @click.option(
     "--top", type=click.IntRange(min=1), default=5, show_default=True, help="How many of an index to tell."
@@ -74,12 +74,12 @@ def command(
     direction: str | None,
     assignments: tuple[str, ...],
 ) -> None:
-    """Run RUN on image files, folders and globs, films and cameras.
+    """Run RUN on image files, folders and globs, videos and cameras.
 
     RUN is a run folder or a recipe: its newest run, else its published weights. PATHS may also
-    be films (such as clip.mp4) and cameras (camera:0): they are drawn on and written as a
-    film, with a row of JSON per frame, while they run; Ctrl-C ends a camera and keeps what is there.
-    A Siamese network takes two photographs, or with --index any number.
+    be videos (such as clip.mp4) and cameras (camera:0): they are drawn on and written as a
+    video, with a row of JSON per frame, while they run; Ctrl-C ends a camera and keeps what is there.
+    A Siamese network takes two images, or with --index any number.
     """
     from kerazoo.engine.convert import run_or_weights
     from kerazoo.engine.outputs import asked
@@ -119,24 +119,24 @@ def _written(rows: Generator[dict[str, Any], None, None], file: Path) -> Iterato
 
 
 def _worth_a_line(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of photographs and of errors, and of films the last; an error tells all lost frames."""
-    film = None
+    """Yield the rows of images and of errors, and of videos the last; an error tells all lost frames."""
+    video = None
     for row in rows:
         frame = "seconds" in row
-        if film is not None and not (frame and row["image"] == film["image"]):
-            yield film
-            film = None
+        if video is not None and not (frame and row["image"] == video["image"]):
+            yield video
+            video = None
         if not frame:
             yield row
         elif "error" not in row:
-            film = row
-    if film is not None:
-        yield film
+            video = row
+    if video is not None:
+        yield video
 
 
 def _line(row: dict[str, Any], family: "Task") -> str:
     if "error" in row:
         return printable(f"Error: {row['error']}")
-    told = f"{row['frame'] + 1} frames" if "frame" in row else family.tell(row)
+    told = f"{row['frame'] + 1} frames" if "frame" in row else family.summary(row)
     about = " and ".join(row[name] for name in ("image", "other") if name in row)
     return printable(f"{about} -> {row['files'][-1]}" + (f": {told}" if told else ""))

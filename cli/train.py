@@ -23,7 +23,7 @@ from kerazoo.cli import backend_option, set_option, shots_option, ways_option
 @click.option("--seed", type=click.IntRange(min=0), help="Of weights, order and augmentation.")
 @ways_option
 @shots_option
-@set_option("optimizer.rate=0.001")
+@set_option("optimizer.learning_rate=0.001")
 @click.option("--init", metavar="RUN", help="Start from the weights of a run; its classes may differ.")
 @click.option("--weights", metavar="REF", help="Start from published weights: a path, hf:// or https://.")
 @click.option("--resume", metavar="RUN", help="Continue a run that was interrupted.")

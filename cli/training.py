@@ -59,7 +59,7 @@ def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Ru
     episodes = {name: options[name] for name in ("ways", "shots")}
     chosen = overridden(load_recipe(recipe), options["assignments"], options["data"], episodes)
     direct = {name: options[name] for name in ("epochs", "seed", "weights")} | {
-        "batch": options["batch_size"]
+        "batch_size": options["batch_size"]
     }
     chosen = settings.replace(chosen, {key: value for key, value in direct.items() if value is not None})
     if not chosen.data.generated:
@@ -104,7 +104,7 @@ def summary(folder: Path, scores: "Metrics", monitor: str) -> str:
         f"{monitor} {best} in epoch {scores.best_epoch}"
         + (f" (stopped: {scores.stopped})" if scores.stopped else ""),
         f"run      {folder}",
-        f"pictures {folder / 'samples.png'}  {folder / 'curves.png'}",
+        f"images {folder / 'samples.png'}  {folder / 'curves.png'}",
         "next:",
         f"  kerazoo predict {folder} IMAGE_OR_FOLDER",
         f"  kerazoo evaluate {folder}",

@@ -143,7 +143,7 @@ def sync(model: "keras.Model") -> None:
         model.jax_state_sync()
 
 
-def fed(batches: Iterable[tuple]) -> Any:
+def fit_input(batches: Iterable[tuple]) -> Any:
     """Return batches, of which there is at least one, in the form that `fit` reads them in.
 
     On TensorFlow, Keras reads a generator through a data set that tunes itself. Its tuner looks after 10 ms,

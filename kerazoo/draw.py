@@ -1,4 +1,4 @@
-"""Pictures that a person can look at: overlays, contours, sheets, curves."""
+"""Images that a person can look at: overlays, contours, sheets, curves."""
 
 import bisect
 import math
@@ -35,7 +35,7 @@ def colours(labels: np.ndarray) -> np.ndarray:
 
 
 def overlay(image: np.ndarray, labels: np.ndarray, opacity: float = 0.4) -> np.ndarray:
-    """Return the photograph with classes above 0 tinted and every border between classes drawn.
+    """Return the image with classes above 0 tinted and every border between classes drawn.
 
     Args:
         image: uint8 `(H, W, 3)`.
@@ -66,7 +66,7 @@ def borders(labels: np.ndarray) -> np.ndarray:
 
 
 def captioned(image: np.ndarray, text: str) -> np.ndarray:
-    """Return the photograph, enlarged where it is small, with a text in a band along its lower edge.
+    """Return the image, enlarged where it is small, with a text in a band along its lower edge.
 
     A text that does not fit is cut.
 
@@ -86,7 +86,7 @@ def captioned(image: np.ndarray, text: str) -> np.ndarray:
 
 
 def matrix(counts: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Return a picture of a confusion matrix: uint8 `(H, W, 3)`; few classes get names and numbers.
+    """Return an image of a confusion matrix: uint8 `(H, W, 3)`; few classes get names and numbers.
 
     Args:
         counts: integers `(classes, classes)`, the truth in rows; coloured by its share of the row.
@@ -118,10 +118,10 @@ def matrix(counts: np.ndarray, names: Sequence[str]) -> np.ndarray:
 def sheet(
     rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], legend: Sequence[str] = ()
 ) -> np.ndarray:
-    """Return pictures side by side, a row per sample, with column titles and a legend of classes.
+    """Return images side by side, a row per sample, with column titles and a legend of classes.
 
     Args:
-        rows: uint8 `(H, W, 3)` pictures; each is fitted into a common cell.
+        rows: uint8 `(H, W, 3)` images; each is fitted into a common cell.
         titles: of the columns.
         legend: class names in label order.
     """
@@ -130,19 +130,19 @@ def sheet(
     columns = len(titles) * (width + 8) + 8
     parts = [_titles(titles, width, columns)]
     for row in rows:
-        cells = [_fitted(picture, height, width) for picture in row]
+        cells = [_fitted(image, height, width) for image in row]
         parts.append(np.concatenate([*cells, np.full((height + 8, 8, 3), 255, "uint8")], axis=1))
     if legend:
         parts.append(_legend(legend, columns))
     return np.concatenate(parts, axis=0)
 
 
-def _fitted(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    scale = min(height / picture.shape[0], width / picture.shape[1])
-    size = max(round(picture.shape[1] * scale), 1), max(round(picture.shape[0] * scale), 1)
+def _fitted(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    scale = min(height / image.shape[0], width / image.shape[1])
+    size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
     cell = np.full((height + 8, width + 8, 3), 255, "uint8")
-    cell[8 : 8 + size[1], 8 : 8 + size[0]] = cv2.resize(picture, size, interpolation=method)
+    cell[8 : 8 + size[1], 8 : 8 + size[0]] = cv2.resize(image, size, interpolation=method)
     return cell
 
 

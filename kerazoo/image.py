@@ -59,7 +59,7 @@ def read_image(path: str | Path, max_pixels: int | None = None, how: ImageReadin
     """
     name = str(path)
     with opened(path) as file:
-        return _guarded(name, lambda limit: to_rgb(_image(name, file, limit, how), name, how), max_pixels)
+        return _guarded(name, lambda limit: to_rgb(_opened(name, file, limit, how), name, how), max_pixels)
 
 
 def decode_image(data: bytes, name: str, how: ImageReading = USUAL) -> np.ndarray:
@@ -74,7 +74,7 @@ def decode_image(data: bytes, name: str, how: ImageReading = USUAL) -> np.ndarra
         UserError: as `read_image`.
     """
     file = io.BytesIO(data)
-    return _guarded(name, lambda limit: to_rgb(_image(name, file, limit, how), name, how), None)
+    return _guarded(name, lambda limit: to_rgb(_opened(name, file, limit, how), name, how), None)
 
 
 def image_size(path: str | Path, how: ImageReading = USUAL) -> tuple[int, int]:
@@ -85,7 +85,7 @@ def image_size(path: str | Path, how: ImageReading = USUAL) -> tuple[int, int]:
     """
     name = str(path)
     with opened(path) as file:
-        width, height = _guarded(name, lambda limit: upright_size(_image(name, file, limit, how)), None)
+        width, height = _guarded(name, lambda limit: upright_size(_opened(name, file, limit, how)), None)
     return height, width
 
 
@@ -100,7 +100,7 @@ def read_with(
         UserError: as `read_image`, or of `decode`.
     """
     with opened(path) as file:
-        return _guarded(str(path), lambda limit: decode(_image(str(path), file, limit, USUAL)), max_pixels)
+        return _guarded(str(path), lambda limit: decode(_opened(str(path), file, limit, USUAL)), max_pixels)
 
 
 def largest_value(path: str | Path, how: ImageReading) -> int | None:
@@ -111,7 +111,7 @@ def largest_value(path: str | Path, how: ImageReading) -> int | None:
     name = str(path)
     try:
         with opened(path) as file:
-            values = _guarded(name, lambda limit: numbers(_image(name, file, limit, how), name, how), None)
+            values = _guarded(name, lambda limit: numbers(_opened(name, file, limit, how), name, how), None)
     except UserError:
         return None
     if values is None or values.dtype.kind != "u" or values.itemsize != 2:
@@ -125,12 +125,12 @@ def centred(
     share: float = 1.0,
     interpolation: Literal["bilinear", "bicubic"] = "bilinear",
 ) -> np.ndarray:
-    """Return the middle of a photograph that was scaled until it just covers `size` divided by `share`.
+    """Return the middle of an image that was scaled until it just covers `size` divided by `share`.
 
     Args:
         image: uint8 `(H, W, 3)`.
         size: height and width of what is returned.
-        share: 0..1, part of the scaled photograph's shorter side that is kept.
+        share: 0..1, part of the scaled image's shorter side that is kept.
         interpolation: of the scaling; where it shrinks, it averages (as Pillow does it).
     """
     height, width = _covering(image.shape[:2], [int(side / share) for side in size])
@@ -176,15 +176,15 @@ def _guarded(name: str, decode: Callable[[int], Content], max_pixels: int | None
         raise UserError(f"{name} cannot be read: {error}", remedy) from None
 
 
-def _image(name: str, file: BinaryIO, limit: int, how: ImageReading) -> "ImageFile.ImageFile | Page":
+def _opened(name: str, file: BinaryIO, limit: int, how: ImageReading) -> "ImageFile.ImageFile | Page":
     """Return an opened image as `to_rgb` wants it: a TIFF's page where Pillow would not decode it rightly."""
     if _format(name, file) != "Tiff":
-        return _picture(name, file, limit)
+        return _pillow(name, file, limit)
     page = _page(name, file, limit, how.page)
-    return page.picture() if page.usual and (not how.bands or page.channels <= 3) else page
+    return page.image() if page.usual and (not how.bands or page.channels <= 3) else page
 
 
-def _picture(name: str, file: BinaryIO, limit: int) -> "ImageFile.ImageFile":
+def _pillow(name: str, file: BinaryIO, limit: int) -> "ImageFile.ImageFile":
     """Return an image as Pillow opens it."""
     kind = _format(name, file)
     image = plugin(kind)(png.sound(file) if kind == "Png" else file)

@@ -110,14 +110,14 @@ def past(value: Tensor, leak: Tensor) -> Tensor:
 
 
 def embedded(network: keras.Model, x: Tensor, training: bool) -> Tensor:
-    """Return the embeddings of stacks of pictures, all of which pass the network together and once.
+    """Return the embeddings of stacks of images, all of which pass the network together and once.
 
     Shape: `(N, ..., H, W, C)` -> float32 `(N, ..., D)`.
 
     Args:
         network: outputs `{"embedding": (N, D)}`.
         x: the stacks.
-        training: normalise by the statistics of these pictures.
+        training: normalise by the statistics of these images.
     """
     shape = ops.shape(x)
     found = network(ops.reshape(x, (-1, *shape[-3:])), training=training)["embedding"]

@@ -65,7 +65,7 @@ class Optimizer:
 
     Attributes:
         name: the algorithm.
-        rate: learning rate after warm-up.
+        learning_rate: after warm-up.
         momentum: of SGD and RMSprop.
         beta_1: of Adam and AdamW.
         epsilon: of Adam and AdamW: much smaller gradients hardly move anything. Those of heat maps are
@@ -76,7 +76,7 @@ class Optimizer:
     """
 
     name: Literal["sgd", "adam", "adamw", "rmsprop"] = "adam"
-    rate: Rate = 1e-3
+    learning_rate: Rate = 1e-3
     momentum: Fraction = 0.9
     beta_1: Fraction = 0.9
     epsilon: Annotated[float, Field(gt=0)] = 1e-7
@@ -97,7 +97,7 @@ class Optimizer:
         with a scale of one that is all it does in full precision.
 
         Args:
-            rates: the learning rate, as `learning_rate` gives it.
+            rates: the learning rate, as `learning_rate_schedule` gives it.
             mixed: float16 gradients need a large, moving loss scale.
             factors: on the learning rate, by variable path; 1 for the others.
         """
@@ -138,7 +138,7 @@ def _with_factors(kind: type, factors: Mapping[str, float]) -> type:
     return WithFactors
 
 
-def learning_rate(
+def learning_rate_schedule(
     rate: float, schedule: Schedule, updates: int, warmup: int
 ) -> "keras.optimizers.schedules.LearningRateSchedule":
     """Return a Keras schedule: linear warm-up to `rate`, then as `schedule` says.

@@ -33,13 +33,13 @@ class Recipe:
         augmentation: what is done to them.
         optimizer, schedule: how the weights move.
         epochs: passes over the training samples.
-        batch: samples per step.
+        batch_size: samples per step.
         seed: of weights, order and augmentation.
         precision: Keras' dtype policy while training; weights stay float32.
         validate_every: epochs between validations; the last epoch is always validated.
         patience: validations without a better score before the training stops, or None.
         save_every: steps between resume points inside an epoch; every epoch ends with one.
-        tile: window for validation and prediction of large photographs, or None.
+        tile: window for validation and prediction of large images, or None.
         monitor: the score that decides which weights are kept; larger is better, or with a "-" before its
             name smaller.
         weights: published weights to start from, and to predict with before there is a run: a path,
@@ -53,7 +53,7 @@ class Recipe:
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     epochs: Count = 20
-    batch: Count = 8
+    batch_size: Count = 8
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     validate_every: Count = 1
@@ -69,9 +69,9 @@ class Recipe:
         """The name of the score to be monitored."""
         return self.monitor.removeprefix("-")
 
-    def ordered(self) -> "Recipe":
+    def configured(self) -> "Recipe":
         """Return this recipe with its data as its family wants them: the order of classes, episodes."""
-        return dataclasses.replace(self, data=self.family.ordered(self.data))
+        return dataclasses.replace(self, data=self.family.configure(self.data))
 
     def better(self, value: float | None, best: float | None) -> bool:
         """Whether a value of that score is better than the best so far; the first one always is."""
@@ -141,7 +141,7 @@ def source(recipe: Recipe, assignments: Sequence[str], data: str | None = None) 
     """Return the recipe's data after `--data` and `--set data.KEY=VALUE`; no image is read."""
     changes = {key.removeprefix("data."): value for key, value in parsed(assignments).items()}
     if data is not None:
-        reader = recipe.family.reader(data)
+        reader = recipe.family.source_for(data)
         plain.check_names(reader, changes, "data")
         before = plain.fields(recipe.data) if isinstance(recipe.data, reader) else {}
         of_what_is_stored = ("classes", "void", "table")
@@ -194,7 +194,7 @@ def overridden(
     """
     changed = source(recipe, [a for a in assignments if a.startswith("data.")], data)
     if changed is not recipe.data:
-        family = recipe.family.for_classes(changed.class_names())
+        family = recipe.family.with_classes(changed.class_names())
         recipe = dataclasses.replace(recipe, data=changed, family=family)
     others = {key: value for key, value in parsed(assignments).items() if not key.startswith("data.")}
     recipe = plain.replace(recipe, others) if others else recipe

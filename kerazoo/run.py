@@ -1,4 +1,4 @@
-"""Run folders: a training's recipe, weights, log, scores and pictures.
+"""Run folders: a training's recipe, weights, log, scores and images.
 
 Nothing of a run is executed on opening: its recipe is JSON that can only name classes of
 kerazoo (or of a module the user names), its weights are HDF5 arrays.
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo import settings as plain
 from kerazoo.checkpoints.run_weights import WEIGHTS, load_weights, save_weights
-from kerazoo.errors import UserError, naming
+from kerazoo.errors import UserError, about
 from kerazoo.files.reading import is_file, read_json, read_json_lines, read_text, shaped
 from kerazoo.files.writing import atomic_text, unwritable, whole_folder
 from kerazoo.recipe import Recipe, parsed, source
@@ -97,7 +97,7 @@ class Run:
             )
             if row.validation and self.recipe.better(score, best):
                 best, scores = score, row.validation
-        return self.recipe.family.informed(scores)
+        return self.recipe.family.calibrated(scores)
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file of the run, atomically."""
@@ -161,7 +161,7 @@ def open_run(path: str | Path, modules: tuple[str, ...] = ()) -> Run:
             f"{folder} is not a run folder (it has no recipe.json)", "give the folder 'kerazoo train' wrote"
         )
     data = read_json(folder / "recipe.json", largest=LARGEST_RECIPE)
-    with naming(folder / "recipe.json"):
+    with about(folder / "recipe.json"):
         recipe = plain.from_plain(data, ("kerazoo", *modules))
     if not isinstance(recipe, Recipe):
         raise UserError(f"{folder / 'recipe.json'} holds no recipe", "was it edited by hand?")

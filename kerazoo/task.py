@@ -34,11 +34,11 @@ class Task(ABC):
 
     @abstractmethod
     def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Any]:
-        """Return the network's input for one photograph, and where it was put (`structures.placement`).
+        """Return the network's input for one image, and where it was put (`structures.placement`).
 
         Args:
             image: uint8 `(H, W, 3)`.
-            whole: the image is a whole photograph, so what the network sees beyond its
+            whole: the image is a whole image, so what the network sees beyond its
                 border is mirrored. False for a training window, which brings its own context.
         """
 
@@ -46,7 +46,7 @@ class Task(ABC):
     def encode(self, truth: Any, placement: Any) -> dict[str, np.ndarray]:
         """Return the targets of one sample."""
 
-    def blend(self, x: np.ndarray, y: Any, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
+    def mix_batch(self, x: np.ndarray, y: Any, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
         """Return a training batch after what mixes its samples with one another; by default as it is.
 
         Args:
@@ -64,7 +64,7 @@ class Task(ABC):
         """Return factors on the learning rate by variable path, for those that learn at another one."""
         return {}
 
-    def meaning(self) -> dict[str, Any]:
+    def weight_settings(self) -> dict[str, Any]:
         """Return the settings that trained weights go with; what a new head may change is left out."""
         return fields(self)
 
@@ -74,10 +74,10 @@ class Task(ABC):
 
     @abstractmethod
     def decode(self, outputs: dict[str, np.ndarray], placement: Any) -> Any:
-        """Return the result for one photograph, in its own pixels.
+        """Return the result for one image, in its own pixels.
 
         Args:
-            outputs: the network's outputs for that photograph, without the batch axis.
+            outputs: the network's outputs for that image, without the batch axis.
         """
 
     def infer(
@@ -88,7 +88,7 @@ class Task(ABC):
         tile: int | None = None,
         tta: bool = False,
     ) -> Any:
-        """Return the result for one photograph: `prepare`, the network, `decode`.
+        """Return the result for one image: `prepare`, the network, `decode`.
 
         Args:
             forward: the network on a batch, NumPy in and out.
@@ -105,7 +105,7 @@ class Task(ABC):
         return self.decode({name: value[0] for name, value in outputs.items()}, placement)
 
     def unready(self) -> UserError | None:
-        """Return why the network says nothing of single photographs, or None where it does."""
+        """Return why the network says nothing of single images, or None where it does."""
         return None
 
     def infer_boxes(
@@ -117,7 +117,7 @@ class Task(ABC):
         *,
         tta: bool = False,
     ) -> Any:
-        """Return the result for one photograph in which something else has found where to look.
+        """Return the result for one image in which something else has found where to look.
 
         Args:
             forward: the network on a batch, NumPy in and out.
@@ -136,23 +136,23 @@ class Task(ABC):
         tile: int | None = None,
         tta: bool = False,
     ) -> Iterator[Any]:
-        """Return the results of photographs in turn; a task may give the network several at once."""
+        """Return the results of images in turn; a task may give the network several at once."""
         return (self.infer(forward, image, tile=tile, tta=tta) for image in images)
 
     def together(self) -> int:
-        """Return how many photographs one prediction is about."""
+        """Return how many images one prediction is about."""
         return 1
 
     def stacked(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the photographs of one prediction, uint8 `(H, W, 3)` each, as what `infer` takes."""
+        """Return the images of one prediction, uint8 `(H, W, 3)` each, as what `infer` takes."""
         (image,) = images
         return image
 
     def draw_together(self, images: Sequence[np.ndarray], names: Sequence[str], result: Any) -> np.ndarray:
-        """Return the photographs of one prediction with its result drawn on them, uint8 `(H, W, 3)`."""
+        """Return the images of one prediction with its result drawn on them, uint8 `(H, W, 3)`."""
         return self.draw(self.stacked(images), result)
 
-    def informed(self, scores: dict[str, Any]) -> Self:
+    def calibrated(self, scores: dict[str, Any]) -> Self:
         """Return this family with what was decided on the validation data, such as a threshold.
 
         Args:
@@ -170,7 +170,7 @@ class Task(ABC):
 
     @abstractmethod
     def draw(self, image: np.ndarray, result: Any) -> np.ndarray:
-        """Return the photograph with a result (or a truth) drawn on it, uint8 `(H, W, 3)`."""
+        """Return the image with a result (or a truth) drawn on it, uint8 `(H, W, 3)`."""
 
     def legend(self) -> Sequence[str]:
         """Return the names of the colours that `draw` gives to labels, in label order, where it does."""
@@ -181,8 +181,8 @@ class Task(ABC):
         truth, found = (self.draw(sample.image, told) for told in (sample.truth, result))
         return {"image": sample.image, "truth": truth, "prediction": found}
 
-    def pictures(self, scores: dict[str, Any]) -> dict[str, np.ndarray]:
-        """Return pictures of scores by name, uint8 `(H, W, 3)`."""
+    def images(self, scores: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Return images of scores by name, uint8 `(H, W, 3)`."""
         return {}
 
     @abstractmethod
@@ -190,15 +190,15 @@ class Task(ABC):
         """Return a name for every class, in label order."""
 
     @abstractmethod
-    def for_classes(self, names: Sequence[str]) -> "Task":
+    def with_classes(self, names: Sequence[str]) -> "Task":
         """Return this family for data with these classes."""
 
-    def fits(self, names: Sequence[str]) -> bool:
+    def accepts(self, names: Sequence[str]) -> bool:
         """Return whether data of these classes can be learned and be scored on."""
         return len(names) == len(self.class_names())
 
     @abstractmethod
-    def reader(self, path: str) -> type[Any]:
+    def source_for(self, path: str) -> type[Any]:
         """Return the kind of `kerazoo.data.source.Source` that reads the user's file or folder `path`."""
 
     def asked_for(self, counts: dict[str, int]) -> dict[str, int]:
@@ -209,7 +209,7 @@ class Task(ABC):
         """
         return counts
 
-    def ordered(self, data: Any) -> Any:
+    def configure(self, data: Any) -> Any:
         """Return a source with its classes numbered like this network's, where their names tell how."""
         return data
 
@@ -217,8 +217,8 @@ class Task(ABC):
     def describe(self, result: Any) -> dict[str, Any]:
         """Return what a program wants to know of a result, JSON-ready."""
 
-    def tell(self, described: dict[str, Any]) -> str:
-        """Return what `describe` said in a line for a person, or nothing where pictures say it better."""
+    def summary(self, described: dict[str, Any]) -> str:
+        """Return what `describe` said in a line for a person, or nothing where images say it better."""
         return ""
 
     @abstractmethod
@@ -230,7 +230,7 @@ class Task(ABC):
         """Return the model that is exported.
 
         Its input is the dict `{"image": float32 (N, H, W, C), 0..255, RGB}` with unknown N, H
-        and W, its output a dict of named probabilities in the photograph's own pixels.
+        and W, its output a dict of named probabilities in the image's own pixels.
         """
 
     def rounding(self) -> float:
@@ -240,7 +240,7 @@ class Task(ABC):
         """
         return 1e-5
 
-    def difference(self, expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> float:
+    def output_difference(self, expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> float:
         """Return by how much an exported artefact's outputs differ from those of the `serving` model.
 
         The largest difference of any output. A task whose graph decides something, such as which cell is

@@ -43,7 +43,7 @@ class Frame(NamedTuple):
     seconds: float
 
 
-def is_film(path: Path) -> bool:
+def is_video(path: Path) -> bool:
     """Whether a path means a video, by its suffix, an animated GIF, or a camera, such as camera:0."""
     suffix = path.suffix.lower()
     return camera(path) is not None or suffix in SUFFIXES or (suffix == ".gif" and _animated(path))
@@ -95,7 +95,7 @@ class Camera:
         return f"{self.path} gives no more frames; is it still connected?"
 
 
-class Film:
+class Video:
     """A video file that is open; its frames are read once.
 
     A frame is lost where its packet is missing or cannot be decoded, or only in part. In FLV and WMV files
@@ -141,15 +141,15 @@ class Film:
                 self._losses.read(read)
                 self._packets += read.packet is not None
                 self._cut = read.damaged
-                for picture in self._decoded(read):
-                    if (ticks := self._losses.time(picture)) is None:
+                for image in self._decoded(read):
+                    if (ticks := self._losses.time(image)) is None:
                         continue
-                    broken = picture.is_corrupt or self._losses.partial(ticks)
+                    broken = image.is_corrupt or self._losses.partial(ticks)
                     if broken:
                         self._losses.failed()
                     for lost in self._losses.before(ticks):
                         yield self._frame(lost, None)
-                    yield self._frame(ticks, None if broken else _upright(picture))
+                    yield self._frame(ticks, None if broken else _upright(image))
             for lost in self._losses.after():
                 yield self._frame(lost, None)
 
@@ -184,13 +184,13 @@ class Film:
         return f"{self.path} {' and '.join(told)}; copy the video again" if told else None
 
 
-def open_film(path: Path) -> Film | Camera:
+def open_video(path: Path) -> Video | Camera:
     """Open a video file or a camera.
 
     Raises:
         UserError: there is none, or none that can be read.
     """
-    return Film(path) if camera(path) is None else Camera(path)
+    return Video(path) if camera(path) is None else Camera(path)
 
 
 def _animated(path: Path) -> bool:
@@ -201,10 +201,10 @@ def _animated(path: Path) -> bool:
         return False
 
 
-def _upright(picture: "VideoFrame") -> np.ndarray:
+def _upright(frame: "VideoFrame") -> np.ndarray:
     """Return a frame as it is to be shown: cameras that are held upright turn nothing, they only say so."""
-    image = picture.to_ndarray(format="rgb24", threads=1)
-    matrix: Any = picture.side_data.get("DISPLAYMATRIX")
+    image = frame.to_ndarray(format="rgb24", threads=1)
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return image
     a, b, _, c, d = np.frombuffer(matrix, "int32")[:5].tolist()

@@ -3,7 +3,7 @@
     kerazoo train face-landmarks
     kerazoo train face-landmarks --data DIR --weights hf://timm/hrnet_w18.ms_in1k/model.safetensors
         --set 'family.body={"width":18}' --set family.size=[256,256] --set augmentation.crop=[256,256]
-        --set optimizer.rate=1e-4 --epochs 60
+        --set optimizer.learning_rate=1e-4 --epochs 60
     kerazoo convert face-landmarks HR18-WFLW.pth --output RUN
 
 The second is close to the published training on 300W, on data whose points have the names of the skeleton
@@ -22,16 +22,16 @@ recipe = Recipe(
     augmentation=Augmentation(
         crop=(128, 128),
         focus=0.8,
-        beyond=127,
+        fill=127,
         flip=True,
         rotation=30,
         scale=(0.8, 1.25),
         brightness=0.1,
         contrast=0.2,
     ),
-    optimizer=Optimizer(name="adam", rate=1e-3, epsilon=1e-9),
+    optimizer=Optimizer(name="adam", learning_rate=1e-3, epsilon=1e-9),
     schedule=Schedule(kind="cosine", warmup=0.5),
     epochs=10,
-    batch=16,
+    batch_size=16,
     monitor="ap",
 )

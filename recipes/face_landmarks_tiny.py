@@ -14,9 +14,9 @@ recipe = Recipe(
         body=Body(width=4, blocks=1, modules=(1, 1, 1), bottlenecks=1, bottleneck_width=8), size=(64, 64)
     ),
     data=Faces(train=48, validation=8, test=8, size=96),
-    augmentation=Augmentation(crop=(64, 64), focus=0.8, beyond=127, flip=True),
-    optimizer=Optimizer(rate=3e-3, epsilon=1e-9),
+    augmentation=Augmentation(crop=(64, 64), focus=0.8, fill=127, flip=True),
+    optimizer=Optimizer(learning_rate=3e-3, epsilon=1e-9),
     epochs=3,
-    batch=8,
+    batch_size=8,
     monitor="ap",
 )

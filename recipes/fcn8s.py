@@ -18,8 +18,8 @@ recipe = Recipe(
     augmentation=Augmentation(
         crop=(128, 128), flip=True, flip_vertical=True, quarter_turns=True, scale=(0.8, 1.25)
     ),
-    optimizer=Optimizer(name="adam", rate=5e-4, clip_norm=5.0),
+    optimizer=Optimizer(name="adam", learning_rate=5e-4, clip_norm=5.0),
     schedule=Schedule(kind="poly", warmup=0.5),
     epochs=6,
-    batch=8,
+    batch_size=8,
 )

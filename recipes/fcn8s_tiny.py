@@ -15,7 +15,7 @@ recipe = Recipe(
     ),
     data=Cells(train=16, validation=4, test=4, size=(64, 64)),
     augmentation=Augmentation(crop=(64, 64), flip=True, quarter_turns=True),
-    optimizer=Optimizer(rate=2e-3),
+    optimizer=Optimizer(learning_rate=2e-3),
     epochs=4,
-    batch=4,
+    batch_size=4,
 )

@@ -5,11 +5,11 @@
         --set 'family.body={"width":32}' --set family.size=[256,192]
         --set family.margin=1.25 --set augmentation.focus=0.8
         --set augmentation.crop=[256,192] --set augmentation.rotation=45 --set augmentation.scale=[0.65,1.35]
-        --epochs 210 --batch-size 128 --set optimizer.rate=1e-3
+        --epochs 210 --batch-size 128 --set optimizer.learning_rate=1e-3
     kerazoo predict hrnet-pose photo.jpg --boxes boxes.json
 
 The first ended at AP 0.826 on validation and test figures, in 33 minutes of CPU time. The second is close
-to the published training of HRNet-W32. Without boxes, a photograph is taken to show one person.
+to the published training of HRNet-W32. Without boxes, an image is taken to show one person.
 """
 
 from kerazoo.data.augment import Augmentation
@@ -24,17 +24,17 @@ recipe = Recipe(
     augmentation=Augmentation(
         crop=(128, 96),
         focus=0.87,
-        beyond=127,
+        fill=127,
         flip=True,
         rotation=10,
         scale=(0.9, 1.15),
         brightness=0.1,
         contrast=0.2,
     ),
-    optimizer=Optimizer(name="adam", rate=2e-3, epsilon=1e-9),
+    optimizer=Optimizer(name="adam", learning_rate=2e-3, epsilon=1e-9),
     schedule=Schedule(kind="cosine", warmup=0.5),
     epochs=11,
-    batch=16,
+    batch_size=16,
     validate_every=2,
     monitor="ap",
 )

@@ -16,9 +16,9 @@ recipe = Recipe(
         sigma=1.5,
     ),
     data=Figures(train=48, validation=8, test=8, size=(96, 96), people=(1, 1)),
-    augmentation=Augmentation(crop=(64, 64), focus=0.8, beyond=127, flip=True),
-    optimizer=Optimizer(rate=3e-3, epsilon=1e-9),
+    augmentation=Augmentation(crop=(64, 64), focus=0.8, fill=127, flip=True),
+    optimizer=Optimizer(learning_rate=3e-3, epsilon=1e-9),
     epochs=3,
-    batch=8,
+    batch_size=8,
     monitor="ap",
 )

@@ -1,9 +1,9 @@
 """HRNet-W18-small-v2 with OHEM; on built-in cells, or on your folder of images and masks.
 
     kerazoo train hrnet-seg
-    kerazoo train hrnet-seg --data DIR --set optimizer.name=sgd --set optimizer.rate=0.01
+    kerazoo train hrnet-seg --data DIR --set optimizer.name=sgd --set optimizer.learning_rate=0.01
 
-The second has the optimizer of the published Cityscapes trainings. Photographs are normalised as theirs.
+The second has the optimizer of the published Cityscapes trainings. Images are normalised as theirs.
 """
 
 from kerazoo.data.augment import Augmentation
@@ -26,8 +26,8 @@ recipe = Recipe(
     augmentation=Augmentation(
         crop=(128, 128), flip=True, flip_vertical=True, quarter_turns=True, scale=(0.8, 1.25)
     ),
-    optimizer=Optimizer(name="adam", rate=1e-3),
+    optimizer=Optimizer(name="adam", learning_rate=1e-3),
     schedule=Schedule(kind="poly", warmup=0.5),
     epochs=6,
-    batch=8,
+    batch_size=8,
 )

@@ -19,7 +19,7 @@ recipe = Recipe(
     ),
     data=Cells(train=32, validation=8, test=8, size=(96, 96)),
     augmentation=Augmentation(crop=(64, 64), flip=True),
-    optimizer=Optimizer(rate=3e-3),
+    optimizer=Optimizer(learning_rate=3e-3),
     epochs=3,
-    batch=8,
+    batch_size=8,
 )

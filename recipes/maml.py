@@ -1,7 +1,8 @@
-"""MAML: weights from which one step on five pictures leads far; built-in characters, or Omniglot.
+"""MAML: weights from which one step on five images leads far; built-in characters, or Omniglot.
 
     kerazoo train maml
-    kerazoo train maml --data omniglot.zip --set data.splits=vinyals --set 'data.draws=[8000,200,1000]'
+    kerazoo train maml --data omniglot.zip --set data.splits=vinyals
+        --set 'data.episodes_per_epoch=[8000,200,1000]'
     kerazoo train maml --set family.second_order=false
     kerazoo evaluate RUN --split test
     kerazoo adapt RUN --support FOLDER --output RUN2
@@ -17,10 +18,10 @@ from kerazoo.recipe import Recipe
 
 recipe = Recipe(
     family=MAML(training_queries=5),
-    data=Glyphs(draws=(1600, 100, 600)),
-    optimizer=Optimizer(name="adam", rate=2e-3),
+    data=Glyphs(episodes_per_epoch=(1600, 100, 600)),
+    optimizer=Optimizer(name="adam", learning_rate=2e-3),
     schedule=Schedule(kind="cosine", final=0.01),
     epochs=7,
-    batch=8,
+    batch_size=8,
     monitor="accuracy",
 )

@@ -7,10 +7,10 @@ from kerazoo.recipe import Recipe
 
 recipe = Recipe(
     family=MAML(filters=8, queries=3, training_queries=3),
-    data=Glyphs(characters=(12, 8, 8), drawings=8, draws=(40, 10, 10)),
-    optimizer=Optimizer(name="adam", rate=3e-3),
+    data=Glyphs(characters=(12, 8, 8), drawings=8, episodes_per_epoch=(40, 10, 10)),
+    optimizer=Optimizer(name="adam", learning_rate=3e-3),
     schedule=Schedule(kind="constant"),
     epochs=2,
-    batch=4,
+    batch_size=4,
     monitor="accuracy",
 )

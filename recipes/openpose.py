@@ -14,14 +14,14 @@ from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe
 
 recipe = Recipe(
-    family=OpenPose(trunk="vgg19", stages=6, refinement_rate=4.0, bias_rate=2.0),
+    family=OpenPose(trunk="vgg19", stages=6, refinement_lr_factor=4.0, bias_lr_factor=2.0),
     data=Figures(size=(368, 368)),
     augmentation=Augmentation(
-        crop=(368, 368), focus=0.6, scale=(0.83, 1.83), shift=40, rotation=40, flip=True, beyond=128
+        crop=(368, 368), focus=0.6, scale=(0.83, 1.83), shift=40, rotation=40, flip=True, fill=128
     ),
-    optimizer=Optimizer(name="sgd", rate=4e-5, momentum=0.9, weight_decay=5e-4),
+    optimizer=Optimizer(name="sgd", learning_rate=4e-5, momentum=0.9, weight_decay=5e-4),
     schedule=Schedule(kind="step", milestones=(0.4, 0.8), factor=0.333),
     epochs=50,
-    batch=10,
+    batch_size=10,
     monitor="ap",
 )

@@ -9,10 +9,10 @@ from kerazoo.recipe import Recipe
 recipe = Recipe(
     family=OpenPose(trunk="mobilenet", stages=2, width=0.125, height=96),
     data=Figures(train=24, validation=4, test=4, size=(96, 128), people=(1, 2)),
-    augmentation=Augmentation(crop=(96, 96), flip=True, beyond=128),
-    optimizer=Optimizer(name="adam", rate=2e-3),
+    augmentation=Augmentation(crop=(96, 96), flip=True, fill=128),
+    optimizer=Optimizer(name="adam", learning_rate=2e-3),
     schedule=Schedule(kind="cosine"),
     epochs=2,
-    batch=4,
+    batch_size=4,
     monitor="ap",
 )

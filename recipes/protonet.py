@@ -1,7 +1,8 @@
-"""Prototypical networks: characters never seen before, from one picture each; built-in, or Omniglot.
+"""Prototypical networks: characters never seen before, from one image each; built-in, or Omniglot.
 
     kerazoo train protonet
-    kerazoo train protonet --data omniglot.zip --set data.splits=vinyals --set 'data.draws=[250,200,1000]'
+    kerazoo train protonet --data omniglot.zip --set data.splits=vinyals
+        --set 'data.episodes_per_epoch=[250,200,1000]'
         --set family.training_queries=3 --epochs 12
     kerazoo evaluate RUN --split test --ways 20 --shots 1
     kerazoo adapt RUN --support FOLDER --output RUN2
@@ -17,10 +18,10 @@ from kerazoo.recipe import Recipe
 
 recipe = Recipe(
     family=ProtoNet(),
-    data=Glyphs(draws=(100, 200, 600)),
-    optimizer=Optimizer(name="adam", rate=2e-3),
+    data=Glyphs(episodes_per_epoch=(100, 200, 600)),
+    optimizer=Optimizer(name="adam", learning_rate=2e-3),
     schedule=Schedule(kind="cosine", final=0.01),
     epochs=6,
-    batch=1,
+    batch_size=1,
     monitor="accuracy",
 )

@@ -7,10 +7,10 @@ from kerazoo.recipe import Recipe
 
 recipe = Recipe(
     family=ProtoNet(filters=8, training_ways=5, queries=3, training_queries=3),
-    data=Glyphs(characters=(12, 8, 8), drawings=8, draws=(20, 10, 10)),
-    optimizer=Optimizer(name="adam", rate=2e-3),
+    data=Glyphs(characters=(12, 8, 8), drawings=8, episodes_per_epoch=(20, 10, 10)),
+    optimizer=Optimizer(name="adam", learning_rate=2e-3),
     schedule=Schedule(kind="constant"),
     epochs=2,
-    batch=1,
+    batch_size=1,
     monitor="accuracy",
 )

@@ -1,7 +1,8 @@
 """Reptile: weights that move to where a few steps on each episode lead; built-in characters, or Omniglot.
 
     kerazoo train reptile
-    kerazoo train reptile --data omniglot.zip --set data.splits=vinyals --set 'data.draws=[5000,200,1000]'
+    kerazoo train reptile --data omniglot.zip --set data.splits=vinyals
+        --set 'data.episodes_per_epoch=[5000,200,1000]'
     kerazoo evaluate RUN --split test
     kerazoo adapt RUN --support FOLDER --output RUN2
 
@@ -17,10 +18,10 @@ from kerazoo.recipe import Recipe
 
 recipe = Recipe(
     family=Reptile(),
-    data=Glyphs(draws=(1500, 100, 600)),
-    optimizer=Optimizer(name="adam", rate=2e-3),
+    data=Glyphs(episodes_per_epoch=(1500, 100, 600)),
+    optimizer=Optimizer(name="adam", learning_rate=2e-3),
     schedule=Schedule(kind="cosine", final=0.01),
     epochs=7,
-    batch=5,
+    batch_size=5,
     monitor="accuracy",
 )

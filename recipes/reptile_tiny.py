@@ -6,11 +6,11 @@ from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe
 
 recipe = Recipe(
-    family=Reptile(filters=8, queries=3, training_shots=4, steps=2, test_steps=4, rate=0.1),
-    data=Glyphs(characters=(12, 8, 8), drawings=8, draws=(40, 10, 10)),
-    optimizer=Optimizer(name="adam", rate=2e-3),
+    family=Reptile(filters=8, queries=3, training_shots=4, steps=2, test_steps=4, inner_learning_rate=0.1),
+    data=Glyphs(characters=(12, 8, 8), drawings=8, episodes_per_epoch=(40, 10, 10)),
+    optimizer=Optimizer(name="adam", learning_rate=2e-3),
     schedule=Schedule(kind="constant"),
     epochs=2,
-    batch=4,
+    batch_size=4,
     monitor="accuracy",
 )

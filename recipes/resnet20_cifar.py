@@ -1,8 +1,8 @@
 """ResNet-20 for images of 32 x 32; on built-in shapes, or on CIFAR-10's binary files.
 
     kerazoo train resnet20-cifar       3.2 minutes on 2 CPU cores, accuracy 0.962
-    kerazoo train resnet20-cifar --data cifar-10-batches-bin --set epochs=164 --set batch=128
-        --set optimizer.name=sgd --set optimizer.rate=0.1 --set optimizer.weight_decay=1e-3
+    kerazoo train resnet20-cifar --data cifar-10-batches-bin --set epochs=164 --set batch_size=128
+        --set optimizer.name=sgd --set optimizer.learning_rate=0.1 --set optimizer.weight_decay=1e-3
         --set schedule.kind=step --set augmentation.shift=4
 
 The second is the schedule of He et al. 2015, section 4.2; its weight decay of 1e-4 is part of the
@@ -21,9 +21,9 @@ recipe = Recipe(
     family=ResNetCifar(classes=10, names=data.class_names(), depth=20),
     data=data,
     augmentation=Augmentation(flip=True),
-    optimizer=Optimizer(name="adam", rate=3e-3),
+    optimizer=Optimizer(name="adam", learning_rate=3e-3),
     schedule=Schedule(kind="cosine", warmup=1.0, milestones=(0.5, 0.75)),
     epochs=8,
-    batch=16,
+    batch_size=16,
     monitor="accuracy",
 )

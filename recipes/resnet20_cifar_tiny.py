@@ -15,8 +15,8 @@ recipe = Recipe(
     family=ResNetCifar(classes=10, names=data.class_names(), depth=8, width=8),
     data=data,
     augmentation=Augmentation(shift=2, flip=True),
-    optimizer=Optimizer(rate=5e-3),
+    optimizer=Optimizer(learning_rate=5e-3),
     epochs=4,
-    batch=20,
+    batch_size=20,
     monitor="accuracy",
 )

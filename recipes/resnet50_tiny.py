@@ -14,12 +14,12 @@ data = Shapes(train=160, validation=40, test=40, size=32)
 
 recipe = Recipe(
     family=ResNet(
-        depth=50, classes=10, names=data.class_names(), width=8, size=(32, 32), crop_share=1.0, **IMAGENET
+        depth=50, classes=10, names=data.class_names(), width=8, size=(32, 32), crop_pct=1.0, **IMAGENET
     ),
     data=data,
     augmentation=Augmentation(crop=(32, 32), flip=True),
-    optimizer=Optimizer(rate=2e-3),
+    optimizer=Optimizer(learning_rate=2e-3),
     epochs=3,
-    batch=16,
+    batch_size=16,
     monitor="accuracy",
 )

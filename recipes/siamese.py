@@ -1,7 +1,7 @@
 """A Siamese network: are two characters alike, and which of many is nearest; built-in, or Omniglot.
 
     kerazoo train siamese
-    kerazoo train siamese --data omniglot.zip --epochs 6 --set 'data.draws=[750,60,200]'
+    kerazoo train siamese --data omniglot.zip --epochs 6 --set 'data.episodes_per_epoch=[750,60,200]'
     kerazoo evaluate RUN --data omniglot_all_runs.zip
     kerazoo predict RUN a.png b.png
 
@@ -18,12 +18,12 @@ from kerazoo.recipe import Recipe
 recipe = Recipe(
     # Hard triplets of 20 classes and not of 64, with which one-shot accuracy after 250 steps was 0.83
     # and not 0.88.
-    family=Siamese(size=(32, 32), loss="triplet", mined_classes=20, mined_pictures=3, rotations=True),
-    data=Glyphs(draws=(300, 60, 200)),
-    augmentation=Augmentation(rotation=10, scale=(0.8, 1.2), shear=10, shift=2, beyond=255),
-    optimizer=Optimizer(rate=2e-3),
+    family=Siamese(size=(32, 32), loss="triplet", mined_classes=20, mined_images=3, rotations=True),
+    data=Glyphs(episodes_per_epoch=(300, 60, 200)),
+    augmentation=Augmentation(rotation=10, scale=(0.8, 1.2), shear=10, shift=2, fill=255),
+    optimizer=Optimizer(learning_rate=2e-3),
     schedule=Schedule(kind="cosine"),
     epochs=4,
-    batch=3,
+    batch_size=3,
     monitor="one_shot",
 )

@@ -11,9 +11,9 @@ from kerazoo.recipe import Recipe
 
 recipe = Recipe(
     family=Siamese(tower=Tower(width=16), loss="contrastive", pairs=16, ways=5),
-    data=Glyphs(characters=(60, 20, 20), drawings=8, draws=(60, 30, 30)),
-    optimizer=Optimizer(rate=3e-3),
+    data=Glyphs(characters=(60, 20, 20), drawings=8, episodes_per_epoch=(60, 30, 30)),
+    optimizer=Optimizer(learning_rate=3e-3),
     epochs=4,
-    batch=2,
+    batch_size=2,
     monitor="auc",
 )

@@ -28,8 +28,8 @@ recipe = Recipe(
         brightness=0.1,
         contrast=0.1,
     ),
-    optimizer=Optimizer(name="adam", rate=2e-3),
+    optimizer=Optimizer(name="adam", learning_rate=2e-3),
     schedule=Schedule(kind="cosine", warmup=0.5),
     epochs=8,
-    batch=8,
+    batch_size=8,
 )

@@ -3,7 +3,7 @@
     kerazoo train unet-resnet34 --weights hf://timm/resnet34.a1_in1k/model.safetensors
     kerazoo train unet-resnet34 --data DIR --weights resnet34.pth --set family.encoder.frozen=true
 
-Photographs are normalised as the published ResNets were trained with.
+Images are normalised as the published ResNets were trained with.
 """
 
 from kerazoo.data.augment import Augmentation
@@ -24,15 +24,15 @@ recipe = Recipe(
         up="nearest",
         dropout=0.0,
         mean=(123.675, 116.28, 103.53),
-        deviation=(58.395, 57.12, 57.375),
+        std=(58.395, 57.12, 57.375),
         losses=Losses(cross_entropy=1.0, dice=1.0),
     ),
     data=Cells(),
     augmentation=Augmentation(
         crop=(128, 128), flip=True, flip_vertical=True, quarter_turns=True, scale=(0.8, 1.25)
     ),
-    optimizer=Optimizer(name="adam", rate=1e-3),
+    optimizer=Optimizer(name="adam", learning_rate=1e-3),
     schedule=Schedule(kind="cosine", warmup=0.5),
     epochs=6,
-    batch=8,
+    batch_size=8,
 )

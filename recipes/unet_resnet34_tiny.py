@@ -21,15 +21,15 @@ recipe = Recipe(
         up="nearest",
         dropout=0.0,
         mean=(123.675, 116.28, 103.53),
-        deviation=(58.395, 57.12, 57.375),
+        std=(58.395, 57.12, 57.375),
         losses=Losses(cross_entropy=1.0, dice=1.0),
     ),
     data=Cells(train=32, validation=8, test=8, size=(96, 96)),
     augmentation=Augmentation(
         crop=(64, 64), flip=True, flip_vertical=True, quarter_turns=True, scale=(0.8, 1.25)
     ),
-    optimizer=Optimizer(name="adam", rate=1e-3),
+    optimizer=Optimizer(name="adam", learning_rate=1e-3),
     schedule=Schedule(kind="cosine", warmup=0.5),
     epochs=2,
-    batch=8,
+    batch_size=8,
 )

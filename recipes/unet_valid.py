@@ -25,8 +25,8 @@ recipe = Recipe(
     ),
     data=Cells(),
     augmentation=Augmentation(crop=(116, 116), flip=True, quarter_turns=True, elastic=5.0),
-    optimizer=Optimizer(name="adam", rate=5e-4),
+    optimizer=Optimizer(name="adam", learning_rate=5e-4),
     schedule=Schedule(kind="cosine", warmup=0.5),
     epochs=6,
-    batch=4,
+    batch_size=4,
 )

@@ -13,7 +13,7 @@ recipe = Recipe(
     family=UNetPlusPlus(classes=3, names=("background", "cell", "membrane"), filters=(8, 16, 32), norm=True),
     data=Cells(train=32, validation=8, test=8, size=(64, 64)),
     augmentation=Augmentation(crop=(64, 64), flip=True, quarter_turns=True),
-    optimizer=Optimizer(rate=5e-3),
+    optimizer=Optimizer(learning_rate=5e-3),
     epochs=4,
-    batch=4,
+    batch_size=4,
 )

@@ -5,7 +5,7 @@ import numpy as np
 from kerazoo.families.hrnet import HRNetPose
 from kerazoo.settings import replace
 from kerazoo.structures.keypoints import People
-from kerazoo.structures.placement import Frame
+from kerazoo.structures.placement import Window
 from kerazoo.structures.skeleton import Skeleton
 from tests.families.test_hrnet import TINY as BODY
 
@@ -14,7 +14,7 @@ HAND = Skeleton(
 )
 SMALL = HRNetPose(skeleton=HAND, size=(128, 96), body=BODY)
 AS_PUBLISHED = replace(SMALL, HRNetPose.published)
-WHOLE = Frame(0, 0, 96, 128, 96, 128)
+WHOLE = Window(0, 0, 96, 128, 96, 128)
 
 
 def people(points, visible=None, skeleton=HAND):

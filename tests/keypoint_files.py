@@ -1,4 +1,4 @@
-"""Files of key points as COCO has them, of three points and two small photographs."""
+"""Files of key points as COCO has them, of three points and two small images."""
 
 import json
 
@@ -22,7 +22,7 @@ def nobody(number, **changes):
     return person(number, keypoints=[0] * 9, **changes)
 
 
-def photographs(folder):
+def make_images(folder):
     """Return the folder, with 1.png and 2.png in it, 40 x 60 and bright at the first point."""
     for number in (1, 2):
         image = np.full((40, 60, 3), 50, "uint8")

@@ -34,12 +34,12 @@ def source(task: Task, size: tuple[int, int] = (64, 64)) -> Source:
     if isinstance(task, Translation):
         return Landscapes(train=10, validation=2, test=1, size=max(size))
     if isinstance(task, FewShot | Verification):
-        return task.ordered(Glyphs(characters=(6, 4, 4), drawings=6, draws=(10, 8, 1)))
+        return task.configure(Glyphs(characters=(6, 4, 4), drawings=6, episodes_per_epoch=(10, 8, 1)))
     return Cells(train=10, validation=2, test=1, size=size)
 
 
 def samples(task: Task, count: int = 8, size: tuple[int, int] = (64, 64)) -> Sequence[Sample]:
-    """Return photographs whose truths are of the task's classes."""
+    """Return images whose truths are of the task's classes."""
     if isinstance(task, Pose):
         return [_person(task.skeleton, np.random.default_rng(n), size, f"{n}.png") for n in range(count)]
     if isinstance(task, Translation):
@@ -60,13 +60,13 @@ def learned_from(task: Task) -> Sequence[Sample]:
 
 
 def _translated(summer: Sample, winter: Sample, size: tuple[int, int]) -> Sample:
-    """Return a photograph with one of the other domain as its truth, as in training."""
+    """Return an image with one of the other domain as its truth, as in training."""
     one, other = (cv2.resize(sample.image, size[::-1]) for sample in (summer, winter))
     return Sample(one, Real(1, other), summer.name)
 
 
 def _person(skeleton: Skeleton, rng: np.random.Generator, size: tuple[int, int], name: str) -> Sample:
-    """Return a picture of one person: a dot of its own colour for every point, away from the border."""
+    """Return an image of one person: a dot of its own colour for every point, away from the border."""
     height, width = size
     image = rng.integers(100, 120, (height, width, 3)).astype("uint8")
     points = rng.uniform(0.2, 0.8, (1, len(skeleton.points), 2)) * (width, height)
@@ -94,7 +94,7 @@ def window(task: Task) -> tuple[int, int]:
 
 
 def seen(task: Task, x: np.ndarray) -> Any:
-    """Return what the network itself is shown of a batch: of episodes their pictures, of pairs the two."""
+    """Return what the network itself is shown of a batch: of episodes their images, of pairs the two."""
     if isinstance(task, Verification):
         return {name: x[:, :, place].reshape(-1, *x.shape[-3:]) for place, name in enumerate("ab")}
     return x.reshape(-1, *x.shape[-3:]) if isinstance(task, FewShot) else x
@@ -109,8 +109,8 @@ def shape(task: Task, y: dict[str, np.ndarray], name: str) -> tuple[int, ...]:
         patches = (batch, height // 2 - 2, width // 2 - 2, 1)  # after strides of 2 and 1, and the logits
         return patches if name.startswith("real") else (batch, height, width, channels)
     if isinstance(task, FewShot):
-        pictures = y["labels"].size * (task.training_shots + task.training_queries)
-        return pictures, task.filters if name == "embedding" else task.training_ways
+        images = y["labels"].size * (task.training_shots + task.training_queries)
+        return images, task.filters if name == "embedding" else task.training_ways
     if isinstance(task, Verification):
         return (y["alike" if "alike" in y else "labels"].size,)
     return y["targets"].shape if "targets" in y else (*y["labels"].shape, task.classes)
@@ -153,8 +153,8 @@ def answer(told: Any) -> np.ndarray:
         return told.points[..., :2]
     if isinstance(told, Real):
         return told.image
-    if hasattr(told, "pictures"):
-        return told.pictures["AtoB"]
+    if hasattr(told, "images"):
+        return told.images["AtoB"]
     if isinstance(told, Couples | Distances):
         return told.alike if isinstance(told, Couples) else told.of_pairs() <= 0
     if isinstance(told, Episode):

@@ -74,11 +74,11 @@ def test_a_gpu_is_used():
 
 def test_batches_reach_fit_as_they_are_and_by_nothing_that_tunes_itself(backend):
     batches = [(np.full((2, 3), n, "float32"), {"y": np.full(2, n, "int32")}) for n in range(5)]
-    fed = backends.fed(batches)
+    fit_input = backends.fit_input(batches)
     if backend == "tensorflow":
-        assert fed.options().autotune.enabled is False
-        fed = fed.as_numpy_iterator()
-    for found, expected in itertools.zip_longest(fed, batches):
+        assert fit_input.options().autotune.enabled is False
+        fit_input = fit_input.as_numpy_iterator()
+    for found, expected in itertools.zip_longest(fit_input, batches):
         np.testing.assert_array_equal(found[0], expected[0])
         np.testing.assert_array_equal(found[1]["y"], expected[1]["y"])
 
@@ -88,5 +88,5 @@ def test_fit_takes_any_series_of_batches(kind):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     model.compile(loss="mse")
     batches = kind([(np.ones((2, 3), "float32"), np.ones((2, 1), "float32"))] * 4)
-    model.fit(backends.fed(batches), steps_per_epoch=4, shuffle=False, verbose=0)
+    model.fit(backends.fit_input(batches), steps_per_epoch=4, shuffle=False, verbose=0)
     assert int(model.optimizer.iterations) == 4

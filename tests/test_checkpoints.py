@@ -133,7 +133,7 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize(
-    ("stored", "mean", "deviation"),
+    ("stored", "mean", "std"),
     [
         ({"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.1]}, (127.5, 102.0, 76.5), (51.0, 51.0, 25.5)),
         ({"m:pixel_mean": [103.5, 116.3, 123.7], "m:pixel_std": [1.0]}, (9.0,), (9.0,)),
@@ -141,10 +141,10 @@ LAYOUTS = {
         ({"mean": [0.5]}, (9.0,), (9.0,)),
     ],
 )
-def test_the_normalisation_that_a_checkpoint_keeps_is_taken(stored, mean, deviation):
-    layouts = {"one": lambda arrays: {"mean": (9.0,), "deviation": (9.0,)}}
+def test_the_normalisation_that_a_checkpoint_keeps_is_taken(stored, mean, std):
+    layouts = {"one": lambda arrays: {"mean": (9.0,), "std": (9.0,)}}
     arrays = {key: np.array(value).reshape(1, -1, 1, 1) for key, value in stored.items()}
-    assert mapping.recognise(layouts, arrays)[1] == {"mean": mean, "deviation": deviation}
+    assert mapping.recognise(layouts, arrays)[1] == {"mean": mean, "std": std}
 
 
 @pytest.mark.parametrize("layout", [None, "circle"])

@@ -22,7 +22,7 @@ PEOPLE = np.random.default_rng(0).uniform(10, 90, (4, 17, 2)).astype("float32")
 
 @settings
 class Four(Source):
-    """Photographs 101 to 104 with a person each, of category 7."""
+    """Images 101 to 104 with a person each, of category 7."""
 
     skeleton: Skeleton = COCO17
 
@@ -51,7 +51,7 @@ class Four(Source):
 
 @settings
 class Guess(Pose):
-    """Knows the photographs by their grey, and is right about as many points as that says."""
+    """Knows the images by their grey, and is right about as many points as that says."""
 
     def build(self):
         x = keras.Input((None, None, 3))

@@ -35,10 +35,10 @@ FAMILIES = {name: family for name, family in TINY.items() if name not in WITHOUT
     "unetpp-bilinear": dataclasses.replace(TINY["unetpp"], up="bilinear_align_corners", classes=4),
     "unet-grey": dataclasses.replace(TINY["unet"], channels=1, mean=(100.0,)),
     "resnet-cifar-bgr": dataclasses.replace(
-        TINY["resnet-cifar"], order="BGR", mean=(104.0, 117.0, 123.0), deviation=(64.0,)
+        TINY["resnet-cifar"], order="BGR", mean=(104.0, 117.0, 123.0), std=(64.0,)
     ),
     "fcn-fixed-bgr": dataclasses.replace(
-        TINY["fcn"], upsampling="fixed", order="BGR", mean=(104.0, 117.0, 123.0), deviation=(64.0,)
+        TINY["fcn"], upsampling="fixed", order="BGR", mean=(104.0, 117.0, 123.0), std=(64.0,)
     ),
 }
 
@@ -77,10 +77,10 @@ def run(tmp_path) -> Run:
 
 
 def predicted(run: Run, image: np.ndarray) -> np.ndarray:
-    """Return the probabilities that `kerazoo predict` computes for one photograph."""
+    """Return the probabilities that `kerazoo predict` computes for one image."""
     family, forward = run.recipe.family, backends.forward(run.deployed)
     if isinstance(family, Classification):  # the exported graph resizes nothing
-        fitting = dataclasses.replace(family, size=image.shape[:2], crop_share=1.0)
+        fitting = dataclasses.replace(family, size=image.shape[:2], crop_pct=1.0)
         return fitting.infer(forward, image).probabilities
     x, placement = family.prepare(image)
     outputs = forward(x[None])
@@ -134,7 +134,7 @@ def test_a_translator_in_either_direction(kind, tmp_path):
     image = np.random.default_rng(2).integers(0, 256, (45, 70, 3), "uint8")
     served = family.serving(run.deployed)({"image": image[None].astype("float32")})
     assert list(served) == ["BtoA"]
-    expected = family.infer(backends.forward(run.deployed), image).pictures["BtoA"]
+    expected = family.infer(backends.forward(run.deployed), image).images["BtoA"]
     found = keras.ops.convert_to_numpy(served["BtoA"])[0]
     np.testing.assert_allclose(found, expected, rtol=0, atol=0.51)  # `infer` rounds to whole levels
     assert report(export(run, kind))["largest_difference"] <= family.rounding()

@@ -23,7 +23,7 @@ OUTPUTS = {
     "hrnet-pose": {"keypoints", "heatmaps"},
 }
 REFUSED = dict.fromkeys(("maml", "reptile"), "knows no classes by itself; .* kerazoo adapt RUN")
-"""What they are asked is decided by pictures that they are shown first."""
+"""What they are asked is decided by images that they are shown first."""
 
 QUICK = [("protonet", "keras"), ("maml", "keras"), ("reptile", "onnx")]
 

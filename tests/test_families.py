@@ -10,7 +10,7 @@ from kerazoo import backend as backends
 from kerazoo import settings
 from kerazoo.data.augment import Augmentation
 from kerazoo.data.loader import Feed, stream
-from kerazoo.optimizer import Optimizer, Schedule, learning_rate
+from kerazoo.optimizer import Optimizer, Schedule, learning_rate_schedule
 from kerazoo.run import load_weights, save_weights
 from tests.samples import agree, answer, learned_from, outputs, samples, seen, shape, window
 from tests.tiny import DEEP, TINY
@@ -30,7 +30,7 @@ def batches(family, batch=4, seed=0):
 def compiled(family, rate=3e-3):
     network = family.build()
     model = family.objective(network)
-    rates = learning_rate(rate, Schedule(kind="constant"), updates=100, warmup=0)
+    rates = learning_rate_schedule(rate, Schedule(kind="constant"), updates=100, warmup=0)
     model.compile(optimizer=Optimizer().build(rates, mixed=False), jit_compile=backends.jit_training())
     model.optimizer.build(model.trainable_variables)  # inside the step TensorFlow takes minutes for HRNet's
     return network, model
@@ -46,7 +46,10 @@ def training(family):
 
 def fit(model, stream, start, stop):
     return model.fit(
-        backends.fed(Feed(stream, start, stop)()), steps_per_epoch=stop - start, shuffle=False, verbose=0
+        backends.fit_input(Feed(stream, start, stop)()),
+        steps_per_epoch=stop - start,
+        shuffle=False,
+        verbose=0,
     ).history
 
 
@@ -66,7 +69,7 @@ def test_height_width_and_batch_are_unknown(family):
     assert tuple(network.inputs[0].shape) == (None, None, None, family.channels)
 
 
-def test_photographs_of_any_size_are_answered(family):
+def test_images_of_any_size_are_answered(family):
     forward = backends.forward(family.deploy(family.build()))
     asked = [samples(family, 1, size)[0] for size in ((61, 47), (33, 96))]
     results = [family.infer(forward, sample.image) for sample in asked]
@@ -132,7 +135,7 @@ def test_non_finite_steps_leave_no_trace(family, training):
 
     x, y = data[1]
     broken = np.full_like(x, np.nan)
-    logs = model.fit(backends.fed([(broken, y)]), steps_per_epoch=1, shuffle=False, verbose=0).history
+    logs = model.fit(backends.fit_input([(broken, y)]), steps_per_epoch=1, shuffle=False, verbose=0).history
     assert int(model.optimizer.inner_optimizer.iterations) == applied
     assert all(np.isfinite(logs[name][0]) for name in model.trackers)
     for variable, old in zip(network.variables, before, strict=True):

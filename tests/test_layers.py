@@ -12,7 +12,7 @@ from kerazoo.layers import (
     CropLike,
     CurrentNorm,
     HeNormal,
-    ImageNorm,
+    InstanceNormalization,
     Materialised,
     MirrorPad,
     Normal,
@@ -201,13 +201,13 @@ def test_depthwise_convolutions(size, stride, dilation):
 @pytest.mark.parametrize("mean", [0.0, 1000.0])
 def test_every_image_is_normalised_by_itself(mean):
     x = image(3, 5, 7, 2) * np.array([1.0, 20.0], "float32") + np.float32(mean)
-    layer = ImageNorm(1e-3)
+    layer = InstanceNormalization(1e-3)
     layer.build(x.shape)
     layer.set_weights([np.array([2.0, 3.0]), np.array([-1.0, 0.5])])
     exact = x.astype("float64")
     centred = exact - exact.mean((1, 2), keepdims=True)
-    deviation = np.sqrt(exact.var((1, 2), keepdims=True) + 1e-3)
-    expected = centred / deviation * [2, 3] + [-1, 0.5]
+    std = np.sqrt(exact.var((1, 2), keepdims=True) + 1e-3)
+    expected = centred / std * [2, 3] + [-1, 0.5]
     np.testing.assert_allclose(run(layer, x), expected, atol=1e-5 if not mean else 1e-3)
     np.testing.assert_array_equal(run(layer, x[1:2]), run(layer, x)[1:2])
     np.testing.assert_array_equal(ops.convert_to_numpy(layer(x, training=True)), run(layer, x))
@@ -258,7 +258,7 @@ def test_layers_keep_the_compute_dtype(policy):
         Upsample(2),
         Upsample(2, align_corners=True),
         Upsample(2, "nearest"),
-        ImageNorm(),
+        InstanceNormalization(),
     ):
         assert keras.backend.standardize_dtype(layer(x).dtype) == policy.removeprefix("mixed_")
 
@@ -267,7 +267,7 @@ def test_layers_survive_a_keras_file(tmp_path):
     entry = keras.Input((None, None, 2))
     small = keras.layers.MaxPooling2D(2)(MirrorPad(4, 2)(entry))
     maps = [ResizeLike(True)([small, entry]), CropLike(1)([Upsample(4, "nearest")(small), entry])]
-    maps += [ResizeLike(half_pixel=False)([small, entry]), ImageNorm(0.1)(entry)]
+    maps += [ResizeLike(half_pixel=False)([small, entry]), InstanceNormalization(0.1)(entry)]
     maps += [pad_conv(small, 2, name="c"), pad_depthwise(small, name="d")]
     model = keras.Model(entry, [*maps, BilinearConv2DTranspose(2)(small)])
     model.save(tmp_path / "m.keras")
@@ -290,7 +290,7 @@ def test_unknown_sizes_give_the_numbers_of_known_ones(backend):
         ResizeLike(True)([small, entry]),
         Upsample(2, "nearest")(entry),
         ResizeLike(half_pixel=False)([small, entry]),
-        ImageNorm()(entry),
+        InstanceNormalization()(entry),
         pad_depthwise(entry, dilation=2, name="c"),
     ]
     model = keras.Model(entry, maps)

@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo.optimizer import Optimizer, Schedule, learning_rate
+from kerazoo.optimizer import Optimizer, Schedule, learning_rate_schedule
 
 STEPS = np.array([0, 1, 9, 10, 11, 50, 60, 75, 99, 100, 150])
 
 
 def rates(schedule, rate=0.1, updates=100, warmup=0):
-    keras_schedule = learning_rate(rate, schedule, updates, warmup)
+    keras_schedule = learning_rate_schedule(rate, schedule, updates, warmup)
     return np.array([float(keras.ops.convert_to_numpy(keras_schedule(step))) for step in STEPS])
 
 
@@ -39,7 +39,7 @@ def test_warmup_is_linear_and_delays_the_rest():
 
 
 def test_long_trainings_are_tabulated_closely():
-    schedule = learning_rate(0.1, Schedule(kind="cosine"), 10**6, 0)
+    schedule = learning_rate_schedule(0.1, Schedule(kind="cosine"), 10**6, 0)
     for step in (1, 123_456, 999_000):
         expected = 0.05 * (1 + np.cos(np.pi * step / 10**6))
         assert float(schedule(step)) == pytest.approx(expected, rel=1e-3, abs=1e-7)
@@ -50,7 +50,7 @@ def test_optimizers_are_guarded(name):
     """A batch that gives NaN changes no weight; the ones after it train as if it had not been."""
     optimizer = Optimizer(name=name, clip_norm=1.0, weight_decay=0.01, accumulate=2)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="ones")])
-    model.compile(optimizer.build(learning_rate(0.1, Schedule(), 10, 0), mixed=False), loss="mse")
+    model.compile(optimizer.build(learning_rate_schedule(0.1, Schedule(), 10, 0), mixed=False), loss="mse")
     for _ in range(2):
         model.train_on_batch(np.array([[np.nan, 1, 1]], "float32"), np.zeros((1, 1), "float32"))
     np.testing.assert_array_equal(model.get_weights()[0], 1.0)
@@ -67,7 +67,7 @@ def test_some_variables_learn_at_another_rate(name):
         for n in ("slow", "fast")
     ]
     model = keras.Model(inputs, keras.layers.Add()(outputs))
-    rates = learning_rate(0.01, Schedule(kind="constant"), updates=10, warmup=0)
+    rates = learning_rate_schedule(0.01, Schedule(kind="constant"), updates=10, warmup=0)
     settings = Optimizer(name=name, momentum=0.0)
     model.compile(
         settings.build(rates, mixed=False, factors={"fast/kernel": 4.0}), loss="mse", jit_compile=False

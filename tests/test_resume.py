@@ -61,7 +61,7 @@ def stopped(tmp_path_factory):
         data=Folder(path=str(place / "data")),
         augmentation=Augmentation(),
         epochs=3,
-        batch=2,
+        batch_size=2,
         save_every=1,
     )
     interrupted(recipe, place / "run", 6)
@@ -176,7 +176,7 @@ def test_accepted_data_begin_the_interrupted_epoch_again(place):
     assert result.exit_code == 0, result.output
     assert steps(place / "run") == [4, 12, 18]  # the second epoch is steps 7 to 12
     rows = [json.loads(line) for line in (place / "run" / "log.jsonl").read_text().splitlines()]
-    assert rows[1]["rate"] == pytest.approx(1e-3 * (1 + np.cos(np.pi * 12 / 18)) / 2, rel=1e-3)
+    assert rows[1]["learning_rate"] == pytest.approx(1e-3 * (1 + np.cos(np.pi * 12 / 18)) / 2, rel=1e-3)
     known = json.loads((place / "run" / "data.json").read_text())
     assert "images/13.png" in known["files"]
 

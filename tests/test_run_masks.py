@@ -38,8 +38,8 @@ def run_of(tmp_path):
 
     def made(masks, classes=None):
         data = Folder(path=str(fill(tmp_path / "own", masks, classes)))
-        family = UNet(filters=(2, 4)).for_classes(data.class_names())
-        recipe = Recipe(family=family, data=family.ordered(data))
+        family = UNet(filters=(2, 4)).with_classes(data.class_names())
+        recipe = Recipe(family=family, data=family.configure(data))
         return open_run(create_run(recipe, tmp_path / "run", family.build()).folder)
 
     return made
@@ -48,7 +48,7 @@ def run_of(tmp_path):
 def truth(run, folder):
     """The labels of the first mask of other data, as the run reads them."""
     data = with_settings(run, (), str(folder)).recipe.data
-    return run.family.ordered(data).samples("train")[0].truth.labels
+    return run.family.configure(data).samples("train")[0].truth.labels
 
 
 def refused(run, folder, *words):
@@ -99,10 +99,10 @@ def test_a_classes_json_of_other_data_tells_their_values_by_name(run_of, tmp_pat
 
 def test_a_network_without_a_table_lends_its_names(tmp_path):
     family = UNet(filters=(2, 4), classes=3, names=("ground", "tree", "house"))
-    data = family.ordered(Folder(path=str(fill(tmp_path / "a", values(0, 1, 1)))))
+    data = family.configure(Folder(path=str(fill(tmp_path / "a", values(0, 1, 1)))))
     assert data.class_names() == ("ground", "tree", "house")
     entries = [{"name": "house", "value": 7}, {"name": "ground", "value": 9}]
-    data = family.ordered(Folder(path=str(fill(tmp_path / "b", values(7, 9, 9), entries))))
+    data = family.configure(Folder(path=str(fill(tmp_path / "b", values(7, 9, 9), entries))))
     np.testing.assert_array_equal(data.samples("train")[0].truth.labels, np.array([2, 0, 0])[LABELS])
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kerazoo import settings
-from kerazoo.data.segmentation.masks import Classes
+from kerazoo.data.segmentation.masks import MaskClasses
 from kerazoo.errors import UserError
 from kerazoo.recipe import load_recipe, overridden, recipe_names
 
@@ -18,10 +18,11 @@ def test_recipes_survive_json(name):
 
 def test_override_reaches_nested_settings():
     recipe = overridden(
-        load_recipe("unetpp"), ["family.filters=[8,16]", "optimizer.rate=0.5", "family.losses.dice=0"]
+        load_recipe("unetpp"),
+        ["family.filters=[8,16]", "optimizer.learning_rate=0.5", "family.losses.dice=0"],
     )
     assert recipe.family.filters == (8, 16)
-    assert recipe.optimizer.rate == 0.5
+    assert recipe.optimizer.learning_rate == 0.5
     assert recipe.family.losses.dice == 0
 
 
@@ -39,7 +40,7 @@ def test_override_reaches_nested_settings():
         ("family=8", "family: input should be an object of "),
         ("epochs.x=1", "has no part 'x'"),
         ("epochs", "has no '='"),
-        ("optimizer.rate=Infinity", "optimizer.rate: input should be a finite number"),
+        ("optimizer.learning_rate=Infinity", "optimizer.learning_rate: input should be a finite number"),
     ],
 )
 def test_wrong_overrides_are_told_in_one_line(assignment, message):
@@ -91,7 +92,7 @@ def described(**changes):
 
 def test_a_table_of_a_palette_survives_json():
     entries = ({"name": "a", "value": 0}, {"name": "b", "value": 1})
-    table = Classes(names=("a", "b"), entries=entries, palette={0: (0, 0, 0), 1: (255, 0, 0)})
+    table = MaskClasses(names=("a", "b"), entries=entries, palette={0: (0, 0, 0), 1: (255, 0, 0)})
     assert settings.from_plain(json.loads(json.dumps(settings.to_plain(table)))) == table
 
 

@@ -28,15 +28,17 @@ SMALL = Recipe(
     data=Cells(train=10, validation=2, test=1, size=(32, 32)),
     augmentation=Augmentation(crop=(32, 32), flip=True, brightness=0.2),
     epochs=3,
-    batch=2,
+    batch_size=2,
     save_every=2,
 )
 VARIANTS = {
     "plain": SMALL,
-    "accumulated": dataclasses.replace(SMALL, optimizer=Optimizer(name="sgd", rate=0.05, accumulate=3)),
+    "accumulated": dataclasses.replace(
+        SMALL, optimizer=Optimizer(name="sgd", learning_rate=0.05, accumulate=3)
+    ),
     "plateau": dataclasses.replace(
         SMALL,
-        optimizer=Optimizer(rate=1e-6),
+        optimizer=Optimizer(learning_rate=1e-6),
         schedule=Schedule(kind="plateau", patience=1, factor=0.5, warmup=0.5),
     ),
 }
@@ -78,7 +80,7 @@ def test_interrupted_training_ends_like_an_undisturbed_one(variant, tmp_path, mo
     for found, expected in zip(weights(broken), weights(whole), strict=True):
         np.testing.assert_array_equal(found, expected)
     if variant == "plateau":
-        assert log(whole)[-1]["rate"] < 1e-6
+        assert log(whole)[-1]["learning_rate"] < 1e-6
 
 
 def test_a_run_opens_at_any_moment(tmp_path, monkeypatch):
@@ -106,7 +108,9 @@ def test_damaged_resume_point_gives_way_to_the_one_before(tmp_path):
 
 @pytest.mark.slow
 def test_patience_stops_and_says_so(tmp_path):
-    recipe = dataclasses.replace(SMALL, epochs=20, patience=2, optimizer=Optimizer(name="sgd", rate=1e-9))
+    recipe = dataclasses.replace(
+        SMALL, epochs=20, patience=2, optimizer=Optimizer(name="sgd", learning_rate=1e-9)
+    )
     run = train(recipe, tmp_path / "run", progress=QUIET)
     scores = run.read_json("metrics.json")
     assert len(log(run)) < 20
@@ -180,23 +184,27 @@ def test_a_kill_before_the_first_step_keeps_the_weights_started_from(tmp_path, m
 
 @pytest.mark.slow
 def test_accumulation_does_not_hurry_the_schedule(tmp_path):
-    plain = train(dataclasses.replace(SMALL, batch=1), tmp_path / "a", progress=QUIET)
+    plain = train(dataclasses.replace(SMALL, batch_size=1), tmp_path / "a", progress=QUIET)
     accumulating = Optimizer(accumulate=4)
-    slow = train(dataclasses.replace(SMALL, batch=1, optimizer=accumulating), tmp_path / "b", progress=QUIET)
-    assert [row["rate"] for row in log(slow)] == pytest.approx([row["rate"] for row in log(plain)])
-    assert log(plain)[0]["rate"] > log(plain)[1]["rate"] > 0
+    slow = train(
+        dataclasses.replace(SMALL, batch_size=1, optimizer=accumulating), tmp_path / "b", progress=QUIET
+    )
+    assert [row["learning_rate"] for row in log(slow)] == pytest.approx(
+        [row["learning_rate"] for row in log(plain)]
+    )
+    assert log(plain)[0]["learning_rate"] > log(plain)[1]["learning_rate"] > 0
 
 
 @pytest.mark.slow
 def test_non_finite_gradients_stop_trainings_of_short_epochs_too(tmp_path):
-    recipe = dataclasses.replace(SMALL, epochs=40, optimizer=Optimizer(name="sgd", rate=1e38))
+    recipe = dataclasses.replace(SMALL, epochs=40, optimizer=Optimizer(name="sgd", learning_rate=1e38))
     with pytest.raises(UserError, match="25 steps in a row"):
         train(recipe, tmp_path / "run", progress=QUIET)
 
 
 @pytest.mark.slow
 def test_a_run_that_stopped_early_can_be_trained_longer(tmp_path):
-    still = Optimizer(name="sgd", rate=1e-12)
+    still = Optimizer(name="sgd", learning_rate=1e-12)
     run = train(
         dataclasses.replace(
             SMALL,
@@ -225,7 +233,7 @@ def test_images_of_different_sizes_need_a_crop(tmp_path):
         write_image(tmp_path / "data" / "masks" / f"{index}.png", mask)
     family = dataclasses.replace(SMALL.family, classes=1)
     data = Folder(path=str(tmp_path / "data"))
-    recipe = dataclasses.replace(SMALL, data=data, family=family, augmentation=Augmentation(), batch=3)
+    recipe = dataclasses.replace(SMALL, data=data, family=family, augmentation=Augmentation(), batch_size=3)
     with pytest.raises(UserError, match="augmentation.crop"):
         train(recipe, tmp_path / "run", progress=QUIET)
     assert not (tmp_path / "run").exists()

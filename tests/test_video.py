@@ -11,14 +11,14 @@ from kerazoo import video
 from kerazoo.errors import UserError
 from kerazoo.files import reading
 from kerazoo.media.packets import LARGEST
-from kerazoo.video import camera, is_film, open_film
-from tests.films import FRAMES, RATE, SECONDS, cut, damaged, film, index_first, made, picture, shown
+from kerazoo.video import camera, is_video, open_video
+from tests.videos import FRAMES, RATE, SECONDS, cut, damaged, index_first, made, make_image, make_video, shown
 
 UNEVEN = (0.0, 0.033, 0.067, 0.1, 0.6, 2.6, 2.7)
 
 
 def read(path):
-    opened = open_film(path)
+    opened = open_video(path)
     return opened, list(opened.frames())
 
 
@@ -32,25 +32,25 @@ def lost(frames):
 
 def off(frame):
     """How far a frame is from the one that was written under its number."""
-    return np.abs((frame.image.astype(int) - picture(frame.number))[20:, 20:].mean(axis=(0, 1))).max()
+    return np.abs((frame.image.astype(int) - make_image(frame.number))[20:, 20:].mean(axis=(0, 1))).max()
 
 
 @pytest.mark.parametrize("name", ["a/clip.MP4", "a.MTS", "a.m2ts", "a.ts", "a.3gp", "a.wmv", "camera:1"])
 def test_what_is_a_video(name):
-    assert is_film(Path(name))
+    assert is_video(Path(name))
 
 
 def test_what_is_none(tmp_path):
     assert camera(Path("camera:12")) == 12
     assert camera(Path("camera:one")) is None
-    assert not is_film(Path("a.png"))
+    assert not is_video(Path("a.png"))
     (tmp_path / "broken.gif").write_bytes(b"GIF89a")
-    assert not is_film(tmp_path / "broken.gif")
+    assert not is_video(tmp_path / "broken.gif")
 
 
 def test_a_gif_is_a_video_if_it_has_more_than_one_frame(tmp_path):
-    assert not is_film(made(tmp_path / "one.gif", SECONDS[:1], "gif"))
-    assert is_film(made(tmp_path / "two.gif", (0, 0.5, 0.7), "gif"))
+    assert not is_video(made(tmp_path / "one.gif", SECONDS[:1], "gif"))
+    assert is_video(made(tmp_path / "two.gif", (0, 0.5, 0.7), "gif"))
     assert seconds(read(tmp_path / "two.gif")[1]) == [0, 0.5, 0.7]
 
 
@@ -104,8 +104,8 @@ def test_videos_that_were_put_one_after_another_go_on(tmp_path):
     ],
 )
 def test_a_video_that_says_how_it_is_held_comes_upright(matrix, corner, tmp_path):
-    frames = read(shown(film(tmp_path / "a.mp4", frames=2), matrix))[1]
-    height, width = picture(0).shape[:2]
+    frames = read(shown(make_video(tmp_path / "a.mp4", frames=2), matrix))[1]
+    height, width = make_image(0).shape[:2]
     assert frames[0].image.shape == ((height, width, 3) if matrix[0] else (width, height, 3))
     rows, columns = corner.split()
     bright = frames[0].image[{"upper": slice(10), "lower": slice(-10, None)}[rows]]
@@ -120,7 +120,7 @@ def test_of_alpha_the_colour_below_is_kept(tmp_path):
 @pytest.mark.parametrize("share", [0.75, 0.98])
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "mpeg4"), ("a.avi", "mjpeg"), ("a.mkv", "mpeg4")])
 def test_a_truncated_video_gives_what_it_has_and_says_so(name, codec, share, tmp_path, capfd):
-    path = film(tmp_path / name, codec=codec)
+    path = make_video(tmp_path / name, codec=codec)
     if name == "a.mp4":
         index_first(path)
         assert read(path)[0].problem() is None
@@ -163,7 +163,7 @@ def test_frames_that_need_lost_ones_stay_in_their_places(name, tmp_path):
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        (lambda path: cut(film(path), 0.5), "cannot be opened as a video"),
+        (lambda path: cut(make_video(path), 0.5), "cannot be opened as a video"),
         (lambda path: path.write_bytes(b""), "cannot be opened as a video"),
         (lambda path: path.write_text("hello, I am a video"), "cannot be opened as a video"),
         (lambda path: path.write_text("#EXTM3U\n#EXTINF:1,\nfile:///b.ts\n"), "cannot be opened as a video"),
@@ -174,15 +174,15 @@ def test_frames_that_need_lost_ones_stay_in_their_places(name, tmp_path):
 def test_what_cannot_be_opened(make, expected, tmp_path, capfd):
     make(tmp_path / "a.mp4")
     with pytest.raises(UserError, match=f"a.mp4.*{expected}"):
-        open_film(tmp_path / "a.mp4")
+        open_video(tmp_path / "a.mp4")
     assert capfd.readouterr().err == ""
 
 
 def test_frames_of_too_many_pixels_are_refused(tmp_path, monkeypatch):
-    path = film(tmp_path / "a.mp4")
+    path = make_video(tmp_path / "a.mp4")
     monkeypatch.setattr("kerazoo.media.packets.LARGEST", 48 * 64 - 1)
     with pytest.raises(UserError, match=r"a.mp4 has frames of 64 x 48 pixels"):
-        open_film(path)
+        open_video(path)
     assert LARGEST >= 7680 * 4320
 
 
@@ -205,19 +205,19 @@ def test_a_disk_that_fails_while_a_video_is_read_is_told(tmp_path, monkeypatch, 
 
     monkeypatch.setattr("kerazoo.media.packets.opened", opened)
     with pytest.raises(UserError, match="cannot open .*a.ts: Input/output error"):
-        frames.extend(open_film(path).frames())
+        frames.extend(open_video(path).frames())
     assert len(frames) < 200
     assert capfd.readouterr().err == ""
 
 
 def test_a_camera_that_is_not_there(capfd):
     with pytest.raises(UserError, match="there is no camera 97"):
-        open_film(Path("camera:97"))
+        open_video(Path("camera:97"))
     assert capfd.readouterr().err == ""
 
 
 def test_a_camera_tells_the_time_and_no_count(tmp_path, monkeypatch):
-    source = str(film(tmp_path / "a.mp4", frames=3))
+    source = str(make_video(tmp_path / "a.mp4", frames=3))
     monkeypatch.setattr(video, "_capture", lambda cv2, number: cv2.VideoCapture(source))
     opened, frames = read(Path("camera:0"))
     assert opened.count is None
@@ -228,5 +228,5 @@ def test_a_camera_tells_the_time_and_no_count(tmp_path, monkeypatch):
 def test_opencv_tells_of_other_things_as_before():
     level = cv2.utils.logging.getLogLevel()
     with pytest.raises(UserError):
-        open_film(Path("camera:97"))
+        open_video(Path("camera:97"))
     assert cv2.utils.logging.getLogLevel() == level

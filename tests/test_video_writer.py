@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from kerazoo.errors import UserError
-from kerazoo.media.video_writer import FilmWriter
-from kerazoo.video import open_film
-from tests.films import RATE, picture
+from kerazoo.media.video_writer import VideoWriter
+from kerazoo.video import open_video
+from tests.videos import RATE, make_image
 
 
 def read(path):
-    return list(open_film(path).frames())
+    return list(open_video(path).frames())
 
 
 def written(path, times, reason=None, noise=0, rate=RATE):
-    with FilmWriter(path, rate) as writer:
+    with VideoWriter(path, rate) as writer:
         for number, seconds in enumerate(times):
-            image = picture(number, (240, 320)) if noise else picture(number)
+            image = make_image(number, (240, 320)) if noise else make_image(number)
             writer.add(image + np.random.default_rng(0).integers(0, noise + 1, image.shape, "uint8"), seconds)
             assert not path.exists()
         if reason:
@@ -50,7 +50,7 @@ def test_frames_are_shown_at_their_times(times, tmp_path):
 
 def test_the_last_frame_lasts_as_long_as_one_does(tmp_path):
     written(tmp_path / "a.mp4", (0, 2, 4), rate=0.5)
-    assert open_film(tmp_path / "a.mp4").rate == pytest.approx(0.5)
+    assert open_video(tmp_path / "a.mp4").rate == pytest.approx(0.5)
 
 
 def test_a_frame_lasts_no_longer_than_its_file_can_say(tmp_path):
@@ -60,9 +60,9 @@ def test_a_frame_lasts_no_longer_than_its_file_can_say(tmp_path):
 
 
 def test_frames_of_other_sizes_are_fitted(tmp_path):
-    with FilmWriter(tmp_path / "a.mp4", RATE) as writer:
+    with VideoWriter(tmp_path / "a.mp4", RATE) as writer:
         for number, size in enumerate(((48, 64), (31, 77), (200, 20))):
-            writer.add(picture(3, size), number / RATE)
+            writer.add(make_image(3, size), number / RATE)
     assert [frame.image.shape for frame in read(tmp_path / "a.mp4")] == [(48, 64, 3)] * 3
 
 
@@ -70,8 +70,8 @@ def test_frames_of_other_sizes_are_fitted(tmp_path):
     ("size", "expected"), [((20, 9000), (18, 8190)), ((17, 33), (17, 33)), ((16_380, 16), (8190, 8))]
 )
 def test_frames_that_are_wider_than_the_codec_allows_are_scaled_down(size, expected, tmp_path):
-    with FilmWriter(tmp_path / "a.mp4", RATE) as writer:
-        writer.add(picture(3, size), 0)
+    with VideoWriter(tmp_path / "a.mp4", RATE) as writer:
+        writer.add(make_image(3, size), 0)
     assert read(tmp_path / "a.mp4")[0].image.shape == (*expected, 3)
 
 
@@ -83,7 +83,7 @@ def test_what_was_written_before_an_interruption_is_kept(reason, tmp_path):
 
 
 def test_without_frames_there_is_no_video(tmp_path):
-    with FilmWriter(tmp_path / "a.mp4", RATE):
+    with VideoWriter(tmp_path / "a.mp4", RATE):
         pass
     assert os.listdir(tmp_path) == []
 

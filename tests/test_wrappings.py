@@ -90,7 +90,7 @@ def test_the_normalisation_of_a_wrapper_is_taken(tmp_path):
     content = below("model.", STATE) | {"mean": buffer([0.5, 0.5, 0.5]), "std": buffer([0.2, 0.2, 0.2])}
     save_file(content, tmp_path / "a.safetensors")
     family = ResNet().for_checkpoint(read(tmp_path / "a.safetensors"))
-    assert (family.mean, family.deviation) == ((127.5,) * 3, (51.0,) * 3)
+    assert (family.mean, family.std) == ((127.5,) * 3, (51.0,) * 3)
 
 
 @pytest.mark.parametrize("content", [DINO, STATE, MOCO, {"state_dict": MM | {"neck.x": np.ones(2)}}])

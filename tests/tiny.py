@@ -33,7 +33,7 @@ TINY = {
     "hrnet-cls": HRNetClassifier(classes=3, body=HRNET, head_width=1, size=(64, 64)),
     "hrnet-pose": HRNetPose(body=HRNET, size=(64, 64)),
     "openpose": OpenPose(trunk="mobilenet", width=0.125, height=64),
-    "cyclegan": CycleGAN(blocks=1, width=4, judge_width=4, judge_depth=1, pool=6),
+    "cyclegan": CycleGAN(blocks=1, width=4, discriminator_width=4, discriminator_depth=1, pool=6),
     "conv4": Conv4(classes=3, channels=3, filters=4, size=(32, 32), features="mean"),
     "protonet": ProtoNet(filters=4, ways=3, queries=2, training_ways=3, training_queries=2),
     "maml": MAML(filters=16, ways=3, queries=2, training_ways=3, training_queries=2),
@@ -42,7 +42,7 @@ TINY = {
     ),
     "siamese": Siamese(tower=Tower(width=4, embedding=6, features="mean", unit=True), pairs=4, ways=3),
     "siamese-triplet": Siamese(
-        tower=Tower(width=4), loss="triplet", mined_classes=3, mined_pictures=2, pairs=4, ways=3
+        tower=Tower(width=4), loss="triplet", mined_classes=3, mined_images=2, pairs=4, ways=3
     ),
     "siamese-l1": Siamese(
         tower=Tower(name="resnet18", width=2), size=(32, 32), loss="cross_entropy", pairs=4, ways=3

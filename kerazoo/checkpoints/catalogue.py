@@ -14,8 +14,8 @@ from kerazoo.errors import UserError
 from kerazoo.settings import nearest
 
 BICUBIC = "family.interpolation=bicubic"
-CROP_965 = "family.crop_share=0.965"
-WHOLE_288 = ("family.size=[288,288]", "family.crop_share=1.0")
+CROP_965 = "family.crop_pct=0.965"
+WHOLE_288 = ("family.size=[288,288]", "family.crop_pct=1.0")
 
 
 class Published(NamedTuple):

@@ -202,7 +202,7 @@ def recognise(
 ) -> tuple[str, dict[str, Any]]:
     """Return the layout that a checkpoint's keys are in, with the settings of its network.
 
-    Where the checkpoint keeps the mean and deviation of its images, these take the place of the layout's.
+    Where the checkpoint keeps the mean and std of its images, these take the place of the layout's.
 
     Args:
         candidates: `{layout: what returns the family's settings, or None where the keys are not
@@ -244,21 +244,21 @@ def _fitted(settings_for: Callable[[Arrays], dict[str, Any] | None], arrays: Arr
 
 
 def _normalisation(arrays: Arrays) -> dict[str, tuple[float, ...]]:
-    """Return the mean and deviation that a checkpoint keeps for images of 0..1 or 0..255, if it does."""
+    """Return the mean and std that a checkpoint keeps for images of 0..1 or 0..255, if it does."""
     means = [key for key in arrays if re.fullmatch(r"([\w.:]*[.:])?(pixel_)?mean", key)]
     pairs = [(arrays[key], arrays.get(f"{key[: -len('mean')]}std")) for key in means]
     found = {
-        (tuple(mean.ravel().tolist()), tuple(deviation.ravel().tolist()))
-        for mean, deviation in pairs
-        if deviation is not None and mean.size == deviation.size in (1, 3)
+        (tuple(mean.ravel().tolist()), tuple(std.ravel().tolist()))
+        for mean, std in pairs
+        if std is not None and mean.size == std.size in (1, 3)
     }
     if len(found) != 1:
         return {}
-    ((mean, deviation),) = found
-    scale = 255.0 if max(map(abs, (*mean, *deviation))) <= 1 else 1.0
+    ((mean, std),) = found
+    scale = 255.0 if max(map(abs, (*mean, *std))) <= 1 else 1.0
     return {
         "mean": tuple(round(scale * value, 3) for value in mean),
-        "deviation": tuple(round(scale * value, 3) for value in deviation),
+        "std": tuple(round(scale * value, 3) for value in std),
     }
 
 
@@ -299,7 +299,7 @@ def _root(key: str) -> str:
 def fit(array: np.ndarray | None, shape: Sequence[int]) -> np.ndarray | None:
     """Return what of a given array a variable starts from, or None.
 
-    The kernel of a first convolution on RGB is summed for grey, which gives the same for a grey photograph.
+    The kernel of a first convolution on RGB is summed for grey, which gives the same for a grey image.
 
     Args:
         array: of the same name, or None.

@@ -31,7 +31,7 @@ class Augmentation:
         aspect: width by height of that part, uniform in its logarithm; clipped to what fits.
         focus: bring one of the sample's objects, drawn at random where it has boxes, to this share of
             `crop` and to its middle, before `scale` and `shift` (Cao et al. 2017: 0.6 of the height).
-        beyond: grey level of what lies beyond the image, 0..255; None mirrors, which would show objects
+        fill: grey level of what lies beyond the image, 0..255; None mirrors, which would show objects
             twice that are labelled once.
         shift: move by up to so many whole pixels of the window along each axis (He et al. 2015 do so to
             CIFAR's images by 4, from zeros around them).
@@ -56,7 +56,7 @@ class Augmentation:
     area: tuple[PositiveShare, PositiveShare] | None = None
     aspect: tuple[Factor, Factor] = (3 / 4, 4 / 3)
     focus: PositiveShare | None = None
-    beyond: Annotated[int, Field(ge=0, le=255)] | None = None
+    fill: Annotated[int, Field(ge=0, le=255)] | None = None
     shift: Annotated[int, Field(ge=0)] = 0
     flip: bool = False
     flip_vertical: bool = False
@@ -100,7 +100,7 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, co
         A sample of crop + 2 context pixels (the image's size + 2 context without a crop). A partner of the
         image is drawn here and goes its own ways, and so does each image of a stack.
     """
-    from kerazoo.data.photometric import relit
+    from kerazoo.data.photometric import jitter
 
     if sample.image.ndim > 3:
         return _each(sample, settings, rng)
@@ -108,18 +108,18 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, co
     focus = boxes[rng.integers(len(boxes))] if len(boxes) else None
     warp = draw_warp(sample.image.shape[:2], settings, rng, context, focus)
     truth = sample.truth.moved(warp)
-    moved = Sample(relit(warp.image(sample.image), settings, rng), truth, sample.name)
+    moved = Sample(jitter(warp.image(sample.image), settings, rng), truth, sample.name)
     if not isinstance(truth, Partnered):
         return moved
     return moved._replace(truth=truth.joined(augment(truth.partner(rng), settings, rng, context)))
 
 
 def _each(sample: Sample, settings: Augmentation, rng: np.random.Generator) -> Sample:
-    """Return a sample of many pictures after something different was done to every one."""
+    """Return a sample of many images after something different was done to every one."""
     if settings == Augmentation():
         return sample
-    pictures = sample.image.reshape(-1, *sample.image.shape[-3:])
-    moved = np.stack([augment(Sample(p, sample.truth, sample.name), settings, rng).image for p in pictures])
+    images = sample.image.reshape(-1, *sample.image.shape[-3:])
+    moved = np.stack([augment(Sample(p, sample.truth, sample.name), settings, rng).image for p in images])
     return sample._replace(image=moved.reshape(*sample.image.shape[:-3], *moved.shape[1:]))
 
 
@@ -155,7 +155,7 @@ def draw_warp(
         ]
     size = window[0] + 2 * context, window[1] + 2 * context
     field = elastic(rng.normal(0, settings.elastic, (3, 3, 2)), size) if settings.elastic else None
-    return Warp(about(_matrix(settings, turns, zooms, rng), size, centre), size, field, settings.beyond)
+    return Warp(about(_matrix(settings, turns, zooms, rng), size, centre), size, field, settings.fill)
 
 
 def _zooms(

@@ -8,7 +8,7 @@ import grain
 import numpy as np
 
 from kerazoo.data.augment import Augmentation, augment
-from kerazoo.structures.sample import Drawing, Sample
+from kerazoo.structures.sample import Deferred, Sample
 from kerazoo.task import Task
 
 
@@ -55,15 +55,15 @@ def stream(
     context = task.context()
 
     def example(sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
-        if isinstance(sample.truth, Drawing):
-            sample = sample.truth.drawn(rng)
+        if isinstance(sample.truth, Deferred):
+            sample = sample.truth.sample(rng)
         moved = augment(sample, augmentation, rng, context=context)
         x, placement = task.prepare(moved.image, whole=False)
         return x, task.encode(moved.truth, placement)
 
     shuffled = grain.MapDataset.source(samples).seed(seed).shuffle().repeat()
     batches = shuffled.random_map(example).batch(batch, drop_remainder=True)
-    return batches.random_map(lambda pair, rng: task.blend(pair[0], pair[1], rng))
+    return batches.random_map(lambda pair, rng: task.mix_batch(pair[0], pair[1], rng))
 
 
 class Feed:

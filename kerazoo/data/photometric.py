@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
-def relit(image: np.ndarray, settings: "Augmentation", rng: np.random.Generator) -> np.ndarray:
+def jitter(image: np.ndarray, settings: "Augmentation", rng: np.random.Generator) -> np.ndarray:
     """Return the image in another light; `Augmentation` says what may change.
 
     Args:
@@ -62,6 +62,6 @@ def colour_matrix(saturation: float, angle: float) -> np.ndarray:
     return turned @ (saturation * np.eye(3) + (1 - saturation) * _LUMA)
 
 
-def _noisy(image: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
-    noise = rng.standard_normal(image.shape[:2], dtype="float32") * np.float32(deviation * 255)
+def _noisy(image: np.ndarray, std: float, rng: np.random.Generator) -> np.ndarray:
+    noise = rng.standard_normal(image.shape[:2], dtype="float32") * np.float32(std * 255)
     return cv2.add(image, cv2.merge([noise] * 3), dtype=cv2.CV_8U)

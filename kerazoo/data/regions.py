@@ -1,4 +1,4 @@
-"""Regions of a photograph as COCO describes them: polygons, run lengths, boxes."""
+"""Regions of an image as COCO describes them: polygons, run lengths, boxes."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 FARTHEST = 1e6
-"""No corner of a polygon is farther from its photograph's, in pixels."""
+"""No corner of a polygon is farther from its image's, in pixels."""
 
 _BITS = 60
 """A run length has no more."""
@@ -45,7 +45,7 @@ def covered(regions: Iterable[Region], size: tuple[int, int]) -> np.ndarray:
     """Return where any of the regions is.
 
     Args:
-        regions: in a photograph.
+        regions: in an image.
         size: its height and width.
 
     Returns:

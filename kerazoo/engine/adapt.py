@@ -1,4 +1,4 @@
-"""The verb adapt: a few-shot run is shown some pictures of new classes and becomes a classifier of them."""
+"""The verb adapt: a few-shot run is shown some images of new classes and becomes a classifier of them."""
 
 import dataclasses
 from pathlib import Path
@@ -17,21 +17,21 @@ from kerazoo.tasks.fewshot import FewShot
 
 
 def adapt(run: Run, support: Path, folder: Path) -> Run:
-    """Write the run of a classifier that knows the classes of a folder of pictures.
+    """Write the run of a classifier that knows the classes of a folder of images.
 
     Args:
         run: of a few-shot family.
-        support: a folder of pictures for each class, `DIR/CLASS/`; one or a handful of each will do.
+        support: a folder of images for each class, `DIR/CLASS/`; one or a handful of each will do.
         folder: the run folder to make. `predict`, `evaluate` (with `--data`) and `export` take it.
 
     Raises:
-        UserError: the run is of another kind, a picture is broken, there are fewer than two classes, or
+        UserError: the run is of another kind, an image is broken, there are fewer than two classes, or
             the folder exists.
     """
     family = run.recipe.family
     if not isinstance(family, FewShot):
         raise UserError(
-            f"{run.folder} is a run of {type(family).__name__}, which does not adapt to a few pictures",
+            f"{run.folder} is a run of {type(family).__name__}, which does not adapt to a few images",
             "adapt a run of protonet, maml or reptile, or train with --init",
         )
     if folder.exists():

@@ -13,7 +13,7 @@ from kerazoo import backend, settings
 from kerazoo.checkpoints.fetch import cache_folder, fetch
 from kerazoo.checkpoints.mapping import assign, left_out, part_of
 from kerazoo.checkpoints.read import read
-from kerazoo.errors import UserError, naming
+from kerazoo.errors import UserError, about
 from kerazoo.files.reading import read_text
 from kerazoo.files.text import printable
 from kerazoo.files.writing import make_folder, sha256
@@ -58,7 +58,7 @@ def convert(
     if os.path.exists(folder):  # False for a name that no folder can have, which `create_run` tells
         raise taken(folder)
     arrays = read(fetch(checkpoint))
-    with naming(checkpoint):
+    with about(checkpoint):
         arrays = part_of(arrays, part) if part else arrays
         family = recipe.family.for_checkpoint(arrays, layout)
     if names:
@@ -66,7 +66,7 @@ def convert(
     recipe = dataclasses.replace(recipe, family=family, weights=str(checkpoint))
     recipe = with_settings(Run(folder, recipe), assignments).recipe
     keras.config.set_dtype_policy("float32")
-    with naming(checkpoint):
+    with about(checkpoint):
         weights = recipe.family.convert(arrays)
         network = _built(recipe)
         assign(network, weights)

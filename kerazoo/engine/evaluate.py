@@ -7,7 +7,7 @@ from typing import Any
 
 from kerazoo import backend
 from kerazoo.data.source import Split
-from kerazoo.engine.training.report import sample_sheet, score_pictures
+from kerazoo.engine.training.report import sample_sheet, score_images
 from kerazoo.errors import UserError
 from kerazoo.files.text import printable
 from kerazoo.files.writing import atomic_text
@@ -23,24 +23,24 @@ SHOWN = 6
 def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bool = False) -> dict[str, Any]:
     """Return the scores of a run on a split of its recipe's data, and write them into the run.
 
-    Writes `evaluation-SPLIT.json`, `evaluation-SPLIT.png`, the task's pictures of its scores, and what it has
+    Writes `evaluation-SPLIT.json`, `evaluation-SPLIT.png`, the task's images of its scores, and what it has
     for others' tools, such as `evaluation-SPLIT-coco.json`.
 
     Args:
         run: with the data to evaluate on in its recipe.
         split: "train", "val" or "test".
-        tile: window for large photographs; None as the recipe says.
+        tile: window for large images; None as the recipe says.
         tta: average over flips and turns.
 
     Raises:
         UserError: the split is empty, its classes are not the family's, or a file is broken.
     """
     family = run.family
-    data = family.ordered(run.recipe.data)
+    data = family.configure(run.recipe.data)
     samples = data.samples(split)
     if len(samples) == 0:
         raise UserError(f"the data have no {split} samples", "choose another --split")
-    if not family.fits(data.class_names()):
+    if not family.accepts(data.class_names()):
         raise UserError(
             f"the data have the classes {', '.join(data.class_names())}, "
             f"the run {', '.join(family.class_names())}",
@@ -49,7 +49,7 @@ def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bo
     forward = backend.forward(run.deployed)
     tile = tile or run.recipe.tile
     shown: list[tuple] = []
-    pairs = _pairs(family, forward, samples, tile=tile, tta=tta, shown=shown, pictures=SHOWN)
+    pairs = _pairs(family, forward, samples, tile=tile, tta=tta, shown=shown, images=SHOWN)
     scores, files = family.report(pairs)
     told = {"split": split, "backend": backend.name(), "tile": tile, "tta": tta}
     scores = told | scores | {"facts": data.facts(), "data": to_plain(data)}
@@ -57,7 +57,7 @@ def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bo
     for name, content in files.items():
         atomic_text(run.folder / f"evaluation-{split}-{name}.json", json.dumps(content))
     sample_sheet(run.folder / f"evaluation-{split}.png", family, shown)
-    score_pictures(run.folder, f"evaluation-{split}-", family, scores)
+    score_images(run.folder, f"evaluation-{split}-", family, scores)
     return scores
 
 
@@ -68,7 +68,7 @@ def scored(
     *,
     tile: int | None,
     tta: bool = False,
-    pictures: int,
+    images: int,
 ) -> tuple[dict[str, Any], list[tuple]]:
     """Return the scores on samples, and the first few (sample, result) pairs.
 
@@ -77,10 +77,10 @@ def scored(
         forward: the network on a batch.
         samples: read once, one after the other.
         tile, tta: as for `evaluate`.
-        pictures: how many pairs to return.
+        images: how many pairs to return.
     """
     shown: list[tuple] = []
-    pairs = _pairs(family, forward, samples, tile=tile, tta=tta, shown=shown, pictures=pictures)
+    pairs = _pairs(family, forward, samples, tile=tile, tta=tta, shown=shown, images=images)
     return family.evaluate(pairs), shown
 
 
@@ -92,13 +92,13 @@ def _pairs(
     tile: int | None,
     tta: bool,
     shown: list[tuple],
-    pictures: int,
+    images: int,
 ) -> Iterator[tuple]:
     """Yield (truth, result) of every sample; the first few (sample, result) are added to `shown`."""
     read, kept = itertools.tee(samples)
     results = family.infer_all(forward, (sample.image for sample in read), tile=tile, tta=tta)
     for sample, result in zip(kept, results, strict=True):
-        if len(shown) < pictures:
+        if len(shown) < images:
             shown.append((sample, result))
         yield sample.truth, result
 

@@ -1,4 +1,4 @@
-"""The verb index: the embeddings of a folder's pictures in a file, for `kerazoo predict --index`."""
+"""The verb index: the embeddings of a folder's images in a file, for `kerazoo predict --index`."""
 
 import functools
 import hashlib
@@ -13,7 +13,7 @@ import numpy as np
 
 from kerazoo import backend
 from kerazoo.engine.index_file import Changes, Contents, Entry, Mark, mark_of, read_contents, write_contents
-from kerazoo.engine.progress import PictureProgress, Progress
+from kerazoo.engine.progress import ImageProgress, Progress
 from kerazoo.errors import UserError
 from kerazoo.files.listing import find_images
 from kerazoo.files.writing import sha256
@@ -29,7 +29,7 @@ NAME = "index.npz"
 """What an index is called inside its run."""
 
 FAISS_FROM = 100_000
-"""Pictures from which on FAISS searches an index, where it is installed and distances are Euclidean."""
+"""Images from which on FAISS searches an index, where it is installed and distances are Euclidean."""
 
 Search = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 """From an embedding and a number to that many places and their distances, the nearest first."""
@@ -55,10 +55,10 @@ class Indexed(NamedTuple):
 
 @dataclass(frozen=True)
 class Index:
-    """The embeddings of a folder's pictures that can be searched.
+    """The embeddings of a folder's images that can be searched.
 
     Attributes:
-        folder: of the pictures.
+        folder: of the images.
         files: their names below it, `/` between folders.
         embeddings: float32 `(N, D)`.
         measure: how far apart they are.
@@ -79,16 +79,16 @@ class Index:
         return _searching(self.embeddings, self.measure)
 
     def nearest(self, embedding: np.ndarray, top: int) -> Nearest:
-        """Return the pictures that are nearest to an embedding, `top` of them or all.
+        """Return the images that are nearest to an embedding, `top` of them or all.
 
         Args:
             embedding: float32 `(D,)`.
         """
         places, distances = self._search(embedding, min(top, len(self.files)))
         files = tuple(self.files[place] for place in places)
-        return Nearest(files, distances, tuple(self._picture(file) for file in files[:SHOWN]))
+        return Nearest(files, distances, tuple(self._image(file) for file in files[:SHOWN]))
 
-    def _picture(self, file: str) -> np.ndarray | None:
+    def _image(self, file: str) -> np.ndarray | None:
         try:
             return read_image(self.folder / file, how=self.how)
         except UserError:  # moved or gone since: its name and distance stay true
@@ -96,7 +96,7 @@ class Index:
 
 
 def index(run: Run, folder: Path, output: Path | None = None, *, update: bool = False) -> Indexed:
-    """Write the embeddings of all pictures of a folder and its sub-folders into a file.
+    """Write the embeddings of all images of a folder and its sub-folders into a file.
 
     The file is an `.npz` without pickles: `embeddings` float32 `(N, D)`, `files` (names below the folder),
     `folder`; `sizes`, `times` and `hashes` of the files, by which changes are seen; `run`, a fingerprint of
@@ -104,18 +104,18 @@ def index(run: Run, folder: Path, output: Path | None = None, *, update: bool = 
 
     Args:
         run: of a Siamese network.
-        folder: of pictures.
+        folder: of images.
         output: the file; `index.npz` in the run by default.
         update: go on with the file as it is: only images that are new or have changed are embedded.
 
     Raises:
-        UserError: not such a run, no picture can be read, or the file cannot be written; or there is none to
+        UserError: not such a run, no image can be read, or the file cannot be written; or there is none to
             be updated, or it is of another run or folder.
     """
     output = output or run.folder / NAME
     _comparing(run)
     if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder", "give the folder of the pictures to be found")
+        raise UserError(f"{folder} is not a folder", "give the folder of the images to be found")
     found = [path.relative_to(folder).as_posix() for path in find_images([folder])]
     before = _to_be_updated(run, folder, output) if update else Contents(folder.resolve(), "", {}, ())
     kept = before.unchanged()
@@ -123,7 +123,7 @@ def index(run: Run, folder: Path, output: Path | None = None, *, update: bool = 
     known = kept | fresh
     entries = {name: known[name] for name in found if name in known}
     if not entries:
-        raise UserError(f"no picture in {folder} can be read: {problems[0]}", "mend or replace them")
+        raise UserError(f"no image in {folder} can be read: {problems[0]}", "mend or replace them")
     unread = tuple(name for name in found if name not in entries)
     write_contents(Contents(folder.resolve(), fingerprint(run), entries, unread), output)
     gone = set(before.entries).difference(found)
@@ -134,8 +134,8 @@ def _embedded(run: Run, folder: Path, names: list[str]) -> tuple[dict[str, Entry
     """Return images embedded, and a line for each that cannot be read."""
     marks, problems = dict[str, Mark](), list[str]()
 
-    def pictures() -> Iterator[np.ndarray]:
-        for name in PictureProgress().through(names, len(names), str(folder)):
+    def images() -> Iterator[np.ndarray]:
+        for name in ImageProgress().through(names, len(names), str(folder)):
             try:
                 mark = mark_of(folder / name)
                 image = read_image(folder / name, how=run.recipe.data)
@@ -145,7 +145,7 @@ def _embedded(run: Run, folder: Path, names: list[str]) -> tuple[dict[str, Entry
             marks[name] = mark
             yield image
 
-    embeddings = list(_comparing(run).embed(backend.forward(run.deployed), pictures()))
+    embeddings = list(_comparing(run).embed(backend.forward(run.deployed), images()))
     return dict(zip(marks, map(Entry, marks.values(), embeddings), strict=True)), problems
 
 
@@ -197,7 +197,7 @@ def _outdated(changes: Changes) -> str:
 
 
 def searching(run: Run, path: Path, top: int) -> Callable[[np.ndarray], Nearest]:
-    """Return what finds the `top` pictures of an index that are nearest to a photograph.
+    """Return what finds the `top` images of an index that are nearest to an image.
 
     Says on standard error how the folder has changed since the index was made.
 
@@ -214,7 +214,11 @@ def searching(run: Run, path: Path, top: int) -> Callable[[np.ndarray], Nearest]
 def fingerprint(run: Run) -> str:
     """Return what tells a run's embeddings from another's, by its weights and what goes into them."""
     family = run.recipe.family
-    made_of = [sha256(run.folder / WEIGHTS), to_plain(family.meaning()), getattr(family, "size", None)]
+    made_of = [
+        sha256(run.folder / WEIGHTS),
+        to_plain(family.weight_settings()),
+        getattr(family, "size", None),
+    ]
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
 

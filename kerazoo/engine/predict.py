@@ -1,4 +1,4 @@
-"""The verb predict: photographs and films in, pictures, masks and JSON out; one at a time."""
+"""The verb predict: images and videos in, images, masks and JSON out; one at a time."""
 
 import contextlib
 import functools
@@ -11,18 +11,18 @@ import numpy as np
 from kerazoo import backend
 from kerazoo.data.keypoints.box_files import read_boxes
 from kerazoo.engine.outputs import Row, holds_any, shortened, stems
-from kerazoo.engine.progress import FilmProgress, Progress
-from kerazoo.errors import UserError, naming
+from kerazoo.engine.progress import Progress, VideoProgress
+from kerazoo.errors import UserError, about
 from kerazoo.files.reading import unreadable
 from kerazoo.files.writing import make_folder
 from kerazoo.image import read_image, write_image
-from kerazoo.media.video_writer import FilmWriter
+from kerazoo.media.video_writer import VideoWriter
 from kerazoo.run import Run
 from kerazoo.task import Task
-from kerazoo.video import is_film, open_film
+from kerazoo.video import is_video, open_video
 
 Look = Callable[[np.ndarray, Path, int | None], Any]
-"""From a picture, its file and in a film the number of the frame, to the result."""
+"""From an image, its file and in a video the number of the frame, to the result."""
 
 _LARGE_TILE = 1024
 """Pixels of a tile that is large enough for any network."""
@@ -40,35 +40,35 @@ def predict(
     index: Path | None = None,
     top: int = 5,
 ) -> Generator[Row, None, None]:
-    """Predict photographs and films one by one and write, for each, the result's files and an overlay.
+    """Predict images and videos one by one and write, for each, the result's files and an overlay.
 
-    Whatever is wrong with a photograph or film becomes "error" in its row and stops nothing; what a film
+    Whatever is wrong with an image or video becomes "error" in its row and stops nothing; what a video
     held until there is kept. So it is when the iterator is closed or interrupted. A camera
     ends in no other way.
 
     Args:
         run: what predicts.
-        paths: image files, as `kerazoo.files.listing.find_images` gives them, films
+        paths: image files, as `kerazoo.files.listing.find_images` gives them, videos
             (`kerazoo.video.SUFFIXES`), or cameras: camera:0.
-        output: folder for the files; made if needed. A film gets an overlay only, as a film.
-        tile: window for large photographs; None as the recipe says.
+        output: folder for the files; made if needed. A video gets an overlay only, as a video.
+        tile: window for large images; None as the recipe says.
         tta: average over flips and turns.
         boxes: file of boxes to look for one person each in (`kerazoo.data.keypoints.box_files`), for
             families that do.
         min_score: of these boxes; by default 0.3 of a detector's, and any of kerazoo's own.
-        index: file of `kerazoo.index`, in which the pictures nearest to each photograph are looked for.
+        index: file of `kerazoo.index`, in which the images nearest to each image are looked for.
         top: how many of these.
 
     Returns:
-        An iterator: a JSON-ready row per photograph or frame: "image", in a film "frame" (from 0)
+        An iterator: a JSON-ready row per image or frame: "image", in a video "frame" (from 0)
         and "seconds"; "height", "width" and "files", then what the task says of the result; or "error".
-        A Siamese network without an index takes two photographs and gives one row: "image", "other", "files".
+        A Siamese network without an index takes two images and gives one row: "image", "other", "files".
 
     Raises:
         UserError: the run cannot predict, boxes are unusable, or nothing can be written to `output`.
     """
     if holds_any(output, paths):
-        raise UserError(f"{output} holds the photographs themselves", "choose another --output")
+        raise UserError(f"{output} holds the images themselves", "choose another --output")
     if min_score is not None and boxes is None:
         raise UserError(
             "a least score is of boxes, and there are none", "give --boxes, or leave --min-score out"
@@ -80,7 +80,7 @@ def predict(
     else:
         look = _looking(run, paths, tile, tta, boxes, min_score)
         if (count := run.family.together()) > 1:
-            return _of_several(run, look, _photographs(paths, count), output)
+            return _of_several(run, look, _images(paths, count), output)
     make_folder(output)
     return _rows(run, look, paths, output)
 
@@ -94,9 +94,9 @@ def _finding(run: Run, index: Path, top: int, others: Any) -> Look:
     return lambda image, *_: search(image)
 
 
-def _photographs(paths: Sequence[Path], count: int) -> Sequence[Path]:
-    if films := [path for path in paths if is_film(path)]:
-        raise UserError(f"this network compares images, and {films[0]} is a video", f"give {count} images")
+def _images(paths: Sequence[Path], count: int) -> Sequence[Path]:
+    if videos := [path for path in paths if is_video(path)]:
+        raise UserError(f"this network compares images, and {videos[0]} is a video", f"give {count} images")
     if len(paths) != count:
         raise UserError(
             f"this network compares {count} different images, and there "
@@ -145,18 +145,18 @@ def _check_accepted(infer: Callable, family: Task, tile: int | None) -> None:
 
 def _rows(run: Run, look: Look, paths: Sequence[Path], output: Path) -> Generator[Row, None, None]:
     for path, name in zip(paths, stems(paths), strict=True):
-        if is_film(path):
-            yield from _of_film(run.family, look, path, output / f"{name}_overlay.mp4")
+        if is_video(path):
+            yield from _of_video(run.family, look, path, output / f"{name}_overlay.mp4")
         else:
-            yield _of_photograph(run, look, path, output / name)
+            yield _of_image(run, look, path, output / name)
 
 
-def _of_photograph(run: Run, look: Look, path: Path, stem: Path) -> Row:
+def _of_image(run: Run, look: Look, path: Path, stem: Path) -> Row:
     family = run.family
     row: Row = {"image": str(path)}
     with _told_in(row):
         image = read_image(path, how=run.recipe.data)
-        with naming(path):
+        with about(path):
             result = look(image, path, None)
         row |= _told(family, image, result, [])
         for file in family.save(result, stem):
@@ -168,7 +168,7 @@ def _of_photograph(run: Run, look: Look, path: Path, stem: Path) -> Row:
 
 
 def _of_several(run: Run, look: Look, paths: Sequence[Path], output: Path) -> Generator[Row, None, None]:
-    """Yield the one row of photographs that a result is about together."""
+    """Yield the one row of images that a result is about together."""
     family = run.family
     row: Row = {"image": str(paths[0]), "other": str(paths[1])}
     with _told_in(row):
@@ -181,26 +181,26 @@ def _of_several(run: Run, look: Look, paths: Sequence[Path], output: Path) -> Ge
     yield row
 
 
-def _of_film(family: Task, look: Look, path: Path, overlay: Path) -> Generator[Row, None, None]:
+def _of_video(family: Task, look: Look, path: Path, overlay: Path) -> Generator[Row, None, None]:
     ended: Row = {"image": str(path)}
     with _told_in(ended):
-        film = open_film(path)
+        video = open_video(path)
         ended["frame"] = 0
-        frames = FilmProgress().through(film.frames(), film.count, str(path))
-        with FilmWriter(overlay, film.rate) as written, contextlib.closing(frames):
+        frames = VideoProgress().through(video.frames(), video.count, str(path))
+        with VideoWriter(overlay, video.rate) as written, contextlib.closing(frames):
             for image, number, seconds in frames:
                 row = {"image": str(path), "frame": number, "seconds": round(seconds, 3)}
                 if image is None:
                     row["error"] = f"frame {number} of {path} is damaged or missing"
                 else:
-                    with naming(f"{path}, frame {number}"):
+                    with about(f"{path}, frame {number}"):
                         result = look(image, path, number)
                     written.add(family.draw(image, result), seconds)
                     row |= _told(family, image, result, [overlay])
                 ended["frame"] = number + 1
                 yield row
-        if (problem := film.problem()) is not None:
-            ended |= {"frame": film.seen, "error": problem}
+        if (problem := video.problem()) is not None:
+            ended |= {"frame": video.seen, "error": problem}
     if "error" in ended:
         yield ended
 

@@ -87,8 +87,8 @@ class Progress:
         self.say(" · ".join(parts))
 
 
-class FilmProgress(Progress):
-    """Reports how far a film has been worked through, in frames."""
+class VideoProgress(Progress):
+    """Reports how far a video has been worked through, in frames."""
 
     step_name, thing_name = "frame", "frames"
 
@@ -96,9 +96,9 @@ class FilmProgress(Progress):
         """Pass frames on while they are counted; a line at the end, also where that is an interruption.
 
         Args:
-            frames: of the film, or what else is counted.
+            frames: of the video, or what else is counted.
             total: how many there are, None where nobody knows.
-            name: what to call the film.
+            name: what to call the video.
         """
         with self.bar(total, 0, 1):
             try:
@@ -111,10 +111,10 @@ class FilmProgress(Progress):
                 self.say(f"{name}: {self.done} {self.thing_name} in {seconds:.1f} s, {speed}")
 
 
-class PictureProgress(FilmProgress):
-    """Reports how far a folder has been worked through, in pictures."""
+class ImageProgress(VideoProgress):
+    """Reports how far a folder has been worked through, in images."""
 
-    step_name, thing_name = "picture", "pictures"
+    step_name, thing_name = "image", "images"
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ class Encoder:
         if self.width is not None and self.name not in (*RESNETS, "hrnet"):
             raise ValueError(f"{self.name} has no width")
 
-    def meaning(self) -> list:
+    def weight_settings(self) -> list:
         """Return what its weights go with."""
         return [self.name, self.width]
 

@@ -19,12 +19,12 @@ from kerazoo.layers.blocks import (
     pad_depthwise,
 )
 from kerazoo.layers.distances import EuclideanDistance, WeightedL1
-from kerazoo.layers.instance_normalization import ImageNorm
+from kerazoo.layers.instance_normalization import InstanceNormalization
 from kerazoo.layers.norms import BatchNormalization, CurrentNorm
 from kerazoo.layers.part_fields import LimbScores, Peaks
 from kerazoo.layers.resizing import Bilinear, BilinearConv2DTranspose, ResizeLike, Upsample, bilinear_kernel
 from kerazoo.layers.sizes import CropLike, MirrorPad, ReflectPad
-from kerazoo.layers.top_down import Framing, KeyPoints
+from kerazoo.layers.top_down import KeyPoints, Letterbox
 
 __all__ = [
     "BATCH_NORM_EPSILON",
@@ -35,10 +35,10 @@ __all__ = [
     "CropLike",
     "CurrentNorm",
     "EuclideanDistance",
-    "Framing",
     "HeNormal",
-    "ImageNorm",
+    "InstanceNormalization",
     "KeyPoints",
+    "Letterbox",
     "LimbScores",
     "Materialised",
     "MirrorPad",

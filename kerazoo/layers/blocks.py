@@ -46,24 +46,24 @@ class Normal(keras.initializers.Initializer):
     """Gaussian of a given deviation, drawn by NumPy as `HeNormal` is.
 
     Args:
-        deviation: whatever the fan-in.
+        std: whatever the fan-in.
         seed: None takes one from Python's generator.
     """
 
-    def __init__(self, deviation: float, seed: int | None = None) -> None:
-        self.deviation = deviation
+    def __init__(self, std: float, seed: int | None = None) -> None:
+        self.std = std
         self.seed = random.randrange(2**31) if seed is None else seed
 
     def __call__(self, shape, dtype=None):
-        return _gaussian(self.deviation, self.seed, shape, dtype)
+        return _gaussian(self.std, self.seed, shape, dtype)
 
     def get_config(self):
-        return {"deviation": self.deviation, "seed": self.seed}
+        return {"std": self.std, "seed": self.seed}
 
 
-def _gaussian(deviation: float, seed: int, shape: Sequence[int], dtype: Any) -> Any:
+def _gaussian(std: float, seed: int, shape: Sequence[int], dtype: Any) -> Any:
     normal = np.random.default_rng(seed).standard_normal(shape, "float32")
-    normal *= deviation
+    normal *= std
     return ops.convert_to_tensor(normal, dtype)
 
 

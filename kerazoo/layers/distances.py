@@ -15,7 +15,7 @@ class EuclideanDistance(layers.Layer):
     Shape: two of `(..., D)`, broadcast against each other -> float32 `(...)`.
 
     Args:
-        epsilon: added below the root, whose gradient at 0 is infinite: two equal pictures would make every
+        epsilon: added below the root, whose gradient at 0 is infinite: two equal images would make every
             weight NaN. The distance of equal embeddings is its root, 1e-6, and the gradient there 0.
     """
 

@@ -8,7 +8,7 @@ from kerazoo.layers.registered import registered
 
 
 @registered
-class ImageNorm(layers.Layer):
+class InstanceNormalization(layers.Layer):
     """Give every channel of every image mean 0 and variance 1, then, if `affine`, a learned scale and offset.
 
     What a batch normalisation does that was frozen in training mode and is shown one image at a time;

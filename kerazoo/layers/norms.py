@@ -13,7 +13,7 @@ class BatchNormalization(layers.BatchNormalization):
 
     Keras' own are off where a channel's mean is large beside its spread: TensorFlow adds the values of a
     channel up one after the other, PyTorch takes the variance for a difference of mean squares. Of 95
-    pictures of 28 x 28, normalised values were off by 3e-4 and 5e-5 of the largest; here by 1e-6.
+    images of 28 x 28, normalised values were off by 3e-4 and 5e-5 of the largest; here by 1e-6.
     The name is Keras' own, as weights are saved under it.
 
     Shape: `(N, ..., C)` -> the same.
@@ -31,7 +31,7 @@ class BatchNormalization(layers.BatchNormalization):
 class CurrentNorm(layers.Layer):
     """Give every channel of a batch mean 0 and variance 1, then a learned offset and, if `scale`, a scale.
 
-    While predicting, too: what a picture is told to be depends on those it is seen with. The published
+    While predicting, too: what an image is told to be depends on those it is seen with. The published
     MAML (offset only) and Reptile do so; nothing is averaged over steps. Gradients of gradients are right,
     which those of Keras' batch normalisation on TensorFlow are not by 1e-3 (`tf.nn.moments` takes the mean
     for a constant).

@@ -1,6 +1,6 @@
-"""What an exported top-down network does before and after: a photograph framed, its key points read off.
+"""What an exported top-down network does before and after: an image framed, its key points read off.
 
-`kerazoo.families.hrnet.framing` and `codec` state the same for NumPy.
+`kerazoo.families.hrnet.windows` and `codec` state the same for NumPy.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ Tensor = Any
 
 
 @registered
-class Framing(layers.Layer):
-    """Bring whole photographs to one size: in proportion, in the middle, one colour beyond them.
+class Letterbox(layers.Layer):
+    """Bring whole images to one size: in proportion, in the middle, one colour beyond them.
 
     Where both sides shrink, it averages over areas; else it interpolates linearly.
 
@@ -25,36 +25,36 @@ class Framing(layers.Layer):
 
     Args:
         size: height and width.
-        beyond: the colour, C values.
+        fill: the colour, C values.
     """
 
-    def __init__(self, size: Sequence[int], beyond: Sequence[float], **kwargs: Any) -> None:
+    def __init__(self, size: Sequence[int], fill: Sequence[float], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        (rows, columns), self.beyond = size, tuple(beyond)
+        (rows, columns), self.fill = size, tuple(fill)
         self.size = rows, columns
 
     def call(self, image):
         _, height, width, channels = ops.shape(image)
         rows, columns = self.size
-        top, left, framed_height, framed_width = frame(height, width, self.size)
+        top, left, framed_height, framed_width = letterbox(height, width, self.size)
         shrinks = ops.logical_and(framed_height >= rows, framed_width >= columns)
         down = _weights(height, top, framed_height, rows, shrinks)
         across = _weights(width, left, framed_width, columns, shrinks)
         x = ops.matmul(down, ops.reshape(image, (-1, height, width * channels)))
         x = ops.matmul(across, ops.reshape(x, (-1, rows, width, channels)))
         covered = ops.expand_dims(ops.sum(down, 1), 1) * ops.sum(across, 1)
-        beyond = ops.convert_to_tensor(self.beyond, x.dtype)
-        return x + (1.0 - ops.expand_dims(covered, -1)) * beyond
+        fill = ops.convert_to_tensor(self.fill, x.dtype)
+        return x + (1.0 - ops.expand_dims(covered, -1)) * fill
 
     def compute_output_shape(self, input_shape):
         return input_shape[0], *self.size, input_shape[3]
 
     def get_config(self):
-        return super().get_config() | {"size": self.size, "beyond": self.beyond}
+        return super().get_config() | {"size": self.size, "fill": self.fill}
 
 
-def frame(height: Any, width: Any, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return top, left, height and width of the frame around a photograph, int32 (`framing.around_image`)."""
+def letterbox(height: Any, width: Any, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return top, left, height and width of the frame around an image, int32 (`framing.letterbox`)."""
     rows, columns = size
     height, width = (ops.convert_to_tensor(side, "int32") for side in (height, width))
     framed_height = ops.maximum(height, (2 * width * rows + columns) // (2 * columns))
@@ -67,7 +67,7 @@ def _weights(old: Any, start: Tensor, length: Tensor, new: int, shrinks: Tensor)
     """Return the `(new, old)` matrix that brings pixels from `start` on to `new` ones.
 
     Positions are whole numbers of 1 / (2 new) pixels, so they are exact at any size. Rows of pixels that
-    the photograph does not cover wholly sum up to less than one.
+    the image does not cover wholly sum up to less than one.
     """
     unit = 2 * new
     target = ops.expand_dims(ops.arange(new, dtype="int32"), 1)
@@ -81,7 +81,7 @@ def _weights(old: Any, start: Tensor, length: Tensor, new: int, shrinks: Tensor)
 
 @registered
 class KeyPoints(layers.Layer):
-    """Read key points off heat maps, in the pixels of the photograph that was framed.
+    """Read key points off heat maps, in the pixels of the image that was framed.
 
     Shape: `[(N, h, w, K), (N, H, W, any)]` -> float32 `(N, K, 3)`: x, y and the height of the map there,
         0 where nothing is above 0.
@@ -116,7 +116,7 @@ class KeyPoints(layers.Layer):
     def _outside(self, points, image, cells):
         size = cells[0] * self.stride, cells[1] * self.stride
         _, height, width, _ = ops.shape(image)
-        top, left, *framed = (ops.cast(value, "float32") for value in frame(height, width, size))
+        top, left, *framed = (ops.cast(value, "float32") for value in letterbox(height, width, size))
         scale = ops.stack([framed[1] / size[1], framed[0] / size[0]])
         return (points + 0.5) * scale - 0.5 + ops.stack([left, top])
 

@@ -64,12 +64,12 @@ class LostFrames:
         self.damaged = True
         self._suspicious = self._read + REORDERED * self._period
 
-    def time(self, picture: "VideoFrame") -> int | None:
+    def time(self, image: "VideoFrame") -> int | None:
         """Return the time of a frame: its own, or else a period after the last.
 
         None where its time is over: in a damaged file the frame was told to be lost.
         """
-        time = told_time(picture)
+        time = told_time(image)
         if self.last is None:
             return time or 0
         if time is None:

@@ -146,7 +146,7 @@ class Page:
             raise UserError(f"{self.name} holds numbers of an unusual kind ({told} bits)", _RESAVE)
         return np.dtype(f"{self.parts[0].order}{kind}{min(bits) // 8}")
 
-    def picture(self) -> "TiffImageFile":
+    def image(self) -> "TiffImageFile":
         """Return the page as Pillow decodes it, which is right where it is `usual`.
 
         Raises:
@@ -270,7 +270,7 @@ def open_page(name: str, file: BinaryIO, number: int | None = None) -> Page:
 
 
 def _checked(page: Page) -> Page:
-    """Return a page that `values` and `picture` can begin with."""
+    """Return a page that `values` and `image` can begin with."""
     if page.number(_Tag.COMPRESSION) not in _READ:
         told = _called(page.number(_Tag.COMPRESSION))
         raise UserError(f"{page.name} is compressed as {told}, which is not read in TIFF", _RESAVE)

@@ -27,7 +27,7 @@ QUALITY = 4
 """MPEG-4's quantiser, 1 (the best) to 31."""
 
 
-class FilmWriter:
+class VideoWriter:
     """A video that is being written, as MPEG-4 in an MP4 file; `with` closes it.
 
     It is written beside and renamed at the end. If that is an interruption or an error, the frames until

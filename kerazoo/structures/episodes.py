@@ -10,11 +10,11 @@ from kerazoo.structures.warp import Warp
 
 @dataclasses.dataclass(frozen=True)
 class Episode:
-    """The truth of few-shot learning: row w of the pictures shows class w.
+    """The truth of few-shot learning: row w of the images shows class w.
 
     Attributes:
         names: of the classes.
-        shots: so many pictures of each come first and are the support; the others are queries.
+        shots: so many images of each come first and are the support; the others are queries.
     """
 
     names: tuple[str, ...]
@@ -22,7 +22,7 @@ class Episode:
     counted: ClassVar[str] = "episodes"
 
     def moved(self, warp: Warp) -> "Episode":
-        """Return the truth after a geometric change of the pictures: itself."""
+        """Return the truth after a geometric change of the images: itself."""
         return self
 
     def counts(self, classes: int) -> np.ndarray:

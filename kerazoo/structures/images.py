@@ -17,19 +17,19 @@ RETURNS = {"AtoB": "AtoBtoA", "BtoA": "BtoAtoB"}
 
 @dataclasses.dataclass(frozen=True)
 class Real:
-    """The truth of translation: a photograph that is known to be of a domain.
+    """The truth of translation: an image that is known to be of a domain.
 
     Attributes:
         domain: 0 for A, 1 for B.
-        image: uint8 `(H, W, 3)`: the sample's photograph itself, or while training one of the other domain.
+        image: uint8 `(H, W, 3)`: the sample's image itself, or while training one of the other domain.
     """
 
     domain: int
     image: np.ndarray
-    counted: ClassVar[str] = "photographs"
+    counted: ClassVar[str] = "images"
 
     def moved(self, warp: Warp) -> "Real":
-        """Return the photograph after a geometric change."""
+        """Return the image after a geometric change."""
         return Real(self.domain, warp.image(self.image))
 
     def counts(self, classes: int) -> np.ndarray:
@@ -70,9 +70,9 @@ class Translated:
     """The result of translation.
 
     Attributes:
-        pictures: uint8 `(H, W, 3)` by the way they went: "AtoB", and there and back "AtoBtoA".
-        cycle_error: mean distance of there and back to the photograph by direction, 0..1.
+        images: uint8 `(H, W, 3)` by the way they went: "AtoB", and there and back "AtoBtoA".
+        cycle_error: mean distance of there and back to the image by direction, 0..1.
     """
 
-    pictures: dict[str, np.ndarray]
+    images: dict[str, np.ndarray]
     cycle_error: dict[str, float]

@@ -16,14 +16,14 @@ class People:
     Attributes:
         points: float32 `(P, K, 2)`, x and y in pixels, pixel centres at whole numbers.
         visible: uint8 `(P, K)`: 0 not labelled, 1 labelled but hidden, 2 seen.
-        boxes: float32 `(P, 4)`: left, top, width, height; (0, 0, W, H) is the whole photograph.
+        boxes: float32 `(P, 4)`: left, top, width, height; (0, 0, W, H) is the whole image.
         areas: float32 `(P,)`, square pixels that each person covers; similarity is measured by it.
         skeleton: what the points are.
-        silent: uint8 `(H, W)`, 1 where nothing is known and nothing may be learned (crowds, people
+        ignore: uint8 `(H, W)`, 1 where nothing is known and nothing may be learned (crowds, people
             whose points are not labelled), or None for nowhere.
         crowds: float32 `(C, 4)`, boxes in which what is found counts neither for nor against.
-        image: id of the photograph, by which scores bring people of several windows together.
-        origin: x and y, in the photograph, of the window that `points` are in.
+        image: id of the image, by which scores bring people of several windows together.
+        origin: x and y, in the image, of the window that `points` are in.
         score: of the box that the window was cut around; 1 where people and not a detector drew it.
         category: id of people in the data's own files; COCO's number.
     """
@@ -33,7 +33,7 @@ class People:
     boxes: np.ndarray
     areas: np.ndarray
     skeleton: Skeleton
-    silent: np.ndarray | None = None
+    ignore: np.ndarray | None = None
     crowds: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 4), "float32"))
     image: int | str = 0
     origin: tuple[float, float] = (0.0, 0.0)
@@ -57,7 +57,7 @@ class People:
             visible=np.where(inside, visible, 0).astype("uint8"),
             boxes=warp.boxes(self.boxes),
             areas=self.areas / abs(np.linalg.det(warp.matrix)).astype("float32"),
-            silent=None if self.silent is None else warp.labels(self.silent),
+            ignore=None if self.ignore is None else warp.labels(self.ignore),
             crowds=warp.boxes(self.crowds),
         )
 
@@ -76,7 +76,7 @@ class Poses:
     """The result of pose.
 
     Attributes:
-        points: float32 `(P, K, 3)`: x and y in the photograph's pixels and a score, 0 for what was
+        points: float32 `(P, K, 3)`: x and y in the image's pixels and a score, 0 for what was
             not found.
         scores: float32 `(P,)`, of each person, best first.
     """

@@ -40,7 +40,7 @@ class Segmented:
     """The result of segmentation.
 
     Attributes:
-        labels: uint8 `(H, W)`, the class of every pixel of the photograph.
+        labels: uint8 `(H, W)`, the class of every pixel of the image.
     """
 
     labels: np.ndarray

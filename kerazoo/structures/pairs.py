@@ -10,7 +10,7 @@ from kerazoo.structures.warp import Warp
 
 @dataclasses.dataclass(frozen=True)
 class Couples:
-    """The truth of pairs of pictures.
+    """The truth of pairs of images.
 
     Attributes:
         alike: bool `(P,)`.
@@ -20,7 +20,7 @@ class Couples:
     counted: ClassVar[str] = "pairs"
 
     def moved(self, warp: Warp) -> "Couples":
-        """Return the truth after a geometric change of the pictures: itself."""
+        """Return the truth after a geometric change of the images: itself."""
         return self
 
     def counts(self, classes: int) -> np.ndarray:
@@ -30,7 +30,7 @@ class Couples:
 
 @dataclasses.dataclass(frozen=True)
 class Distances:
-    """The result of a stack of pictures, `(R, M)` of them: pairs, or an episode.
+    """The result of a stack of images, `(R, M)` of them: pairs, or an episode.
 
     Attributes:
         between: float32 `(R, M, R, M)`, of each two; the smaller, the more alike.
@@ -39,32 +39,32 @@ class Distances:
     between: np.ndarray
 
     def of_pairs(self) -> np.ndarray:
-        """Return the distance of the first two pictures of every row: float32 `(R,)`."""
+        """Return the distance of the first two images of every row: float32 `(R,)`."""
         rows = np.arange(len(self.between))
         return self.between[rows, 0, rows, 1]
 
     def of_queries(self, shots: int) -> np.ndarray:
-        """Return how far an episode's queries are from the nearest of each row's first `shots` pictures.
+        """Return how far an episode's queries are from the nearest of each row's first `shots` images.
 
         Shape: float32 `(R, M - shots, R)`.
         """
         return self.between[:, shots:, :, :shots].min(axis=-1)
 
     def right(self, shots: int) -> np.ndarray:
-        """Return which queries are nearest to a picture of their own row: bool `(R, M - shots)`."""
+        """Return which queries are nearest to an image of their own row: bool `(R, M - shots)`."""
         return self.of_queries(shots).argmin(axis=-1) == np.arange(len(self.between))[:, None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Nearest:
-    """What was found in an index for a picture, the nearest first.
+    """What was found in an index for an image, the nearest first.
 
     Attributes:
         files: names as the index has them.
         distances: float32 `(K,)`.
-        pictures: of the first `SHOWN` files, uint8 `(H, W, 3)` each; None where the file is gone.
+        images: of the first `SHOWN` files, uint8 `(H, W, 3)` each; None where the file is gone.
     """
 
     files: tuple[str, ...]
     distances: np.ndarray
-    pictures: tuple[np.ndarray | None, ...]
+    images: tuple[np.ndarray | None, ...]

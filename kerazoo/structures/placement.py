@@ -1,4 +1,4 @@
-"""How a photograph was put into the network's input."""
+"""How an image was put into the network's input."""
 
 from typing import NamedTuple
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 class Placement(NamedTuple):
-    """The window of the photograph that the network's output stands for.
+    """The window of the image that the network's output stands for.
 
     Attributes:
-        top, left: photograph pixel of the output's first pixel.
-        height, width: size of the window in photograph pixels; what the output
+        top, left: image pixel of the output's first pixel.
+        height, width: size of the window in image pixels; what the output
             holds beyond it is padding and is cut off by `decode`.
     """
 
@@ -20,15 +20,15 @@ class Placement(NamedTuple):
     width: int
 
 
-class Frame(NamedTuple):
-    """The window of the photograph that was stretched to be the network's input.
+class Window(NamedTuple):
+    """The window of the image that was stretched to be the network's input.
 
     Coordinates of pixels are those of their centres, so the window's first pixel reaches from
     `left - 0.5` to `left + 0.5`.
 
     Attributes:
-        left, top: of the window, in photograph pixels; it may reach beyond the photograph.
-        width, height: of the window in photograph pixels.
+        left, top: of the window, in image pixels; it may reach beyond the image.
+        width, height: of the window in image pixels.
         columns, rows: size of the network's input.
     """
 
@@ -40,11 +40,11 @@ class Frame(NamedTuple):
     rows: int
 
     def inside(self, points: np.ndarray) -> np.ndarray:
-        """Return where points of the photograph are in the input: `(..., 2)` of x and y."""
+        """Return where points of the image are in the input: `(..., 2)` of x and y."""
         return (points - self._corner() + 0.5) / self._scale() - 0.5
 
     def outside(self, points: np.ndarray) -> np.ndarray:
-        """Return where points of the input are in the photograph: `(..., 2)` of x and y."""
+        """Return where points of the input are in the image: `(..., 2)` of x and y."""
         return (points + 0.5) * self._scale() - 0.5 + self._corner()
 
     def _corner(self) -> np.ndarray:

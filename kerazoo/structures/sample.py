@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Sample(NamedTuple):
-    """One photograph with what is known about it.
+    """One image with what is known about it.
 
     Attributes:
         image: uint8 `(H, W, 3)`, RGB.
@@ -15,7 +15,7 @@ class Sample(NamedTuple):
             a data set it says with `counts(classes)` what it holds of every class and, last, of
             nothing: integers `(classes + 1,)`, and in `counted` what these are, such as "pixels"; it may
             have a `tally()` of other things, `{name: count}`.
-        name: what messages and pictures call it, usually a file name.
+        name: what messages and images call it, usually a file name.
     """
 
     image: np.ndarray
@@ -23,14 +23,14 @@ class Sample(NamedTuple):
     name: str
 
 
-class Drawing(ABC):
+class Deferred(ABC):
     """What a training sample has in place of a truth where it is put together anew whenever it is seen.
 
-    Then its image is a stack of pictures, uint8 `(..., H, W, 3)`.
+    Then its image is a stack of images, uint8 `(..., H, W, 3)`.
     """
 
     @abstractmethod
-    def drawn(self, rng: np.random.Generator) -> Sample:
+    def sample(self, rng: np.random.Generator) -> Sample:
         """Return the sample; the same state of `rng` gives the same."""
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import model_validator
 from pydantic_core import ArgsKwargs
 
-from kerazoo.errors import UserError, naming
+from kerazoo.errors import UserError, about
 from kerazoo.files.reading import read_json
 from kerazoo.settings import build, check_names, fields, settings
 
@@ -304,6 +304,6 @@ def read_skeleton(path: Path) -> Skeleton:
     if not isinstance(values, dict):
         remedy = 'give a JSON object such as {"points": ["nose", "tail"], "limbs": [[0, 1]]}'
         raise UserError(f"{path} holds no object", remedy)
-    with naming(path):
+    with about(path):
         check_names(Skeleton, values)
         return build(Skeleton, values)

@@ -25,13 +25,13 @@ class Warp:
         size: height and width of the output.
         displacement: float32 `(2, height, width)`, x and y in output pixels, added to the output
             pixel before `matrix` is applied; or None.
-        beyond: grey level of what lies beyond the input (labels there are 0); None mirrors.
+        fill: grey level of what lies beyond the input (labels there are 0); None mirrors.
     """
 
     matrix: np.ndarray
     size: tuple[int, int]
     displacement: np.ndarray | None = None
-    beyond: int | None = None
+    fill: int | None = None
 
     def image(self, array: np.ndarray) -> np.ndarray:
         """Return an image warped by linear interpolation: uint8 `(H, W, C)` -> `(height, width, C)`.
@@ -40,8 +40,8 @@ class Warp:
         over areas, so that fine texture does not turn into false patterns.
         """
         warped = self._resampled(array)
-        if self.beyond is not None:
-            warped[self._outside(array)] = self.beyond
+        if self.fill is not None:
+            warped[self._outside(array)] = self.fill
         return warped
 
     def _resampled(self, array: np.ndarray) -> np.ndarray:
@@ -63,7 +63,7 @@ class Warp:
             array: `(H, W)`, uint8 or float32.
         """
         warped = _sampled(array, self._sources, cv2.INTER_NEAREST)
-        if self.beyond is not None:
+        if self.fill is not None:
             warped[self._outside(array)] = 0
         return warped
 

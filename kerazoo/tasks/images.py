@@ -1,4 +1,4 @@
-"""What the tasks that answer about one photograph share: channels, normalisation, and labels with names."""
+"""What the tasks that answer about one image share: channels, normalisation, and labels with names."""
 
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Literal
@@ -17,31 +17,31 @@ WHOLE = 2**22
 TILE = 1024
 """Side of the tiles in which larger images are predicted where nobody asks for another."""
 
-IMAGENET = {"mean": (123.675, 116.28, 103.53), "deviation": (58.395, 57.12, 57.375), "order": "RGB"}
+IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375), "order": "RGB"}
 """The normalisation that torchvision, timm and most published weights were trained with."""
 
 
 @settings
-class Photographs(Task):
-    """A task on single photographs.
+class ImageTask(Task):
+    """A task on single images.
 
     Attributes:
-        channels: 3 for RGB, 1 for grey; photographs are converted.
-        mean, deviation: per-channel normalisation in units of 0..255; one value serves all.
+        channels: 3 for RGB, 1 for grey; images are converted.
+        mean, std: per-channel normalisation in units of 0..255; one value serves all.
         order: channel order of a 3-channel network's input.
     """
 
     channels: Literal[1, 3] = 3
     mean: tuple[float, ...] = (127.5,)
-    deviation: tuple[float, ...] = (63.75,)
+    std: tuple[float, ...] = (63.75,)
     order: Literal["RGB", "BGR"] = "RGB"
 
     def __post_init__(self) -> None:
-        for name in ("mean", "deviation"):
+        for name in ("mean", "std"):
             if len(getattr(self, name)) not in (1, self.channels):
                 raise ValueError(f"{name} needs one value or one per channel")
-        if min(self.deviation) <= 0:
-            raise ValueError("deviation must be above 0")
+        if min(self.std) <= 0:
+            raise ValueError("std must be above 0")
 
     def normalised(self, image: np.ndarray) -> np.ndarray:
         """Return a network's input: uint8 `(H, W, 3)`, RGB -> float32 `(H, W, channels)`."""
@@ -49,7 +49,7 @@ class Photographs(Task):
             image = grey(image)
         elif self.order == "BGR":
             image = image[..., ::-1]
-        scale = 1.0 / np.asarray(self.deviation, "float32")
+        scale = 1.0 / np.asarray(self.std, "float32")
         return image.astype("float32") * scale - np.asarray(self.mean, "float32") * scale
 
     def serving_input(
@@ -66,14 +66,14 @@ class Photographs(Task):
 
         image = keras.Input((*size, self.channels), name="image", dtype="float32")
         x = keras.ops.flip(image, axis=-1) if self.order == "BGR" else image
-        scale = 1.0 / np.asarray(self.deviation)
+        scale = 1.0 / np.asarray(self.std)
         offset = -scale * np.asarray(self.mean)
         return image, keras.layers.Rescaling(scale.tolist(), offset.tolist(), name="normalised")(x)
 
 
 @settings
-class Labelled(Photographs):
-    """A task on single photographs whose answers are labels with names.
+class Labelled(ImageTask):
+    """A task on single images whose answers are labels with names.
 
     Attributes:
         names: class names in label order; may be empty.

@@ -1,4 +1,4 @@
-"""`kerazoo adapt`: a few pictures become a classifier that predicts and is exported."""
+"""`kerazoo adapt`: a few images become a classifier that predicts and is exported."""
 
 import importlib.util
 import json
@@ -20,8 +20,8 @@ from kerazoo.run import create_run, open_run
 DATA = Glyphs(characters=(2, 2, 4), drawings=9)
 FAMILIES = {
     "protonet": ProtoNet(filters=16),
-    "maml": MAML(filters=16, features="flatten", rate=0.1, test_steps=10),
-    "reptile": Reptile(filters=16, rate=0.1),
+    "maml": MAML(filters=16, features="flatten", inner_learning_rate=0.1, test_steps=10),
+    "reptile": Reptile(filters=16, inner_learning_rate=0.1),
 }
 
 
@@ -39,8 +39,8 @@ def adapted(request, tmp_path_factory):
     for label in range(3):
         for number in range(9):
             part = "support" if number < 5 else "held"
-            picture = classes.picture(label, number).image
-            large = picture.repeat(3, axis=0).repeat(3, axis=1)
+            image = classes.image(label, number).image
+            large = image.repeat(3, axis=0).repeat(3, axis=1)
             write_image(folder / part / f"letter{label}" / f"{number}.png", large)
     result = kerazoo("adapt", folder / "run", "--support", folder / "support", "--output", folder / "run2")
     assert result.exit_code == 0, result.output
@@ -48,7 +48,7 @@ def adapted(request, tmp_path_factory):
     return folder
 
 
-def test_held_out_pictures_are_told(adapted):
+def test_held_out_images_are_told(adapted):
     """Random features tell these letters apart, too, but nobody would by chance: one in three is."""
     result = kerazoo("predict", adapted / "run2", adapted / "held", "--output", adapted / "p")
     assert result.exit_code == 0, result.output

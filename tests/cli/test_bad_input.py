@@ -101,7 +101,7 @@ def test_mask_with_an_unknown_class(data, tmp_path):
     ("name", "content"),
     [
         ("zero bytes", b""),
-        ("a text file", b"hello, I am a picture"),
+        ("a text file", b"hello, I am an image"),
         ("a bomb", header(50_000, 50_000)),
     ],
 )
@@ -177,7 +177,7 @@ def test_recipe_with_a_family_of_its_own(tmp_path):
     assert "module that can be imported" in line
 
 
-def test_predictions_do_not_land_among_the_photographs(run, data):
+def test_predictions_do_not_land_among_the_images(run, data):
     assert "choose another --output" in kerazoo("predict", run, data / "images", "--output", data / "images")
 
 
@@ -209,7 +209,7 @@ def test_recipe_of_a_run_edited_by_hand(run, data, tmp_path):
         assert expected in line
 
 
-def test_a_bad_photograph_stops_nothing(run, data, tmp_path):
+def test_a_bad_image_stops_nothing(run, data, tmp_path):
     (data / "images" / "0.png").write_bytes(b"hello")
     line = kerazoo("predict", run, data / "images", "--output", tmp_path / "p")
     assert "images/0.png" in line

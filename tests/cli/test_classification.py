@@ -22,9 +22,9 @@ recipe = Recipe(
     family=ResNetCifar(classes=10, depth=8, width=4, size=(16, 16)),
     data=Shapes(train=20, validation=10, test=10, size=16),
     augmentation=Augmentation(crop=(16, 16), flip=True),
-    optimizer=Optimizer(rate=1e-2),
+    optimizer=Optimizer(learning_rate=1e-2),
     epochs=1,
-    batch=4,
+    batch_size=4,
     monitor="accuracy",
 )
 """
@@ -42,7 +42,7 @@ def kerazoo(*arguments, code=0):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A recipe file, a folder of red, green and blue pictures, and a run on them."""
+    """A recipe file, a folder of red, green and blue images, and a run on them."""
     place = tmp_path_factory.mktemp("colours")
     (place / "tiny.py").write_text(RECIPE)
     rng = np.random.default_rng(0)
@@ -58,8 +58,8 @@ def place(tmp_path_factory):
 def test_classes_come_from_the_folders_and_stay_with_the_run(place):
     recipe = open_run(place / "run").recipe
     assert recipe.family.names == recipe.data.classes == ("blue", "green", "red")
-    for picture in ("samples.png", "confusion.png", "curves.png"):
-        assert (place / "run" / picture).stat().st_size > 0
+    for image in ("samples.png", "confusion.png", "curves.png"):
+        assert (place / "run" / image).stat().st_size > 0
     scores = json.loads((place / "run" / "metrics.json").read_text())
     assert scores["last"]["validation"]["images"] == 6
 
@@ -89,9 +89,9 @@ def test_other_data_keep_the_labels_of_the_run(place, tmp_path):
     assert "pink' is none of the classes 'blue', 'green', 'red'" in told
 
 
-def test_predict_prints_the_best_and_writes_labelled_pictures(place, tmp_path):
-    photographs = place / "data" / "red"
-    printed = kerazoo("predict", place / "run", photographs, "--output", tmp_path / "p").splitlines()
+def test_predict_prints_the_best_and_writes_labelled_images(place, tmp_path):
+    images = place / "data" / "red"
+    printed = kerazoo("predict", place / "run", images, "--output", tmp_path / "p").splitlines()
     assert len(printed) == 8
     rows = [json.loads(line) for line in (tmp_path / "p" / "predictions.jsonl").read_text().splitlines()]
     for line, row in zip(printed, rows, strict=True):
@@ -101,7 +101,7 @@ def test_predict_prints_the_best_and_writes_labelled_pictures(place, tmp_path):
         assert f"{row['files'][0]}: {best['class']} {best['probability']:.1%}, " in line
         assert row["files"][0].endswith("_overlay.png")
     assert "leave the tile out" in kerazoo(
-        "predict", place / "run", photographs, "--output", tmp_path / "q", "--tile", 8, code=2
+        "predict", place / "run", images, "--output", tmp_path / "q", "--tile", 8, code=2
     )
 
 
@@ -148,7 +148,7 @@ def test_pickles_and_strange_files_are_refused(place, tmp_path):
         assert not (tmp_path / "r").exists()
 
 
-def test_photographs_of_several_sizes_need_a_crop(place, tmp_path):
+def test_images_of_several_sizes_need_a_crop(place, tmp_path):
     for name in "ab":
         for index in range(6):
             write_image(tmp_path / "d" / name / f"{index}.png", np.zeros((8 + index, 9, 3), "uint8"))

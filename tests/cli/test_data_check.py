@@ -51,11 +51,11 @@ CASES = {
         ["--set", "augmentation.crop=null"],
         ["the images differ in size"],
     ),
-    "too few pictures for an episode": (
+    "too few images for an episode": (
         "protonet-tiny",
         lambda path: fill(fill(path / "train", "abcdef", count=9), ["solo", "two"], count=2),
         ["--ways", "2", "--set", "data.validation=0.3"],
-        ["class 'solo' has 2 picture(s), an episode takes 4 of each", "class 'two' has 2 picture(s)"],
+        ["class 'solo' has 2 image(s), an episode takes 4 of each", "class 'two' has 2 image(s)"],
     ),
     "too few classes for an episode": (
         "protonet-tiny",
@@ -63,13 +63,13 @@ CASES = {
         ["--ways", "5"],
         ["(val) has 1 classes, an episode 5 ways"],
     ),
-    "one picture of a person": (
+    "one image of a person": (
         "siamese-tiny",
         lambda path: fill(fill(fill(path / "train", ["solo"], count=1), "abc").parent / "val", "xyzuvw"),
         [],
-        ["class 'solo' has 1 picture(s), a pair takes 2 of one"],
+        ["class 'solo' has 1 image(s), a pair takes 2 of one"],
     ),
-    "one photograph of a domain": (
+    "one image of a domain": (
         "cyclegan-tiny",
         lambda path: (fill(path, ["TrainA"]), fill(path, ["TrainB"], count=1)),
         [],

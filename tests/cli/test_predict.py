@@ -1,4 +1,4 @@
-"""`kerazoo predict` on films and cameras, of any task; and on boxes."""
+"""`kerazoo predict` on videos and cameras, of any task; and on boxes."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from kerazoo.cli import main
 from kerazoo.engine.predict import predict
 from kerazoo.errors import UserError
 from kerazoo.image import USUAL, write_image
-from kerazoo.media.video_writer import FilmWriter
+from kerazoo.media.video_writer import VideoWriter
 from kerazoo.recipe import load_recipe
 from kerazoo.run import create_run
 from kerazoo.settings import settings
@@ -23,8 +23,8 @@ from kerazoo.structures.keypoints import Poses
 from kerazoo.structures.skeleton import Skeleton
 from kerazoo.tasks.pose import Pose
 from kerazoo.video import Camera
-from tests.films import FRAMES, cut, film, index_first, picture, turned
 from tests.tiny import TINY
+from tests.videos import FRAMES, cut, index_first, make_image, make_video, turned
 
 
 def made(name, folder):
@@ -54,8 +54,8 @@ def frames(path):
 
 
 @pytest.mark.parametrize(("name", "described"), [("unetpp", "share"), ("resnet-cifar", "top")])
-def test_a_film_becomes_a_film_and_a_row_per_frame(name, described, tmp_path):
-    clip, output = film(tmp_path / "clip.mp4"), tmp_path / "p"
+def test_a_video_becomes_a_video_and_a_row_per_frame(name, described, tmp_path):
+    clip, output = make_video(tmp_path / "clip.mp4"), tmp_path / "p"
     told = kerazoo(made(name, tmp_path / "run"), clip, "--output", output)
     overlay = output / "clip_overlay.mp4"
     assert told.stdout == f"{clip} -> {overlay}: {FRAMES} frames\n"
@@ -72,9 +72,9 @@ def test_a_film_becomes_a_film_and_a_row_per_frame(name, described, tmp_path):
     assert described in first
 
 
-def test_a_truncated_film_loses_nothing_and_stops_nothing(run, tmp_path):
-    clip = cut(index_first(film(tmp_path / "clip.mp4")), 0.8)
-    write_image(tmp_path / "after.png", picture(3))
+def test_a_truncated_video_loses_nothing_and_stops_nothing(run, tmp_path):
+    clip = cut(index_first(make_video(tmp_path / "clip.mp4")), 0.8)
+    write_image(tmp_path / "after.png", make_image(3))
     told = kerazoo(run, clip, tmp_path / "after.png", "--output", tmp_path / "p", code=2)
     *whole, half, broken, after = rows(tmp_path / "p")
     assert [row["frame"] for row in [*whole, half]] == list(range(len(whole) + 1))
@@ -91,8 +91,8 @@ def test_a_truncated_film_loses_nothing_and_stops_nothing(run, tmp_path):
     assert first.endswith(f": {len(whole)} frames")
 
 
-def test_what_is_no_film_and_a_camera_that_is_not_there_are_told_in_a_line(run, tmp_path):
-    cut(film(tmp_path / "clip.mp4"), 0.5)
+def test_what_is_no_video_and_a_camera_that_is_not_there_are_told_in_a_line(run, tmp_path):
+    cut(make_video(tmp_path / "clip.mp4"), 0.5)
     arguments = [run, tmp_path / "clip.mp4", "camera:97", tmp_path / "gone.avi", "--output", tmp_path / "p"]
     told = kerazoo(*arguments, code=2)
     lines = told.stderr.splitlines()
@@ -105,7 +105,7 @@ def test_what_is_no_film_and_a_camera_that_is_not_there_are_told_in_a_line(run, 
 
 
 def test_an_interrupted_camera_keeps_what_was_seen(run, tmp_path, monkeypatch):
-    source = str(film(tmp_path / "clip.mp4"))
+    source = str(make_video(tmp_path / "clip.mp4"))
     monkeypatch.setattr(video, "_capture", lambda cv2, number: cv2.VideoCapture(source))
     read = Camera._read
 
@@ -126,7 +126,7 @@ def test_an_interrupted_camera_keeps_what_was_seen(run, tmp_path, monkeypatch):
     ]
 
 
-def test_an_interruption_between_frames_keeps_the_film(run, tmp_path, monkeypatch):
+def test_an_interruption_between_frames_keeps_the_video(run, tmp_path, monkeypatch):
     from kerazoo.cli import predict as command
 
     def stopped(rows):
@@ -135,31 +135,31 @@ def test_an_interruption_between_frames_keeps_the_film(run, tmp_path, monkeypatc
         yield
 
     monkeypatch.setattr(command, "_worth_a_line", stopped)
-    kerazoo(run, film(tmp_path / "clip.mp4"), "--output", tmp_path / "p", code=130)
+    kerazoo(run, make_video(tmp_path / "clip.mp4"), "--output", tmp_path / "p", code=130)
     assert frames(tmp_path / "p" / "clip_overlay.mp4") == 1
 
 
 def test_no_more_than_a_frame_is_in_memory(run, tmp_path, monkeypatch):
-    upright, write, order = video._upright, FilmWriter.add, []
-    monkeypatch.setattr(video, "_upright", lambda picture: order.append("read") or upright(picture))
-    monkeypatch.setattr(FilmWriter, "add", lambda self, *told: order.append("written") or write(self, *told))
-    kerazoo(run, film(tmp_path / "clip.mp4"), "--output", tmp_path / "p")
+    upright, write, order = video._upright, VideoWriter.add, []
+    monkeypatch.setattr(video, "_upright", lambda image: order.append("read") or upright(image))
+    monkeypatch.setattr(VideoWriter, "add", lambda self, *told: order.append("written") or write(self, *told))
+    kerazoo(run, make_video(tmp_path / "clip.mp4"), "--output", tmp_path / "p")
     assert order == ["read", "written"] * FRAMES
 
 
-def test_turned_films_are_drawn_upright(run, tmp_path):
-    kerazoo(run, turned(film(tmp_path / "clip.mp4", frames=1)), "--output", tmp_path / "p")
+def test_turned_videos_are_drawn_upright(run, tmp_path):
+    kerazoo(run, turned(make_video(tmp_path / "clip.mp4", frames=1)), "--output", tmp_path / "p")
     (row,) = rows(tmp_path / "p")
     assert (row["height"], row["width"]) == (64, 48)
 
 
-def test_films_and_photographs_of_one_name_get_files_of_their_own(run, tmp_path):
-    write_image(tmp_path / "a" / "one.png", picture(1))
+def test_videos_and_images_of_one_name_get_files_of_their_own(run, tmp_path):
+    write_image(tmp_path / "a" / "one.png", make_image(1))
     (tmp_path / "b").mkdir()
     paths = [
         tmp_path / "a" / "one.png",
-        film(tmp_path / "b" / "one.mp4", 1),
-        film(tmp_path / "one.avi", 1, "mjpeg"),
+        make_video(tmp_path / "b" / "one.mp4", 1),
+        make_video(tmp_path / "one.avi", 1, "mjpeg"),
     ]
     kerazoo(run, *paths, "--output", tmp_path / "p")
     assert len({row["files"][-1] for row in rows(tmp_path / "p")}) == 3
@@ -192,7 +192,7 @@ def centres(boxes, paths, output, **options):
 
 def test_people_are_looked_for_in_boxes(tmp_path):
     for name in ("000000000012.png", "other_7.png"):
-        write_image(tmp_path / name, picture(1))
+        write_image(tmp_path / name, make_image(1))
     found = [{"image_id": 12, "bbox": [10, 10, 20, 30], "score": 0.75}]
     (tmp_path / "boxes.json").write_text(json.dumps(found))
     paths = [tmp_path / "000000000012.png", tmp_path / "other_7.png"]
@@ -204,8 +204,8 @@ def test_people_are_looked_for_in_boxes(tmp_path):
     assert (tmp_path / "p" / "000000000012_keypoints.json").exists()
 
 
-def test_boxes_in_a_film_go_by_the_frame(tmp_path):
-    clip = film(tmp_path / "clip.mp4", 3)
+def test_boxes_in_a_video_go_by_the_frame(tmp_path):
+    clip = make_video(tmp_path / "clip.mp4", 3)
     row = {"image": "clip.mp4", "frame": 1, "people": [{"box": [10, 10, 20, 30], "score": 0.75}]}
     (tmp_path / "boxes.jsonl").write_text(json.dumps(row))
     told = centres(tmp_path / "boxes.jsonl", [clip], tmp_path / "p")
@@ -221,7 +221,7 @@ def test_boxes_of_other_images_are_told(tmp_path):
 
 
 def test_a_detectors_low_scores_are_left_out_and_told(tmp_path, capsys):
-    write_image(tmp_path / "12.png", picture(1))
+    write_image(tmp_path / "12.png", make_image(1))
     found = [{"image_id": 12, "bbox": [10, 10, 20, 30], "score": score} for score in (0.29, 0.3, 0.9)]
     (tmp_path / "boxes.json").write_text(json.dumps(found))
     for least, count, told in ((None, 2, "1 of 3 boxes have a score below 0.3"), (0.0, 3, "")):
@@ -232,7 +232,7 @@ def test_a_detectors_low_scores_are_left_out_and_told(tmp_path, capsys):
 
 def test_a_box_outside_its_image_is_an_error_in_its_row(tmp_path):
     for name in ("12.png", "13.png"):
-        write_image(tmp_path / name, picture(1))
+        write_image(tmp_path / name, make_image(1))
     found = [{"image_id": n, "bbox": [side, 10, 20, 30]} for n, side in ((12, 640), (13, 30))]
     (tmp_path / "boxes.json").write_text(json.dumps(found))
     first, second = centres(
@@ -244,7 +244,7 @@ def test_a_box_outside_its_image_is_an_error_in_its_row(tmp_path):
 
 def test_a_task_that_takes_no_boxes_says_so_once(run, tmp_path):
     for name in ("12.png", "13.png"):
-        write_image(tmp_path / name, picture(1))
+        write_image(tmp_path / name, make_image(1))
     (tmp_path / "boxes.json").write_text(json.dumps([{"image_id": 12, "bbox": [10, 10, 20, 30]}]))
     told = kerazoo(run, tmp_path, "--boxes", tmp_path / "boxes.json", "--output", tmp_path / "p", code=2)
     assert "takes no boxes" in told.stderr

@@ -18,7 +18,7 @@ from kerazoo.run import open_run
 from kerazoo.tasks.classification import Classification
 from kerazoo.video import Camera
 from tests.cli.test_predict import kerazoo, made, rows
-from tests.films import cut, film, picture
+from tests.videos import cut, make_image, make_video
 
 GOOD = 50
 
@@ -43,7 +43,7 @@ def good(folder, count=GOOD):
     for number, name in enumerate([*odd, *map(str, range(count - len(odd)))]):
         path = folder / ("deep[x]" if number % 2 else "") / f"{name}.png"
         write_image(
-            folder / "x.png", picture(number % 12, [(20, 30), (1, 1), (1, 40000), (40000, 1)][number % 4])
+            folder / "x.png", make_image(number % 12, [(20, 30), (1, 1), (1, 40000), (40000, 1)][number % 4])
         )
         path.parent.mkdir(exist_ok=True)
         (folder / "x.png").rename(path)
@@ -51,7 +51,7 @@ def good(folder, count=GOOD):
 
 def bad(folder):
     """Write files that cannot be read, each for a reason of its own."""
-    sound = picture(3)
+    sound = make_image(3)
     write_image(folder / "cut.png", np.random.default_rng(0).integers(0, 256, sound.shape, "uint8"))
     data = (folder / "cut.png").read_bytes()
     (folder / "cut.png").write_bytes(data[: len(data) // 2])
@@ -71,7 +71,7 @@ def test_every_bad_file_is_one_row_and_all_others_are_answered(run, tmp_path):
     good(folder)
     names = bad(folder)
     os.mkfifo(tmp_path / "pipe.png")
-    cut(film(tmp_path / "clip.mp4"), 0.4)
+    cut(make_video(tmp_path / "clip.mp4"), 0.4)
     outright = [tmp_path / "pipe.png", tmp_path / "clip.mp4", tmp_path / "gone.png", tmp_path / ("n" * 300)]
     told = kerazoo(run, outright[0], folder, *outright[1:], "--output", tmp_path / "p", code=2)
     found = rows(tmp_path / "p")
@@ -91,7 +91,7 @@ def test_every_bad_file_is_one_row_and_all_others_are_answered(run, tmp_path):
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("out\nof memory"), OSError(5, "Input/output")])
 def test_whatever_goes_wrong_with_an_image_is_told_in_its_row(run, tmp_path, monkeypatch, error):
     for number in range(3):
-        write_image(tmp_path / "i" / f"{number}.png", picture(number))
+        write_image(tmp_path / "i" / f"{number}.png", make_image(number))
     infer = Classification.infer
 
     def failing(self, forward, image, **options):
@@ -105,8 +105,8 @@ def test_whatever_goes_wrong_with_an_image_is_told_in_its_row(run, tmp_path, mon
     assert "1.png" in rows(tmp_path / "p")[1]["error"]
 
 
-def test_the_answer_is_kept_where_its_picture_cannot_be_drawn(run, tmp_path, monkeypatch):
-    write_image(tmp_path / "a.png", picture(1))
+def test_the_answer_is_kept_where_its_image_cannot_be_drawn(run, tmp_path, monkeypatch):
+    write_image(tmp_path / "a.png", make_image(1))
     monkeypatch.setattr(Classification, "draw", lambda *_: np.zeros((2, 1_000_001, 3), "uint8"))
     kerazoo(run, tmp_path / "a.png", "--output", tmp_path / "p", code=2)
     (row,) = rows(tmp_path / "p")
@@ -116,7 +116,7 @@ def test_the_answer_is_kept_where_its_picture_cannot_be_drawn(run, tmp_path, mon
 
 
 def test_a_sliver_is_refused_by_pose_before_it_takes_the_memory(tmp_path):
-    write_image(tmp_path / "sliver.png", picture(1, (1, 40000)))
+    write_image(tmp_path / "sliver.png", make_image(1, (1, 40000)))
     told = kerazoo(
         made("openpose", tmp_path / "run"), tmp_path / "sliver.png", "--output", tmp_path / "p", code=2
     )
@@ -126,7 +126,7 @@ def test_a_sliver_is_refused_by_pose_before_it_takes_the_memory(tmp_path):
 def test_the_same_call_again_leaves_its_results_out(run, tmp_path):
     folder = tmp_path / "images [x]"
     for number in range(3):
-        write_image(folder / f"{number}.png", picture(number))
+        write_image(folder / f"{number}.png", make_image(number))
     for names in ([folder], [f"{folder}/*.png"], [f"{folder}/**/*.png"]):
         for _ in range(2):
             kerazoo(run, *names, "--output", folder / "results")
@@ -135,16 +135,16 @@ def test_the_same_call_again_leaves_its_results_out(run, tmp_path):
             ]
     assert "left out: 3 images in" in kerazoo(run, folder, "--output", folder / "results").stderr
     told = kerazoo(run, folder, "--output", folder, code=2)
-    assert "holds the photographs themselves" in told.stderr
+    assert "holds the images themselves" in told.stderr
     told = kerazoo(run, folder, folder / "results", "--output", folder / "results", code=2)
-    assert "holds the photographs themselves" in told.stderr
+    assert "holds the images themselves" in told.stderr
 
 
 def test_rows_of_before_stay_until_all_new_ones_are_there(run, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        video, "_capture", lambda cv2, number: cv2.VideoCapture(str(film(tmp_path / "c.mp4")))
+        video, "_capture", lambda cv2, number: cv2.VideoCapture(str(make_video(tmp_path / "c.mp4")))
     )
-    write_image(tmp_path / "a.png", picture(1))
+    write_image(tmp_path / "a.png", make_image(1))
     kerazoo(run, tmp_path / "a.png", "--output", tmp_path / "p")
     before, read = rows(tmp_path / "p"), Camera._read
 
@@ -163,7 +163,7 @@ def test_rows_of_before_stay_until_all_new_ones_are_there(run, tmp_path, monkeyp
 
 def test_twenty_thousand_nearest_are_told_in_full_and_drawn_in_part(tmp_path):
     folder = made("siamese", tmp_path / "run")
-    write_image(tmp_path / "a.png", picture(1))
+    write_image(tmp_path / "a.png", make_image(1))
     images, random = tmp_path / "images", np.random.default_rng(0).random((20_000, 6), "float32")
     images.mkdir()
     for number in range(len(random)):
@@ -182,10 +182,12 @@ def test_twenty_thousand_nearest_are_told_in_full_and_drawn_in_part(tmp_path):
 
 def test_one_image_given_twice_is_told_how_to_mend(tmp_path):
     run = made("siamese", tmp_path / "run")
-    write_image(tmp_path / "a.png", picture(1))
+    write_image(tmp_path / "a.png", make_image(1))
     told = kerazoo(run, tmp_path / "a.png", tmp_path / "a.png", "--output", tmp_path / "p", code=2)
     assert f"compares 2 different images, and there is only {tmp_path / 'a.png'}; give 2, or" in told.stderr
-    told = kerazoo(run, tmp_path / "a.png", film(tmp_path / "b.mp4"), "--output", tmp_path / "p", code=2)
+    told = kerazoo(
+        run, tmp_path / "a.png", make_video(tmp_path / "b.mp4"), "--output", tmp_path / "p", code=2
+    )
     assert "b.mp4 is a video; give 2 images" in told.stderr
 
 

@@ -8,9 +8,9 @@ from click.testing import CliRunner
 
 from kerazoo.cli import main
 from kerazoo.image import write_image
-from kerazoo.video import open_film
+from kerazoo.video import open_video
 from tests.cli.test_predict import made as run_of
-from tests.films import FRAMES, SECONDS, damaged, film, made, picture
+from tests.videos import FRAMES, SECONDS, damaged, made, make_image, make_video
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def predicted(run, *paths, output, code=0):
 
 
 def times(path):
-    return [frame.seconds for frame in open_film(path).frames()]
+    return [frame.seconds for frame in open_video(path).frames()]
 
 
 @pytest.mark.parametrize("seconds", [(0, 0.033, 0.067, 0.6, 2.6), (0, 2, 4), (0, 1 / 300, 2 / 300, 3 / 300)])
@@ -38,7 +38,7 @@ def test_rows_and_overlay_have_the_times_of_the_video(run, seconds, tmp_path):
 
 
 def test_lost_frames_are_rows_with_an_error_and_one_line(run, tmp_path):
-    clip = damaged(film(tmp_path / "a.avi", codec="mjpeg"), 5, 9)
+    clip = damaged(make_video(tmp_path / "a.avi", codec="mjpeg"), 5, 9)
     told, (*frames, ended) = predicted(run, clip, output=tmp_path / "p", code=2)
     assert [row["frame"] for row in frames] == list(range(FRAMES))
     assert [row["seconds"] for row in frames] == list(SECONDS)
@@ -55,8 +55,8 @@ def test_lost_frames_are_rows_with_an_error_and_one_line(run, tmp_path):
 def test_videos_of_a_folder_and_of_a_glob_are_predicted_like_images(run, tmp_path):
     (tmp_path / "in").mkdir()
     for name in ("a.MTS", "b.3gp"):
-        film(tmp_path / "in" / name)
-    write_image(tmp_path / "in" / "c.png", picture(1))
+        make_video(tmp_path / "in" / name)
+    write_image(tmp_path / "in" / "c.png", make_image(1))
     expected = ["a.MTS"] * FRAMES + ["b.3gp"] * FRAMES + ["c.png"]
     for number, asked in enumerate((tmp_path / "in", tmp_path / "in" / "*")):
         told, rows = predicted(run, asked, output=tmp_path / f"p{number}")
@@ -73,10 +73,10 @@ def test_an_animated_gif_is_a_video_and_another_an_image(run, tmp_path):
 
 def test_a_video_that_is_wider_than_the_overlay_can_be_loses_nothing(run, tmp_path):
     clip = made(tmp_path / "a.mkv", SECONDS[:2], "ffv1", (16, 9000))
-    write_image(tmp_path / "after.png", picture(1))
+    write_image(tmp_path / "after.png", make_image(1))
     _, rows = predicted(run, clip, tmp_path / "after.png", output=tmp_path / "p")
     assert [row["width"] for row in rows] == [9000, 9000, 64]
-    frame = next(open_film(tmp_path / "p" / "a_overlay.mp4").frames())
+    frame = next(open_video(tmp_path / "p" / "a_overlay.mp4").frames())
     assert frame.image.shape[1] == 8190
 
 
@@ -85,7 +85,7 @@ def test_a_video_that_is_wider_than_the_overlay_can_be_loses_nothing(run, tmp_pa
     [(bytes(8), 0), (b"\1" + 6 * b"\0" + b"\2", 0), (b"\1" + 7 * b"\x7f", 2)],  # more than the file has
 )
 def test_a_bad_size_in_matroska_loses_no_frame(run, size, code, tmp_path):
-    clip = film(tmp_path / "a.mkv")
+    clip = make_video(tmp_path / "a.mkv")
     data = bytearray(clip.read_bytes())
     place = data.index(b"\x18S\x80g") + 4  # of the segment, which is all of the file
     data[place : place + 8] = size

@@ -31,8 +31,8 @@ from kerazoo.families.resnet import ResNet
 from kerazoo.recipe import Recipe
 recipe = Recipe(
     family=ResNet(depth=18, width=4, classes=10, size=(32, 32), mean=(123.675, 116.28, 103.53),
-                  deviation=(58.395, 57.12, 57.375)),
-    data=Shapes(train=8, validation=10, test=0), epochs=1, batch=4, monitor="accuracy",
+                  std=(58.395, 57.12, 57.375)),
+    data=Shapes(train=8, validation=10, test=0), epochs=1, batch_size=4, monitor="accuracy",
 )
 """
 
@@ -97,10 +97,10 @@ def published(tmp_path, state):
 
 
 @pytest.fixture
-def photograph(tmp_path):
+def image(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (300, 260, 3)).astype("uint8")
-    cv2.imwrite(str(tmp_path / "photograph.png"), image)
-    return tmp_path / "photograph.png"
+    cv2.imwrite(str(tmp_path / "image.png"), image)
+    return tmp_path / "image.png"
 
 
 def same(run, network):
@@ -117,17 +117,17 @@ def top(output):
 # --- what becomes a run ------------------------------------------------------------------
 
 
-def test_a_file_becomes_a_run_that_predicts_with_names(recipe, published, network, photograph, tmp_path):
+def test_a_file_becomes_a_run_that_predicts_with_names(recipe, published, network, image, tmp_path):
     (tmp_path / "names.txt").write_text("\n".join(f"thing {i}" for i in range(10)) + "\n")
-    options = ["--names", "names.txt", "--set", "family.crop_share=0.95", "--set", "data.validation=20"]
+    options = ["--names", "names.txt", "--set", "family.crop_pct=0.95", "--set", "data.validation=20"]
     kerazoo("convert", recipe, published, "--output", "run", *options)
     run = open_run("run")
     same(run, network)
     family = run.recipe.family
-    assert (family.class_names()[7], family.crop_share, family.size) == ("thing 7", 0.95, (224, 224))
+    assert (family.class_names()[7], family.crop_pct, family.size) == ("thing 7", 0.95, (224, 224))
     assert (family.mean, family.order) == ((123.675, 116.28, 103.53), "RGB")
     assert (run.recipe.weights, run.recipe.data.validation) == (str(published), 20)
-    kerazoo("predict", "run", photograph, "--output", "p")
+    kerazoo("predict", "run", image, "--output", "p")
     assert set(top("p")) <= {f"thing {i}" for i in range(10)}
     scores = json.loads(kerazoo("evaluate", "run", "--json").stdout)
     assert scores["images"] == 20
@@ -166,25 +166,25 @@ def test_a_file_on_the_hub(recipe, published, network, tmp_path):
     subprocess.run([*command, "offline"], env=environment | {"HF_HUB_OFFLINE": "1"}, check=True, timeout=300)
 
 
-def test_a_recipe_without_a_run_predicts_with_its_weights(recipe, published, photograph, cache):
-    assert "no run under runs/" in kerazoo("predict", recipe, photograph, code=2).stderr
-    kerazoo("predict", recipe, photograph, "--weights", published, "--output", "a")
+def test_a_recipe_without_a_run_predicts_with_its_weights(recipe, published, image, cache):
+    assert "no run under runs/" in kerazoo("predict", recipe, image, code=2).stderr
+    kerazoo("predict", recipe, image, "--weights", published, "--output", "a")
     (run,) = cache.glob("runs/*/small")
     made = (run / "recipe.json").stat().st_mtime_ns
     recipe.write_text(RECIPE.replace("epochs=1", f"epochs=1, weights={str(published)!r}"))
     assert json.loads(kerazoo("evaluate", recipe, "--json").stdout)["images"] == 10
     assert len(list(cache.glob("runs/*/small"))) == 2  # another recipe
     recipe.write_text(RECIPE)
-    kerazoo("predict", recipe, photograph, "--weights", published, "--output", "b")
+    kerazoo("predict", recipe, image, "--weights", published, "--output", "b")
     assert top("a") == top("b")
     assert (run / "recipe.json").stat().st_mtime_ns == made
 
 
-def test_a_run_comes_before_published_weights(recipe, published, photograph):
+def test_a_run_comes_before_published_weights(recipe, published, image):
     recipe.write_text(RECIPE.replace("epochs=1", "epochs=1, weights='gone.safetensors'"))
-    assert "gone.safetensors" in kerazoo("predict", recipe, photograph, code=2).stderr
+    assert "gone.safetensors" in kerazoo("predict", recipe, image, code=2).stderr
     kerazoo("convert", recipe, published, "--output", "runs/small-20260101-000000")
-    kerazoo("predict", recipe, photograph)
+    kerazoo("predict", recipe, image)
 
 
 @pytest.mark.slow
@@ -198,7 +198,7 @@ def test_a_recipe_without_a_run_is_exported(recipe, published):
 
 def test_training_starts_from_published_weights(recipe, published, network, tmp_path):
     told = kerazoo(
-        "train", recipe, "--weights", published, "--output", "run", "--set", "optimizer.rate=1e-30"
+        "train", recipe, "--weights", published, "--output", "run", "--set", "optimizer.learning_rate=1e-30"
     )
     assert f"weights from {published}\n" in told.stderr
     kernel = keras.ops.convert_to_numpy(network.get_layer("stem").kernel)
@@ -287,12 +287,12 @@ def hostile(kind, state, path):
         ("swapped shapes", "1 of another shape (stage2_unit1_conv1/kernel (3, 3, 4, 8) not (3, 3, 8, 4))"),
     ],
 )
-def test_hostile_files(kind, told, recipe, state, photograph, tmp_path, cache):
+def test_hostile_files(kind, told, recipe, state, image, tmp_path, cache):
     hostile(kind, state, tmp_path / "evil.pth")
     line = refused(tmp_path / "run", "convert", recipe, "evil.pth", "--output", "run")
     assert "evil.pth" in line
     assert told in line
-    kerazoo("predict", recipe, photograph, "--weights", "evil.pth", code=2)
+    kerazoo("predict", recipe, image, "--weights", "evil.pth", code=2)
     assert not list(cache.glob("runs/*/*"))
     assert not (tmp_path / "executed").exists()
 
@@ -322,7 +322,7 @@ def test_known_weights_are_listed():
     lines = kerazoo("checkpoints", "resnet50").stdout
     for part in ("hf://timm/resnet50.tv_in1k/model.safetensors", "bsd-3-clause", "102 MB", "76.130"):
         assert part in lines
-    assert "--set family.crop_share=0.965" in lines
+    assert "--set family.crop_pct=0.965" in lines
     assert "parity fixtures" in lines
     rows = json.loads(kerazoo("checkpoints", "--json").stdout)
     assert len(rows) == len(KNOWN)

@@ -1,4 +1,4 @@
-"""The tiny recipes, from the command line to pictures; and what `list` and `show` print."""
+"""The tiny recipes, from the command line to images; and what `list` and `show` print."""
 
 import json
 

@@ -35,21 +35,21 @@ def kerazoo(*arguments, code=0):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A run after an epoch, and a folder of twelve pictures of four characters."""
+    """A run after an epoch, and a folder of twelve images of four characters."""
     place = tmp_path_factory.mktemp("siamese")
     characters = Glyphs(size=(40, 40)).classes("test")
     for label in range(4):
         for number in range(3):
             write_image(
-                place / "pictures" / f"c{label}" / f"{number}.png", characters.picture(label, number).image
+                place / "images" / f"c{label}" / f"{number}.png", characters.image(label, number).image
             )
-    small = ["--set", "data.draws=[10,6,4]", "--set", "family.tower.width=4", "--epochs", 1]
+    small = ["--set", "data.episodes_per_epoch=[10,6,4]", "--set", "family.tower.width=4", "--epochs", 1]
     kerazoo("train", "siamese-tiny", "--output", place / "run", *small)
     return place
 
 
-def test_two_pictures_are_compared_by_the_threshold_of_the_validation(place, tmp_path):
-    a, b = place / "pictures/c0/0.png", place / "pictures/c1/0.png"
+def test_two_images_are_compared_by_the_threshold_of_the_validation(place, tmp_path):
+    a, b = place / "images/c0/0.png", place / "images/c1/0.png"
     printed = kerazoo("predict", place / "run", a, b, "--output", tmp_path / "p")
     (row,) = map(json.loads, (tmp_path / "p" / "predictions.jsonl").read_text().splitlines())
     (logged,) = map(json.loads, (place / "run" / "log.jsonl").read_text().splitlines())
@@ -74,21 +74,21 @@ def test_evaluation_is_by_that_threshold_and_by_the_best(place):
 
 def test_a_pair_list_is_evaluated_on(place, tmp_path):
     lines = [f"c{n % 4}/0.png,c{n % 4}/1.png,1\nc{n % 4}/0.png,c{(n + 1) % 4}/1.png,0\n" for n in range(10)]
-    (place / "pictures" / "pairs.csv").write_text("".join(lines))
-    scores = json.loads(kerazoo("evaluate", place / "run", "--data", place / "pictures/pairs.csv", "--json"))
+    (place / "images" / "pairs.csv").write_text("".join(lines))
+    scores = json.loads(kerazoo("evaluate", place / "run", "--data", place / "images/pairs.csv", "--json"))
     assert (scores["pairs"], scores["episodes"]) == (20, 0)
     assert scores["one_shot"] is None
     moved = [line.replace("c", "/mnt/ann/c") for line in lines]
-    (place / "pictures" / "moved.csv").write_text("".join(moved))
+    (place / "images" / "moved.csv").write_text("".join(moved))
     result = CliRunner().invoke(main, ["evaluate", str(place / "run"), "--json",
-                                       "--data", str(place / "pictures/moved.csv")])  # fmt: skip
+                                       "--data", str(place / "images/moved.csv")])  # fmt: skip
     assert json.loads(result.stdout)["best_accuracy"] == scores["best_accuracy"]
     assert "its names begin with /mnt/ann/, which is not there" in result.stderr
-    (place / "pictures" / "broken.csv").write_text("c0/0.png,c0/9.png,1")
-    told = kerazoo("evaluate", place / "run", "--data", place / "pictures/broken.csv", code=2)
+    (place / "images" / "broken.csv").write_text("c0/0.png,c0/9.png,1")
+    told = kerazoo("evaluate", place / "run", "--data", place / "images/broken.csv", code=2)
     assert "c0/9.png" in told
     told = kerazoo(
-        "train", "siamese-tiny", "--data", place / "pictures/pairs.csv", "--output", tmp_path / "r", code=2
+        "train", "siamese-tiny", "--data", place / "images/pairs.csv", "--output", tmp_path / "r", code=2
     )
     assert "nothing to train on" in told
 
@@ -102,13 +102,13 @@ def test_the_official_runs_are_evaluated_on(place, shared):
 
 
 def test_an_index_is_searched(place, tmp_path):
-    printed = kerazoo("index", place / "run", place / "pictures")
+    printed = kerazoo("index", place / "run", place / "images")
     assert str(place / "run" / "index.npz") in printed
     with np.load(place / "run" / "index.npz", allow_pickle=False) as found:
         assert found["embeddings"].shape[0] == 12
         assert found["embeddings"].dtype == "float32"
         assert found["files"].tolist()[:4] == ["c0/0.png", "c0/1.png", "c0/2.png", "c1/0.png"]
-    queries = [place / "pictures/c2/1.png", place / "pictures/c3/0.png"]
+    queries = [place / "images/c2/1.png", place / "images/c3/0.png"]
     search = ["--index", place / "run" / "index.npz", "--top", 3, "--output", tmp_path / "p"]
     kerazoo("predict", place / "run", *queries, *search)
     rows = [json.loads(line) for line in (tmp_path / "p" / "predictions.jsonl").read_text().splitlines()]
@@ -123,7 +123,7 @@ def test_an_index_is_searched(place, tmp_path):
     assert len(json.loads((tmp_path / "q" / "predictions.jsonl").read_text())["nearest"]) == 12
 
 
-def test_a_search_outlives_its_pictures(place, tmp_path):
+def test_a_search_outlives_its_images(place, tmp_path):
     for name in "ab":
         write_image(tmp_path / "some" / f"{name}.png", np.full((30, 30, 3), 200, "uint8"))
     kerazoo("index", place / "run", tmp_path / "some", "--output", tmp_path / "some.npz")
@@ -135,40 +135,38 @@ def test_a_search_outlives_its_pictures(place, tmp_path):
 
 
 def test_mistakes_are_told_in_a_line(place, tmp_path):
-    run, picture = place / "run", place / "pictures/c0/0.png"
+    run, image = place / "run", place / "images/c0/0.png"
     nowhere = ["--output", tmp_path / "p"]
-    assert "compares 2 different images" in kerazoo("predict", run, picture, *nowhere, code=2)
-    assert "there are 12" in kerazoo("predict", run, place / "pictures", *nowhere, code=2)
+    assert "compares 2 different images" in kerazoo("predict", run, image, *nowhere, code=2)
+    assert "there are 12" in kerazoo("predict", run, place / "images", *nowhere, code=2)
     (tmp_path / "broken.png").write_bytes(b"hello")
-    assert "broken.png" in kerazoo("predict", run, picture, tmp_path / "broken.png", *nowhere, code=2)
-    assert "gone.png" in kerazoo("predict", run, picture, tmp_path / "gone.png", *nowhere, code=2)
-    assert "no tiles" in kerazoo(
-        "predict", run, picture, picture.with_name("1.png"), "--tta", *nowhere, code=2
-    )
+    assert "broken.png" in kerazoo("predict", run, image, tmp_path / "broken.png", *nowhere, code=2)
+    assert "gone.png" in kerazoo("predict", run, image, tmp_path / "gone.png", *nowhere, code=2)
+    assert "no tiles" in kerazoo("predict", run, image, image.with_name("1.png"), "--tta", *nowhere, code=2)
     assert "is not a folder" in kerazoo("index", run, tmp_path / "nothing", code=2)
     (tmp_path / "empty").mkdir()
     assert "no images in" in kerazoo("index", run, tmp_path / "empty", code=2)
     for name, content in (("a.npz", b"PK\3\4 no archive"), ("b.npz", b"")):
         (tmp_path / name).write_bytes(content)
-        told = kerazoo("predict", run, picture, "--index", tmp_path / name, *nowhere, code=2)
+        told = kerazoo("predict", run, image, "--index", tmp_path / name, *nowhere, code=2)
         assert f"{tmp_path / name} is no index" in told
-    assert "is no index" in kerazoo("predict", run, picture, "--index", tmp_path / "c.npz", *nowhere, code=2)
+    assert "is no index" in kerazoo("predict", run, image, "--index", tmp_path / "c.npz", *nowhere, code=2)
     np.savez(tmp_path / "e.npz", embeddings=np.array([{}]), files=["a"], folder="", run="")
-    assert "is no index" in kerazoo("predict", run, picture, "--index", tmp_path / "e.npz", *nowhere, code=2)
+    assert "is no index" in kerazoo("predict", run, image, "--index", tmp_path / "e.npz", *nowhere, code=2)
 
 
 @pytest.fixture
 def some(place, tmp_path):
-    """A folder of four pictures and its index."""
-    shutil.copytree(place / "pictures" / "c0", tmp_path / "some")
-    shutil.copy(place / "pictures/c1/0.png", tmp_path / "some" / "3.png")
+    """A folder of four images and its index."""
+    shutil.copytree(place / "images" / "c0", tmp_path / "some")
+    shutil.copy(place / "images/c1/0.png", tmp_path / "some" / "3.png")
     kerazoo("index", place / "run", tmp_path / "some", "--output", tmp_path / "some.npz")
     return tmp_path / "some"
 
 
 def changed(some, place):
-    shutil.copy(place / "pictures/c2/0.png", some / "1.png")
-    shutil.copy(place / "pictures/c3/0.png", some / "new.png")
+    shutil.copy(place / "images/c2/0.png", some / "1.png")
+    shutil.copy(place / "images/c3/0.png", some / "new.png")
     (some / "2.png").unlink()
 
 
@@ -201,15 +199,15 @@ def test_an_update_embeds_what_has_changed_and_nothing_else(some, place, monkeyp
 
 
 def test_an_index_of_another_folder_is_not_updated(some, place):
-    update = ["index", place / "run", place / "pictures", "--output", f"{some}.npz", "--update"]
+    update = ["index", place / "run", place / "images", "--output", f"{some}.npz", "--update"]
     assert f"is of {some}, not of" in kerazoo(*update, code=2)
     for name in ("0", "1", "2", "3"):
-        shutil.copy(place / "pictures/c3/0.png", some / f"{name}.png")
+        shutil.copy(place / "images/c3/0.png", some / f"{name}.png")
     search = ["predict", place / "run", some / "0.png", "--index", f"{some}.npz", "--output", f"{some}-p"]
     assert "every image of" in kerazoo(*search, code=2)
 
 
-def test_broken_pictures_are_told_and_left_out(place, tmp_path):
+def test_broken_images_are_told_and_left_out(place, tmp_path):
     write_image(tmp_path / "some" / "a.png", np.zeros((30, 30, 3), "uint8"))
     (tmp_path / "some" / "b.png").write_bytes(b"hello")
     assert "b.png" in kerazoo(
@@ -219,25 +217,34 @@ def test_broken_pictures_are_told_and_left_out(place, tmp_path):
         assert found["files"].tolist() == ["a.png"]
     (tmp_path / "some" / "a.png").unlink()
     told = kerazoo("index", place / "run", tmp_path / "some", "--output", tmp_path / "j.npz", code=2)
-    assert "no picture in" in told
+    assert "no image in" in told
     assert not (tmp_path / "j.npz").exists()
 
 
 def test_the_index_of_another_run_is_refused(place, tmp_path):
-    small = ["--set", "data.draws=[4,2,2]", "--set", "family.tower.width=4", "--epochs", 1, "--seed", 7]
+    small = [
+        "--set",
+        "data.episodes_per_epoch=[4,2,2]",
+        "--set",
+        "family.tower.width=4",
+        "--epochs",
+        1,
+        "--seed",
+        7,
+    ]
     kerazoo("train", "siamese-tiny", "--output", tmp_path / "other", *small)
-    kerazoo("index", tmp_path / "other", place / "pictures", "--output", tmp_path / "other.npz")
-    told = kerazoo("predict", place / "run", place / "pictures/c0/0.png", "--index", tmp_path / "other.npz",
+    kerazoo("index", tmp_path / "other", place / "images", "--output", tmp_path / "other.npz")
+    told = kerazoo("predict", place / "run", place / "images/c0/0.png", "--index", tmp_path / "other.npz",
                    "--output", tmp_path / "p", code=2)  # fmt: skip
     assert "another run" in told
 
 
-def test_a_class_of_one_picture_stops_the_training(place, tmp_path):
+def test_a_class_of_one_image_stops_the_training(place, tmp_path):
     for n in range(4):
         write_image(tmp_path / "d" / "many" / f"{n}.png", np.full((28, 28, 3), n, "uint8"))
     write_image(tmp_path / "d" / "single" / "0.png", np.full((28, 28, 3), 9, "uint8"))
     told = kerazoo("train", "siamese-tiny", "--data", tmp_path / "d", "--output", tmp_path / "run", code=2)
-    assert "picture" in told
+    assert "image" in told
     assert not (tmp_path / "run").exists()
 
 
@@ -249,7 +256,7 @@ def test_only_siamese_runs_make_an_index(place, tmp_path):
     recipe = load_recipe("resnet20-cifar-tiny")
     assert isinstance(recipe.family, ResNetCifar)
     create_run(recipe, tmp_path / "cifar", recipe.family.build())
-    assert "makes no embeddings" in kerazoo("index", tmp_path / "cifar", place / "pictures", code=2)
+    assert "makes no embeddings" in kerazoo("index", tmp_path / "cifar", place / "images", code=2)
 
 
 def test_faiss_answers_large_folders_as_numpy_does(monkeypatch):

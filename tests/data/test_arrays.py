@@ -27,9 +27,9 @@ def labels(count, classes=10):
     return np.arange(count) % classes
 
 
-def cifar(path, pictures, *tags):
+def cifar(path, stored, *tags):
     """Write records as the CIFAR page tells: label bytes, then red, green and blue planes."""
-    planes = pictures.transpose(0, 3, 1, 2).reshape(len(pictures), -1)
+    planes = stored.transpose(0, 3, 1, 2).reshape(len(stored), -1)
     path.write_bytes(np.hstack([*(tag[:, None].astype("uint8") for tag in tags), planes]).tobytes())
 
 
@@ -48,11 +48,11 @@ def pairs(samples):
     return [(sample.image, sample.truth.label) for sample in samples]
 
 
-def same(found, pictures, expected):
+def same(found, known, expected):
     assert [label for _, label in found] == list(expected)
-    for (image, _), picture in zip(found, pictures, strict=True):
+    for (image, _), stored in zip(found, known, strict=True):
         assert image.dtype == np.uint8
-        np.testing.assert_array_equal(image, picture)
+        np.testing.assert_array_equal(image, stored)
 
 
 def test_cifar_10(tmp_path):
@@ -74,14 +74,14 @@ def test_cifar_10(tmp_path):
 
 
 def test_cifar_100_has_fine_labels(tmp_path):
-    pictures = images(30, 32, 32, 3)
-    cifar(tmp_path / "train.bin", pictures, labels(30, 20), labels(30, 100) + 70)
-    cifar(tmp_path / "test.bin", pictures[:10], labels(10, 20), labels(10))
+    stored = images(30, 32, 32, 3)
+    cifar(tmp_path / "train.bin", stored, labels(30, 20), labels(30, 100) + 70)
+    cifar(tmp_path / "test.bin", stored[:10], labels(10, 20), labels(10))
     assert source(tmp_path).class_names()[-1] == "class 99"
     (tmp_path / "fine_label_names.txt").write_text("\n".join(f"name{i}" for i in range(100)) + "\n")
     data = source(tmp_path, validation=0)
     assert data.class_names()[70:72] == ("name70", "name71")
-    same(pairs(data.samples("train")), pictures, labels(30, 100) + 70)
+    same(pairs(data.samples("train")), stored, labels(30, 100) + 70)
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
@@ -258,7 +258,7 @@ def test_too_few_names_are_told(tmp_path):
         source(tmp_path / "d.npz", classes=("a", "b")).class_names()
 
 
-def test_folders_of_photographs_are_no_arrays(tmp_path):
+def test_folders_of_images_are_no_arrays(tmp_path):
     (tmp_path / "cat").mkdir()
     np.savez(tmp_path / "d.npz", x_train=images(2, 4, 4), y_train=labels(2))
     assert not holds_arrays(tmp_path)

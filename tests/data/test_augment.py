@@ -5,7 +5,7 @@ import pydantic
 import pytest
 
 from kerazoo.data.augment import Augmentation, augment, draw_warp
-from kerazoo.data.photometric import colour_matrix, curve, relit
+from kerazoo.data.photometric import colour_matrix, curve, jitter
 from kerazoo.structures.keypoints import People
 from kerazoo.structures.mask import Mask
 from kerazoo.structures.sample import Sample
@@ -186,7 +186,7 @@ def test_elastic_displacements_have_their_standard_deviation():
 
 
 def standing(boxes, size=(100, 120)):
-    """People of whom only their boxes matter, in a picture that is white in the first one's."""
+    """People of whom only their boxes matter, in an image that is white in the first one's."""
     boxes = np.array(boxes, "float32").reshape(-1, 4)
     image = np.zeros((*size, 3), "uint8")
     for left, top, width, height in boxes[:1].astype(int):
@@ -199,7 +199,7 @@ def standing(boxes, size=(100, 120)):
 @pytest.mark.parametrize("box", [(40, 20, 10, 50), (70, 80, 45, 15)])
 @pytest.mark.parametrize("turns", [False, True])
 def test_focus_brings_a_box_to_the_middle_and_to_its_share(box, turns):
-    settings = Augmentation(crop=(64, 48), focus=0.5, beyond=128, quarter_turns=turns)
+    settings = Augmentation(crop=(64, 48), focus=0.5, fill=128, quarter_turns=turns)
     rng = np.random.default_rng(0)
     for _ in range(4):
         moved = augment(standing([box]), settings, rng)
@@ -234,7 +234,7 @@ def test_where_nobody_is_focus_cuts_anywhere():
 
 
 def test_beyond_the_image_is_the_grey_that_was_asked_for():
-    settings = Augmentation(crop=(50, 70), beyond=77)
+    settings = Augmentation(crop=(50, 70), fill=77)
     moved = augment(numbered(20, 30), settings, np.random.default_rng(0))
     inside = moved.image[..., 2] == moved.image[..., 0] + moved.image[..., 1]
     assert inside.sum() == 600
@@ -255,12 +255,12 @@ def test_light_changes_are_what_they_say():
 
 def test_noise_and_blur_do_what_they_say():
     flat, rng = np.full((200, 200, 3), 128, "uint8"), np.random.default_rng(0)
-    deviations = [relit(flat, Augmentation(noise=0.1), rng).std() for _ in range(40)]
+    deviations = [jitter(flat, Augmentation(noise=0.1), rng).std() for _ in range(40)]
     assert 20 < max(deviations) < 27
     assert min(deviations) < 5
-    grain = relit(flat, Augmentation(noise=0.1), rng)
+    grain = jitter(flat, Augmentation(noise=0.1), rng)
     assert (grain[..., 0] == grain[..., 2]).all()  # a grey image stays grey
-    assert relit(grain, Augmentation(blur=3.0), rng).std() < grain.std() / 2
+    assert jitter(grain, Augmentation(blur=3.0), rng).std() < grain.std() / 2
 
 
 def test_light_leaves_the_truth_alone_and_wrong_strengths_are_refused():
@@ -284,7 +284,7 @@ def test_light_leaves_the_truth_alone_and_wrong_strengths_are_refused():
         {"area": (0.1, 0.5), "scale": (0.5, 1), "crop": (8, 8)},
         {"focus": 0.5},
         {"focus": 0.5, "area": (0.1, 0.5), "crop": (8, 8)},
-        {"beyond": 256},
+        {"fill": 256},
     ):
         with pytest.raises(pydantic.ValidationError):
             Augmentation(**wrong)

@@ -1,4 +1,4 @@
-"""Pictures by class, their splits, and what is drawn from them."""
+"""Images by class, their splits, and what is drawn from them."""
 
 import zipfile
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kerazoo.data.check import check
-from kerazoo.data.episodes.by_class import PictureClasses
+from kerazoo.data.episodes.by_class import ImageClasses
 from kerazoo.data.episodes.one_shot_runs import OneShotRuns, holds_runs
 from kerazoo.data.episodes.sampling import Episodes
 from kerazoo.data.generated.sources import Glyphs
@@ -19,7 +19,7 @@ FAMILY = ProtoNet(ways=2, queries=2, training_ways=2, training_queries=2, rotati
 
 
 def write(root, classes, count=4, first=0):
-    """Write pictures of one grey level each, none like another."""
+    """Write images of one grey level each, none like another."""
     for place, name in enumerate(classes):
         for number in range(count):
             image = np.full((30, 30, 3), first + 10 * place + number, "uint8")
@@ -28,7 +28,7 @@ def write(root, classes, count=4, first=0):
 
 
 def source(path, **settings):
-    return FAMILY.ordered(PictureClasses(path=str(path), **settings))
+    return FAMILY.configure(ImageClasses(path=str(path), **settings))
 
 
 def names(data):
@@ -61,7 +61,7 @@ def test_omniglot_as_it_comes_in_a_zip(tmp_path, top):
     found = names(data)
     assert found["test"] == {"Tengwar/character01"}
     assert len(found["train"]) == len(found["val"]) == 2
-    assert data.classes("test").picture(0, 3).image[0, 0, 0] == 43
+    assert data.classes("test").image(0, 3).image[0, 0, 0] == 43
 
 
 def test_official_splits_may_name_rotations(tmp_path):
@@ -83,7 +83,7 @@ def test_an_episode_shows_nothing_twice(tmp_path):
     data = source(write(tmp_path, "abc", count=5), validation=0.0)
     drawing = data.samples("train")[0].truth
     for seed in range(20):
-        episode = drawing.drawn(np.random.default_rng(seed))
+        episode = drawing.sample(np.random.default_rng(seed))
         assert episode.image.shape == (2, 3, 28, 28, 3)
         grey = episode.image[..., 0, 0, 0]
         assert len(set(grey.ravel().tolist())) == 6
@@ -93,26 +93,26 @@ def test_an_episode_shows_nothing_twice(tmp_path):
 
 
 def test_what_is_asked_is_always_the_same_and_what_is_trained_on_never():
-    data = ProtoNet(training_ways=5).ordered(Glyphs(characters=(8, 6, 6), draws=(3, 4, 4)))
+    data = ProtoNet(training_ways=5).configure(Glyphs(characters=(8, 6, 6), episodes_per_epoch=(3, 4, 4)))
     first, again = (data.samples("val")[1].image for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, data.samples("val")[2].image)
     assert not np.array_equal(first, data.samples("test")[1].image)
     drawing = data.samples("train")[0].truth
-    one, other = (drawing.drawn(np.random.default_rng(seed)).image for seed in (0, 1))
+    one, other = (drawing.sample(np.random.default_rng(seed)).image for seed in (0, 1))
     assert not np.array_equal(one, other)
 
 
-def test_turned_pictures_are_other_classes():
+def test_turned_images_are_other_classes():
     classes = Glyphs(characters=(3, 2, 2), drawings=4).classes("train")
     draw = Episodes(ways=12, shots=1, queries=0, rotations=True)  # of three characters
-    episode = draw.drawn(classes, np.random.default_rng(0))
+    episode = draw.sample(classes, np.random.default_rng(0))
     assert len(set(episode.truth.names)) == 12
     place = episode.truth.names.index("train/character001")
     turned = episode.truth.names.index("train/character001 turned by 90")
-    upright = [np.rot90(classes.picture(0, n).image) for n in range(4)]
-    assert any(np.array_equal(episode.image[turned, 0], picture) for picture in upright)
-    assert not any(np.array_equal(episode.image[place, 0], picture) for picture in upright)
+    upright = [np.rot90(classes.image(0, n).image) for n in range(4)]
+    assert any(np.array_equal(episode.image[turned, 0], image) for image in upright)
+    assert not any(np.array_equal(episode.image[place, 0], image) for image in upright)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_turned_pictures_are_other_classes():
     [
         (["only"], 4, "cannot be divided"),
         (["a", "b"], 4, "1 classes, an episode 2 ways"),
-        (["a", "b", "c"], 1, "has 1 picture"),
+        (["a", "b", "c"], 1, "has 1 image"),
     ],
 )
 def test_too_little_to_draw_from_is_told(tmp_path, classes, count, told):
@@ -150,7 +150,7 @@ def test_broken_archives_are_told(tmp_path, monkeypatch):
     assert "unpacks to" in check(source(path, validation=0.5)).problems[0]
 
 
-def test_the_check_tells_of_pictures_in_two_splits(tmp_path):
+def test_the_check_tells_of_images_in_two_splits(tmp_path):
     write(tmp_path / "train", "abc")
     write(tmp_path / "val", "xy")
     report = check(source(tmp_path))
@@ -180,19 +180,19 @@ def runs(path, lines=LINES):
 def test_official_runs_are_episodes(tmp_path):
     path = runs(tmp_path / "all_runs.zip")
     assert holds_runs(path)
-    assert isinstance(FAMILY.reader(str(path))(path=str(path)), OneShotRuns)
-    (episode,) = FAMILY.ordered(OneShotRuns(path=str(path))).samples("test")
+    assert isinstance(FAMILY.source_for(str(path))(path=str(path)), OneShotRuns)
+    (episode,) = FAMILY.configure(OneShotRuns(path=str(path))).samples("test")
     assert episode.image.shape == (2, 2, 28, 28, 3)
     assert episode.image[..., 0, 0, 0].tolist() == [[30, 0], [20, 10]]
     with pytest.raises(UserError, match="class_labels.txt names"):
         OneShotRuns(path=str(runs(path, "run01/test/item01.png run01/training/class09.png\n"))).samples("val")
     with pytest.raises(UserError, match="class_labels.txt holds no line"):
         OneShotRuns(path=str(runs(path, "\n"))).samples("val")
-    windows = FAMILY.ordered(OneShotRuns(path=str(runs(path, LINES.replace("/", "\\")))))
+    windows = FAMILY.configure(OneShotRuns(path=str(runs(path, LINES.replace("/", "\\")))))
     assert windows.samples("test")[0].image.shape == (2, 2, 28, 28, 3)
 
 
 def test_many_classes_are_told_in_a_line():
-    report = check(ProtoNet().ordered(Glyphs(characters=(101, 8, 8), drawings=20, size=(16, 16))))
+    report = check(ProtoNet().configure(Glyphs(characters=(101, 8, 8), drawings=20, size=(16, 16))))
     (line,) = [line for line in report.lines() if line.startswith("classes")]
     assert "117, each 0.85% to 0.85% of the images" in line

@@ -15,7 +15,7 @@ from kerazoo.data.segmentation.folders import Folder
 from kerazoo.data.translation.unpaired import Unpaired
 from kerazoo.image import write_image
 from kerazoo.settings import replace
-from tests.keypoint_files import PLAIN, nobody, person, photographs, written
+from tests.keypoint_files import PLAIN, make_images, nobody, person, written
 
 
 def write(folder, name, shape=(8, 10), grey=False, value=1, seed=None):
@@ -104,7 +104,7 @@ def test_one_image_in_two_splits_is_a_warning(good):
 
 
 def test_one_image_in_two_splits_is_told_whatever_samples_show_of_it(tmp_path):
-    write_image(photographs(tmp_path) / "2.png", np.full((40, 60, 3), 99, "uint8"))
+    write_image(make_images(tmp_path) / "2.png", np.full((40, 60, 3), 99, "uint8"))
     people = written(tmp_path, person(), person(2), person(3, 2), nobody(4, image_id=2))
     for split in ("train", "val", "test"):
         shutil.copy(people, tmp_path / f"{split}.json")

@@ -1,11 +1,11 @@
-"""Which folders of pictures are classes and of which split, as people name and fill them."""
+"""Which folders of images are classes and of which split, as people name and fill them."""
 
 import zipfile
 
 import pytest
 
 from kerazoo.data.check import check
-from kerazoo.data.episodes.by_class import PictureClasses
+from kerazoo.data.episodes.by_class import ImageClasses
 from kerazoo.engine.training.readiness import inspected
 from kerazoo.errors import UserError
 from kerazoo.families.protonet import ProtoNet
@@ -45,12 +45,12 @@ def test_alphabets_number_their_characters_alike(tmp_path):
 
 
 def test_a_remedy_names_a_setting_that_the_family_has(tmp_path):
-    data = PictureClasses(path=str(write(tmp_path, "abcd")))
+    data = ImageClasses(path=str(write(tmp_path, "abcd")))
     for family, setting in (
         (Siamese(loss="triplet"), "mined_classes"),
         (ProtoNet(training_ways=60), "training_ways"),
     ):
-        told = next(line for line in check(family.ordered(data)).problems if "(train) has" in line)
+        told = next(line for line in check(family.configure(data)).problems if "(train) has" in line)
         assert told.endswith(f"; add classes, or set family.{setting} to fewer")
         assert hasattr(family, setting)
 
@@ -74,7 +74,7 @@ def test_an_empty_list_of_classes_leaves_nothing_to_train_on(tmp_path):
     write(tmp_path / "data", "ab")
     for split, text in (("train", "\n\n"), ("val", "a"), ("test", "b")):
         (tmp_path / f"{split}.txt").write_text(text)
-    data = PictureClasses(path=str(tmp_path / "data"), splits=str(tmp_path))
+    data = ImageClasses(path=str(tmp_path / "data"), splits=str(tmp_path))
     recipe = replace(load_recipe("protonet-tiny"), {"data": data, "family.ways": 2})
     (problem,) = inspected(recipe).problems
     assert problem == "the data have no train samples; train needs both: see data.validation"
@@ -90,26 +90,26 @@ def test_a_class_that_is_called_like_a_split_is_suspected_aloud(tmp_path):
     data = source(write(tmp_path, ["bus", "car", "train", "cat/test"]))
     assert names(data)["train"] | names(data)["val"] == {"bus", "car", "train", "cat/test"}
     first, second = data.warnings()
-    assert f"{tmp_path}: cat/test is called like a split, but it holds pictures itself" in first
+    assert f"{tmp_path}: cat/test is called like a split, but it holds images itself" in first
     assert "train is called like a split" in second
     assert data.warnings() == list(check(data).warnings)
 
 
-def test_pictures_in_a_class_and_in_folders_inside_it_are_suspected_aloud(tmp_path):
+def test_images_in_a_class_and_in_folders_inside_it_are_suspected_aloud(tmp_path):
     data = source(write(tmp_path, ["cat", "cat/extra", "dog", "cow"]))
     (warning,) = data.warnings()
-    assert "cat holds pictures and so does cat/extra; each folder is a class of its own" in warning
+    assert "cat holds images and so does cat/extra; each folder is a class of its own" in warning
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-def test_pictures_beside_the_classes_are_problems(tmp_path, zipped):
+def test_images_beside_the_classes_are_problems(tmp_path, zipped):
     write(tmp_path, [".", "Train", "Train/a", "Train/b", "Train/c", "val/d", "val/e"], count=2)
     path = tmp_path / "d.zip" if zipped else tmp_path
     if zipped:
         with zipfile.ZipFile(path, "w") as archive:
             for file in sorted(tmp_path.rglob("*.png")):
                 archive.write(file, file.relative_to(tmp_path))
-    data = PictureClasses(path=str(path))
+    data = ImageClasses(path=str(path))
     problems = [
         f"{path}: {name} lies in no class folder"
         for name in ("00.png", "01.png", "Train/00.png", "Train/01.png")
@@ -143,22 +143,22 @@ def test_every_class_that_is_too_small_is_told_with_a_setting_that_helps(tmp_pat
         write(tmp_path / "train", classes, count)
     write(tmp_path / "val", ["x", "y"], 3)
     family = ProtoNet(ways=2, queries=3, training_ways=2, training_queries=2, rotations=False)
-    problems = check(family.ordered(PictureClasses(path=str(tmp_path)))).problems
+    problems = check(family.configure(ImageClasses(path=str(tmp_path)))).problems
     named = [line.partition("class '")[2].partition("'")[0] for line in problems]
     assert named == ["one", "solo", "x", "y"]
     assert (
-        "(train): class 'one' has 1 picture(s), an episode takes 3 of each (1 shots and 2 queries)"
+        "(train): class 'one' has 1 image(s), an episode takes 3 of each (1 shots and 2 queries)"
         in problems[0]
     )
     assert problems[0].endswith("or set family.training_queries to fewer")
     assert problems[2].endswith("or set family.queries to fewer")
 
 
-def test_one_picture_of_a_person_is_told_by_the_check_as_by_the_training(tmp_path):
+def test_one_image_of_a_person_is_told_by_the_check_as_by_the_training(tmp_path):
     write(tmp_path / "train", ["ann", "bob"], 2)
     write(tmp_path / "train", ["solo"], 1)
-    data = Siamese(loss="contrastive").ordered(PictureClasses(path=str(tmp_path), validation=0.0))
+    data = Siamese(loss="contrastive").configure(ImageClasses(path=str(tmp_path), validation=0.0))
     (problem,) = check(data).problems
-    assert "class 'solo' has 1 picture(s), a pair takes 2 of one; add some, or remove the class" in problem
+    assert "class 'solo' has 1 image(s), a pair takes 2 of one; add some, or remove the class" in problem
     with pytest.raises(UserError, match="class 'solo' has 1"):
         data.samples("train")

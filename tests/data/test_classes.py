@@ -14,14 +14,14 @@ from kerazoo.image import write_image
 from kerazoo.structures.label import Label
 
 
-def photograph(index, shape=(6, 8)):
+def make_image(index, shape=(6, 8)):
     return np.random.default_rng(index).integers(0, 256, (*shape, 3), "uint8")
 
 
 def fill(folder, classes="ab", count=10, first=0):
     for number, name in enumerate(classes):
         for index in range(count):
-            write_image(folder / name / f"{index}.png", photograph(first + 100 * number + index))
+            write_image(folder / name / f"{index}.png", make_image(first + 100 * number + index))
     return folder
 
 
@@ -42,8 +42,8 @@ def test_classes_are_the_folders_in_natural_order(tmp_path):
     held = data.samples("val")
     assert [sample.truth.label for sample in held] == [0, 1, 2]
     by_name = {sample.name: sample.image for part in (samples, held) for sample in part}
-    np.testing.assert_array_equal(by_name["class10/3.png"], photograph(3))
-    np.testing.assert_array_equal(by_name["class2/0.png"], photograph(100))
+    np.testing.assert_array_equal(by_name["class10/3.png"], make_image(3))
+    np.testing.assert_array_equal(by_name["class2/0.png"], make_image(100))
 
 
 def test_shares_are_held_back_from_every_class_by_the_seed(tmp_path):
@@ -190,7 +190,7 @@ def test_splits_may_lie_in_the_folders_of_classes(tmp_path):
     assert sorted(names(data.samples("test")))[::3] == ["a/test/0.png", "b/test/0.png"]
     assert [len(data.samples(split)) for split in ("train", "val", "test")] == [4, 2, 6]
     assert not data.warnings()
-    write_image(tmp_path / "a" / "0.png", photograph(7))
+    write_image(tmp_path / "a" / "0.png", make_image(7))
     (warning,) = source(tmp_path).warnings()
     assert f"{tmp_path / 'a'} holds Train and test and more" in warning
 
@@ -198,7 +198,7 @@ def test_splits_may_lie_in_the_folders_of_classes(tmp_path):
 def test_a_class_that_is_called_like_a_split_is_suspected_aloud(tmp_path):
     data = source(fill(tmp_path, ("bus", "car", "train"), count=5))
     (warning,) = data.warnings()
-    assert f"{tmp_path / 'train'} is called like a split, but it holds photographs itself" in warning
+    assert f"{tmp_path / 'train'} is called like a split, but it holds images itself" in warning
     assert check(data).warnings == (warning,)
 
 
@@ -206,7 +206,7 @@ def test_what_lies_beside_the_splits_is_told(tmp_path):
     fill(tmp_path / "train", ("steam", "electric"))
     fill(tmp_path, ("bus", "car"))
     (tmp_path / "notes").mkdir()
-    write_image(tmp_path / "x.png", photograph(7))
+    write_image(tmp_path / "x.png", make_image(7))
     data = source(tmp_path)
     assert data.class_names() == ("electric", "steam")
     assert data.warnings() == [f"{tmp_path}: only what lies in train is read, and not bus, car, x.png"]
@@ -234,7 +234,7 @@ def test_a_class_is_the_same_however_its_letters_are_composed(tmp_path):
 
 def test_hidden_files_other_files_and_nested_folders(tmp_path):
     fill(tmp_path, count=3)
-    write_image(tmp_path / "a" / "more" / "x.png", photograph(7))
+    write_image(tmp_path / "a" / "more" / "x.png", make_image(7))
     (tmp_path / "a" / ".hidden.png").write_text("no image")
     (tmp_path / "a" / "notes.txt").touch()
     (tmp_path / ".cache" / "c").mkdir(parents=True)
@@ -257,8 +257,8 @@ def complaint_about(path):
         "a file": (lambda: path.touch(), "is no folder"),
         "empty": (lambda: path.mkdir(), "holds 0 class(es)"),
         "one class": (lambda: fill(path, "a"), "holds 1 class(es)"),
-        "no folders": (lambda: write_image(path / "x.png", photograph(0)), "holds 0 class(es)"),
-        "loose": (lambda: write_image(fill(path) / "x.png", photograph(0)), "x.png lies in no class folder"),
+        "no folders": (lambda: write_image(path / "x.png", make_image(0)), "holds 0 class(es)"),
+        "loose": (lambda: write_image(fill(path) / "x.png", make_image(0)), "x.png lies in no class folder"),
         "empty class": (lambda: (fill(path) / "c").mkdir(), "c holds no images"),
         "too few": (lambda: fill(fill(path), "c", count=1), "class 'c': 1 image(s) cannot be divided"),
         "new in val": (
@@ -267,7 +267,7 @@ def complaint_about(path):
         ),
         "splits alone": (
             lambda: fill(path, ("Train", "test")),
-            "holds no classes, only Train and test; put the photographs of each class",
+            "holds no classes, only Train and test; put the images of each class",
         ),
         "a name no file can have": (
             lambda: fill(path, ["a", "b\udcff"]),
@@ -293,9 +293,9 @@ def test_every_problem_is_told_by_the_check_and_the_rest_is_counted(tmp_path):
     (tmp_path / "train" / "a" / "1.png").write_bytes(b"hello")
     (tmp_path / "train" / "b" / "2.png").write_bytes(b"")
     (tmp_path / "train" / "c").mkdir()
-    write_image(tmp_path / "train" / "d" / "0.png", photograph(77))
-    write_image(tmp_path / "val" / "b" / "twin.png", photograph(77))
-    write_image(tmp_path / "val" / "loose.png", photograph(78))
+    write_image(tmp_path / "train" / "d" / "0.png", make_image(77))
+    write_image(tmp_path / "val" / "b" / "twin.png", make_image(77))
+    write_image(tmp_path / "val" / "loose.png", make_image(78))
     report = check(source(tmp_path))
     for told in ("a/1.png is not an image", "b/2.png is empty", "train/c holds no images",
                  "val/loose.png lies in no class folder"):  # fmt: skip

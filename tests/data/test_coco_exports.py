@@ -14,7 +14,7 @@ from kerazoo.data.keypoints.reader import reader
 from kerazoo.data.keypoints.windows import Windows
 from kerazoo.errors import UserError
 from kerazoo.structures.skeleton import Skeleton
-from tests.keypoint_files import PLAIN, POINTS, nobody, person, photographs, source, written
+from tests.keypoint_files import PLAIN, POINTS, make_images, nobody, person, source, written
 
 NAN = float("nan")
 CATEGORY = {"id": 1, "name": "person", "keypoints": list(POINTS)}
@@ -22,7 +22,7 @@ CATEGORY = {"id": 1, "name": "person", "keypoints": list(POINTS)}
 
 @pytest.fixture
 def folder(tmp_path):
-    return photographs(tmp_path)
+    return make_images(tmp_path)
 
 
 def truths(path, **settings):
@@ -35,7 +35,7 @@ def test_two_categories_of_one_name_are_one(folder):
     path = written(folder, *people, categories=categories)
     truth = truths(path)[0]
     assert (truth.visible > 0).sum(axis=1).tolist() == [3, 3, 0]
-    assert truth.silent.sum() == 25
+    assert truth.ignore.sum() == 25
     assert source(path).warnings() == [
         f"{path}: the categories 1, 7, 8 are all called 'person' and taken for one"
     ]
@@ -98,7 +98,7 @@ def test_who_has_no_box_gets_that_of_the_labelled_points(folder, box):
     np.testing.assert_array_equal(first.boxes, [[10, 10, 20, 10]])
     np.testing.assert_allclose(first.areas, [0.53 * 200])
     np.testing.assert_array_equal(second.boxes, [[0, 0, 60, 40]])
-    assert second.silent.all()  # who is nowhere may be anywhere
+    assert second.ignore.all()  # who is nowhere may be anywhere
     told = source(path).warnings()
     assert [line.split(", ")[1:] for line in told] == [
         ["the first is 1", "have no bbox and get that of their labelled points"],

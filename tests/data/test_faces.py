@@ -45,7 +45,7 @@ def test_landmarks_are_in_300ws_order(faces):
         assert (y[:, upper] <= y[:, lower] + 2).all(), (upper, lower)
 
 
-def test_visible_landmarks_are_in_the_picture(faces):
+def test_visible_landmarks_are_in_the_image(faces):
     states = np.stack([face.visible for face in faces])
     assert set(np.unique(states)) == {0, 1, 2}
     assert (states == 2).mean() > 0.85

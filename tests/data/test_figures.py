@@ -1,4 +1,4 @@
-"""Drawn people: the same for the same seed, points where the picture shows them, and what hides them."""
+"""Drawn people: the same for the same seed, points where the image shows them, and what hides them."""
 
 import time
 
@@ -49,7 +49,7 @@ def test_shapes_and_ranges(many):
         assert (areas > 0.1 * boxes[:, 2:].prod(axis=1)).all()
 
 
-def test_labelled_points_are_in_the_picture_and_on_the_person(many):
+def test_labelled_points_are_in_the_image_and_on_the_person(many):
     for _, points, visible, boxes, _ in many:
         for person, seen, (left, top, width, height) in zip(points, visible, boxes, strict=True):
             inside = person[seen > 0]
@@ -60,11 +60,11 @@ def test_labelled_points_are_in_the_picture_and_on_the_person(many):
 
 
 def test_all_kinds_of_people_occur(many):
-    points = np.concatenate([picture.points for picture in many])[:, : len(COCO17.points)]
-    visible = np.concatenate([picture.visible for picture in many])[:, : len(COCO17.points)]
-    boxes = np.concatenate([picture.boxes for picture in many])
+    points = np.concatenate([image.points for image in many])[:, : len(COCO17.points)]
+    visible = np.concatenate([image.visible for image in many])[:, : len(COCO17.points)]
+    boxes = np.concatenate([image.boxes for image in many])
     shares = [(visible == state).mean() for state in (0, 1, 2)]
-    assert 0.05 < shares[0] < 0.35  # beyond the picture, far sides of heads
+    assert 0.05 < shares[0] < 0.35  # beyond the image, far sides of heads
     assert 0.03 < shares[1] < 0.35
     assert shares[2] > 0.5
     assert ((visible > 0).sum(axis=1) >= 5).mean() > 0.95
@@ -78,10 +78,10 @@ def test_all_kinds_of_people_occur(many):
 
 
 def test_people_stand_before_one_another_and_yet_are_to_be_seen(many):
-    hidden = [(picture.visible == 1).sum(axis=1) for picture in many if len(picture.points) > 1]
-    alone = [(picture.visible == 1).sum(axis=1) for picture in many if len(picture.points) == 1]
+    hidden = [(image.visible == 1).sum(axis=1) for image in many if len(image.points) > 1]
+    alone = [(image.visible == 1).sum(axis=1) for image in many if len(image.points) == 1]
     assert np.concatenate(hidden).mean() > np.concatenate(alone).mean()
-    seen = np.concatenate([(picture.visible == 2).sum(axis=1) for picture in many])
+    seen = np.concatenate([(image.visible == 2).sum(axis=1) for image in many])
     assert (seen >= 4).mean() > 0.9
 
 
@@ -179,11 +179,11 @@ def test_everybody_gets_a_window():
     source = Figures(train=5, validation=3, people=(1, 3), windows=Windows(aspect=0.75, margin=1.25))
     whole = Figures(train=5, validation=3, people=(1, 3))
     for split, larger in (("train", 2), ("val", 1)):
-        pictures, windows = whole.samples(split), source.samples(split)
-        assert len(windows) == sum(len(picture.truth.points) for picture in pictures)
-        numbers = [(p, n) for p, picture in enumerate(pictures) for n in range(len(picture.truth.points))]
-        for (picture, person), (image, truth, _) in zip(numbers, windows, strict=True):
-            everybody = pictures[picture].truth
+        whole_images, windows = whole.samples(split), source.samples(split)
+        assert len(windows) == sum(len(sample.truth.points) for sample in whole_images)
+        numbers = [(p, n) for p, sample in enumerate(whole_images) for n in range(len(sample.truth.points))]
+        for (index, person), (image, truth, _) in zip(numbers, windows, strict=True):
+            everybody = whole_images[index].truth
             assert truth.image == everybody.image
             *_, width, height = everybody.boxes[person]
             tall = 1.25 * larger * max(height, width / 0.75)
@@ -192,7 +192,7 @@ def test_everybody_gets_a_window():
             np.testing.assert_allclose(truth.points + np.array(truth.origin), wanted, atol=1e-4)
             left, top = map(int, truth.origin)
             inner = image[max(-top, 0) :, max(-left, 0) :]
-            photograph = pictures[picture].image[max(top, 0) :, max(left, 0) :]
-            rows, columns = (min(a, b) for a, b in zip(inner.shape[:2], photograph.shape[:2], strict=True))
-            np.testing.assert_array_equal(inner[:rows, :columns], photograph[:rows, :columns])
+            part = whole_images[index].image[max(top, 0) :, max(left, 0) :]
+            rows, columns = (min(a, b) for a, b in zip(inner.shape[:2], part.shape[:2], strict=True))
+            np.testing.assert_array_equal(inner[:rows, :columns], part[:rows, :columns])
             assert (image[: max(-top, 0)] == 127).all()

@@ -10,16 +10,16 @@ import pytest
 
 from kerazoo.data.classification.arrays import Arrays
 from kerazoo.data.classification.class_folders import ClassFolders
-from kerazoo.data.episodes.by_class import PictureClasses
+from kerazoo.data.episodes.by_class import ImageClasses
 from kerazoo.data.fingerprint import SMALL, Fingerprint, fingerprint
 from kerazoo.data.generated.sources import Cells
 from kerazoo.data.segmentation.folders import Folder
 from kerazoo.data.translation.unpaired import Unpaired
 from kerazoo.files.reading import read_json
-from tests.keypoint_files import person, photographs, source, written
+from tests.keypoint_files import make_images, person, source, written
 
 
-def picture(path, value=0, side=8):
+def make_image(path, value=0, side=8):
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), np.full((side, side), value, "uint8"))
 
@@ -27,10 +27,10 @@ def picture(path, value=0, side=8):
 @pytest.fixture
 def pairs(tmp_path):
     for index in range(5):
-        picture(tmp_path / "data" / "images" / f"{index}.png", index)
+        make_image(tmp_path / "data" / "images" / f"{index}.png", index)
         mask = np.zeros((8, 8), "uint8")
         mask[: index + 1] = 255
-        picture(tmp_path / "data" / "masks" / f"{index}.png")
+        make_image(tmp_path / "data" / "masks" / f"{index}.png")
         cv2.imwrite(str(tmp_path / "data" / "masks" / f"{index}.png"), mask)
     return tmp_path / "data"
 
@@ -68,7 +68,7 @@ def repainted(folder):
     """The size and the time stay what they were."""
     path = folder / "images" / "2.png"
     before, content = path.stat(), path.read_bytes()
-    picture(path, 3)
+    make_image(path, 3)
     assert len(content) == path.stat().st_size
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
@@ -130,16 +130,16 @@ def test_large_files_are_read_again_only_if_their_time_is_another(pairs):
 def by_class(root):
     for name in ("a", "b"):
         for index in range(3):
-            picture(root / name / f"{index}.png", index)
+            make_image(root / name / f"{index}.png", index)
 
 
 def domains(root):
     by_class(root)
     (root / "a").rename(root / "trainA")
     (root / "b").rename(root / "trainB")
-    picture(root / "trainB" / "0.png", 77)
-    picture(root / "trainB" / "1.png", 78)
-    picture(root / "trainB" / "2.png", 79)
+    make_image(root / "trainB" / "0.png", 77)
+    make_image(root / "trainB" / "1.png", 78)
+    make_image(root / "trainB" / "2.png", 79)
 
 
 def arrays(root):
@@ -150,7 +150,7 @@ def arrays(root):
 
 SOURCES = {
     ClassFolders: (by_class, {"a/1.png"}),
-    PictureClasses: (by_class, {"a/1.png"}),
+    ImageClasses: (by_class, {"a/1.png"}),
     Unpaired: (domains, {"trainA/1.png", "trainB/2.png"}),
     Arrays: (arrays, {"set.npz"}),
 }
@@ -167,7 +167,7 @@ def test_every_source_knows_its_files(kind, tmp_path):
 
 
 def test_annotations_are_a_part_of_the_data(tmp_path):
-    before = fingerprint(source(written(photographs(tmp_path), person(), person(2, 2))))
+    before = fingerprint(source(written(make_images(tmp_path), person(), person(2, 2))))
     assert before.files.keys() == {"people.json", "1.png", "2.png"}
     now = fingerprint(source(written(tmp_path, person(area=401), person(2, 2))))
     assert before.changes(now) == ["1 file(s) changed: people.json"]

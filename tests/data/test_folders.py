@@ -27,13 +27,13 @@ def _own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("KERAZOO_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
-def photograph(seed, shape=(12, 16)):
+def make_image(seed, shape=(12, 16)):
     return np.random.default_rng(seed).integers(0, 256, (*shape, 3), "uint8")
 
 
 def fill(folder, mask=LABELS, count=10, kind="masks", suffix=""):
     for index in range(count):
-        write_image(folder / "images" / f"s{index}.png", photograph(index))
+        write_image(folder / "images" / f"s{index}.png", make_image(index))
         write_image(folder / kind / f"s{index}{suffix}.png", mask)
     return folder
 
@@ -59,7 +59,7 @@ def test_index_masks(tmp_path):
     assert samples[0].truth.labels.dtype == np.uint8
     assert samples[0].truth.weights is None
     index = int(samples[-1].name[1:-4])
-    np.testing.assert_array_equal(samples[-1].image, photograph(index))
+    np.testing.assert_array_equal(samples[-1].image, make_image(index))
 
 
 def test_255_is_void_in_index_masks(tmp_path):
@@ -93,11 +93,11 @@ def test_binary_masks_with_void_and_names(tmp_path):
 def test_palette_masks_and_grey_masks_saved_as_colour(tmp_path):
     fill(tmp_path)
     for index, path in enumerate(sorted((tmp_path / "masks").iterdir())):
-        picture = Image.fromarray(LABELS)
+        mask = Image.fromarray(LABELS)
         if index % 2:
-            picture = Image.fromarray(LABELS, "P")
-            picture.putpalette(photograph(0, (16, 16)).tobytes()[:768])
-        (picture if index % 2 else picture.convert("RGB")).save(path)
+            mask = Image.fromarray(LABELS, "P")
+            mask.putpalette(make_image(0, (16, 16)).tobytes()[:768])
+        (mask if index % 2 else mask.convert("RGB")).save(path)
     for sample in folder(tmp_path).samples("train"):
         np.testing.assert_array_equal(sample.truth.labels, LABELS)
 
@@ -216,9 +216,9 @@ def test_the_random_split_depends_on_the_seed_alone(tmp_path):
 
 def test_names_may_end_in_mask_and_lie_in_sub_folders(tmp_path):
     fill(tmp_path, count=3, suffix="_mask")
-    write_image(tmp_path / "images/day/s0.png", photograph(9))
+    write_image(tmp_path / "images/day/s0.png", make_image(9))
     write_image(tmp_path / "masks/day/s0.png", LABELS)
-    write_image(tmp_path / "images/a_mask.png", photograph(8))
+    write_image(tmp_path / "images/a_mask.png", make_image(8))
     write_image(tmp_path / "masks/a_mask.png", LABELS)
     (tmp_path / "images" / "Thumbs.db").touch()
     (tmp_path / "images" / "._s0.png").touch()
@@ -262,7 +262,7 @@ def complaint_about(path):
         "missing folder": (lambda: None, "does not exist"),
         "a file": (lambda: (path.parent.mkdir(exist_ok=True), path.touch()), "is a file"),
         "empty folder": (lambda: path.mkdir(), "is empty"),
-        "no images folder": (lambda: write_image(path / "pictures/a.png", LABELS), "has no folder images/"),
+        "no images folder": (lambda: write_image(path / "photos/a.png", LABELS), "has no folder images/"),
         "no images": (
             lambda: [(path / n).mkdir(parents=True) for n in ("images", "masks")],
             "holds no images",
@@ -279,7 +279,7 @@ def complaint_about(path):
         ),
         "one name twice": (lambda: write_image(fill(path) / "images/s0.bmp", LABELS), "s0.png and s0.bmp"),
         "grey values": (
-            lambda: fill(path, photograph(0)[..., 0]),
+            lambda: fill(path, make_image(0)[..., 0]),
             "smooth edges and JPEG make many values of a few",
         ),
         "all empty": (lambda: fill(path, LABELS * 0), "nothing to learn"),

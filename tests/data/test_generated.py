@@ -122,7 +122,7 @@ def test_shapes_take_turns_and_share_no_image():
 
 
 def test_neither_colours_nor_neighbours_tell_the_shape():
-    """The nearest picture, by pixels or by mean and spread of its colours, is hardly better than luck."""
+    """The nearest image, by pixels or by mean and spread of its colours, is hardly better than luck."""
     source = Shapes(train=600, validation=200)
     train, val = (
         np.stack([sample.image for sample in source.samples(s)]).astype("float32") for s in ("train", "val")

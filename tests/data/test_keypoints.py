@@ -19,12 +19,12 @@ from kerazoo.errors import UserError
 from kerazoo.structures.keypoints import Poses
 from kerazoo.structures.skeleton import COCO17, COCO18
 from kerazoo.tasks.pose.oks import scores
-from tests.keypoint_files import PLAIN, nobody, person, photographs, source, written
+from tests.keypoint_files import PLAIN, make_images, nobody, person, source, written
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return photographs(tmp_path)
+    return make_images(tmp_path)
 
 
 def test_points_boxes_and_numbers(folder):
@@ -33,7 +33,7 @@ def test_points_boxes_and_numbers(folder):
     np.testing.assert_array_equal(truth.points[0], [[10, 20], [30, 20], [20, 10]])
     np.testing.assert_array_equal(truth.visible, [[2, 1, 2]])
     np.testing.assert_array_equal(truth.boxes, [[5, 5, 30, 20]])
-    assert (truth.image, truth.category, truth.areas.tolist(), truth.silent) == (1, 1, [400], None)
+    assert (truth.image, truth.category, truth.areas.tolist(), truth.ignore) == (1, 1, [400], None)
     assert samples[0].image[20, 10].tolist() == [250, 250, 250]
     assert samples[1].truth.image == 2
 
@@ -45,15 +45,15 @@ RUNS = {"counts": [0, 40 * 3, 40 * 57], "size": [40, 60]}  # three columns, colu
 def test_crowds_and_unlabelled_people_are_silent(folder):
     people = person(), nobody(2, iscrowd=1, segmentation=RUNS), nobody(3, segmentation=POLYGON)
     found = source(written(folder, *people, nobody(4, bbox=[50, 30, 5, 5])))
-    silent = np.zeros((40, 60), "uint8")
-    silent[:, :3] = silent[:10, :10] = silent[30:35, 50:55] = 1
+    ignore = np.zeros((40, 60), "uint8")
+    ignore[:, :3] = ignore[:10, :10] = ignore[30:35, 50:55] = 1
     for split, count in (("train", 1), ("val", 3)):  # where scores ask who is there, but not labelled
         truth = found.samples(split)[0].truth
         assert len(truth.points) == len(truth.visible) == len(truth.boxes) == len(truth.areas) == count
         np.testing.assert_array_equal(truth.crowds, [[5, 5, 30, 20]])
-        np.testing.assert_array_equal(truth.silent, silent)
-        assert truth.silent.dtype == np.uint8
-    assert found.samples("train")[1].truth.silent is None
+        np.testing.assert_array_equal(truth.ignore, ignore)
+        assert truth.ignore.dtype == np.uint8
+    assert found.samples("train")[1].truth.ignore is None
 
 
 def test_people_of_too_few_points_or_pixels_are_silent_in_training_alone(folder):
@@ -62,8 +62,8 @@ def test_people_of_too_few_points_or_pixels_are_silent_in_training_alone(folder)
     found = source(path, least_points=2, least_area=101)
     truth = found.samples("train")[0].truth
     np.testing.assert_array_equal(truth.visible, [[2, 1, 2]])
-    assert truth.silent[:10, :10].all()
-    assert truth.silent.sum() == 100 + 25
+    assert truth.ignore[:10, :10].all()
+    assert truth.ignore.sum() == 100 + 25
     assert len(found.samples("val")[0].truth.points) == 3
     with pytest.raises(UserError, match="nobody with 3 labelled points and 1000 square pixels"):
         source(path, least_points=3, least_area=1000).samples("train")
@@ -107,7 +107,7 @@ def test_shares_of_one_file(folder):
 
 
 def placed(folder, file, images):
-    """Bring photograph 1 and annotations of it to where a data set has them."""
+    """Bring image 1 and annotations of it to where a data set has them."""
     (folder / file).parent.mkdir(parents=True, exist_ok=True)
     (folder / images).mkdir(parents=True, exist_ok=True)
     if images != ".":
@@ -148,7 +148,7 @@ def test_folders(folder, files, images):
     assert not check(found).problems
 
 
-def test_the_folder_of_the_photographs_can_be_told(folder):
+def test_the_folder_of_the_images_can_be_told(folder):
     (folder / "elsewhere").mkdir()
     path = written(folder, person(), numbers=(1,))
     (folder / "1.png").rename(folder / "elsewhere" / "1.png")
@@ -187,22 +187,22 @@ def test_a_folder_to_validate_on_alone(folder):
         found.samples("train")
 
 
-def test_photographs_without_people_show_that_there_is_nobody(folder):
+def test_images_without_people_show_that_there_is_nobody(folder):
     sample = source(written(folder, person())).samples("train")[1]
     assert sample.name == "2.png"
     assert sample.truth.points.shape == (0, 3, 2)
     assert sample.truth.boxes.shape == sample.truth.crowds.shape == (0, 4)
-    assert sample.truth.silent is None
+    assert sample.truth.ignore is None
 
 
-def test_boxes_end_where_the_photograph_does_and_have_an_extent(folder):
+def test_boxes_end_where_the_image_does_and_have_an_extent(folder):
     people = person(bbox=[-5, 30, 20, 20], area=None), person(2, bbox=[10, 10, 0, 0], area=0), person(3, 2)
     truth = source(written(folder, *people)).samples("train")[0].truth
     np.testing.assert_array_equal(truth.boxes, [[0, 30, 15, 10], [10, 10, 20, 10]])
     np.testing.assert_allclose(truth.areas, [0.53 * 150, 0.53 * 200])
 
 
-def test_a_photograph_of_another_size_than_was_annotated(folder):
+def test_a_image_of_another_size_than_was_annotated(folder):
     path = written(folder, person(), images=[{"id": 1, "file_name": "1.png", "width": 40, "height": 60}])
     with pytest.raises(UserError, match="1.png has 60 x 40 pixels, its annotations are for 40 x 60"):
         source(path).samples("train")[0]
@@ -353,12 +353,12 @@ def test_real_annotations(real):
     assert truth.image == 40083
     assert (truth.visible[:, COCO18.places(COCO17.points)] > 0).sum(axis=1).tolist() == [14, 15, 0]
     left, top, width, height = truth.boxes[2].astype(int)  # she is not labelled, and 491 pixels large
-    assert truth.silent[top : top + height + 2, left : left + width + 2].sum() == truth.silent.sum()
-    assert 450 < truth.silent.sum() < 600
+    assert truth.ignore[top : top + height + 2, left : left + width + 2].sum() == truth.ignore.sum()
+    assert 450 < truth.ignore.sum() < 600
 
 
 def test_the_truth_of_real_windows_scores_one(real):
-    """From everybody's window, found where they are, people come back to their photographs."""
+    """From everybody's window, found where they are, people come back to their images."""
     path, boxes = str(real / "test_coco.json"), str(real / "test_coco_det_AP_H_56.json")
     plain = CocoKeypoints(path=path, same=True, windows=Windows()).samples("val")
     assert len(plain) == 12

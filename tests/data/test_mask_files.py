@@ -17,14 +17,14 @@ LABELS = np.kron(np.arange(4).reshape(2, 2), np.ones((6, 8), int)).astype("uint8
 
 
 def palette_image(entries, indices=LABELS):
-    picture = Image.frombytes("P", indices.shape[::-1], indices.tobytes())
-    picture.putpalette([part for color in entries for part in color])
-    return picture
+    image = Image.frombytes("P", indices.shape[::-1], indices.tobytes())
+    image.putpalette([part for color in entries for part in color])
+    return image
 
 
-def saved(path, picture, **options):
-    picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-    picture.save(path, **options)
+def saved(path, image, **options):
+    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    image.save(path, **options)
     return path
 
 
@@ -126,12 +126,12 @@ def test_a_grey_palette_has_grey_values(tmp_path):
 def test_transparency_is_kept(tmp_path):
     alpha = LABELS * 85
     rgba = np.dstack([*[np.full_like(LABELS, 255)] * 3, alpha])
-    for name, picture, options in [
+    for name, image, options in [
         ("rgba.png", Image.fromarray(rgba, "RGBA"), {}),
         ("la.png", Image.fromarray(rgba[..., 2:], "LA"), {}),
         ("p.png", palette_image([(255,) * 3] * 4), {"transparency": bytes([0, 85, 170, 255])}),
     ]:
-        path = saved(tmp_path / name, picture, **options)
+        path = saved(tmp_path / name, image, **options)
         np.testing.assert_array_equal(codes(read_mask(path), "alpha", path), alpha)
         assert summary(path).plain
     path = saved(tmp_path / "opaque.png", LABELS)

@@ -9,7 +9,7 @@ from PIL import Image
 from kerazoo import settings
 from kerazoo.data.segmentation.mask_files import read_mask
 from kerazoo.data.segmentation.mask_meaning import Told, meaning
-from kerazoo.data.segmentation.masks import Classes, declared
+from kerazoo.data.segmentation.masks import MaskClasses, declared
 from kerazoo.errors import UserError
 from kerazoo.structures.mask import VOID
 from tests.data.test_mask_files import palette_image
@@ -31,13 +31,13 @@ def scene(index):
 SCENES = [scene(index) for index in range(6)]
 
 
-def write(folder, pictures, suffix="png", **options):
+def write(folder, images, suffix="png", **options):
     """Write masks and return their paths."""
     folder.mkdir(exist_ok=True)
-    for index, picture in enumerate(pictures):
-        picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-        picture.save(folder / f"s{index}.{suffix}", **options)
-    return [folder / f"s{index}.{suffix}" for index in range(len(pictures))]
+    for index, image in enumerate(images):
+        image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+        image.save(folder / f"s{index}.{suffix}", **options)
+    return [folder / f"s{index}.{suffix}" for index in range(len(images))]
 
 
 def understood(paths, told=Told()):  # noqa: B008
@@ -126,10 +126,10 @@ def test_a_shape_in_the_alpha_channel_is_read_from_there(tmp_path):
 
 def test_smooth_edges_between_two_values_are_parted_in_the_middle(tmp_path):
     def smooth(labels):
-        picture = Image.fromarray((labels > 0).astype("uint8") * 255).resize(
+        image = Image.fromarray((labels > 0).astype("uint8") * 255).resize(
             (32, 24), Image.Resampling.BILINEAR
         )
-        return picture.resize((64, 48), Image.Resampling.BILINEAR)
+        return image.resize((64, 48), Image.Resampling.BILINEAR)
 
     classes, labels, (warning,) = understood(write(tmp_path, list(map(smooth, SCENES))))
     assert classes.told() == {"mask values": "0..127 -> background, 128..255 -> foreground"}
@@ -216,7 +216,7 @@ def test_half_0_and_1_half_0_and_255_is_a_contradiction(tmp_path):
     assert classes.told() == {"mask values": "0 -> background, 1 -> foreground, 255 -> void"}
 
 
-def test_1_bit_and_8_bits_of_one_picture_mean_the_same(tmp_path):
+def test_1_bit_and_8_bits_of_one_image_mean_the_same(tmp_path):
     white = [labels > 0 for labels in SCENES]
     mixed = [mask if index % 2 else mask.astype("uint8") * 255 for index, mask in enumerate(white)]
     classes, labels, warnings = understood(write(tmp_path / "mixed", mixed))
@@ -274,7 +274,7 @@ def test_labels_of_many_classes_with_void_are_not_taken_for_smooth_edges(tmp_pat
     mask = np.repeat(np.arange(21, dtype="uint8"), 12).reshape(12, 21)
     mask[:, 0] = 255
     classes, _, _ = understood(write(tmp_path, [mask]))
-    assert isinstance(classes, Classes)
+    assert isinstance(classes, MaskClasses)
     assert len(classes.names) == 21
 
 

@@ -11,7 +11,7 @@ from kerazoo.data.keypoints.reader import reader
 from kerazoo.data.keypoints.windows import Windows
 from kerazoo.errors import UserError
 from kerazoo.structures.skeleton import COCO17, MPII
-from tests.keypoint_files import photographs
+from tests.keypoint_files import make_images
 
 JOINTS = (
     [[float(n + 2), 11.0] for n in range(3)] + [[-1.0, -1.0]] + [[float(n + 2), 31.0] for n in range(4, 16)]
@@ -21,7 +21,7 @@ ENTRY = {"image": "1.png", "joints": JOINTS, "joints_vis": [1] * 15 + [0], "cent
 
 @pytest.fixture
 def folder(tmp_path):
-    return photographs(tmp_path)
+    return make_images(tmp_path)
 
 
 def mpii(folder, *entries, **settings):

@@ -11,7 +11,7 @@ from kerazoo.image import write_image
 
 @pytest.fixture
 def folder(tmp_path):
-    """Four pictures of different sizes, one below a folder."""
+    """Four images of different sizes, one below a folder."""
     for n, name in enumerate(("a.png", "b.png", "c c.png", "deep/d.png")):
         write_image(tmp_path / name, np.full((20 + n, 30, 3), 50 * n, "uint8"))
     return tmp_path
@@ -19,7 +19,7 @@ def folder(tmp_path):
 
 def listed(folder, text, name="pairs.csv"):
     (folder / name).write_text(text, encoding="utf-8")
-    return Siamese(size=(16, 24)).ordered(PairList(path=str(folder / name)))
+    return Siamese(size=(16, 24)).configure(PairList(path=str(folder / name)))
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ Bob\t2\tAna Guevara\t1
 def test_lfw_is_read_as_it_is(tmp_path, suffix):
     for n, name in enumerate(("Ana Guevara", "Bob")):
         for number in range(1, 4):
-            picture = np.full((20, 20, 3), 100 * n + 20 * number, "uint8")
-            write_image(tmp_path / name / f"{name}_{number:04}.{suffix}", picture)
+            image = np.full((20, 20, 3), 100 * n + 20 * number, "uint8")
+            write_image(tmp_path / name / f"{name}_{number:04}.{suffix}", image)
     (sample,) = listed(tmp_path, LFW, "pairs.txt").samples("test")
     assert sample.image[:, :, 0, 0, 0].tolist() == [[20, 60], [40, 120], [120, 140], [140, 20]]
     assert sample.truth.alike.tolist() == [True, False, True, False]
@@ -107,13 +107,13 @@ def test_absolute_names_that_are_there_need_no_warning(folder):
     assert not data.warnings()
 
 
-def test_broken_lists_and_pictures(folder):
+def test_broken_lists_and_images(folder):
     (folder / "pairs.csv").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(UserError, match="no text in UTF-8"):
         PairList(path=str(folder / "pairs.csv")).samples("val")
     with pytest.raises(UserError, match=r"gone.csv does not exist; check the path, or give a run's new one"):
         PairList(path=str(folder / "gone.csv")).samples("val")
-    (folder / "b.png").write_bytes(b"no picture")
+    (folder / "b.png").write_bytes(b"no image")
     with pytest.raises(UserError, match="b.png is not an image"):
         listed(folder, "a.png,b.png,1").samples("val")[0]
     with pytest.raises(UserError, match="evaluate"):
@@ -122,6 +122,6 @@ def test_broken_lists_and_pictures(folder):
 
 def test_a_list_is_told_by_its_name(folder):
     family = Siamese()
-    assert family.reader(str(folder / "pairs.csv")) is PairList
-    assert family.reader(str(folder)) is not PairList
+    assert family.source_for(str(folder / "pairs.csv")) is PairList
+    assert family.source_for(str(folder)) is not PairList
     assert not is_list(folder)

@@ -13,7 +13,7 @@ from kerazoo.cli import main
 from kerazoo.data.check import check
 from kerazoo.data.classification.class_folders import ClassFolders
 from kerazoo.data.dark import LOOKED_AT
-from kerazoo.data.episodes.by_class import PictureClasses
+from kerazoo.data.episodes.by_class import ImageClasses
 from kerazoo.data.segmentation.folders import Folder
 from kerazoo.data.translation.unpaired import Unpaired
 from kerazoo.image import write_image
@@ -69,7 +69,7 @@ def test_of_many_images_some_are_looked_at(tmp_path, monkeypatch):
     assert len(looked_at) == LOOKED_AT
 
 
-@pytest.mark.parametrize("kind", [ClassFolders, PictureClasses])
+@pytest.mark.parametrize("kind", [ClassFolders, ImageClasses])
 def test_files_that_are_not_read_are_counted(tmp_path, kind):
     for name in "ab":
         write(tmp_path / name / "1.png", np.full((9, 9), ord(name), "uint8"))
@@ -89,7 +89,7 @@ def test_files_in_an_archive_that_are_not_read_are_counted(tmp_path):
         for name in ("a/1.png", "b/1.png", "__MACOSX/a/._1.png"):
             archive.write(tmp_path / "1.png", name)
         archive.writestr("a/2.heic", "x")
-    data = PictureClasses(path=str(tmp_path / "a.zip"))
+    data = ImageClasses(path=str(tmp_path / "a.zip"))
     assert data.class_names() == ("a", "b")
     assert "not read: 1 .heic, such as a/2.heic" in data.warnings()[0]
 

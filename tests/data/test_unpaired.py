@@ -12,7 +12,7 @@ from kerazoo.structures.images import Real
 
 @pytest.fixture
 def folder(tmp_path):
-    """Six photographs of A and four of B of 20 x 30 pixels, A bright and B dark; two of each for tests."""
+    """Six images of A and four of B of 20 x 30 pixels, A bright and B dark; two of each for tests."""
     rng = np.random.default_rng(0)
     for name, low, count in (("trainA", 150, 6), ("trainB", 0, 4), ("testA", 150, 2), ("testB", 0, 2)):
         for n in range(count):
@@ -42,7 +42,7 @@ def test_partners_are_drawn_anew_and_move_by_themselves(folder):
     for _ in range(200):
         moved = augment(sample, Augmentation(flip=True), rng)
         flips.add((np.array_equal(moved.image, sample.image), moved.truth.image.tobytes()))
-    assert len(flips) == 16  # two ways round of the photograph, eight of partners
+    assert len(flips) == 16  # two ways round of the image, eight of partners
 
 
 def test_a_domain_that_is_smaller_comes_round_again(folder):
@@ -109,17 +109,17 @@ def test_folders_that_are_called_otherwise_are_named(folder):
 def test_an_empty_domain_is_told(folder):
     for path in (folder / "trainB").iterdir():
         path.unlink()
-    with pytest.raises(UserError, match="trainB holds no photographs"):
+    with pytest.raises(UserError, match="trainB holds no images"):
         Unpaired(path=str(folder)).samples("train")
 
 
-def test_a_photograph_of_both_domains_is_told(folder):
+def test_a_image_of_both_domains_is_told(folder):
     (folder / "trainB" / "twin.png").write_bytes((folder / "trainA" / "3.png").read_bytes())
-    with pytest.raises(UserError, match="are the same photograph"):
+    with pytest.raises(UserError, match="are the same image"):
         Unpaired(path=str(folder)).samples("train")
 
 
-def test_grey_and_small_photographs_are_taken(folder):
+def test_grey_and_small_images_are_taken(folder):
     write_image(folder / "trainA" / "grey.png", np.full((8, 8), 200, "uint8"))
     samples = Unpaired(path=str(folder), validation=0.0).samples("train")
     moved = augment(samples[6], Augmentation(crop=(16, 16)), np.random.default_rng(0))

@@ -135,11 +135,11 @@ def test_images_beyond_opencvs_limit_are_warped():
 
 
 def test_what_lies_beyond_is_grey_and_of_no_class():
-    moved = Warp(shifted(-3, -2), (12, 15), beyond=90)
+    moved = Warp(shifted(-3, -2), (12, 15), fill=90)
     border = ((2, 3), (3, 2))
     np.testing.assert_array_equal(moved.image(IMAGE), np.pad(IMAGE, (*border, (0, 0)), constant_values=90))
     np.testing.assert_array_equal(moved.labels(WEIGHTS), np.pad(WEIGHTS, border))
-    shrunk = Warp(about(linear(2, 0, 0, 2), (8, 8), CENTRE), (8, 8), beyond=90).image(IMAGE)
+    shrunk = Warp(about(linear(2, 0, 0, 2), (8, 8), CENTRE), (8, 8), fill=90).image(IMAGE)
     assert (shrunk[[0, 0, -1, -1], [0, -1, 0, -1]] == 90).all()
     assert (shrunk[4, 4] != 90).any()
 
@@ -161,7 +161,7 @@ def centroid(image):
 @pytest.mark.parametrize("zoom", [0.6, 1.0, 1.8])
 def test_points_move_with_the_pixels(seed, zoom):
     rng = np.random.default_rng(seed)
-    warp = dataclasses.replace(random_warp(rng, (100, 90), (59.5, 44.5), zoom), beyond=0)
+    warp = dataclasses.replace(random_warp(rng, (100, 90), (59.5, 44.5), zoom), fill=0)
     places = rng.uniform((45, 30), (75, 60), (8, 2)).astype("float32")
     moved = warp.points(places)
     assert moved.dtype == np.float32
@@ -192,7 +192,7 @@ EXACT = {
 
 @pytest.mark.parametrize("name", EXACT)
 def test_boxes_move_with_what_they_are_around(name):
-    warp = Warp(EXACT[name], (40, 40), beyond=0)
+    warp = Warp(EXACT[name], (40, 40), fill=0)
     mask = np.zeros((40, 40), "uint8")
     mask[10:17, 20:32] = 1  # a box from 20 to 32 and from 10 to 17
     expected = cv2.boundingRect(warp.labels(mask))
@@ -200,7 +200,7 @@ def test_boxes_move_with_what_they_are_around(name):
 
 
 def test_a_box_around_what_is_turned_holds_it():
-    turned = Warp(about(linear(0.8, -0.6, 0.6, 0.8), (40, 40), (19.5, 19.5)), (40, 40), beyond=0)
+    turned = Warp(about(linear(0.8, -0.6, 0.6, 0.8), (40, 40), (19.5, 19.5)), (40, 40), fill=0)
     mask = np.zeros((40, 40), "uint8")
     mask[14:21, 15:27] = 1
     ((left, top, width, height),) = turned.boxes(np.array([[15, 14, 12, 7]], "float32"))
@@ -220,15 +220,15 @@ def test_nobody_and_nothing_can_be_moved():
 
 
 def somebody(skeleton=COCO17, count=2, size=(60, 80)):
-    """People whose every point is somewhere in the photograph, part of which is silent."""
+    """People whose every point is somewhere in the image, part of which is ignored."""
     rng = np.random.default_rng(1)
     points = rng.uniform(0, 1, (count, len(skeleton.points), 2)) * (size[1] - 1, size[0] - 1)
     visible = rng.integers(0, 3, points.shape[:2]).astype("uint8")
     boxes = rng.uniform(5, 30, (count, 4)).astype("float32")
-    silent = np.zeros(size, "uint8")
-    silent[10:20, 30:60] = 1
+    ignore = np.zeros(size, "uint8")
+    ignore[10:20, 30:60] = 1
     areas = np.full(count, 500.0, "float32")
-    return People(points.astype("float32"), visible, boxes, areas, skeleton, silent, boxes[:1] + 3)
+    return People(points.astype("float32"), visible, boxes, areas, skeleton, ignore, boxes[:1] + 3)
 
 
 @pytest.mark.parametrize("skeleton", [COCO17, COCO18, MPII])
@@ -241,7 +241,7 @@ def test_in_a_mirror_left_and_right_change_places(skeleton):
         reflected = (79, 0) + people.points[:, partner] * (-1, 1)
         np.testing.assert_allclose(mirrored.points[:, index], reflected, atol=1e-4)
         np.testing.assert_array_equal(mirrored.visible[:, index], people.visible[:, partner])
-    np.testing.assert_array_equal(mirrored.silent, people.silent[:, ::-1])
+    np.testing.assert_array_equal(mirrored.ignore, people.ignore[:, ::-1])
     np.testing.assert_array_equal(mirrored.areas, people.areas)
 
 
@@ -252,7 +252,7 @@ def test_a_mirrored_mirror_image_is_the_same(mirror):
     for name in ("points", "boxes", "areas", "crowds"):
         np.testing.assert_allclose(getattr(again, name), getattr(people, name), atol=1e-4)
     np.testing.assert_array_equal(again.visible, people.visible)
-    np.testing.assert_array_equal(again.silent, people.silent)
+    np.testing.assert_array_equal(again.ignore, people.ignore)
     assert again.points.dtype == again.boxes.dtype == again.areas.dtype == np.float32
     assert again.visible.dtype == np.uint8
 
@@ -270,8 +270,8 @@ def test_points_beyond_the_window_are_not_labelled_any_more():
     people.visible[:] = 2
     moved = people.moved(Warp(shifted(10, 5), (30, 30)))
     assert moved.visible[0, :5].tolist() == [0, 2, 2, 0, 0]
-    assert moved.silent.shape == (30, 30)
-    np.testing.assert_array_equal(moved.silent, people.silent[5:35, 10:40])
+    assert moved.ignore.shape == (30, 30)
+    np.testing.assert_array_equal(moved.ignore, people.ignore[5:35, 10:40])
 
 
 def test_areas_grow_with_the_square_of_the_scale():

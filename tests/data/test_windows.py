@@ -9,12 +9,12 @@ from kerazoo.data.keypoints import source as keypoints
 from kerazoo.data.keypoints.windows import Windows
 from kerazoo.errors import UserError
 from kerazoo.image import read_image
-from tests.keypoint_files import nobody, person, photographs, source, written
+from tests.keypoint_files import make_images, nobody, person, source, written
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return photographs(tmp_path)
+    return make_images(tmp_path)
 
 
 def test_windows_for_training_hold_one_person_and_room(folder):
@@ -38,7 +38,7 @@ def test_windows_for_scores_hold_everybody(folder):
     assert truth.score == 1
 
 
-def test_windows_reach_beyond_the_photograph_as_grey(folder):
+def test_windows_reach_beyond_the_image_as_grey(folder):
     (image, truth, _) = source(
         written(folder, person(bbox=[0, 0, 30, 30])), windows=Windows(aspect=1.0, margin=2.0)
     ).samples("val")[0]
@@ -65,7 +65,7 @@ def test_nobody_who_is_not_labelled_gets_a_window(folder):
     assert (len(truth.points), len(truth.crowds)) == (2, 1)
 
 
-def test_a_photograph_is_read_once_for_all_its_windows(folder, monkeypatch):
+def test_a_image_is_read_once_for_all_its_windows(folder, monkeypatch):
     read = []
     monkeypatch.setattr(
         keypoints, "read_image", lambda path, **how: read.append(path) or read_image(path, **how)

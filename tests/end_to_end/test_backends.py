@@ -13,16 +13,16 @@ FIRST_STEPS = """
 import sys, keras
 from kerazoo import backend
 from kerazoo.data.loader import Feed, stream
-from kerazoo.optimizer import Optimizer, Schedule, learning_rate
+from kerazoo.optimizer import Optimizer, Schedule, learning_rate_schedule
 from kerazoo.recipe import load_recipe
 recipe = load_recipe(sys.argv[1])
 keras.utils.set_random_seed(recipe.seed)
 network = recipe.family.build()
 model = recipe.family.objective(network)
-rates = learning_rate(float(sys.argv[4]), Schedule(kind="constant"), 10, 0)
+rates = learning_rate_schedule(float(sys.argv[4]), Schedule(kind="constant"), 10, 0)
 optimizer = Optimizer(name=sys.argv[3]).build(rates, mixed=False)
 model.compile(optimizer=optimizer, jit_compile=backend.jit_training())
-data = recipe.family.ordered(recipe.data)
+data = recipe.family.configure(recipe.data)
 batches = stream(data.samples("train"), recipe.family, recipe.augmentation, batch=4, seed=recipe.seed)
 for step in range(int(sys.argv[2])):
     logs = model.fit(

@@ -9,7 +9,7 @@ Weights = dict[str, np.ndarray]
 
 
 def forward(weights: Weights, x: np.ndarray, pool: str, features: str) -> np.ndarray:
-    """Return the logits `(N, classes)` of pictures `(N, H, W, C)`."""
+    """Return the logits `(N, classes)` of images `(N, H, W, C)`."""
     for block in range(1, 5):
         x = convolved(x, weights[f"conv{block}/kernel"], 2 if pool == "stride" else 1)
         x = x + weights.get(f"conv{block}/bias", 0.0)
@@ -30,7 +30,7 @@ def convolved(x: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
 
 
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the mean over the pictures."""
+    """Return the mean over the images."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return float(-logs[np.arange(len(labels)), labels].mean())

@@ -11,7 +11,7 @@ from kerazoo.families.cyclegan import CycleGAN
 from kerazoo.families.cyclegan.importer import convert_generator
 from kerazoo.families.cyclegan.objective import exchanged
 
-SMALL = {"blocks": 1, "width": 4, "judge_width": 4, "judge_depth": 2, "pool": 2}
+SMALL = {"blocks": 1, "width": 4, "discriminator_width": 4, "discriminator_depth": 2, "pool": 2}
 SIZE = 24
 FREE = ("AtoB_out", "BtoA_out", "A_conv1", "B_conv1", "A_logits", "B_logits")
 """Layers without an instance norm behind them, whose biases have a gradient."""
@@ -59,7 +59,7 @@ def played(model, steps):
     """Train on batches one at a time and return the terms of each step."""
     logs = []
     for batch in steps:
-        found = model.fit(backends.fed([batch]), steps_per_epoch=1, shuffle=False, verbose=0).history
+        found = model.fit(backends.fit_input([batch]), steps_per_epoch=1, shuffle=False, verbose=0).history
         logs.append({name: found[name][0] for name in model.trackers})
     return logs
 
@@ -224,7 +224,7 @@ def test_the_pool_follows_the_published_rule(batch):
 
 def test_half_of_what_is_shown_comes_from_the_past_evenly():
     rng, size, count = np.random.default_rng(0), 5, 2000
-    draws = CycleGAN(**SMALL).blend(np.zeros((count, 1, 1, 3)), {}, rng)[1]["draws"]
+    draws = CycleGAN(**SMALL).mix_batch(np.zeros((count, 1, 1, 3)), {}, rng)[1]["draws"]
     images = np.arange(count, dtype="float32").reshape(-1, 1, 1, 1)
     arguments = (images, np.zeros((size, 1, 1, 1), "float32"), np.float32(0), draws[:, 0])
     shown, _ = exchanged(*map(ops.convert_to_tensor, arguments))
@@ -287,7 +287,7 @@ def test_a_published_generator_is_a_family_that_predicts_but_is_not_trained():
     assign(network, family.convert(state))
     image = np.random.default_rng(0).integers(0, 256, (20, 24, 3)).astype("uint8")
     result = family.infer(backends.forward(family.deploy(network)), image)
-    assert list(result.pictures) == ["AtoB"]
+    assert list(result.images) == ["AtoB"]
     with pytest.raises(UserError, match="alone cannot be trained"):
         family.objective(network)
 
@@ -306,7 +306,7 @@ def test_a_published_generator_of_one_channel_makes_what_it_makes_in_pytorch():
     network = family.build()
     assign(network, family.convert(state))
     image = np.random.default_rng(0).integers(0, 256, (20, 24, 1)).repeat(3, axis=2).astype("uint8")
-    found = family.infer(backends.forward(family.deploy(network)), image).pictures["AtoB"]
+    found = family.infer(backends.forward(family.deploy(network)), image).images["AtoB"]
     with torch.no_grad():
         made = theirs(torch.tensor(image[None, None, ..., 0] / 127.5 - 1))[0, 0].numpy()
     assert found.shape == image.shape
@@ -338,15 +338,15 @@ def test_one_channel_is_trained_scored_and_served_as_grey_images():
     network = family.build()
     image = rng.integers(0, 256, (20, 24, 3)).astype("uint8")
     result = family.infer(backends.forward(family.deploy(network)), image)
-    assert {name: picture.shape for name, picture in result.pictures.items()} == dict.fromkeys(
+    assert {name: made.shape for name, made in result.images.items()} == dict.fromkeys(
         ("AtoB", "BtoA", "AtoBtoA", "BtoAtoB"), image.shape
     )
     grey = np.round(image @ (0.299, 0.587, 0.114))[..., None].repeat(3, axis=2)
     np.testing.assert_array_equal(family.seen(image), grey)
-    apart = np.abs(grey - result.pictures["AtoBtoA"]).mean() / 255
+    apart = np.abs(grey - result.images["AtoBtoA"]).mean() / 255
     assert result.cycle_error["AtoB"] == pytest.approx(apart, rel=1e-5)
     tiled = family.infer(backends.forward(family.deploy(network)), image, tile=16)
-    assert tiled.pictures["AtoB"].shape == image.shape
-    expected = family.infer(backends.forward(family.deploy(network)), grey.astype("uint8")).pictures["AtoB"]
+    assert tiled.images["AtoB"].shape == image.shape
+    expected = family.infer(backends.forward(family.deploy(network)), grey.astype("uint8")).images["AtoB"]
     served = family.serving(family.deploy(network))({"image": grey[None, ..., :1].astype("float32")})
     np.testing.assert_allclose(ops.convert_to_numpy(served["AtoB"])[0], expected[..., :1], atol=0.51)

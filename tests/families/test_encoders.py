@@ -76,8 +76,8 @@ def test_freezing_is_not_what_weights_go_with(family):
     thawed, frozen = (
         family(encoder=Encoder(frozen=frozen), filters=(16, 32, 64, 128, 256)) for frozen in (0, 1)
     )
-    assert thawed.meaning() == frozen.meaning()
-    assert thawed.meaning() != family(filters=(16, 32, 64, 128, 256)).meaning()
+    assert thawed.weight_settings() == frozen.weight_settings()
+    assert thawed.weight_settings() != family(filters=(16, 32, 64, 128, 256)).weight_settings()
 
 
 def test_an_encoder_needs_as_many_filters_as_it_has_maps():

@@ -5,7 +5,7 @@ import pytest
 
 from kerazoo.families.hrnet import codec
 from kerazoo.settings import replace
-from kerazoo.structures.placement import Frame
+from kerazoo.structures.placement import Window
 from tests.hands import AS_PUBLISHED, SMALL, WHOLE, people, somewhere
 
 # --- targets ----------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ def test_of_several_people_the_one_in_the_middle_is_meant():
 
 
 def far(family, frame=WHOLE, noise=0.0):
-    """Return how many pixels of the photograph decoded points are off, for 200 people."""
+    """Return how many pixels of the image decoded points are off, for 200 people."""
     off, rng = [], np.random.default_rng(1)
     truth = frame.outside(somewhere(200))
     for points in truth:
@@ -92,8 +92,8 @@ def test_rounded_targets_are_as_coarse_as_their_cells_but_not_biased():
     np.testing.assert_allclose(shift[0, :, :2], 1.5)
 
 
-def test_points_come_back_into_the_photographs_pixels():
-    frame = Frame(37, -20, 300, 400, 96, 128)
+def test_points_come_back_into_the_images_pixels():
+    frame = Window(37, -20, 300, 400, 96, 128)
     off, _ = far(SMALL, frame)
     assert off.max() < 0.03
 
@@ -119,7 +119,7 @@ def test_what_is_nowhere_above_zero_is_not_found():
     maps = np.full((8, 8, 5), -1.0, "float32")
     maps[..., 1] = 0
     maps[3, 3, 2:] = 0.1, 0.5, 0.7
-    found = SMALL.decode({"heatmaps": maps}, Frame(0, 0, 32, 32, 32, 32))
+    found = SMALL.decode({"heatmaps": maps}, Window(0, 0, 32, 32, 32, 32))
     np.testing.assert_allclose(found.points[0, :, 2], [0, 0, 0.1, 0.5, 0.7])
     assert found.scores == pytest.approx([0.6])  # the mean of those above 0.2
-    assert SMALL.decode({"heatmaps": 0 * maps}, Frame(0, 0, 32, 32, 32, 32)).scores == [0]
+    assert SMALL.decode({"heatmaps": 0 * maps}, Window(0, 0, 32, 32, 32, 32)).scores == [0]

@@ -18,7 +18,7 @@ from kerazoo.families.hrnet import Body, HRNetFace, HRNetPose, codec
 from kerazoo.families.hrnet.pose_objective import JointObjective, serving_model
 from kerazoo.layers import KeyPoints
 from kerazoo.settings import replace
-from kerazoo.structures.placement import Frame
+from kerazoo.structures.placement import Window
 from kerazoo.structures.skeleton import COCO17, FACE68, FACE98, MPII
 from tests.families.test_hrnet import CLASSIFICATION, POSE, SEGMENTATION, head_is_face, openmmlab, published
 from tests.families.test_hrnet import TINY as BODY
@@ -41,7 +41,7 @@ def painter(family, points):
             mirror = each[0, 0, 0] < each[0, -1, 0]
             width = each.shape[1]
             where = np.stack([width - 1 - points[:, 0], points[:, 1]], axis=-1)[swapped] if mirror else points
-            frame = Frame(0, 0, width, len(each), width, len(each))
+            frame = Window(0, 0, width, len(each), width, len(each))
             maps.append(family.encode(people(where[None]), frame)["heatmaps"])
         return {"heatmaps": np.stack(maps)}
 
@@ -114,7 +114,7 @@ def test_there_are_no_tiles():
         SMALL.infer(None, ramp(), tile=64)
 
 
-# --- boxes in a photograph --------------------------------------------------------------------
+# --- boxes in an image --------------------------------------------------------------------
 
 
 def brightest(x):
@@ -269,7 +269,7 @@ def test_a_training_of_other_points_starts_from_a_pose_network(tmp_path):
 FAMILIES = {
     "exact": SMALL,
     "published": AS_PUBLISHED,
-    "grey": replace(SMALL, {"channels": 1, "mean": (100.0,), "deviation": (50.0,)}),
+    "grey": replace(SMALL, {"channels": 1, "mean": (100.0,), "std": (50.0,)}),
     "bgr": replace(SMALL, {"order": "BGR", "size": (64, 128)}),
     "face": HRNetFace(skeleton=HAND, size=(64, 64)),
 }
@@ -293,7 +293,7 @@ def test_the_served_model_is_what_prediction_computes(name, shape):
     x = image if family.channels == 3 else (image @ np.float32([0.299, 0.587, 0.114]))[..., None]
     served = family.serving(network)({"image": x[None].astype("float32")})
     found = keras.ops.convert_to_numpy(served["keypoints"])
-    certain = expected[..., 2] > 0.1  # beyond the photograph, cells are equally low
+    certain = expected[..., 2] > 0.1  # beyond the image, cells are equally low
     assert certain.any()
     np.testing.assert_allclose(found[certain], expected[certain], rtol=0, atol=2e-3)
     assert served["heatmaps"].shape == (1, family.size[0] // 4, family.size[1] // 4, 5)
@@ -332,11 +332,11 @@ def test_an_artefact_that_is_wrong_is_told_from_one_that_rounds():
 
     one = np.zeros((2, 5, 3))
     one[0, 0, 0] = 1
-    assert SMALL.difference(good, changed("keypoints", one, 4.0)) == 0  # a tie
-    assert SMALL.difference(good, changed("keypoints", np.array([1, 1, 0]), 1.0)) > 1e-3
-    assert SMALL.difference(good, changed("keypoints", np.array([0, 0, 1]) * one[..., :1], 0.1)) > 0.09
-    assert SMALL.difference(good, changed("heatmaps", np.ones((8, 8, 5)), 0.1)) > 0.09
-    assert not SMALL.difference(good, changed("heatmaps", np.ones((8, 8, 5)), np.nan)) < 1
+    assert SMALL.output_difference(good, changed("keypoints", one, 4.0)) == 0  # a tie
+    assert SMALL.output_difference(good, changed("keypoints", np.array([1, 1, 0]), 1.0)) > 1e-3
+    assert SMALL.output_difference(good, changed("keypoints", np.array([0, 0, 1]) * one[..., :1], 0.1)) > 0.09
+    assert SMALL.output_difference(good, changed("heatmaps", np.ones((8, 8, 5)), 0.1)) > 0.09
+    assert not SMALL.output_difference(good, changed("heatmaps", np.ones((8, 8, 5)), np.nan)) < 1
 
 
 # --- settings ---------------------------------------------------------------------------------
@@ -347,13 +347,17 @@ def test_sides_divide_by_the_lowest_resolutions_stride():
         replace(SMALL, {"size": (250, 192)})
 
 
-def test_whole_photographs_are_cut_into_windows_that_suit_the_network():
+def test_whole_images_are_cut_into_windows_that_suit_the_network():
     family = HRNetPose(size=(64, 64), margin=1.5)
-    assert family.ordered(Figures(skeleton=MPII)).skeleton == COCO17
-    assert family.ordered(Figures()).windows == Windows(aspect=1.0, margin=1.5)
-    assert family.ordered(Figures(windows=Windows(margin=2.0))).windows == Windows(margin=2.0)
+    assert family.configure(Figures(skeleton=MPII)).skeleton == COCO17
+    assert family.configure(Figures()).windows == Windows(aspect=1.0, margin=1.5)
+    assert family.configure(Figures(windows=Windows(margin=2.0))).windows == Windows(margin=2.0)
 
 
 def test_a_new_head_may_have_other_points_and_another_size():
     other = dataclasses.replace(SMALL, skeleton=COCO17, size=(64, 64), sigma=3.0, decode_by="quarter")
-    assert SMALL.meaning() == other.meaning() != replace(SMALL, {"fuse": "bilinear"}).meaning()
+    assert (
+        SMALL.weight_settings()
+        == other.weight_settings()
+        != replace(SMALL, {"fuse": "bilinear"}).weight_settings()
+    )

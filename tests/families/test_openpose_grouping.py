@@ -18,11 +18,11 @@ GOLDEN = SHARED / "parity" / "golden"
 needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="needs the golden outputs in KERAZOO_SHARED")
 
 
-def truth(points, visible=None, skeleton=COCO18, silent=None):
+def truth(points, visible=None, skeleton=COCO18, ignore=None):
     points = np.asarray(points, "float32")
     visible = np.full(points.shape[:2], 2, "uint8") if visible is None else visible
     zeros = np.zeros((len(points), 4), "float32")
-    return People(points, visible, zeros, zeros[:, 0], skeleton, silent=silent)
+    return People(points, visible, zeros, zeros[:, 0], skeleton, ignore=ignore)
 
 
 @needs_golden
@@ -166,9 +166,9 @@ def test_heat_maps_keep_the_maximum_and_fields_the_mean():
 
 
 def test_what_is_silent_weighs_nothing():
-    silent = np.zeros((96, 96), "uint8")
-    silent[:16, :12] = 1
-    weights = targets(truth(np.full((1, 18, 2), 50.0), silent=silent), (12, 12))["weights"]
+    ignore = np.zeros((96, 96), "uint8")
+    ignore[:16, :12] = 1
+    weights = targets(truth(np.full((1, 18, 2), 50.0), ignore=ignore), (12, 12))["weights"]
     assert weights[:2, 0].max() == 0
     assert weights[0, 1] == pytest.approx(0.5)
     assert weights[2:].min() == 1

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo.engine.export.verify import pictures
+from kerazoo.engine.export.verify import sample_images
 from kerazoo.families.openpose import OpenPose
 from kerazoo.families.openpose.codec import targets
 from kerazoo.families.openpose.grouping import people
@@ -52,7 +52,7 @@ def test_the_client_finds_the_people_of_the_maps(skeleton):
 
 def test_small_images_and_no_peaks():
     model = FAMILY.serving(FAMILY.build())
-    found = model({"image": pictures(2, 17, 9, 3)}, training=False)
+    found = model({"image": sample_images(2, 17, 9, 3)}, training=False)
     assert found["peaks"].shape == (2, 18, MOST, 3)
     assert found["limbs"].shape == (2, 19, MOST, MOST)
     none = Peaks(2.0)(np.ones((1, 3, 4, 5), "float32"))

@@ -1,4 +1,4 @@
-"""Training steps of pose: what is silent teaches nothing, small batches add up, halves do."""
+"""Training steps of pose: what is ignored teaches nothing, small batches add up, halves do."""
 
 import dataclasses
 
@@ -12,9 +12,9 @@ from kerazoo.data.loader import stream
 from kerazoo.families.openpose import OpenPose
 from kerazoo.families.openpose.codec import STRIDE
 from kerazoo.families.openpose.heads import channels_of
-from kerazoo.optimizer import Optimizer, Schedule, learning_rate
+from kerazoo.optimizer import Optimizer, Schedule, learning_rate_schedule
 from kerazoo.structures.keypoints import People
-from kerazoo.structures.placement import Frame
+from kerazoo.structures.placement import Window
 from kerazoo.structures.skeleton import COCO18
 from tests.samples import samples, window
 from tests.tiny import TINY
@@ -41,18 +41,18 @@ class Free(keras.layers.Layer):
 
 
 def twins():
-    """Return a photograph of two people who look alike, and the truth that only the left one is labelled.
+    """Return an image of two people who look alike, and the truth that only the left one is labelled.
 
     Each is the same noise; the right one stands in a crowd.
     """
     rng = np.random.default_rng(0)
     one = rng.integers(0, 256, (ROWS, COLUMNS // 2, 3), "uint8")
     points = rng.uniform(8, 56, (1, len(COCO18.points), 2)).astype("float32")
-    silent = np.zeros((ROWS, COLUMNS), "uint8")
-    silent[:, COLUMNS // 2 :] = 1
+    ignore = np.zeros((ROWS, COLUMNS), "uint8")
+    ignore[:, COLUMNS // 2 :] = 1
     whole = np.array([[0, 0, COLUMNS // 2, ROWS]], "float32")
     truth = People(
-        points, np.full(points.shape[:2], 2, "uint8"), whole, np.array([900.0], "float32"), COCO18, silent
+        points, np.full(points.shape[:2], 2, "uint8"), whole, np.array([900.0], "float32"), COCO18, ignore
     )
     return np.concatenate([one, one], axis=1), truth
 
@@ -71,16 +71,18 @@ def trained(layer, truth, image, steps, **optimizer):
     model = FAMILY.objective(network)
     model.compile(optimizer=made(**optimizer), jit_compile=backends.jit_training())
     x = FAMILY.normalised(image)[None]
-    y = FAMILY.encode(truth, Frame(0, 0, COLUMNS, ROWS, COLUMNS, ROWS))
+    y = FAMILY.encode(truth, Window(0, 0, COLUMNS, ROWS, COLUMNS, ROWS))
     y = {name: value[None] for name, value in y.items()}
     before = network.predict_on_batch(x)
-    model.fit(backends.fed((x, y) for _ in range(steps)), steps_per_epoch=steps, shuffle=False, verbose=0)
+    model.fit(
+        backends.fit_input((x, y) for _ in range(steps)), steps_per_epoch=steps, shuffle=False, verbose=0
+    )
     after = network.predict_on_batch(x)
     return [(before[name][0], after[name][0]) for name in network.output]
 
 
 def made(rate=0.1, mixed=False, **settings):
-    constant = learning_rate(rate, Schedule(kind="constant"), updates=100, warmup=0)
+    constant = learning_rate_schedule(rate, Schedule(kind="constant"), updates=100, warmup=0)
     return Optimizer(**settings).build(constant, mixed=mixed)
 
 
@@ -90,7 +92,7 @@ def patch(channels, name):
 
 def test_no_gradient_comes_from_where_it_is_silent():
     image, truth = twins()
-    told = dataclasses.replace(truth, silent=None)
+    told = dataclasses.replace(truth, ignore=None)
     for before, after in trained(Free, truth, image, 1, name="sgd", momentum=0.0):
         np.testing.assert_array_equal(after[:, RIGHT], before[:, RIGHT])
         assert (after[:, LEFT] != before[:, LEFT]).all()
@@ -101,15 +103,15 @@ def test_no_gradient_comes_from_where_it_is_silent():
 def test_who_is_in_a_crowd_is_not_learned_to_be_nobody():
     """A network that sees the labelled one must see the other, who looks the same, unless it is punished."""
     image, truth = twins()
-    nobody = dataclasses.replace(truth, silent=None)
-    target = FAMILY.encode(truth, Frame(0, 0, COLUMNS, ROWS, COLUMNS, ROWS))["heatmaps"][:, LEFT, :-1]
+    nobody = dataclasses.replace(truth, ignore=None)
+    target = FAMILY.encode(truth, Window(0, 0, COLUMNS, ROWS, COLUMNS, ROWS))["heatmaps"][:, LEFT, :-1]
     top = target > 0.7
     heights = {}
-    for name, people in (("silent", truth), ("punished", nobody)):
+    for name, people in (("ignored", truth), ("punished", nobody)):
         (_, after), _ = trained(patch, people, image, 400, rate=0.02)
         heights[name] = [float(after[:, side, :-1][top].mean()) for side in (LEFT, RIGHT)]
     expected = float(target[top].mean())
-    assert heights["silent"] == pytest.approx([expected, expected], abs=0.05)
+    assert heights["ignored"] == pytest.approx([expected, expected], abs=0.05)
     assert heights["punished"] == pytest.approx([expected / 2, expected / 2], abs=0.05)
 
 
@@ -130,7 +132,7 @@ def steps(name, optimizer, batch, count):
     eight = stream(samples(family, 8), family, Augmentation(crop=window(family)), batch=8, seed=0)[0]
     parts = [keras.tree.map_structure(lambda a, i=i: a[i : i + batch], eight) for i in range(0, 8, batch)]
     before = [keras.ops.convert_to_numpy(v).copy() for v in network.trainable_variables]
-    feed = backends.fed(parts[step % len(parts)] for step in range(count))
+    feed = backends.fit_input(parts[step % len(parts)] for step in range(count))
     logs = model.fit(feed, steps_per_epoch=count, shuffle=False, verbose=0).history
     after = [keras.ops.convert_to_numpy(v) for v in network.trainable_variables]
     return before, after, logs
@@ -141,7 +143,7 @@ POSES = ["openpose", pytest.param("hrnet-pose", marks=pytest.mark.slow)]
 
 @pytest.mark.parametrize("name", POSES)
 def test_two_accumulated_batches_are_one_of_twice_the_size(name):
-    sgd = {"name": "sgd", "momentum": 0.0, "rate": 1e-4 if name == "openpose" else 1.0}
+    sgd = {"name": "sgd", "momentum": 0.0, "learning_rate": 1e-4 if name == "openpose" else 1.0}
     before, whole, _ = steps(name, made(**sgd), 8, 1)
     _, halves, _ = steps(name, made(**sgd, accumulate=2), 4, 2)
     _, waiting, _ = steps(name, made(**sgd, accumulate=2), 4, 1)

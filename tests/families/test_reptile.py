@@ -9,7 +9,14 @@ from kerazoo.families.reptile import Reptile
 from kerazoo.tasks.fewshot import inner_loop
 
 FAMILY = Reptile(
-    filters=2, ways=3, queries=2, training_ways=3, training_shots=4, steps=2, rate=0.5, features="mean"
+    filters=2,
+    ways=3,
+    queries=2,
+    training_ways=3,
+    training_shots=4,
+    steps=2,
+    inner_learning_rate=0.5,
+    features="mean",
 )
 
 ROUNDED = 2e-6
@@ -23,7 +30,7 @@ def descended_by_hand(network, episode):
         loss = inner_loop.support_loss(network, keras.ops.convert_to_tensor(part))
         values = [keras.ops.convert_to_tensor(w.astype("float32")) for w in weights]
         slopes = [keras.ops.convert_to_numpy(g) for g in backends.gradients(loss, values, again=False)]
-        weights = [w - FAMILY.rate * g for w, g in zip(weights, slopes, strict=True)]
+        weights = [w - FAMILY.inner_learning_rate * g for w, g in zip(weights, slopes, strict=True)]
     return weights
 
 
@@ -36,7 +43,7 @@ def test_a_step_of_sgd_goes_to_the_mean_of_the_adapted_weights():
     model.build(x.shape)
     epsilon = 0.5
     model.compile(keras.optimizers.SGD(epsilon), jit_compile=backends.jit_training())
-    data = backends.fed((x, {"labels": np.zeros((2, 3))}) for _ in range(1))
+    data = backends.fit_input((x, {"labels": np.zeros((2, 3))}) for _ in range(1))
     model.fit(data, steps_per_epoch=1, verbose=0, shuffle=False)
     for variable, old, aim in zip(network.trainable_variables, before, aims, strict=True):
         found = keras.ops.convert_to_numpy(variable)
@@ -52,7 +59,9 @@ def test_a_training_lowers_what_episodes_cost_after_their_steps():
     def cost():
         losses = [inner_loop.support_loss(network, keras.ops.convert_to_tensor(episode)) for episode in x]
         start = inner_loop.present(network)
-        ends = [inner_loop.descended([loss], 2, start, FAMILY.rate, again=False) for loss in losses]
+        ends = [
+            inner_loop.descended([loss], 2, start, FAMILY.inner_learning_rate, again=False) for loss in losses
+        ]
         return np.mean(
             [keras.ops.convert_to_numpy(loss(end)) for loss, end in zip(losses, ends, strict=True)]
         )
@@ -61,11 +70,11 @@ def test_a_training_lowers_what_episodes_cost_after_their_steps():
     model.build(x.shape)
     model.compile(keras.optimizers.Adam(1e-2), jit_compile=backends.jit_training())
     before = cost()
-    data = backends.fed((x, {"labels": np.zeros((2, 3))}) for _ in range(20))
+    data = backends.fit_input((x, {"labels": np.zeros((2, 3))}) for _ in range(20))
     model.fit(data, steps_per_epoch=20, verbose=0, shuffle=False)
     assert cost() < 0.9 * before
 
 
-def test_every_step_sees_as_many_pictures():
+def test_every_step_sees_as_many_images():
     with pytest.raises(ValueError, match="training_shots must divide"):
         Reptile(training_shots=10, steps=4)

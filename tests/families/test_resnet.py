@@ -251,7 +251,7 @@ def test_keras_applications():
             variable.assign(0.1 * rng.standard_normal(variable.shape))
     arrays = {variable.path: keras.ops.convert_to_numpy(variable) for variable in theirs.weights}
     adopted = family.ResNet().for_checkpoint(arrays)
-    assert (adopted.order, adopted.deviation, adopted.stride_on) == ("BGR", (1.0,), "1x1")
+    assert (adopted.order, adopted.std, adopted.stride_on) == ("BGR", (1.0,), "1x1")
     ours = adopted.build()
     assign(ours, adopted.convert(arrays))
     x = image(1, 224, 224, 3)

@@ -24,7 +24,7 @@ MARGIN = 1.5
 
 
 def embeddings(pairs=12, size=5):
-    """Two halves of pairs, near and far; the last two pairs are the same picture twice."""
+    """Two halves of pairs, near and far; the last two pairs are the same image twice."""
     rng = np.random.default_rng(0)
     a = rng.normal(0, 0.4, (pairs, size)).astype("float32")
     b = rng.normal(0, 0.4, (pairs, size)).astype("float32")
@@ -62,11 +62,11 @@ def test_contrastive_loss_distance_and_gradient_are_numpys():
     np.testing.assert_allclose(by_a, gradient, rtol=1e-4, atol=1e-7)
     np.testing.assert_allclose(by_b, -gradient, rtol=1e-4, atol=1e-7)
     assert np.isfinite(by_a).all()
-    assert not by_a[-2:].any()  # the same picture twice: the root is at 0
+    assert not by_a[-2:].any()  # the same image twice: the root is at 0
 
 
 @pytest.mark.parametrize("alike", [0.0, 1.0])
-def test_equal_pictures_give_no_nan(alike):
+def test_equal_images_give_no_nan(alike):
     a = np.zeros((2, 3), "float32")
 
     def loss(values):
@@ -86,19 +86,19 @@ def test_one_is_alike():
     assert float(contrastive(0.0, far, MARGIN)[0]) == 0.0  # beyond the margin: left alone
     family = Siamese(pairs=4)
     assert family.encode(Couples(np.array([True, False])), None)["alike"].tolist() == [1.0, 0.0]
-    sample = Pairs(pairs=4).drawn(Glyphs(characters=(4, 4, 4), drawings=3).classes("train"), rng())
+    sample = Pairs(pairs=4).sample(Glyphs(characters=(4, 4, 4), drawings=3).classes("train"), rng())
     assert sample.truth.alike.tolist() == [True, True, False, False]
 
 
 def test_training_brings_the_alike_together_and_keeps_the_others_apart():
     """Flip the labels anywhere between the draw and the loss, and this fails."""
     family = Siamese(tower=Tower(width=8), pairs=16, ways=3)
-    data = family.ordered(Glyphs(characters=(12, 8, 4), drawings=6, draws=(30, 12, 1)))
+    data = family.configure(Glyphs(characters=(12, 8, 4), drawings=6, episodes_per_epoch=(30, 12, 1)))
     network = family.build()
     model = family.objective(network)
     model.compile(optimizer=keras.optimizers.Adam(3e-3), jit_compile=backend.jit_training())
     for sample in list(data.samples("train"))[:1] * 25:
-        drawn = sample.truth.drawn(rng(int(model.optimizer.iterations)))
+        drawn = sample.truth.sample(rng(int(model.optimizer.iterations)))
         x, y = family.prepare(drawn.image)[0], family.encode(drawn.truth, None)
         model.train_on_batch(x[None], {name: value[None] for name, value in y.items()})
     forward = backend.forward(family.deploy(network))
@@ -155,7 +155,7 @@ def test_kochs_network_has_the_papers_parameters():
     assert [v.path for v in network.weights][-2:] == ["head/kernel", "head/bias"]
 
 
-def test_both_pictures_go_through_one_tower():
+def test_both_images_go_through_one_tower():
     tower = siamese_koch(size=(84, 84), width=4, embedding=6)
     network = siamese(tower)
     assert network.count_params() == tower.count_params()
@@ -181,16 +181,16 @@ def test_a_stack_passes_the_tower_once_and_all_its_distances_are_the_networks(na
         asked.append(x.shape)
         return deployed(x)
 
-    pictures = rng().integers(0, 256, (4, 2, *family.size, 3), "uint8")
-    between = family.infer(forward, pictures).between
-    assert asked == [(1, 8, *family.size, 1)]  # 8 pictures for 64 distances
+    images = rng().integers(0, 256, (4, 2, *family.size, 3), "uint8")
+    between = family.infer(forward, images).between
+    assert asked == [(1, 8, *family.size, 1)]  # 8 images for 64 distances
     assert between.shape == (4, 2, 4, 2)
-    x, _ = family.prepare(pictures)
+    x, _ = family.prepare(images)
     (met,) = network.predict_on_batch({"a": x[:, 0], "b": x[:, 1]}).values()
     rows = np.arange(4)
     sign = -1 if family.loss == "cross_entropy" else 1
     np.testing.assert_allclose(sign * met, between[rows, 0, rows, 1], rtol=1e-4, atol=1e-5)
-    first, second = family.embed(deployed, pictures[:2, 0])
+    first, second = family.embed(deployed, images[:2, 0])
     measured = family.measure(network).between(first, second[None])
     np.testing.assert_allclose(measured, between[0, 0, 1, 0], rtol=1e-4, atol=1e-5)
 
@@ -208,54 +208,58 @@ def test_a_threshold_is_what_was_decided():
     family = Siamese(margin=2.0)
     assert family.cut() == 1.0
     assert Siamese(loss="cross_entropy").cut() == 0.0
-    assert family.informed({"threshold": 0.3}).cut() == 0.3
-    assert family.informed({"threshold": None}) == family.informed({}) == family
-    assert Siamese(threshold=0.7).informed({"threshold": 0.3}).cut() == 0.7
+    assert family.calibrated({"threshold": 0.3}).cut() == 0.3
+    assert family.calibrated({"threshold": None}) == family.calibrated({}) == family
+    assert Siamese(threshold=0.7).calibrated({"threshold": 0.3}).cut() == 0.7
     result = Distances(np.full((1, 2, 1, 2), 0.4, "float32"))
-    assert [family.informed({"threshold": t}).describe(result)["alike"] for t in (0.3, 0.5)] == [False, True]
+    assert [family.calibrated({"threshold": t}).describe(result)["alike"] for t in (0.3, 0.5)] == [
+        False,
+        True,
+    ]
     sure = Siamese(loss="cross_entropy").describe(Distances(np.full((1, 2, 1, 2), -2.0, "float32")))
     assert sure["probability"] == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-6)
 
 
-def test_pairs_are_balanced_never_one_picture_twice_and_by_class():
-    pictures = [Sample(np.full((2, 2, 3), n, "uint8"), None, str(n)) for n in range(12)]
-    classes = Classes(("a", "b", "c"), pictures, (0, 4, 8, 12))
-    sample = Pairs(pairs=200).drawn(classes, rng())
+def test_pairs_are_balanced_never_one_image_twice_and_by_class():
+    images = [Sample(np.full((2, 2, 3), n, "uint8"), None, str(n)) for n in range(12)]
+    classes = Classes(("a", "b", "c"), images, (0, 4, 8, 12))
+    sample = Pairs(pairs=200).sample(classes, rng())
     assert sample.image.shape == (200, 2, 2, 2, 3)
     assert sample.truth.alike.sum() == 100
     first, second = sample.image[:, :, 0, 0, 0].T
     assert ((first // 4 == second // 4) == sample.truth.alike).all()
     assert (first != second).all()
     assert set(first) == set(range(12))
-    again = Pairs(pairs=200).drawn(classes, rng())
+    again = Pairs(pairs=200).sample(classes, rng())
     np.testing.assert_array_equal(again.image, sample.image)
 
 
-def test_turned_pictures_are_another_class():
+def test_turned_images_are_another_class():
     corner = np.zeros((4, 4, 3), "uint8")
     corner[0, 0] = 255
     classes = Classes(("a", "b"), [Sample(corner, None, "")] * 4, (0, 2, 4))
-    sample = Pairs(pairs=100, rotations=True).drawn(classes, rng())
+    sample = Pairs(pairs=100, rotations=True).sample(classes, rng())
     where = [
-        np.unravel_index(picture[..., 0].argmax(), (4, 4))
-        for picture in sample.image[:50].reshape(-1, 4, 4, 3)
+        np.unravel_index(image[..., 0].argmax(), (4, 4)) for image in sample.image[:50].reshape(-1, 4, 4, 3)
     ]
     assert all(one == other for one, other in zip(where[::2], where[1::2], strict=True))
     assert len(set(where)) == 4
 
 
 def test_too_little_to_draw_from_is_told():
-    with pytest.raises(UserError, match="class 'train/character001' has 1 picture"):
-        Siamese().ordered(Glyphs(characters=(3, 30, 0), drawings=1)).samples("train")
+    with pytest.raises(UserError, match="class 'train/character001' has 1 image"):
+        Siamese().configure(Glyphs(characters=(3, 30, 0), drawings=1)).samples("train")
     with pytest.raises(UserError, match="1 class"):
-        Siamese().ordered(Glyphs(characters=(1, 30, 0))).samples("train")
+        Siamese().configure(Glyphs(characters=(1, 30, 0))).samples("train")
     with pytest.raises(UserError, match="family.ways"):
-        Siamese().ordered(Glyphs(characters=(30, 3, 0))).samples("val")
+        Siamese().configure(Glyphs(characters=(30, 3, 0))).samples("val")
 
 
 def test_validation_takes_turns_between_pairs_and_episodes():
     family = TINY["siamese"]
-    samples = family.ordered(Glyphs(characters=(6, 4, 4), drawings=4, draws=(3, 4, 2))).samples("val")
+    samples = family.configure(
+        Glyphs(characters=(6, 4, 4), drawings=4, episodes_per_epoch=(3, 4, 2))
+    ).samples("val")
     assert [type(sample.truth).__name__ for sample in samples] == ["Couples", "Episode"] * 2
     forward = backend.forward(family.deploy(family.build()))
     results = list(family.infer_all(forward, (sample.image for sample in samples)))
@@ -265,7 +269,7 @@ def test_validation_takes_turns_between_pairs_and_episodes():
         assert len(family.row(sample, result)) == 2
 
 
-def test_a_picture_alone_says_nothing():
+def test_a_image_alone_says_nothing():
     family = TINY["siamese"]
     with pytest.raises(UserError, match="--index"):
         family.infer(lambda x: {}, np.zeros((28, 28, 3), "uint8"))

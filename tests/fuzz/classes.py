@@ -9,7 +9,7 @@ import numpy as np
 from tests.fuzz.reader import Reader
 
 
-def _pictures(folder: Path, *names: str) -> None:
+def _images(folder: Path, *names: str) -> None:
     from kerazoo.image import write_image
 
     for place, name in enumerate(names):
@@ -17,7 +17,7 @@ def _pictures(folder: Path, *names: str) -> None:
 
 
 def _zipped(folder: Path, **texts: str) -> None:
-    """Pack the pictures of a folder, and texts, into `a.zip`."""
+    """Pack the images of a folder, and texts, into `a.zip`."""
     with zipfile.ZipFile(folder / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*.png")):
             archive.writestr(path.relative_to(folder).as_posix(), path.read_bytes())
@@ -27,33 +27,33 @@ def _zipped(folder: Path, **texts: str) -> None:
 
 
 def _classes(folder: Path) -> None:
-    _pictures(
+    _images(
         folder, *(f"{split}/{name}/{n}.png" for split in ("Train", "val") for name in "ab" for n in range(2))
     )
     _zipped(folder)
 
 
 def _read_classes(folder: Path) -> object:
-    from kerazoo.data.episodes.by_class import PictureClasses
+    from kerazoo.data.episodes.by_class import ImageClasses
 
-    splits, problems = PictureClasses(path=str(folder / "a.zip")).survey()
+    splits, problems = ImageClasses(path=str(folder / "a.zip")).survey()
     return problems, [sample.name for samples in splits.values() for sample in samples]
 
 
 def _class_splits(folder: Path) -> None:
-    _pictures(folder, "data/a/0.png", "data/b/0.png", "data/c/0.png")
+    _images(folder, "data/a/0.png", "data/b/0.png", "data/c/0.png")
     for split, name in (("train", "a"), ("val", "b"), ("test", "c")):
         (folder / f"{split}.txt").write_text(f"{name}/rot090\n")
 
 
 def _read_class_splits(folder: Path) -> object:
-    from kerazoo.data.episodes.by_class import PictureClasses
+    from kerazoo.data.episodes.by_class import ImageClasses
 
-    return PictureClasses(path=str(folder / "data"), splits=str(folder)).class_names()
+    return ImageClasses(path=str(folder / "data"), splits=str(folder)).class_names()
 
 
 def _one_shot(folder: Path) -> None:
-    _pictures(folder, "run01/test/1.png", "run01/test/2.png", "run01/training/1.png", "run01/training/2.png")
+    _images(folder, "run01/test/1.png", "run01/test/2.png", "run01/training/1.png", "run01/training/2.png")
     lines = "run01/test/1.png run01/training/2.png\nrun01/test/2.png run01/training/1.png\n"
     _zipped(folder, **{"run01/class_labels.txt": lines})
 
@@ -67,7 +67,7 @@ def _read_one_shot(folder: Path) -> object:
 
 
 def _pairs(folder: Path) -> None:
-    _pictures(folder, "ann/ann_0001.png", "ann/ann_0002.png", "bob/bob_0001.png")
+    _images(folder, "ann/ann_0001.png", "ann/ann_0002.png", "bob/bob_0001.png")
     (folder / "pairs.txt").write_text("1\t1\nann\t1\t2\nann\t1\tbob\t1\n")
     (folder / "pairs.csv").write_text("first,second,alike\n/mnt/ann/ann_0001.png,/mnt/bob/bob_0001.png,0\n")
 

@@ -7,22 +7,22 @@ from tests.fuzz.reader import Reader
 
 
 def _key_points(folder: Path) -> None:
-    from tests.keypoint_files import nobody, person, photographs, written
+    from tests.keypoint_files import make_images, nobody, person, written
 
     rings, runs = [[0, 0, 9, 0, 9, 9]], {"counts": "e<4T1000cj1", "size": [40, 60]}
     people = person(), nobody(2, segmentation=rings), nobody(3, image=2, segmentation=runs, iscrowd=1)
-    written(photographs(folder), *people)
+    written(make_images(folder), *people)
     box = {"category_id": 1, "bbox": [4, 4, 30, 22], "score": 0.7}
     boxes = [box | {"image_id": 1}, box | {"image_id": 2}]
     (folder / "boxes.json").write_text(json.dumps(boxes))
 
 
 def _mpii(folder: Path) -> None:
-    from tests.keypoint_files import photographs
+    from tests.keypoint_files import make_images
 
     joints = [[number + 2.5, 11.0] for number in range(16)]
     person = {"image": "1.png", "joints": joints, "joints_vis": [1] * 16, "center": [31, 21], "scale": 0.1}
-    (photographs(folder) / "people.json").write_text(json.dumps([person, person | {"image": "2.png"}]))
+    (make_images(folder) / "people.json").write_text(json.dumps([person, person | {"image": "2.png"}]))
 
 
 def _read_key_points(folder: Path) -> object:

@@ -11,8 +11,8 @@ def _boxes(folder: Path) -> None:
         f'[{{"image_id": 785, {box}, "category_id": 1}}, {{"file_name": "a/b.png", {box}}}]'
     )
     person = '{"box": [4, 5.5, 20, 30], "score": 0.9, "class": "person"}'
-    film = f'{{"image": "c.mp4", "frame": 3, "objects": [{person}]}}'
-    (folder / "a.jsonl").write_text(f'{{"image": "a/b.png", "people": [{person}]}}\n{film}\n')
+    video = f'{{"image": "c.mp4", "frame": 3, "objects": [{person}]}}'
+    (folder / "a.jsonl").write_text(f'{{"image": "a/b.png", "people": [{person}]}}\n{video}\n')
 
 
 def _read_boxes(folder: Path) -> object:

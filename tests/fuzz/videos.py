@@ -8,16 +8,16 @@ from tests.fuzz.reader import Reader
 
 
 def _videos(folder: Path) -> None:
-    from tests.films import film
+    from tests.videos import make_video
 
     for name, codec in (("a.mp4", "mpeg4"), ("a.mkv", "mpeg4"), ("a.avi", "mjpeg"), ("a.MTS", "libx264")):
-        film(folder / name, 6, codec)
+        make_video(folder / name, 6, codec)
 
 
 def _read_videos(folder: Path) -> object:
-    from kerazoo.video import open_film
+    from kerazoo.video import open_video
 
-    return [frame.seconds for path in sorted(folder.iterdir()) for frame in open_film(path).frames()]
+    return [frame.seconds for path in sorted(folder.iterdir()) for frame in open_video(path).frames()]
 
 
 def _index(folder: Path) -> None:

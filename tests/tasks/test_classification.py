@@ -1,4 +1,4 @@
-"""Classification: what the network sees, its targets, mixup, scores, pictures, and whole trainings."""
+"""Classification: what the network sees, its targets, mixup, scores, images, and whole trainings."""
 
 import dataclasses
 import importlib
@@ -37,7 +37,7 @@ def family(**changes):
     return dataclasses.replace(FAMILY, **changes)
 
 
-def photograph(height, width, seed=0):
+def make_image(height, width, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), "uint8")
 
 
@@ -54,8 +54,8 @@ def photograph(height, width, seed=0):
 )
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 def test_the_shorter_side_is_scaled_and_the_centre_kept(shape, scaled, corner, interpolation):
-    image = photograph(*shape)
-    found = family(size=(224, 224), crop_share=0.875, interpolation=interpolation).centre(image)
+    image = make_image(*shape)
+    found = family(size=(224, 224), crop_pct=0.875, interpolation=interpolation).centre(image)
     method = Image.Resampling[interpolation.upper()]
     whole = np.array(Image.fromarray(image).resize(scaled[::-1], method))
     top, left = corner
@@ -63,35 +63,35 @@ def test_the_shorter_side_is_scaled_and_the_centre_kept(shape, scaled, corner, i
 
 
 def test_an_image_of_the_right_size_is_left_alone():
-    image = photograph(32, 32)
-    np.testing.assert_array_equal(family(size=(32, 32), crop_share=1.0).centre(image), image)
-    wide = photograph(32, 40)
-    np.testing.assert_array_equal(family(size=(32, 32), crop_share=1.0).centre(wide), wide[:, 4:36])
+    image = make_image(32, 32)
+    np.testing.assert_array_equal(family(size=(32, 32), crop_pct=1.0).centre(image), image)
+    wide = make_image(32, 40)
+    np.testing.assert_array_equal(family(size=(32, 32), crop_pct=1.0).centre(wide), wide[:, 4:36])
 
 
 @pytest.mark.parametrize("size", [(20, 50), (50, 20), (1, 1)])
 @pytest.mark.parametrize("shape", [(7, 91), (91, 7), (33, 33), (1, 1)])
-def test_any_photograph_covers_any_size(size, shape):
-    assert family(size=size, crop_share=0.8).centre(photograph(*shape)).shape == (*size, 3)
+def test_any_image_covers_any_size(size, shape):
+    assert family(size=size, crop_pct=0.8).centre(make_image(*shape)).shape == (*size, 3)
 
 
 def test_shrinking_averages():
     checks = np.kron(np.indices((64, 64)).sum(0) % 2 * 255, np.ones((1, 1))).astype("uint8")
-    found = family(size=(16, 16), crop_share=1.0).centre(np.dstack([checks] * 3))
+    found = family(size=(16, 16), crop_pct=1.0).centre(np.dstack([checks] * 3))
     assert found[2:-2, 2:-2].min() >= 126
     assert found[2:-2, 2:-2].max() <= 129
 
 
 def test_normalisation_order_and_grey():
-    image = photograph(8, 8)
-    same = {"size": (8, 8), "crop_share": 1.0}
-    x, placement = family(**same, order="BGR", mean=(1.0, 2.0, 3.0), deviation=(4.0, 5.0, 6.0)).prepare(image)
+    image = make_image(8, 8)
+    same = {"size": (8, 8), "crop_pct": 1.0}
+    x, placement = family(**same, order="BGR", mean=(1.0, 2.0, 3.0), std=(4.0, 5.0, 6.0)).prepare(image)
     np.testing.assert_allclose(
         x, (image[..., ::-1] - np.array([1.0, 2, 3])) / [4, 5, 6], rtol=1e-5, atol=1e-5
     )
     assert placement == (0, 0, 8, 8)
     assert family(**same, channels=1).prepare(image)[0].shape == (8, 8, 1)
-    window = photograph(20, 13)
+    window = make_image(20, 13)
     assert family(**same).prepare(window, whole=False)[0].shape == (20, 13, 3)
 
 
@@ -159,13 +159,13 @@ def test_a_mixed_batch_depends_on_its_step_alone():
 
 def test_without_mixup_nothing_is_mixed():
     x, y = object(), object()
-    assert FAMILY.blend(x, y, np.random.default_rng(0)) == (x, y)
+    assert FAMILY.mix_batch(x, y, np.random.default_rng(0)) == (x, y)
 
 
 # --- results and scores ---------------------------------------------------------------------
 
 
-def test_several_photographs_at_once_and_one_by_one():
+def test_several_images_at_once_and_one_by_one():
     sizes = []
     forward = backends.forward(FAMILY.build())
 
@@ -173,7 +173,7 @@ def test_several_photographs_at_once_and_one_by_one():
         sizes.append(len(x))
         return forward(x)
 
-    images = [photograph(40 + i, 35, seed=i) for i in range(70)]
+    images = [make_image(40 + i, 35, seed=i) for i in range(70)]
     together = list(FAMILY.infer_all(counted, iter(images)))
     assert sizes == [64, 6]
     for image, result in list(zip(images, together, strict=True))[60:]:
@@ -184,7 +184,7 @@ def test_several_photographs_at_once_and_one_by_one():
 
 def test_averaging_over_the_mirror_image():
     forward = backends.forward(FAMILY.build())
-    image = photograph(32, 32)
+    image = make_image(32, 32)
     found = FAMILY.infer(forward, image, tta=True).probabilities
     each = [FAMILY.infer(forward, view).probabilities for view in (image, image[:, ::-1])]
     np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-6)
@@ -217,7 +217,7 @@ def test_scores_of_nothing_and_of_many_classes():
     told = many.evaluate([(Label(100), Classified(np.eye(101, dtype="float32")[100]))])
     assert told["accuracy"] == 1
     assert told["confusion"] is None
-    assert many.pictures(told) == {}
+    assert many.images(told) == {}
 
 
 def test_the_best_five_are_described_and_told():
@@ -226,13 +226,13 @@ def test_the_best_five_are_described_and_told():
     told = named.describe(result)
     assert [each["class"] for each in told["top"]] == ["b", "d", "e", "a", "g"]
     assert told["top"][0]["probability"] == pytest.approx(0.4)
-    assert named.tell(told) == "b 40.0%, d 20.0%, e 15.0%, a 10.0%, g 6.0%"
+    assert named.summary(told) == "b 40.0%, d 20.0%, e 15.0%, a 10.0%, g 6.0%"
     assert len(FAMILY.describe(Classified(np.ones(3, "float32") / 3))["top"]) == 3
 
 
-def test_pictures():
-    named = family(names=("cat", "猫 $x", "a name that is far too long to fit below a picture of this size"))
-    image = photograph(32, 32)
+def test_images():
+    named = family(names=("cat", "猫 $x", "a name that is far too long to fit below an image of this size"))
+    image = make_image(32, 32)
     before = image.copy()
     truth = named.draw(image, Label(0))
     result = named.draw(image, Classified(np.array([0.1, 0.7, 0.2], "float32")))
@@ -242,12 +242,12 @@ def test_pictures():
     np.testing.assert_array_equal(truth[:120], image.repeat(5, 0).repeat(5, 1)[:120])
     assert (truth[-24:] > 200).any()  # white letters
     assert not np.array_equal(truth, result)
-    assert named.draw(photograph(700, 500), Label(1)).shape == (700, 500, 3)
-    assert named.draw(photograph(1, 3000), Label(1)).shape[1] <= 3000
+    assert named.draw(make_image(700, 500), Label(1)).shape == (700, 500, 3)
+    assert named.draw(make_image(1, 3000), Label(1)).shape[1] <= 3000
     counts = {"confusion": [[3, 1, 0], [0, 4, 0], [0, 0, 0]]}
-    picture = named.pictures(counts)["confusion"]
-    assert picture.dtype == np.uint8
-    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
+    drawn = named.images(counts)["confusion"]
+    assert drawn.dtype == np.uint8
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 10
 
 
 # --- classes --------------------------------------------------------------------------------
@@ -255,7 +255,7 @@ def test_pictures():
 
 def test_classes_of_other_data_and_of_checkpoints():
     named = family(names=("a", "b", "c"), label_smoothing=0.1)
-    other = named.for_classes(("x", "y"))
+    other = named.with_classes(("x", "y"))
     assert (other.classes, other.names, other.label_smoothing) == (2, ("x", "y"), 0.1)
     assert named.adopting({"classes": 3}).names == ("a", "b", "c")
     assert named.adopting({"classes": 5}).names == ()
@@ -263,7 +263,11 @@ def test_classes_of_other_data_and_of_checkpoints():
         "p",
         "q",
     )
-    assert family(classes=4).meaning() == FAMILY.meaning() != family(order="BGR").meaning()
+    assert (
+        family(classes=4).weight_settings()
+        == FAMILY.weight_settings()
+        != family(order="BGR").weight_settings()
+    )
     with pytest.raises(UserError, match="2 names for 3 classes"):
         build(ResNetCifar, {"classes": 3, "names": ("a", "b")}, "family")
     with pytest.raises(UserError, match="classes"):
@@ -273,19 +277,19 @@ def test_classes_of_other_data_and_of_checkpoints():
 def test_folders_take_the_labels_of_the_network(tmp_path):
     folders = ClassFolders(path=str(tmp_path))
     named = family(names=("dog", "ant", "cat"))
-    assert named.ordered(folders).classes == ("dog", "ant", "cat")
-    assert FAMILY.ordered(folders) is folders
+    assert named.configure(folders).classes == ("dog", "ant", "cat")
+    assert FAMILY.configure(folders) is folders
     given = ClassFolders(path=str(tmp_path), classes=("a", "b"))
-    assert named.ordered(given) is given
-    assert named.ordered(Shapes()) == Shapes()
+    assert named.configure(given) is given
+    assert named.configure(Shapes()) == Shapes()
 
 
 def test_the_source_is_told_by_what_is_there(tmp_path):
     (tmp_path / "cat").mkdir()
     np.savez(tmp_path / "d.npz", x_train=np.zeros((2, 4, 4), "uint8"), y_train=np.arange(2))
-    assert FAMILY.reader(str(tmp_path)) is ClassFolders
-    assert FAMILY.reader(str(tmp_path / "nowhere")) is ClassFolders
-    assert FAMILY.reader(str(tmp_path / "d.npz")) is Arrays
+    assert FAMILY.source_for(str(tmp_path)) is ClassFolders
+    assert FAMILY.source_for(str(tmp_path / "nowhere")) is ClassFolders
+    assert FAMILY.source_for(str(tmp_path / "d.npz")) is Arrays
 
 
 # --- trainings ------------------------------------------------------------------------------
@@ -294,9 +298,9 @@ SMALL = Recipe(
     family=family(classes=10, depth=8, width=4, mixup=0.3, label_smoothing=0.1),
     data=Shapes(train=10, validation=4, test=1),
     augmentation=Augmentation(shift=4, flip=True),
-    optimizer=Optimizer(rate=1e-3),
+    optimizer=Optimizer(learning_rate=1e-3),
     epochs=2,
-    batch=4,
+    batch_size=4,
     save_every=2,
     monitor="accuracy",
 )

@@ -1,4 +1,4 @@
-"""Scores and pictures of episodes."""
+"""Scores and images of episodes."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_ways_that_training_shares_are_asked_for_in_training_too():
 
 
 @pytest.mark.parametrize("family", [MAML(), Reptile(), ProtoNet()])
-def test_single_photographs_are_refused_with_the_remedy(family):
+def test_single_images_are_refused_with_the_remedy(family):
     assert "kerazoo adapt" in str(family.unready())
 
 

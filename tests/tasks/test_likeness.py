@@ -7,9 +7,9 @@ from kerazoo.structures.images import Real, Translated
 from kerazoo.tasks.translation.fid import frechet, inception_features, kernel_distance, scores, statistics
 
 
-def samples(mean, deviation, count=20000):
+def samples(mean, std, count=20000):
     rng = np.random.default_rng(0)
-    return rng.standard_normal((count, len(mean))) * deviation + mean
+    return rng.standard_normal((count, len(mean))) * std + mean
 
 
 def test_the_distance_of_known_gaussians():

@@ -10,7 +10,7 @@ from faster_coco_eval import COCO, COCOeval_faster
 
 from kerazoo.structures.keypoints import People, Poses
 from kerazoo.structures.skeleton import COCO17, COCO18, FACE68, MPII, Skeleton
-from kerazoo.tasks.pose.oks import NAMES, photographs, report, scores
+from kerazoo.tasks.pose.oks import NAMES, images, report, scores
 from kerazoo.tasks.pose.similarity import bounds, distinct, partners, similarity
 
 
@@ -164,7 +164,7 @@ def test_only_annotated_points_count():
     np.testing.assert_allclose(first[:6], [*nose, 1.0, *left_eye, 1.0], atol=1e-3)
 
 
-def test_windows_of_a_photograph_are_one_photograph():
+def test_windows_of_a_image_are_one_image():
     whole = people(count=3, image=8)
     windows = []
     for person, (left, top, _, _) in enumerate(whole.boxes):
@@ -182,7 +182,7 @@ def test_windows_of_a_photograph_are_one_photograph():
     assert (told["images"], told["people"], told["ap"]) == (1, 3, 1.0)
     assert [round(each["score"], 6) for each in files["coco"]] == [1.0, 0.9, 0.8]
     assert {each["image_id"] for each in files["coco"]} == {8}
-    ((truth, _),) = photographs(windows, COCO17)
+    ((truth, _),) = images(windows, COCO17)
     np.testing.assert_allclose(truth.boxes, whole.boxes, atol=1e-3)
 
 
@@ -258,15 +258,15 @@ def test_nme_is_in_distances_of_the_eyes():
 
 
 def fixture(shared):
-    """Return COCO's annotations of the four photographs, and the same as truths."""
+    """Return COCO's annotations of the four images, and the same as truths."""
     told = json.loads((shared / "data/coco_pose_fixture/test_coco.json").read_text())
     truths = []
-    for photograph in told["images"]:
-        of = [each for each in told["annotations"] if each["image_id"] == photograph["id"]]
+    for image in told["images"]:
+        of = [each for each in told["annotations"] if each["image_id"] == image["id"]]
         points = np.array([each["keypoints"] for each in of], "float32").reshape(-1, 17, 3)
         boxes, areas = (np.array([each[name] for each in of], "float32") for name in ("bbox", "area"))
         visible = points[..., 2].astype("uint8")
-        truths.append(People(points[..., :2], visible, boxes, areas, COCO17, image=photograph["id"]))
+        truths.append(People(points[..., :2], visible, boxes, areas, COCO17, image=image["id"]))
     return told, truths
 
 

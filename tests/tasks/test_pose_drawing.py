@@ -1,4 +1,4 @@
-"""Skeletons on photographs: what is known is drawn where it is, what is not is left out."""
+"""Skeletons on images: what is known is drawn where it is, what is not is left out."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_limbs_and_points_lie_where_they_are():
     assert (shown[50, 20] == red).all()
     assert not changed(shown)[:40].any()
     assert not changed(shown)[:, 120:].any()
-    assert (GREY == 128).all()  # the photograph itself is not drawn on
+    assert (GREY == 128).all()  # the image itself is not drawn on
 
 
 @pytest.mark.parametrize("unknown", [0, 2])
@@ -63,13 +63,13 @@ def test_hidden_points_are_hollow():
     assert not (shown[50, 100] == 255).all()
 
 
-def test_sticks_go_by_the_size_of_the_person_and_of_the_photograph():
-    def thickness(scale, picture=GREY):
+def test_sticks_go_by_the_size_of_the_person_and_of_the_image():
+    def thickness(scale, image=GREY):
         points = np.array([[[20, 40], [20 + 60 * scale, 40], [20 + 120 * scale, 40]]])
-        return changed(drawn(picture, truth(points, [[2, 2, 2]]), LINE))[:, round(20 + 30 * scale)].sum()
+        return changed(drawn(image, truth(points, [[2, 2, 2]]), LINE))[:, round(20 + 30 * scale)].sum()
 
     assert thickness(0.2) < thickness(1.0)
-    assert thickness(1.0) > thickness(1.0, GREY[:50])  # less of a small photograph is covered
+    assert thickness(1.0) > thickness(1.0, GREY[:50])  # less of a small image is covered
 
 
 def test_the_best_person_is_on_top():

@@ -35,40 +35,40 @@ def valid_network(x):
 
 
 @pytest.fixture
-def photograph():
+def make_image():
     return np.random.default_rng(0).integers(0, 256, (150, 210, 3)).astype("uint8")
 
 
 @pytest.mark.parametrize(("task", "network"), [(SAME, same_network), (VALID, valid_network)])
 @pytest.mark.parametrize("tta", [False, True])
 @pytest.mark.parametrize("tile", [96, 128])
-def test_tiles_equal_the_whole_image(task, network, tta, tile, photograph):
-    whole = whole_or_tiled(task, network, photograph, tile=None, tta=tta)
-    tiled = whole_or_tiled(task, network, photograph, tile=tile, tta=tta)
+def test_tiles_equal_the_whole_image(task, network, tta, tile, image):
+    whole = whole_or_tiled(task, network, image, tile=None, tta=tta)
+    tiled = whole_or_tiled(task, network, image, tile=tile, tta=tta)
     assert 0.2 < whole.labels.mean() < 0.8
     assert (whole.labels == tiled.labels).all()
 
 
-def test_test_time_averaging_makes_the_answer_turn_with_the_image(photograph):
+def test_test_time_averaging_makes_the_answer_turn_with_the_image(image):
     def leaning(x):
         logits = x[..., :1] + 0.5 * np.roll(x[..., :1], 1, axis=2)
         return {"logits": logits}
 
-    straight = whole_or_tiled(SAME, leaning, photograph, tile=None, tta=True)
-    turned = whole_or_tiled(SAME, leaning, np.rot90(photograph), tile=None, tta=True)
+    straight = whole_or_tiled(SAME, leaning, image, tile=None, tta=True)
+    turned = whole_or_tiled(SAME, leaning, np.rot90(image), tile=None, tta=True)
     agreement = (np.rot90(straight.labels) == turned.labels).mean()
     assert agreement > 0.999
-    plain = whole_or_tiled(SAME, leaning, np.rot90(photograph), tile=None, tta=False)
-    other = whole_or_tiled(SAME, leaning, photograph, tile=None, tta=False)
+    plain = whole_or_tiled(SAME, leaning, np.rot90(image), tile=None, tta=False)
+    other = whole_or_tiled(SAME, leaning, image, tile=None, tta=False)
     assert (np.rot90(other.labels) != plain.labels).mean() > 0.01
 
 
-def test_tile_without_room_for_a_core_is_refused(photograph):
+def test_tile_without_room_for_a_core_is_refused(image):
     with pytest.raises(UserError, match="--tile at least"):
         whole_or_tiled(
             dataclasses.replace(VALID, filters=(4, 8, 16, 32, 64)),
             valid_network,
-            photograph,
+            image,
             tile=96,
             tta=False,
         )
@@ -84,20 +84,20 @@ def test_mirrored_window_of_a_single_pixel():
     assert (mirrored_window(np.array([[3]]), Placement(-2, -2, 5, 5)) == 3).all()
 
 
-def test_tiles_of_the_valid_unet_equal_the_whole_image(photograph):
+def test_tiles_of_the_valid_unet_equal_the_whole_image(image):
     task = TINY["unet-valid"]
     forward = backend.forward(task.build())
-    whole = whole_or_tiled(task, forward, photograph, tile=None, tta=False).labels
+    whole = whole_or_tiled(task, forward, image, tile=None, tta=False).labels
     assert len(np.unique(whole)) > 1
-    tiled = whole_or_tiled(task, forward, photograph, tile=100, tta=False).labels
+    tiled = whole_or_tiled(task, forward, image, tile=100, tta=False).labels
     assert (whole != tiled).mean() < 1e-4  # a tie may fall the other way by rounding
 
 
-def test_tiles_of_a_same_padding_network_equal_the_whole_image_away_from_borders(photograph):
+def test_tiles_of_a_same_padding_network_equal_the_whole_image_away_from_borders(image):
     task = TINY["unetpp"]  # sees 18 pixels around each
     forward = backend.forward(task.build())
-    whole = whole_or_tiled(task, forward, photograph, tile=None, tta=False).labels
-    tiled = whole_or_tiled(task, forward, photograph, tile=128, tta=False).labels
+    whole = whole_or_tiled(task, forward, image, tile=None, tta=False).labels
+    tiled = whole_or_tiled(task, forward, image, tile=128, tta=False).labels
     assert 0 < whole.mean() < 1
     inner = np.s_[24:-24, 24:-24]  # beyond, zeros and mirrored pixels differ
     assert (whole[inner] != tiled[inner]).mean() < 1e-4

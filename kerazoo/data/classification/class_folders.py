@@ -1,4 +1,4 @@
-"""A folder of photographs per class."""
+"""A folder of images per class."""
 
 import functools
 import os
@@ -11,7 +11,7 @@ from kerazoo.data.classification.class_lists import class_name
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.source import Files, Split, existing
 from kerazoo.data.splits import by_split, divide, split_in, split_of, splits_told
-from kerazoo.errors import UserError, naming
+from kerazoo.errors import UserError, about
 from kerazoo.files.listing import below, folders_in, is_image, links_left_out
 from kerazoo.files.reading import entries
 from kerazoo.files.writing import natural
@@ -22,7 +22,7 @@ from kerazoo.structures.sample import Sample
 
 
 class _Class(NamedTuple):
-    """A folder of photographs of a class, and these."""
+    """A folder of images of a class, and these."""
 
     folder: Path
     files: list[Path]
@@ -41,11 +41,11 @@ class _Listed(NamedTuple):
 
 @settings
 class ClassFolders(Files):
-    """Photographs in `DIR/CLASS/`, `DIR/train/CLASS/` or `DIR/CLASS/train/`, and so for `val` and `test`.
+    """Images in `DIR/CLASS/`, `DIR/train/CLASS/` or `DIR/CLASS/train/`, and so for `val` and `test`.
 
     The folders of splits may be called as `kerazoo.data.splits.splits_told` knows them. What of val and test
-    is not there is taken from every class' training photographs by `validation` and `test`. A folder
-    `train/` that holds photographs itself is a class, and warned about.
+    is not there is taken from every class' training images by `validation` and `test`. A folder
+    `train/` that holds images itself is a class, and warned about.
 
     Attributes:
         classes: names of the class folders in label order; by default all, in natural order.
@@ -111,12 +111,7 @@ def _by_folder(files: Iterable[Path], root: Path) -> _Images:
 def _same_inside(split: Split, folder: Path) -> Path:
     """Return the folder of a split, or the only one in it where that is of the split: `test/test/CLASS`."""
     inner = folders_in(folder)
-    if (
-        len(inner) == 1
-        and split_in(inner[0].name) == split
-        and folders_in(inner[0])
-        and not _photographs(folder)
-    ):
+    if len(inner) == 1 and split_in(inner[0].name) == split and folders_in(inner[0]) and not _images(folder):
         return inner[0]
     return folder
 
@@ -134,7 +129,7 @@ def _class_first(root: Path) -> Iterator[tuple[Split, str, Path]]:
         inner = folders_in(path)
         told = splits_told(folder.name for folder in inner)
         whole: dict[Split, Path] = {"train": path}
-        divided = inner and len(told) == len(inner) and not _photographs(path)
+        divided = inner and len(told) == len(inner) and not _images(path)
         for split, folder in (by_split(inner) if divided else whole).items():
             yield split, path.name, folder
 
@@ -166,8 +161,8 @@ def _names(found: dict[Split, _ByClass], root: Path) -> tuple[str, ...]:
 
 
 def _data_in(folder: Path) -> Path | None:
-    """Return the folder, it or the only one below it, that holds several folders and no photographs."""
-    inner = [] if _photographs(folder) else folders_in(folder)
+    """Return the folder, it or the only one below it, that holds several folders and no images."""
+    inner = [] if _images(folder) else folders_in(folder)
     return _data_in(inner[0]) if len(inner) == 1 else folder if inner else None
 
 
@@ -175,19 +170,19 @@ def _alike(classes: Iterable[Path]) -> list[str]:
     """Return the names of folders, two at least, that all classes hold, and no images beside them."""
     shared: set[str] | None = None
     for folder in classes:
-        inner = set() if _photographs(folder) else {path.name for path in folders_in(folder)}
+        inner = set() if _images(folder) else {path.name for path in folders_in(folder)}
         shared = inner if shared is None else shared & inner
     return sorted(shared, key=natural) if shared and len(shared) > 1 else []
 
 
 def _loose(folders: Iterable[Path]) -> Iterator[UserError]:
     for folder in folders:
-        for path in _photographs(folder):
+        for path in _images(folder):
             yield UserError(f"{path} lies in no class folder", f"move it into one of {folder}/*")
 
 
 def _unusable(found: dict[Split, _ByClass], names: Sequence[str]) -> Iterator[UserError]:
-    """Yield a line for each class without photographs, and for each that is not known."""
+    """Yield a line for each class without images, and for each that is not known."""
     for name, (folder, files) in (each for classes in found.values() for each in classes.items()):
         if not files:
             yield UserError(f"{folder} holds no images", "add some or remove it")
@@ -204,15 +199,15 @@ def _doubtful(found: dict[Split, _ByClass]) -> Iterator[str]:
     for name, (folder, _) in (each for classes in found.values() for each in classes.items()):
         inner = [path.name for path in folders_in(folder) if split_of(path.name)]
         if split_of(name):
-            yield f"{folder} is called like a split, but it holds photographs itself; it is taken for a class"
+            yield f"{folder} is called like a split, but it holds images itself; it is taken for a class"
         if inner:
-            yield f"{folder} holds {' and '.join(inner)} and more; all photographs below it are of one split"
+            yield f"{folder} holds {' and '.join(inner)} and more; all images below it are of one split"
 
 
 def _unread(root: Path, folders: dict[Split, Path], images: _Images) -> Iterator[str]:
     """Yield a line about what lies beside the folders of splits."""
     others = [path for path in folders_in(root) if path not in folders.values() and path in images]
-    names = [path.name for path in [*others, *_photographs(root)]]
+    names = [path.name for path in [*others, *_images(root)]]
     if names:
         told = ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
         splits = " and ".join(path.name for path in folders.values())
@@ -228,7 +223,7 @@ def _divided(
     for name, (_, files) in classes.items():
         divided: dict[Split, list[Path]] = {"train": files}
         try:
-            with naming(f"class {name!r}"):
+            with about(f"class {name!r}"):
                 divided = divide(files, *shares, "random", seed, remedy=_TOO_FEW)
         except UserError as error:
             problems.append(error)
@@ -241,12 +236,12 @@ _TOO_FEW = "add some, remove the class, or keep images of each class in folders 
 
 
 def _interleaved(files: dict[str, list[Path]], names: Sequence[str]) -> list[tuple[Path, int]]:
-    """Return the first photograph of every class, then the second: a few of them show all classes."""
+    """Return the first image of every class, then the second: a few of them show all classes."""
     columns = [[(path, label) for path in files.get(name, [])] for label, name in enumerate(names)]
     return [file for row in zip_longest(*columns) for file in row if file is not None]
 
 
-def _photographs(folder: Path) -> list[Path]:
+def _images(folder: Path) -> list[Path]:
     """Return the images that lie in the folder itself."""
     return [path for path in entries(folder) if is_image(path) and path.is_file()]
 
@@ -256,4 +251,4 @@ _FOLDS = "call them train, val and test, or give one of them; if they are classe
 
 def _layout(folder: Path) -> str:
     example = f"such as {folder / 'cat'} and {folder / 'dog'}"
-    return f"put the photographs of each class into a folder of its own, {example}"
+    return f"put the images of each class into a folder of its own, {example}"

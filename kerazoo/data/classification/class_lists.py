@@ -1,4 +1,4 @@
-"""Which folders of pictures are classes, and of which split: names alone, of a folder or an archive."""
+"""Which folders of images are classes, and of which split: names alone, of a folder or an archive."""
 
 import re
 import unicodedata
@@ -15,7 +15,7 @@ OMNIGLOT: dict[str, Split] = {"images_background": "train", "images_evaluation":
 """What Lake et al. 2015 call the alphabets to learn from and those to be asked about."""
 
 Names = dict[str, list[str]]
-"""Folder, or class -> the files of its pictures."""
+"""Folder, or class -> the files of its images."""
 
 
 def by_folder(files: Iterable[str]) -> Names:
@@ -64,12 +64,12 @@ def doubtful(where: str, found: Names) -> list[str]:
     """Return a line for each folder of which it is doubtful that it is a class."""
     above = _above(found)
     nested = [
-        f"{where}: {folder} holds pictures and so does {above[folder]}; each folder is a class of its own"
+        f"{where}: {folder} holds images and so does {above[folder]}; each folder is a class of its own"
         for folder in found
         if folder in above
     ]
     called = [
-        f"{where}: {folder} is called like a split, but it holds pictures itself; it is taken for a class"
+        f"{where}: {folder} is called like a split, but it holds images itself; it is taken for a class"
         for folder in found
         if splits_told([PurePosixPath(folder).name])
     ]

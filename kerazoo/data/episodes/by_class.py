@@ -1,4 +1,4 @@
-"""Pictures by class, of which whole classes are held back: a folder or a zip file, such as Omniglot."""
+"""Images by class, of which whole classes are held back: a folder or a zip file, such as Omniglot."""
 
 import functools
 import os
@@ -19,12 +19,12 @@ from kerazoo.data.classification.class_lists import (
     held_back,
     listed_in,
 )
-from kerazoo.data.episodes.sampling import Classes, Episodes, Pairs, drawn_samples
+from kerazoo.data.episodes.sampling import Classes, Episodes, Pairs, sampled
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.loader import Remembered
 from kerazoo.data.source import Files, Share, Source, Split, existing
 from kerazoo.data.splits import NAMES
-from kerazoo.errors import UserError, naming
+from kerazoo.errors import UserError, about
 from kerazoo.files.listing import Below, below, is_image, links_left_out, passed_over
 from kerazoo.files.reading import hidden
 from kerazoo.files.zip_members import Members
@@ -39,17 +39,17 @@ Side = Annotated[int, Field(ge=8)]
 
 @settings
 class ByClass(Source):
-    """Pictures by class, from which samples of several are drawn.
+    """Images by class, from which samples of several are drawn.
 
     Attributes:
-        draws: how many samples are drawn from train (in an epoch), val and test.
-        size: height and width that pictures are brought to (`kerazoo.image.centred`); None as they are.
+        episodes_per_epoch: how many samples are drawn from train (in an epoch), val and test.
+        size: height and width that images are brought to (`kerazoo.image.centred`); None as they are.
         training: how samples to train on are drawn; the family says it.
         asked: how those of val and test are, in turns; the family says it.
         seed: of what is drawn from val and test.
     """
 
-    draws: tuple[Count, Count, Count] = (500, 200, 1000)
+    episodes_per_epoch: tuple[Count, Count, Count] = (500, 200, 1000)
     size: tuple[Side, Side] | None = None
     training: Episodes | Pairs | None = None
     asked: tuple[Episodes | Pairs, ...] = ()
@@ -57,7 +57,7 @@ class ByClass(Source):
 
     @abstractmethod
     def classes(self, split: Split) -> Classes:
-        """Return the pictures of a split by class; there may be none."""
+        """Return the images of a split by class; there may be none."""
 
     @abstractmethod
     def told(self) -> str:
@@ -72,14 +72,14 @@ class ByClass(Source):
         if problems:
             raise problems[0]
         if self.training is None or not classes.names:
-            return classes.pictures
-        count = dict(zip(NAMES, self.draws, strict=True))[split]
-        return drawn_samples(classes, split, count, self.training, self.asked, self.seed)
+            return classes.images
+        count = dict(zip(NAMES, self.episodes_per_epoch, strict=True))[split]
+        return sampled(classes, split, count, self.training, self.asked, self.seed)
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
-        """Return every picture once, and what is wrong with the files and the draws."""
+        """Return every image once, and what is wrong with the files and the draws."""
         problems = [problem for split in NAMES for problem in self._undrawable(split)]
-        return {split: self.classes(split).pictures for split in NAMES}, self.problems() + problems
+        return {split: self.classes(split).images for split in NAMES}, self.problems() + problems
 
     def _undrawable(self, split: Split) -> list[UserError]:
         """Return what keeps samples of a split from being drawn, each once."""
@@ -105,8 +105,8 @@ def _absolute(path: str) -> str:
 
 
 @settings
-class PictureClasses(ByClass, Files):
-    """Every folder that holds pictures is a class; in a folder, or in a zip file.
+class ImageClasses(ByClass, Files):
+    """Every folder that holds images is a class; in a folder, or in a zip file.
 
     The classes may lie in `train/`, `val/` and `test/`, or as Omniglot has them in `images_background/`
     and `images_evaluation/`. What there is not of val and test is held back from train: whole groups of
@@ -158,10 +158,10 @@ class PictureClasses(ByClass, Files):
 
     def _read(self, place: tuple[str, int]) -> Sample:
         file, label = place
-        image = self._picture(file)
+        image = self._image(file)
         return Sample(image if self.size is None else centred(image, self.size), Label(label), file)
 
-    def _picture(self, file: str) -> np.ndarray:
+    def _image(self, file: str) -> np.ndarray:
         if self._archive is None:
             return read_image(self.root / file, how=self)
         return decode_image(self._archive[file], f"{self.path}: {file}", self)
@@ -178,10 +178,10 @@ class PictureClasses(ByClass, Files):
         found = by_folder(filter(is_image, files))
         alone, problems = classes_alone(self.path, found)
         if not alone:
-            raise UserError(f"{self.path} holds no folders of pictures", _LAYOUT)
+            raise UserError(f"{self.path} holds no folders of images", _LAYOUT)
         links = links_left_out(self.path, listed.twice, "lead to folders that are read already")
         warnings = [*links, *doubtful(self.path, alone)]
-        with naming(self.path):
+        with about(self.path):
             given, named = classes_by_split(alone)
             shares = (0.0 if "val" in given else self.validation), (0.0 if "test" in given else self.test)
             held = {} if self.splits else held_back(given.get("train", []), shares, self.seed)
@@ -189,4 +189,4 @@ class PictureClasses(ByClass, Files):
         return _Listed(splits, named, problems, warnings)
 
 
-_LAYOUT = "give a folder or a .zip with a folder of pictures per class"
+_LAYOUT = "give a folder or a .zip with a folder of images per class"

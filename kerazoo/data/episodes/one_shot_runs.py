@@ -1,4 +1,4 @@
-"""Omniglot's official one-shot classification: 20 runs of 20 pictures and 20 to be told by them."""
+"""Omniglot's official one-shot classification: 20 runs of 20 images and 20 to be told by them."""
 
 import functools
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from kerazoo.structures.episodes import Episode
 from kerazoo.structures.sample import Sample
 
 LABELS = "class_labels.txt"
-"""In every run: a line for each test picture, its file and that of the training picture of its class."""
+"""In every run: a line for each test image, its file and that of the training image of its class."""
 
 
 def holds_runs(path: Path) -> bool:
@@ -60,7 +60,7 @@ class OneShotRuns(ByClass):
 
     @functools.cached_property
     def _runs(self) -> dict[str, list[tuple[str, str]]]:
-        """The pairs of training and test picture of every run."""
+        """The pairs of training and test image of every run."""
         runs = {}
         for name in sorted(self._members):
             if PurePosixPath(name).name == LABELS:
@@ -76,14 +76,14 @@ class OneShotRuns(ByClass):
         found = [str(folder.parent / file.replace("\\", "/")) for file in files]
         if len(found) != 2 or not all(file in self._members for file in found):
             told = f"{self.path}: {where} names {' '.join(files)!r}"
-            raise UserError(told, "a line is a test and a training picture, both in the archive")
+            raise UserError(told, "a line is a test and a training image, both in the archive")
         return found[1], found[0]
 
     def _episode(self, run: str) -> Sample:
-        rows = [np.stack([self._picture(file) for file in pair]) for pair in self._runs[run]]
+        rows = [np.stack([self._image(file) for file in pair]) for pair in self._runs[run]]
         names = tuple(training for training, _ in self._runs[run])
         return Sample(np.stack(rows), Episode(names, shots=1), run)
 
-    def _picture(self, file: str) -> np.ndarray:
+    def _image(self, file: str) -> np.ndarray:
         image = decode_image(self._members[file], f"{self.path}: {file}", self)
         return image if self.size is None else centred(image, self.size)

@@ -1,4 +1,4 @@
-"""A list of pairs of pictures and whether they are alike, such as LFW's, to be evaluated on."""
+"""A list of pairs of images and whether they are alike, such as LFW's, to be evaluated on."""
 
 import functools
 import math
@@ -58,7 +58,7 @@ class _Listed(NamedTuple):
 
 @settings
 class PairList(Source):
-    """A text file with a pair in every line: two pictures beside the file, and 1 (alike) or 0 (different).
+    """A text file with a pair in every line: two images beside the file, and 1 (alike) or 0 (different).
 
     Commas, tabs or spaces stand between the three; a first line that names the columns is passed over.
     LFW's `pairs.txt` is read as it is: `NAME 1 2` are `NAME/NAME_0001.jpg` and `NAME/NAME_0002.jpg`, alike,
@@ -66,8 +66,8 @@ class PairList(Source):
     after the other. Names that begin with a folder of another machine are looked for beside the file.
 
     Attributes:
-        path: of the text file; the pictures' names are relative to its folder.
-        size: height and width that pictures are brought to; the family says it.
+        path: of the text file; the images' names are relative to its folder.
+        size: height and width that images are brought to; the family says it.
     """
 
     path: str
@@ -105,8 +105,8 @@ class PairList(Source):
         return _Listed(pairs, files, [f"{path}: {warning}" for warning in warnings])
 
     @functools.cached_property
-    def _pictures(self) -> tuple[dict[str, int], Remembered]:
-        """The places of all pictures by name, and the pictures: many are in several pairs."""
+    def _images(self) -> tuple[dict[str, int], Remembered]:
+        """The places of all images by name, and the images: many are in several pairs."""
         names = list(self._listed.files)
         return {name: place for place, name in enumerate(names)}, Remembered(Lazy(names, self._read))
 
@@ -115,8 +115,8 @@ class PairList(Source):
         return Sample(image, Couples(np.zeros(0, bool)), name)
 
     def _sample(self, pairs: Sequence[_Pair]) -> Sample:
-        places, pictures = self._pictures
-        stack = [[pictures[places[name]].image for name in (pair.first, pair.second)] for pair in pairs]
+        places, images = self._images
+        stack = [[images[places[name]].image for name in (pair.first, pair.second)] for pair in pairs]
         alike = np.array([pair.alike for pair in pairs])
         return Sample(np.array(stack), Couples(alike), f"{pairs[0].first} ...")
 
@@ -157,7 +157,7 @@ def _is_number(field: str) -> bool:
 
 
 def _of_lfw(name: str, number: str) -> str:
-    """Return a person's picture with any suffix: LFW's end in .jpg, faces cut out of them often in .png."""
+    """Return a person's image with any suffix: LFW's end in .jpg, faces cut out of them often in .png."""
     return f"{name}/{name}_{int(number):04}{_ANY}"
 
 

@@ -1,4 +1,4 @@
-"""Samples that are put together from pictures by class: episodes of few-shot learning, and pairs."""
+"""Samples that are put together from images by class: episodes of few-shot learning, and pairs."""
 
 import functools
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from kerazoo.errors import UserError
 from kerazoo.settings import settings
 from kerazoo.structures.episodes import Episode
 from kerazoo.structures.pairs import Couples
-from kerazoo.structures.sample import Drawing, Sample
+from kerazoo.structures.sample import Deferred, Sample
 
 Count = Annotated[int, Field(ge=1)]
 
 QUARTERS = 4
-"""Classes that turning a picture makes of one."""
+"""Classes that turning an image makes of one."""
 
 _STREAMS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 _NOTHING = np.zeros((1, 1, 3), "uint8")
@@ -27,52 +27,52 @@ _NOTHING = np.zeros((1, 1, 3), "uint8")
 
 @dataclass(frozen=True)
 class Classes:
-    """The pictures of one split, by class.
+    """The images of one split, by class.
 
     Attributes:
         names: of the classes.
-        pictures: of all classes, one class after the other.
+        images: of all classes, one class after the other.
         starts: where each class begins among them, and at last their number: `(classes + 1,)`.
     """
 
     names: Sequence[str]
-    pictures: Sequence[Sample]
+    images: Sequence[Sample]
     starts: Sequence[int]
 
     def __len__(self) -> int:
         return len(self.names)
 
     def size(self, label: int) -> int:
-        """Return how many pictures a class has."""
+        """Return how many images a class has."""
         return self.starts[label + 1] - self.starts[label]
 
-    def picture(self, label: int, number: int) -> Sample:
-        """Return a picture of a class, counted from 0."""
-        return self.pictures[self.starts[label] + number]
+    def image(self, label: int, number: int) -> Sample:
+        """Return an image of a class, counted from 0."""
+        return self.images[self.starts[label] + number]
 
 
-class Draw(Protocol):
+class Sampler(Protocol):
     """A way to put samples together."""
 
     def problems(self, classes: Classes, where: str) -> list[UserError]:
-        """Return what keeps it from drawing: too few classes, or each class with too few pictures."""
+        """Return what keeps it from drawing: too few classes, or each class with too few images."""
 
-    def drawn(self, classes: Classes, rng: np.random.Generator) -> Sample:
+    def sample(self, classes: Classes, rng: np.random.Generator) -> Sample:
         """Return one sample."""
 
 
 @settings
 class Episodes:
-    """Episodes: a few pictures of a few classes to learn from, others of the same to be asked about.
+    """Episodes: a few images of a few classes to learn from, others of the same to be asked about.
 
-    Classes and pictures are drawn without replacement, so nothing that is asked was shown.
+    Classes and images are drawn without replacement, so nothing that is asked was shown.
 
     Attributes:
         ways: classes of an episode.
-        shots: pictures of each to learn from, the support.
-        queries: pictures of each to be asked about.
-        rotations: pictures turned by 90, 180 and 270 degrees are other classes (Santoro et al. 2016).
-        called: the settings of a family that say the ways and the pictures of each, for remedies.
+        shots: images of each to learn from, the support.
+        queries: images of each to be asked about.
+        rotations: images turned by 90, 180 and 270 degrees are other classes (Santoro et al. 2016).
+        called: the settings of a family that say the ways and the images of each, for remedies.
     """
 
     ways: Annotated[int, Field(ge=2)] = 5
@@ -91,8 +91,8 @@ class Episodes:
         remedy = f"add some, remove the class, or set {self.called[1]} to fewer"
         return _too_small(classes, needed, where, told, remedy)
 
-    def drawn(self, classes: Classes, rng: np.random.Generator) -> Sample:
-        """Return an episode: pictures uint8 `(ways, shots + queries, H, W, 3)`, the support first."""
+    def sample(self, classes: Classes, rng: np.random.Generator) -> Sample:
+        """Return an episode: images uint8 `(ways, shots + queries, H, W, 3)`, the support first."""
         turned = QUARTERS if self.rotations else 1
         chosen = rng.choice(len(classes) * turned, self.ways, replace=False)
         rows = [self._row(classes, *divmod(int(label), turned), rng) for label in chosen]
@@ -101,17 +101,17 @@ class Episodes:
 
     def _row(self, classes: Classes, label: int, turns: int, rng: np.random.Generator) -> np.ndarray:
         numbers = rng.choice(classes.size(label), self.shots + self.queries, replace=False)
-        pictures = np.stack([classes.picture(label, int(number)).image for number in numbers])
-        return np.rot90(pictures, turns, axes=(1, 2))
+        images = np.stack([classes.image(label, int(number)).image for number in numbers])
+        return np.rot90(images, turns, axes=(1, 2))
 
 
 @settings
 class Pairs:
-    """Pairs of pictures, of which half are alike: of one class, and never one picture twice.
+    """Pairs of images, of which half are alike: of one class, and never one image twice.
 
     Attributes:
         pairs: of a sample; the first half are alike.
-        rotations: pictures turned by 90, 180 and 270 degrees are other classes.
+        rotations: images turned by 90, 180 and 270 degrees are other classes.
     """
 
     pairs: Annotated[int, Field(ge=2, multiple_of=2)] = 32
@@ -123,8 +123,8 @@ class Pairs:
             return [UserError(told, "add classes")]
         return _too_small(classes, 2, where, "a pair takes 2 of one", "add some, or remove the class")
 
-    def drawn(self, classes: Classes, rng: np.random.Generator) -> Sample:
-        """Return pairs: pictures uint8 `(pairs, 2, H, W, 3)`."""
+    def sample(self, classes: Classes, rng: np.random.Generator) -> Sample:
+        """Return pairs: images uint8 `(pairs, 2, H, W, 3)`."""
         alike = np.arange(self.pairs) < self.pairs // 2
         stack = np.stack([self._pair(classes, bool(same), rng) for same in alike])
         return Sample(stack, Couples(alike), "pairs")
@@ -137,15 +137,15 @@ class Pairs:
             one, other = rng.choice(classes.size(first), 2, replace=False)
         else:
             one, other = rng.integers(classes.size(first)), rng.integers(classes.size(second))
-        pictures = classes.picture(first, int(one)).image, classes.picture(second, int(other)).image
-        return np.stack([np.rot90(pictures[0], turns), np.rot90(pictures[1], others)])
+        images = classes.image(first, int(one)).image, classes.image(second, int(other)).image
+        return np.stack([np.rot90(images[0], turns), np.rot90(images[1], others)])
 
 
 def _too_small(classes: Classes, needed: int, where: str, told: str, remedy: str) -> list[UserError]:
-    """Return a line for each class with fewer pictures than needed."""
+    """Return a line for each class with fewer images than needed."""
     sizes = {name: classes.size(label) for label, name in enumerate(classes.names)}
     return [
-        UserError(f"{where}: class {name!r} has {size} picture(s), {told}", remedy)
+        UserError(f"{where}: class {name!r} has {size} image(s), {told}", remedy)
         for name, size in sizes.items()
         if size < needed
     ]
@@ -156,18 +156,18 @@ def _turned_name(name: str, turns: int) -> str:
 
 
 @dataclass(frozen=True)
-class Drawn(Drawing):
+class DeferredSample(Deferred):
     """What a training sample has in place of a truth: all classes, to draw from."""
 
     classes: Classes
-    draw: Draw
+    sampler: Sampler
 
-    def drawn(self, rng: np.random.Generator) -> Sample:
-        return self.draw.drawn(self.classes, rng)
+    def sample(self, rng: np.random.Generator) -> Sample:
+        return self.sampler.sample(self.classes, rng)
 
 
-def drawn_samples(
-    classes: Classes, split: Split, count: int, training: Draw, asked: Sequence[Draw], seed: int
+def sampled(
+    classes: Classes, split: Split, count: int, training: Sampler, asked: Sequence[Sampler], seed: int
 ) -> Sequence[Sample]:
     """Return the samples of a split: for training drawn anew whenever they are seen, else always the same.
 
@@ -180,10 +180,10 @@ def drawn_samples(
         seed: of all others.
     """
     if split == "train":
-        return [Sample(_NOTHING, Drawn(classes, training), split)] * count
+        return [Sample(_NOTHING, DeferredSample(classes, training), split)] * count
     return Lazy(range(count), functools.partial(_asked, classes, asked, (seed, _STREAMS[split])))
 
 
-def _asked(classes: Classes, asked: Sequence[Draw], seed: Sequence[int], index: int) -> Sample:
+def _asked(classes: Classes, asked: Sequence[Sampler], seed: Sequence[int], index: int) -> Sample:
     rng = np.random.default_rng([*seed, index])
-    return asked[index % len(asked)].drawn(classes, rng)
+    return asked[index % len(asked)].sample(classes, rng)

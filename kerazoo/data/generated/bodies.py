@@ -51,7 +51,7 @@ class Body(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A body somewhere in a picture.
+    """A body somewhere in an image.
 
     Attributes:
         body: its stance.
@@ -64,7 +64,7 @@ class Figure(NamedTuple):
     place: np.ndarray
 
     def at(self, places: np.ndarray) -> np.ndarray:
-        """Return where places of the body are in the picture: `(..., 3)` -> `(..., 2)` pixels."""
+        """Return where places of the body are in the image: `(..., 3)` -> `(..., 2)` pixels."""
         return places[..., :2] * self.scale + self.place
 
 

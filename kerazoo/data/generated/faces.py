@@ -27,7 +27,7 @@ class Face(NamedTuple):
     Attributes:
         image: uint8 `(H, W, 3)`, RGB.
         points: float32 `(68, 2)`, x and y, pixel centres at whole numbers.
-        visible: uint8 `(68,)`: 0 beyond the picture, 1 behind something, 2 seen.
+        visible: uint8 `(68,)`: 0 beyond the image, 1 behind something, 2 seen.
     """
 
     image: np.ndarray
@@ -36,7 +36,7 @@ class Face(NamedTuple):
 
 
 def draw_face(rng: np.random.Generator, size: tuple[int, int]) -> Face:
-    """Return a picture of one face, most of which is in it.
+    """Return an image of one face, most of which is in it.
 
     Args:
         rng: decides everything else.

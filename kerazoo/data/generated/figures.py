@@ -1,7 +1,7 @@
-"""Drawing people as a photograph might show them: several, clothed, in front of one another and of clutter.
+"""Drawing people as an image might show them: several, clothed, in front of one another and of clutter.
 
-What makes the task more than finding colours: clothes, skin, hair, ground and light change from picture to
-picture; things of the colours and shapes of limbs lie about. Left and right can be told only by the way
+What makes the task more than finding colours: clothes, skin, hair, ground and light change from image to
+image; things of the colours and shapes of limbs lie about. Left and right can be told only by the way
 a body faces: by its face, its collar and the bend of its joints.
 """
 
@@ -20,7 +20,7 @@ POINTS = (*COCO17.points, "pelvis", "thorax", "upper_neck", "head_top")
 """What is known of every figure: COCO's points and those that MPII has besides."""
 
 SMALLEST = 60
-"""Pixels that the smallest people are high or wide, where the picture is large enough for others."""
+"""Pixels that the smallest people are high or wide, where the image is large enough for others."""
 
 _SHOWN_BY = {
     "shoulder": ("upper arm",),
@@ -41,13 +41,13 @@ _THING = 255
 """Number, in the map of who is on top, of what stands before people."""
 
 
-class Drawn(NamedTuple):
-    """A picture of people.
+class DrawnPeople(NamedTuple):
+    """An image of people.
 
     Attributes:
         image: uint8 `(H, W, 3)`, RGB.
         points: float32 `(P, len(POINTS), 2)`, x and y, pixel centres at whole numbers.
-        visible: uint8 `(P, len(POINTS))`: 0 beyond the picture or on a head's far side, 1 hidden, 2 seen.
+        visible: uint8 `(P, len(POINTS))`: 0 beyond the image or on a head's far side, 1 hidden, 2 seen.
         boxes: float32 `(P, 4)`, left, top, width, height of what would be seen if nothing stood before it.
         areas: float32 `(P,)`, pixels of that.
     """
@@ -60,15 +60,15 @@ class Drawn(NamedTuple):
 
 
 class _Shown(NamedTuple):
-    """One person of a picture, as in `Drawn`; `cover` is uint8 `(H, W)`, not 0 where the person is."""
+    """One person of an image, as in `DrawnPeople`; `cover` is uint8 `(H, W)`, not 0 where the person is."""
 
     points: np.ndarray
     visible: np.ndarray
     cover: np.ndarray
 
 
-def draw_figures(rng: np.random.Generator, size: tuple[int, int], count: int) -> Drawn:
-    """Return a picture of people, the largest before the others.
+def draw_figures(rng: np.random.Generator, size: tuple[int, int], count: int) -> DrawnPeople:
+    """Return an image of people, the largest before the others.
 
     Args:
         rng: decides everything else.
@@ -86,7 +86,7 @@ def draw_figures(rng: np.random.Generator, size: tuple[int, int], count: int) ->
         if number == before:
             draw_thing([image, top], [*colours(rng, 1), _THING], rng, rng.uniform(0.1, 0.3))
     visible = np.array([_in_view(person, top, number) for number, person in enumerate(people, 1)])
-    return Drawn(
+    return DrawnPeople(
         photographed(rng, image),
         np.array([person.points for person in people], "float32"),
         visible.astype("uint8"),
@@ -96,7 +96,7 @@ def draw_figures(rng: np.random.Generator, size: tuple[int, int], count: int) ->
 
 
 def _placed(rng: np.random.Generator, size: tuple[int, int], count: int) -> list[Figure]:
-    """Return figures that overlap at most in part and are mostly in the picture, the smallest first."""
+    """Return figures that overlap at most in part and are mostly in the image, the smallest first."""
     height, width = size
     figures: list[Figure] = []
     taken = np.zeros((count, 2, 2))
@@ -175,6 +175,6 @@ def _in_view(person: _Shown, top: np.ndarray, number: int) -> np.ndarray:
 
 
 def _under(points: np.ndarray, array: np.ndarray) -> np.ndarray:
-    """Return the values of the pixels that points are in, or of the nearest in the picture."""
+    """Return the values of the pixels that points are in, or of the nearest in the image."""
     x, y = np.clip(np.rint(points), 0, np.array(array.shape[::-1]) - 1).astype(int).T
     return array[y, x]

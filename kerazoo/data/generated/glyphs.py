@@ -1,4 +1,4 @@
-"""Drawing characters of made-up alphabets: every class a few strokes, every picture by another hand."""
+"""Drawing characters of made-up alphabets: every class a few strokes, every image by another hand."""
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def draw_character(rng: np.random.Generator) -> Strokes:
 
 
 def write_character(rng: np.random.Generator, strokes: Strokes, size: tuple[int, int]) -> np.ndarray:
-    """Return a picture of a character as somebody writes it: uint8 `(*size, 3)`, black on white.
+    """Return an image of a character as somebody writes it: uint8 `(*size, 3)`, black on white.
 
     Args:
         rng: decides the hand: slant, turn, size, place, pen and how steady it is.

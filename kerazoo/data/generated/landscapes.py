@@ -9,7 +9,7 @@ import numpy as np
 from kerazoo.media.opencv import cv2
 
 _FINER = 4
-"""Pictures are drawn so many times larger and averaged down."""
+"""Images are drawn so many times larger and averaged down."""
 
 Colour = tuple[float, float, float]
 
@@ -25,7 +25,7 @@ _WALLS = ((200, 60, 50), (235, 190, 60), (60, 95, 175), (225, 220, 205), (95, 60
 
 
 def draw_landscape(rng: np.random.Generator, size: int, *, winter: bool) -> np.ndarray:
-    """Return a picture: uint8 `(size, size, 3)`, RGB.
+    """Return an image: uint8 `(size, size, 3)`, RGB.
 
     Args:
         rng: decides the scene; the season changes only how it looks.

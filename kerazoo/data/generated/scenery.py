@@ -67,7 +67,7 @@ def colours(rng: np.random.Generator, count: int) -> list[tuple[int, int, int]]:
 
 
 def photographed(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    """Return the picture a little out of focus, under uneven light, with grain: uint8 `(H, W, 3)`."""
+    """Return the image a little out of focus, under uneven light, with grain: uint8 `(H, W, 3)`."""
     height, width = image.shape[:2]
     soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 0.9))
     coarse = np.rint(rng.uniform(140, 255, (3, 3))).astype("uint8")

@@ -13,7 +13,7 @@ from kerazoo.media.opencv import cv2
 NAMES = ("arrow", "bolt", "crescent", "cross", "disc", "heart", "ring", "square", "star", "triangle")
 
 _FINER = 4
-"""Pictures are drawn so many times larger and averaged down."""
+"""Images are drawn so many times larger and averaged down."""
 
 _T = np.linspace(0, 2 * math.pi, 48, endpoint=False)
 _CIRCLE = np.stack([np.cos(_T), np.sin(_T)], axis=1)
@@ -41,7 +41,7 @@ _OUTLINES: dict[str, list[np.ndarray]] = {
 
 
 def draw_shape(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
-    """Return a picture of one shape: uint8 `(size, size, 3)`, RGB.
+    """Return an image of one shape: uint8 `(size, size, 3)`, RGB.
 
     Args:
         rng: decides everything but the kind of shape.

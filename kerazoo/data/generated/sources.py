@@ -29,12 +29,12 @@ _STREAMS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 
 
 @settings
-class Drawn(Source):
-    """Pictures drawn from a seed.
+class Generated(Source):
+    """Images drawn from a seed.
 
     Attributes:
-        train, validation, test: number of pictures in each split; none is in two of them.
-        seed: another one gives other pictures.
+        train, validation, test: number of images in each split; none is in two of them.
+        seed: another one gives other images.
     """
 
     train: Count = 1200
@@ -44,11 +44,11 @@ class Drawn(Source):
     generated: ClassVar[bool] = True
 
     def places(self, split: Split) -> range:
-        """Return the numbers of a split's pictures, from 0."""
+        """Return the numbers of a split's images, from 0."""
         return range({"train": self.train, "val": self.validation, "test": self.test}[split])
 
     def rng(self, split: Split, *place: int) -> "np.random.Generator":
-        """Return what decides everything about the picture at a place of a split."""
+        """Return what decides everything about the image at a place of a split."""
         import numpy as np
 
         return np.random.default_rng([self.seed, _STREAMS[split], *place])
@@ -59,7 +59,7 @@ def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
 
 
 @settings
-class Cells(Drawn):
+class Cells(Generated):
     """Microscope images of cells with membranes, drawn from a seed; see `kerazoo.data.generated.cells`.
 
     Attributes:
@@ -87,8 +87,8 @@ def _cells(source: Cells, split: Split, index: int) -> Sample:
 
 
 @settings
-class Shapes(Drawn):
-    """Small pictures of ten kinds of shapes, drawn from a seed; see `kerazoo.data.generated.shapes`.
+class Shapes(Generated):
+    """Small images of ten kinds of shapes, drawn from a seed; see `kerazoo.data.generated.shapes`.
 
     Attributes:
         size: height and width in pixels.
@@ -118,7 +118,7 @@ def _shape(source: Shapes, split: Split, index: int) -> Sample:
 
 
 @settings
-class Landscapes(Drawn):
+class Landscapes(Generated):
     """Two domains of landscapes, in summer (A) and in winter (B); see `kerazoo.data.generated.landscapes`.
 
     A split has that many of each domain; no scene is drawn in both.
@@ -145,7 +145,7 @@ class Landscapes(Drawn):
 
 
 def _landscape(source: Landscapes, split: Split, domain: int, index: int) -> Sample:
-    """Return one picture; the domain decides the scene, too."""
+    """Return one image; the domain decides the scene, too."""
 
     from kerazoo.data.generated.landscapes import draw_landscape
     from kerazoo.structures.images import Real
@@ -155,14 +155,14 @@ def _landscape(source: Landscapes, split: Split, domain: int, index: int) -> Sam
 
 
 @settings
-class Figures(Drawn):
-    """Pictures of people, drawn from a seed; see `kerazoo.data.generated.figures`.
+class Figures(Generated):
+    """Images of people, drawn from a seed; see `kerazoo.data.generated.figures`.
 
     Attributes:
         size: height and width in pixels, or one number for both.
-        people: least and most in a picture.
+        people: least and most in an image.
         skeleton: the points that are given; COCO's and MPII's are known.
-        windows: give every person a sample of its own, cut out so; None gives whole pictures.
+        windows: give every person a sample of its own, cut out so; None gives whole images.
     """
 
     size: Side | tuple[Side, Side] = (192, 256)
@@ -196,7 +196,7 @@ class Figures(Drawn):
 
 
 def _people(source: Figures, split: Split, index: int) -> "tuple[int, np.random.Generator]":
-    """Return how many people are in a picture, and what decides all else."""
+    """Return how many people are in an image, and what decides all else."""
 
     rng = source.rng(split, index)
     least, most = source.people
@@ -204,7 +204,7 @@ def _people(source: Figures, split: Split, index: int) -> "tuple[int, np.random.
 
 
 def _figures(source: Figures, split: Split, index: int) -> Sample:
-    """Return one picture with all its people."""
+    """Return one image with all its people."""
     from kerazoo.data.generated.figures import POINTS, draw_figures
     from kerazoo.structures.keypoints import People
 
@@ -216,7 +216,7 @@ def _figures(source: Figures, split: Split, index: int) -> Sample:
 
 
 def _figure(source: "Figures | Faces", split: Split, place: tuple[int, int]) -> Sample:
-    """Return the window around one person of a picture."""
+    """Return the window around one person of an image."""
     from kerazoo.data.keypoints.windows import in_box, one_person
 
     assert source.windows is not None
@@ -228,13 +228,13 @@ def _figure(source: "Figures | Faces", split: Split, place: tuple[int, int]) -> 
 
 
 @settings
-class Faces(Drawn):
-    """Pictures of one face each with 300W's 68 landmarks, drawn from a seed (`generated.faces`).
+class Faces(Generated):
+    """Images of one face each with 300W's 68 landmarks, drawn from a seed (`generated.faces`).
 
     Attributes:
         size: height and width in pixels.
         skeleton: those landmarks.
-        windows: give the window around every face, cut out so; None gives whole pictures.
+        windows: give the window around every face, cut out so; None gives whole images.
     """
 
     size: Side = 160
@@ -255,7 +255,7 @@ class Faces(Drawn):
 
 
 def _face(source: Faces, split: Split, index: int) -> Sample:
-    """Return one picture of a face; its box and area are those of the landmarks."""
+    """Return one image of a face; its box and area are those of the landmarks."""
     import numpy as np
 
     from kerazoo.data.generated.faces import draw_face
@@ -278,7 +278,7 @@ class Glyphs(ByClass):
     Attributes:
         size: height and width in pixels.
         characters: number of classes of train, val and test; none is in two of them.
-        drawings: pictures of each.
+        drawings: images of each.
     """
 
     size: tuple[Side, Side] = (28, 28)
@@ -297,15 +297,15 @@ class Glyphs(ByClass):
         found, first = {}, 0
         for (split, stream), count in zip(_STREAMS.items(), self.characters, strict=True):
             places = [(stream, label, drawing) for label in range(count) for drawing in range(self.drawings)]
-            pictures = Remembered(Lazy(places, functools.partial(_glyph, self, first)))
+            images = Remembered(Lazy(places, functools.partial(_glyph, self, first)))
             names = [f"{split}/character{label + 1:03}" for label in range(count)]
-            found[split] = Classes(names, pictures, range(0, len(places) + 1, self.drawings))
+            found[split] = Classes(names, images, range(0, len(places) + 1, self.drawings))
             first += count
         return found
 
 
 def _glyph(source: Glyphs, first: int, place: tuple[int, int, int]) -> Sample:
-    """Return one picture; its label counts the characters of all splits."""
+    """Return one image; its label counts the characters of all splits."""
     import numpy as np
 
     from kerazoo.data.generated.glyphs import draw_character, write_character

@@ -10,7 +10,7 @@ import numpy as np
 from kerazoo.data.annotations import LARGEST, Ids, Key, Remarks, entry_errors, key_of
 from kerazoo.data.keypoints.coco_people import Annotated, boxes_and_areas, check_boxes, measured
 from kerazoo.data.keypoints.plausible import checked_points
-from kerazoo.data.keypoints.source import Keypoints, Listed, Photograph, size_of
+from kerazoo.data.keypoints.source import AnnotatedImage, Keypoints, Listed, size_of
 from kerazoo.data.located import located
 from kerazoo.data.regions import region
 from kerazoo.errors import UserError
@@ -68,12 +68,12 @@ class CocoKeypoints(Keypoints):
         ]
         told = _people(content["annotations"], images, sizes, category, file, remarks)
         told = _checked(told, file, remarks)
-        photographs = self._photographs(told, category, list(images))
-        parts = zip(photographs, names, sizes, strict=True)
-        there = [Photograph(name, size, *each) for each, name, size in parts if name is not None]
+        truths = self._truths(told, category, list(images))
+        parts = zip(truths, names, sizes, strict=True)
+        there = [AnnotatedImage(name, size, *each) for each, name, size in parts if name is not None]
         return Listed(folder, there, category.keys)
 
-    def _photographs(self, told: Annotated, category: _Category, images: list[Key]) -> list[tuple]:
+    def _truths(self, told: Annotated, category: _Category, images: list[Key]) -> list[tuple]:
         """Return of every image its people, who of them is labelled, and where nothing is known."""
         boxes, areas = boxes_and_areas(told)
         points, visible = self.skeleton.taken_from(
@@ -96,8 +96,8 @@ class CocoKeypoints(Keypoints):
                 image=image,
                 category=category.keys[0],
             )
-            silent = tuple(region(told.entries[each].get("segmentation"), boxes[each]) for each in quiet)
-            found.append((truth, labelled[people], silent))
+            ignore = tuple(region(told.entries[each].get("segmentation"), boxes[each]) for each in quiet)
+            found.append((truth, labelled[people], ignore))
         return found
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from kerazoo.data.annotations import Remarks, entry_errors, numbers
 from kerazoo.data.keypoints.plausible import checked_points
-from kerazoo.data.keypoints.source import AREA_OF_BOX, Keypoints, Listed, Photograph, size_of
+from kerazoo.data.keypoints.source import AREA_OF_BOX, AnnotatedImage, Keypoints, Listed, size_of
 from kerazoo.data.located import located
 from kerazoo.errors import UserError
 from kerazoo.files.reading import read_json
@@ -62,11 +62,11 @@ class MpiiKeypoints(Keypoints):
         points, visible = self.skeleton.taken_from(MPII.points, given.astype("float32"), visible)
         boxes, areas = squares[sound], _areas(points, visible)
         labelled = self.enough(visible, areas)
-        photographs = []
+        images = []
         for number, ((image, some), name) in enumerate(zip(by_image.items(), names, strict=True), 1):
             truth = People(points[some], visible[some], boxes[some], areas[some], self.skeleton, image=number)
-            photographs += [] if name is None else [Photograph(name, sizes[image], truth, labelled[some])]
-        return Listed(folder, photographs, (1,))
+            images += [] if name is None else [AnnotatedImage(name, sizes[image], truth, labelled[some])]
+        return Listed(folder, images, (1,))
 
 
 def _check_kind(content: list[Any], file: Path) -> None:

@@ -1,4 +1,4 @@
-"""Photographs of people with key points: what COCO's and MPII's files have in common."""
+"""Images of people with key points: what COCO's and MPII's files have in common."""
 
 import dataclasses
 import functools
@@ -17,7 +17,7 @@ from kerazoo.data.lazy import Lazy
 from kerazoo.data.regions import Region, covered
 from kerazoo.data.source import Files, Source, Split
 from kerazoo.data.splits import divide
-from kerazoo.errors import UserError, naming
+from kerazoo.errors import UserError, about
 from kerazoo.image import image_size, read_image
 from kerazoo.media.pixels import ImageReading
 from kerazoo.settings import replace, settings
@@ -31,36 +31,36 @@ AREA_OF_BOX = 0.53
 """Share of a box that a person is taken to cover where the area is not told, as is usual for COCO."""
 
 
-class Photograph(NamedTuple):
-    """A photograph and what a file says of the people in it.
+class AnnotatedImage(NamedTuple):
+    """An image and what a file says of the people in it.
 
     Attributes:
         name: of its file, a path in the folder of its split.
         size: height and width that the file of annotations tells, or else its own; None where neither can
             be read.
-        people: without `silent`.
+        people: without `ignore`.
         labelled: bool `(P,)`, who is to be learned from.
-        silent: where crowds are and whoever is not.
+        ignore: where crowds are and whoever is not.
     """
 
     name: str
     size: tuple[int, int] | None
     people: People
     labelled: np.ndarray
-    silent: tuple[Region, ...] = ()
+    ignore: tuple[Region, ...] = ()
 
 
 class Listed(NamedTuple):
-    """The photographs of a split.
+    """The images of a split.
 
     Attributes:
         folder: where they are.
-        photographs: those that are there.
+        images: those that are there.
         categories: the ids that people have in the file of annotations.
     """
 
     folder: Path
-    photographs: list[Photograph]
+    images: list[AnnotatedImage]
     categories: Collection[Key] = ()
 
 
@@ -70,9 +70,9 @@ class _Survey(NamedTuple):
 
 
 class View(NamedTuple):
-    """What a window is cut around: a person of a photograph, or a box; None is all of it."""
+    """What a window is cut around: a person of an image, or a box; None is all of it."""
 
-    photograph: int
+    image: int
     number: int
     box: np.ndarray | None = None
     score: float = 1.0
@@ -84,23 +84,23 @@ class Keypoints(Files):
 
     In a folder these are `train.json`, `val.json` and `test.json`, there or in `annotations/` or `annot/`,
     or COCO's own `annotations/person_keypoints_train2017.json` and so on (`annotation_files`). What of val
-    and test is not there is taken from the training photographs by `validation` and `test`.
+    and test is not there is taken from the training images by `validation` and `test`.
 
     Points up to a pixel beyond the border of their image are brought into it; those farther outside are not
     labelled.
 
     Attributes:
         path: of a file, or of a folder with a file for each split.
-        images: folder of the photographs; by default the one of these that has them: the file's own,
+        images: folder of the images; by default the one of these that has them: the file's own,
             `images/`, `train/` for train.json, `../train2017/` for person_keypoints_train2017.json
             (`located`).
-        same: validate and test on the training photographs themselves where there is one file, which shows
+        same: validate and test on the training images themselves where there is one file, which shows
             whether they can be learned by heart, and nothing else.
         skeleton: the points that are given, found by name; the file must have all that it annotates.
         least_points, least_area: labelled points and square pixels that people must have to be learned
             from; where others are nothing is learned (the published training of part affinity
             fields: 5 and 1024). In val and test all of them count.
-        windows: give every person a sample of its own, cut out so; None gives whole photographs.
+        windows: give every person a sample of its own, cut out so; None gives whole images.
         detections: COCO's results of a detector, whose boxes the windows of val and test are cut around
             instead of the annotated ones; who is in none was missed.
     """
@@ -115,7 +115,7 @@ class Keypoints(Files):
 
     @abstractmethod
     def parsed(self, file: Path, remarks: Remarks) -> Listed:
-        """Return the photographs of a file that are there; `remarks` gets what is wrong with others.
+        """Return the images of a file that are there; `remarks` gets what is wrong with others.
 
         Raises:
             UserError: nothing of the file can be used.
@@ -141,7 +141,7 @@ class Keypoints(Files):
 
     def image_files(self) -> Sequence[Path]:
         listed = self._surveyed.splits.values()
-        return [each.folder / photograph.name for each in listed for photograph in each.photographs]
+        return [each.folder / image.name for each in listed for image in each.images]
 
     def files(self) -> Iterable[Path]:
         told = [*annotation_files(self.root, Remarks()).values()]
@@ -171,71 +171,69 @@ class Keypoints(Files):
             except UserError as error:
                 remarks.problems.append(error)
         training = found.get("train", Listed(self.root, []))
-        pool = training.photographs
+        pool = training.images
         shares = ("val" not in found) * self.validation, ("test" not in found) * self.test
-        with naming(self.root):
+        with about(self.root):
             parts = dict.fromkeys(SPLITS, pool) if self.same else divide(pool, *shares, "random", self.seed)
-        divided = {split: training._replace(photographs=parts[split]) for split in SPLITS}
+        divided = {split: training._replace(images=parts[split]) for split in SPLITS}
         splits = divided | {split: listed for split, listed in found.items() if split != "train"}
         return _Survey(splits, remarks)
 
     def _found(self, file: Path, remarks: Remarks) -> Listed:
         before = len(remarks.problems)
         listed = self.parsed(file, remarks)
-        known = any(photograph.labelled.any() for photograph in listed.photographs)
+        known = any(image.labelled.any() for image in listed.images)
         if not known and len(remarks.problems) == before:
             least = f"{self.least_points} labelled points and {self.least_area:g} square pixels"
             raise UserError(f"{file} has nobody with {least}", "label people, or lower data.least_points")
         return listed
 
     def _samples(self, split: Split, listed: Listed) -> Sequence[Sample]:
-        indices = range(len(listed.photographs))
+        indices = range(len(listed.images))
         read = functools.partial(self._read, split, listed)
         if self.windows is None:
             return Lazy(indices, read)
-        # The windows of a photograph follow each other: it is read once for all of them.
+        # The windows of an image follow each other: it is read once for all of them.
         recent = functools.lru_cache(2)(read)
         return Lazy(self._views(split, listed), functools.partial(_window, split, self.windows, recent))
 
     def _read(self, split: Split, listed: Listed, index: int) -> Sample:
-        name, size, people, labelled, regions = listed.photographs[index]
+        name, size, people, labelled, regions = listed.images[index]
         image = read_image(listed.folder / name, how=self)
         if size is not None and size != image.shape[:2]:
             found, told = (f"{width} x {height}" for height, width in (image.shape[:2], size))
             told = f"{listed.folder / name} has {found} pixels, its annotations are for {told}"
-            raise UserError(
-                told, "give the photographs that were annotated, in their size and the right way up"
-            )
+            raise UserError(told, "give the images that were annotated, in their size and the right way up")
         if split == "train" and not labelled.all():
             parts = {
                 part: getattr(people, part)[labelled] for part in ("points", "visible", "boxes", "areas")
             }
             people = dataclasses.replace(people, **parts)
         if regions and self.windows is None:
-            people = dataclasses.replace(people, silent=covered(regions, image.shape[:2]))
+            people = dataclasses.replace(people, ignore=covered(regions, image.shape[:2]))
         return Sample(image, people, name)
 
     def _views(self, split: Split, listed: Listed) -> list[View]:
         if split != "train" and self.detections:
             return self._detected(listed)
         views = []
-        for index, photograph in enumerate(listed.photographs):
-            wanted = photograph.labelled if split == "train" else photograph.people.visible.any(axis=1)
-            boxes = photograph.people.boxes[wanted]
+        for index, image in enumerate(listed.images):
+            wanted = image.labelled if split == "train" else image.people.visible.any(axis=1)
+            boxes = image.people.boxes[wanted]
             views += [View(index, number, box) for number, box in enumerate(boxes)]
         return views
 
     def _detected(self, listed: Listed) -> list[View]:
-        if not listed.photographs:
+        if not listed.images:
             return []
         assert self.detections
-        sizes = {each.people.image: each.size for each in listed.photographs}
+        sizes = {each.people.image: each.size for each in listed.images}
         found = read_detections(Path(self.detections).expanduser(), listed.categories, sizes)
         views = []
-        for index, photograph in enumerate(listed.photographs):
-            for number, box in enumerate(found.get(photograph.people.image, ())):
+        for index, image in enumerate(listed.images):
+            for number, box in enumerate(found.get(image.people.image, ())):
                 views.append(View(index, number, box[:4], float(box[4])))
-            if photograph.people.image not in found and photograph.people.visible.any():
+            if image.people.image not in found and image.people.visible.any():
                 views.append(View(index, 0, None, 0.0))
         return views
 
@@ -251,7 +249,7 @@ def size_of(folder: Path, name: str | None, how: ImageReading) -> tuple[int, int
 
 
 def _window(split: Split, windows: Windows, read: Callable[[int], Sample], view: View) -> Sample:
-    sample = read(view.photograph)
+    sample = read(view.image)
     if split == "train":
         return one_person(sample, windows, view.number)
     height, width = sample.image.shape[:2]

@@ -13,7 +13,7 @@ from kerazoo.settings import settings
 from kerazoo.structures.sample import Sample
 
 GREY = 127
-"""Of what lies beyond the photograph."""
+"""Of what lies beyond the image."""
 
 TRAINING = 2.0
 """How much larger windows are cut for training, so that turned and scaled ones have real pixels."""
@@ -56,15 +56,15 @@ def one_person(sample: Sample, windows: Windows, person: int) -> Sample:
         visible=truth.visible[only],
         boxes=truth.boxes[only],
         areas=truth.areas[only],
-        silent=None,
+        ignore=None,
     )
     window = windows.around(truth.boxes[person], TRAINING)
     return _cut(sample._replace(truth=alone, name=f"{sample.name}#{person}"), window)
 
 
 def in_box(sample: Sample, windows: Windows, box: Sequence[float], score: float, number: int) -> Sample:
-    """Return a window around a box with all people of the photograph in its truth: a sample to score."""
-    scored = dataclasses.replace(sample.truth, score=score, silent=None)
+    """Return a window around a box with all people of the image in its truth: a sample to score."""
+    scored = dataclasses.replace(sample.truth, score=score, ignore=None)
     window = windows.around(box)
     return _cut(sample._replace(truth=scored, name=f"{sample.name}#{number}"), window)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerazoo.data.segmentation.masks import Classes, declared
+from kerazoo.data.segmentation.masks import MaskClasses, declared
 from kerazoo.data.segmentation.pairing import Pair
 from kerazoo.errors import UserError
 
@@ -22,7 +22,7 @@ def class_files(root: Path, pairs: Sequence[Pair]) -> list[Path]:
     return sorted(found, key=lambda file: (len(file.parts), file))
 
 
-def declared_once(root: Path, files: Sequence[Path], pairs: Sequence[Pair]) -> Classes | None:
+def declared_once(root: Path, files: Sequence[Path], pairs: Sequence[Pair]) -> MaskClasses | None:
     """Return what the classes.json says, or None where there is none.
 
     It may lie in the root, or above the images or the masks of every pair; several must say the same.

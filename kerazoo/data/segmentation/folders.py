@@ -15,7 +15,7 @@ from kerazoo.data.segmentation.class_file import class_files, declared_once
 from kerazoo.data.segmentation.mask_files import MaskFile, object_numbers, read_mask
 from kerazoo.data.segmentation.mask_guess import BINARY
 from kerazoo.data.segmentation.mask_meaning import Meaning, Told, meaning
-from kerazoo.data.segmentation.masks import Classes
+from kerazoo.data.segmentation.masks import MaskClasses
 from kerazoo.data.segmentation.pairing import Kind, Pair, list_pairs, places, unseen
 from kerazoo.data.source import Files, Split
 from kerazoo.data.splits import divide
@@ -57,7 +57,7 @@ class Folder(Files):
 
     classes: tuple[str, ...] | None = None
     void: Annotated[int, Field(ge=0, lt=2**16)] | None = None
-    table: Classes | None = None
+    table: MaskClasses | None = None
     split: Literal["random", "last"] = "random"
     border: BorderWeights | None = None
 
@@ -181,7 +181,7 @@ class Folder(Files):
     def _of_instances(self) -> Meaning:
         names = self.table.names if self.table else self.classes or BINARY
         if len(names) == 2:
-            return Meaning(Classes(names=names, entries=()), [])
+            return Meaning(MaskClasses(names=names, entries=()), [])
         told = f"{self.path} holds instances, which are background and foreground, not {len(names)} classes"
         return Meaning(None, [UserError(told, "give masks/ with a class per pixel")])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kerazoo.data.segmentation.mask_files import Channel, Histogram, Summary
-from kerazoo.data.segmentation.masks import REMEDY, ClassEntry, Classes
+from kerazoo.data.segmentation.masks import REMEDY, ClassEntry, MaskClasses
 from kerazoo.errors import UserError
 from kerazoo.settings import replace
 from kerazoo.structures.mask import VOID
@@ -31,7 +31,7 @@ _Bounds = tuple[int, int]
 
 def guessed(
     held: Held, channel: Channel, names: tuple[str, ...] | None, void: int | None, where: Path
-) -> Classes:
+) -> MaskClasses:
     """Return the classes of masks for which nothing is declared.
 
     Masks of 0 and one other value are binary, whatever that value is; so are masks with smooth edges
@@ -67,7 +67,7 @@ def guessed(
     return _labels(known, names, void, where)
 
 
-def doubt(classes: Classes, held: Held) -> UserError | None:
+def doubt(classes: MaskClasses, held: Held) -> UserError | None:
     """Return why 255 may be no void, or None: no mask holds it beside a class, though some beside 0.
 
     So it is where one half of the masks hold 0 and 1, the other 0 and 255.
@@ -89,14 +89,14 @@ def doubt(classes: Classes, held: Held) -> UserError | None:
     )
 
 
-def as_held(classes: Classes, held: Held) -> Classes:
+def as_held(classes: MaskClasses, held: Held) -> MaskClasses:
     """Return classes without the void that nobody declared, if no mask holds it."""
     values = _total(held).values
     kept = [each for each in classes.entries if not (each.void and classes.assumed) or each.value in values]
     return replace(classes, {"entries": tuple(kept)})
 
 
-def warnings(classes: Classes, held: Held) -> list[str]:
+def warnings(classes: MaskClasses, held: Held) -> list[str]:
     """Return what only the user can judge of masks and of what was decided about them."""
     lines = []
     lossy = [mask.path for mask, _ in held if mask.lossy]
@@ -127,7 +127,7 @@ def warnings(classes: Classes, held: Held) -> list[str]:
     return lines
 
 
-def _no_zero(classes: Classes, values: np.ndarray) -> str:
+def _no_zero(classes: MaskClasses, values: np.ndarray) -> str:
     """Return that the first class is empty, with a classes.json that begins at the values that are there."""
     used = [(_NAMED.format(value), value) for value in _used(classes, values)]
     example = json.dumps([{"name": name, "value": value} for name, value in used[:_SHOWN]])
@@ -136,11 +136,11 @@ def _no_zero(classes: Classes, values: np.ndarray) -> str:
     return f"{empty}; if there is no such class, {remedy}"
 
 
-def _used(classes: Classes, values: np.ndarray) -> list[int | None]:
+def _used(classes: MaskClasses, values: np.ndarray) -> list[int | None]:
     return [entry.value for entry in classes.entries if not entry.void and entry.value in values]
 
 
-def _labels(known: set[int], names: tuple[str, ...] | None, void: int | None, where: Path) -> Classes:
+def _labels(known: set[int], names: tuple[str, ...] | None, void: int | None, where: Path) -> MaskClasses:
     """Return the classes of masks whose values are labels."""
     assumed, void = void is None, VOID if void is None else void
     count = len(names) if names else max(known - {void}) + 1
@@ -154,14 +154,16 @@ def _labels(known: set[int], names: tuple[str, ...] | None, void: int | None, wh
     return _made(names or made_up, [(k, k) for k in range(count)], void, assumed=assumed)
 
 
-def _made(names: tuple[str, ...], stored: Sequence[_Bounds], void: int | None, *, assumed: bool) -> Classes:
+def _made(
+    names: tuple[str, ...], stored: Sequence[_Bounds], void: int | None, *, assumed: bool
+) -> MaskClasses:
     entries = [
         ClassEntry(name=name, value=first) if first == last else ClassEntry(name=name, range=(first, last))
         for name, (first, last) in zip(names, stored, strict=True)
         if first != void
     ]
     unlabelled = [] if void is None else [ClassEntry(name="void", value=void, void=True)]
-    return Classes(names=names, entries=(*entries, *unlabelled), assumed=assumed)
+    return MaskClasses(names=names, entries=(*entries, *unlabelled), assumed=assumed)
 
 
 def _total(held: Held) -> Histogram:

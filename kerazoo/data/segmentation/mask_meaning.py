@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from kerazoo.data.segmentation.mask_files import Channel, Histogram, Summary, numbers, summary, unpacked
 from kerazoo.data.segmentation.mask_guess import as_held, doubt, guessed, warnings
-from kerazoo.data.segmentation.masks import Classes, Color
+from kerazoo.data.segmentation.masks import Color, MaskClasses
 from kerazoo.errors import UserError
 from kerazoo.settings import replace
 
@@ -27,7 +27,7 @@ class Told(NamedTuple):
         void: the value of unlabelled pixels, or None.
     """
 
-    classes: Classes | None = None
+    classes: MaskClasses | None = None
     names: tuple[str, ...] | None = None
     void: int | None = None
 
@@ -35,7 +35,7 @@ class Told(NamedTuple):
 class Meaning(NamedTuple):
     """What was decided, or None; what is wrong with masks; what only the user can judge; what is told."""
 
-    classes: Classes | None
+    classes: MaskClasses | None
     problems: list[UserError]
     warnings: Sequence[str] = ()
     facts: Mapping[str, str] = MappingProxyType({})
@@ -67,7 +67,7 @@ def meaning(masks: Sequence[Path], told: Told, where: Path) -> Meaning:
     return Meaning(classes, problems, warnings(classes, sound), as_held(classes, sound).told())
 
 
-def _classes(seen: Sequence[Summary], told: Told, where: Path) -> Classes:
+def _classes(seen: Sequence[Summary], told: Told, where: Path) -> MaskClasses:
     """Return the classes.
 
     Raises:

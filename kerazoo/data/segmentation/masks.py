@@ -90,7 +90,7 @@ class ClassEntry:
 
 
 @settings
-class Classes:
+class MaskClasses:
     """How stored values become labels.
 
     Attributes:
@@ -167,7 +167,7 @@ class Classes:
         means = (f"{entry.told()} -> {'void' if entry.void else entry.name}" for entry in self.entries)
         return {what[self.channel]: ", ".join(means)}
 
-    def ordered(self, names: Sequence[str]) -> "Classes":
+    def ordered(self, names: Sequence[str]) -> "MaskClasses":
         """Return these classes with the labels that `names` have, as they are where one is not there."""
         return replace(self, {"names": tuple(names)}) if set(self.names) <= set(names) else self
 
@@ -231,7 +231,7 @@ class Classes:
         )
 
 
-def declared(path: Path) -> Classes:
+def declared(path: Path) -> MaskClasses:
     """Return the classes that a classes.json declares; of masks without colours, by their grey values.
 
     Raises:
@@ -255,7 +255,7 @@ def declared(path: Path) -> Classes:
         raise UserError(
             f"{path} declares {len(names)} classes", f"declare 2 to {_UNDECLARED - 1}, background included"
         )
-    return Classes(names=names, entries=entries, channel="colors" if any(coloured) else "values")
+    return MaskClasses(names=names, entries=entries, channel="colors" if any(coloured) else "values")
 
 
 def _objects(path: Path) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Two folders of photographs, of domains A and B, of which none belong together."""
+"""Two folders of images, of domains A and B, of which none belong together."""
 
 import functools
 import itertools
@@ -13,7 +13,7 @@ from kerazoo.data.lazy import Lazy
 from kerazoo.data.loader import Remembered
 from kerazoo.data.source import Files, Share, Source, Split, existing
 from kerazoo.data.splits import NAMES, by_split, divide, split_of
-from kerazoo.errors import UserError, naming
+from kerazoo.errors import UserError, about
 from kerazoo.files.listing import images_below
 from kerazoo.files.reading import entries, is_file
 from kerazoo.files.writing import sha256
@@ -35,16 +35,16 @@ Side = Annotated[int, Field(ge=8)]
 
 @settings
 class Unpaired(Files):
-    """Photographs in `trainA/` and `trainB/`, as published data sets have them, or in `A/` and `B/`.
+    """Images in `trainA/` and `trainB/`, as published data sets have them, or in `A/` and `B/`.
 
     `testA/` and `testB/` are the test split, `valA/` and `valB/` the validation, in any capitals and by any
     name of `kerazoo.data.splits`; so are `train/A/`, `train/B/` and so on. What of validation there is not is
-    held back from training. Grey photographs get three equal channels, transparency is dropped; those smaller
+    held back from training. Grey images get three equal channels, transparency is dropped; those smaller
     than the crop are mirrored beyond their borders. Which domain is A decides nothing but what the directions
     are called.
 
     Attributes:
-        size: height and width that training photographs are brought to, whatever their shape (published:
+        size: height and width that training images are brought to, whatever their shape (published:
             286 x 286, of which 256 x 256 are cut), or None.
         names: of the domains A and B.
     """
@@ -64,7 +64,7 @@ class Unpaired(Files):
         return paired(first, second) if split == "train" else alternating(first, second)
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
-        """Return every photograph of both domains, also for training, and what is wrong with the folders."""
+        """Return every image of both domains, also for training, and what is wrong with the folders."""
         splits = {split: alternating(*(self._lazy(split, d) for d in (0, 1))) for split in NAMES}
         return splits, self._problems
 
@@ -76,7 +76,7 @@ class Unpaired(Files):
 
     def _lazy(self, split: Split, domain: int) -> Lazy:
         size = self.size if split == "train" else None
-        read = functools.partial(_photograph, source=self, domain=domain, size=size)
+        read = functools.partial(_image, source=self, domain=domain, size=size)
         return Lazy(self._listed.domains[domain].get(split, []), read)
 
     @functools.cached_property
@@ -89,7 +89,7 @@ class Unpaired(Files):
                 raise _empty(self.root, domain, places)
             shares = (0.0 if "val" in files else self.validation), (0.0 if "test" in files else self.test)
             try:
-                with naming(places["train", domain]):
+                with about(places["train", domain]):
                     remedy = f"add some, or put others into {self.root / f'val{domain}'}"
                     files = divide(files["train"], *shares, "random", self.seed, remedy=remedy) | {
                         split: paths for split, paths in files.items() if split != "train"
@@ -103,14 +103,14 @@ class Unpaired(Files):
     def _problems(self) -> list[UserError]:
         lists = [list(filter(is_file, itertools.chain(*each.values()))) for each in self._listed.domains]
         twins = [
-            UserError(f"{one} and {other} are the same photograph", "no photograph is of both domains")
+            UserError(f"{one} and {other} are the same image", "no image is of both domains")
             for one, other in _twins(*lists)
         ]
         return self._listed.problems + twins
 
 
 def paired(first: Sequence[Sample], second: Sequence[Sample]) -> Sequence[Sample]:
-    """Return as many training samples as the larger domain has photographs.
+    """Return as many training samples as the larger domain has images.
 
     Each of the first domain comes in turn; its partner is drawn anew every time it is asked for.
     """
@@ -131,7 +131,7 @@ def alternating(first: Sequence[Sample], second: Sequence[Sample]) -> Sequence[S
     return Lazy(places, lambda place: place[0][place[1]])
 
 
-def _photograph(path: Path, source: Unpaired, domain: int, size: tuple[int, int] | None) -> Sample:
+def _image(path: Path, source: Unpaired, domain: int, size: tuple[int, int] | None) -> Sample:
     from kerazoo.media.opencv import cv2
 
     image = read_image(path, how=source)
@@ -142,7 +142,7 @@ def _photograph(path: Path, source: Unpaired, domain: int, size: tuple[int, int]
 
 
 def _places(root: Path) -> dict[tuple[Split, str], Path]:
-    """Return the folders of photographs by split and domain."""
+    """Return the folders of images by split and domain."""
     folders = [path for path in entries(root) if path.is_dir()]
     named = [(_split_and_domain(path.name), path) for path in folders]
     for split, folder in by_split(path for path in folders if not _split_and_domain(path.name)).items():
@@ -169,10 +169,10 @@ def _split_and_domain(name: str) -> tuple[Split, str] | None:
 
 
 def _empty(root: Path, domain: str, places: dict[tuple[Split, str], Path]) -> UserError:
-    """Return what is told of a domain without photographs to train on."""
+    """Return what is told of a domain without images to train on."""
     remedy = f"put those of one domain into {root / 'trainA'}, those of the other into {root / 'trainB'}"
     if ("train", domain) in places:
-        return UserError(f"{places['train', domain]} holds no photographs", remedy)
+        return UserError(f"{places['train', domain]} holds no images", remedy)
     held = ", ".join(path.name for path in entries(root)[:5]) or "nothing"
     return UserError(f"{root} has no folder train{domain} or {domain}, only {held}", remedy)
 

@@ -24,7 +24,7 @@ def tolerance(task: Task, network: keras.Model) -> float:
     A logit is sure to about 16 units in its last place after a few dozen float32 convolutions,
     and a probability moves no further than its logit. FCN's logits reach hundreds.
     """
-    x, _ = task.prepare(pictures(1, 256, 256, 3)[0].astype("uint8"))
+    x, _ = task.prepare(sample_images(1, 256, 256, 3)[0].astype("uint8"))
     logits = network(x[None], training=False).values()
     peak = max(float(keras.ops.max(keras.ops.abs(value))) for value in logits)
     return max(task.rounding(), 16 * float(np.finfo("float32").eps) * peak)
@@ -49,12 +49,12 @@ def verified(
     cases = []
     for (height, width), batch in itertools.product(SIZES if None in own else [own], BATCHES):
         case = batch, height, width
-        images = pictures(*case, channels)
+        images = sample_images(*case, channels)
         expected = {
             k: keras.ops.convert_to_numpy(v) for k, v in model({"image": images}, training=False).items()
         }
         found = forward(images)
-        difference = task.difference(expected, found) if _alike(expected, found) else float("inf")
+        difference = task.output_difference(expected, found) if _alike(expected, found) else float("inf")
         if not difference <= allowed:
             size = " x ".join(map(str, case))
             raise UserError(
@@ -65,8 +65,8 @@ def verified(
     return cases
 
 
-def pictures(batch: int, height: int, width: int, channels: int) -> np.ndarray:
-    """Return made-up photographs: patches of 16 pixels with grain, whole numbers 0..255 as float32."""
+def sample_images(batch: int, height: int, width: int, channels: int) -> np.ndarray:
+    """Return made-up images: patches of 16 pixels with grain, whole numbers 0..255 as float32."""
     random = np.random.default_rng(0)
     patches = random.uniform(0, 255, (batch, height // 16 + 1, width // 16 + 1, channels))
     smooth = patches.repeat(16, axis=1).repeat(16, axis=2)[:, :height, :width]

@@ -16,7 +16,7 @@ def inspected(recipe: Recipe, progress: Callable[[int, int], None] | None = None
         recipe: to be trained.
         progress: as for `kerazoo.data.check.check`.
     """
-    recipe = recipe.ordered()
+    recipe = recipe.configured()
     report = check(recipe.data, progress)
     if report.problems:
         return report
@@ -60,7 +60,7 @@ def obstacles(recipe: Recipe) -> list[UserError]:
         if len(recipe.data.samples(split)) == 0
     ]
     names = recipe.data.class_names()
-    if not recipe.family.fits(names):
+    if not recipe.family.accepts(names):
         told = f"the data have {len(names)} classes ({', '.join(names)})"
         found.append(UserError(f"{told}, the family {len(recipe.family.class_names())}",
                                "leave family.classes out: it is taken from the data"))  # fmt: skip
@@ -70,7 +70,7 @@ def obstacles(recipe: Recipe) -> list[UserError]:
 def _unlike_in_size(recipe: Recipe) -> list[UserError]:
     """Make one batch, and return why it cannot be made: what does not stack or fit the network."""
     samples = recipe.data.samples("train")
-    batches = stream(samples, recipe.family, recipe.augmentation, batch=recipe.batch, seed=recipe.seed)
+    batches = stream(samples, recipe.family, recipe.augmentation, batch=recipe.batch_size, seed=recipe.seed)
     try:
         batches[0]
     except UserError as error:

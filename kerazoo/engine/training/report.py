@@ -43,13 +43,13 @@ def curves(path: Path, rows: Sequence[dict[str, Any]], monitor: str) -> None:
     atomic_bytes(path, buffer.getvalue())
 
 
-def sample_sheet(path: Path, task: Task, pictures: Sequence[tuple]) -> None:
+def sample_sheet(path: Path, task: Task, images: Sequence[tuple]) -> None:
     """Draw (sample, result) pairs, one or more, as the task lays them out: a row each, as a PNG."""
-    rows = [task.row(sample, result) for sample, result in pictures]
+    rows = [task.row(sample, result) for sample, result in images]
     write_image(path, sheet([list(row.values()) for row in rows], list(rows[0]), legend=task.legend()))
 
 
-def score_pictures(folder: Path, prefix: str, task: Task, scores: dict[str, Any]) -> None:
-    """Write the task's pictures of its scores as PREFIXname.png into a folder."""
-    for name, picture in task.pictures(scores).items():
-        write_image(folder / f"{prefix}{name}.png", picture)
+def score_images(folder: Path, prefix: str, task: Task, scores: dict[str, Any]) -> None:
+    """Write the task's images of its scores as PREFIXname.png into a folder."""
+    for name, image in task.images(scores).items():
+        write_image(folder / f"{prefix}{name}.png", image)

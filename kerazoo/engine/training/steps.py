@@ -12,11 +12,11 @@ from kerazoo.data.loader import Feed, Remembered, stream
 from kerazoo.engine.evaluate import scored
 from kerazoo.engine.progress import Progress
 from kerazoo.engine.training import resume
-from kerazoo.engine.training.report import curves, json_line, sample_sheet, score_pictures
+from kerazoo.engine.training.report import curves, json_line, sample_sheet, score_images
 from kerazoo.engine.training.resume import Point, State
 from kerazoo.errors import UserError
 from kerazoo.files.writing import atomic_text
-from kerazoo.optimizer import learning_rate
+from kerazoo.optimizer import learning_rate_schedule
 from kerazoo.recipe import Recipe
 from kerazoo.run import LOG, Run
 from kerazoo.structures.sample import Sample
@@ -69,10 +69,10 @@ def started(
     """Return the training in a state, with the arrays of its resume point or with the run's weights."""
     recipe = run.recipe
     samples = Remembered(recipe.data.samples("train"))
-    batches = stream(samples, recipe.family, recipe.augmentation, batch=recipe.batch, seed=recipe.seed)
+    batches = stream(samples, recipe.family, recipe.augmentation, batch=recipe.batch_size, seed=recipe.seed)
     objective = recipe.family.objective(network)
     objective.build(batches[0][0].shape)
-    steps = math.ceil(len(samples) / recipe.batch)
+    steps = math.ceil(len(samples) / recipe.batch_size)
     mixed = recipe.precision == "mixed_float16"
     factors = recipe.family.rate_factors(network)
     optimizer = recipe.optimizer.build(_rates(recipe, steps), mixed=mixed, factors=factors)
@@ -95,7 +95,7 @@ def _rates(
 ) -> "keras.optimizers.schedules.LearningRateSchedule":
     """Return the learning rate of the whole training, after plateaus that multiplied it by `factor`."""
     steps, warmup = epoch_steps * recipe.epochs, round(epoch_steps * recipe.schedule.warmup)
-    return learning_rate(recipe.optimizer.rate * factor, recipe.schedule, steps, warmup)
+    return learning_rate_schedule(recipe.optimizer.learning_rate * factor, recipe.schedule, steps, warmup)
 
 
 def finish(training: Training) -> Run:
@@ -103,7 +103,7 @@ def finish(training: Training) -> Run:
     state, recipe = training.state, training.recipe
     if state.step == 0:  # before anything changes the weights that the run was made with
         resume.save(training.run.folder / "resume", state, training.variables())
-    with training.progress.bar(training.total_steps, state.step, recipe.batch):
+    with training.progress.bar(training.total_steps, state.step, recipe.batch_size):
         while state.step < training.total_steps and not state.stopped:
             _advance(training)
             if state.step % training.epoch_steps == 0:
@@ -138,7 +138,7 @@ def _advance(training: Training) -> None:
     guard = _guard(training)
     try:
         logs = training.objective.fit(
-            backend.fed(feed()), steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[guard]
+            backend.fit_input(feed()), steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[guard]
         ).history
     except Exception:
         if isinstance(feed.error, UserError):
@@ -182,7 +182,7 @@ def _stop_for_non_finite(training: Training) -> None:
     raise UserError(
         f"{SKIPPED_IN_A_ROW} steps in a row had non-finite gradients; "
         f"the last good weights are in {training.run.folder / WEIGHTS}",
-        "lower optimizer.rate, or train with precision=float32",
+        "lower optimizer.learning_rate, or train with precision=float32",
     )
 
 
@@ -194,13 +194,13 @@ def _close_epoch(training: Training) -> None:
     epoch = row["epoch"]
     if epoch % recipe.validate_every == 0 or epoch == recipe.epochs:
         began = time.perf_counter()
-        row["validation"], pictures = scored(
-            recipe.family, training.forward, training.validation, tile=recipe.tile, pictures=SHOWN
+        row["validation"], images = scored(
+            recipe.family, training.forward, training.validation, tile=recipe.tile, images=SHOWN
         )
         row["validation_seconds"] = round(time.perf_counter() - began, 3)
         _judge(training, row["validation"], epoch)
-        informed = recipe.family.informed(row["validation"])
-        sample_sheet(training.run.folder / "samples.png", informed, pictures)
+        informed = recipe.family.calibrated(row["validation"])
+        sample_sheet(training.run.folder / "samples.png", informed, images)
     state.rows.append(row)
     atomic_text(training.run.folder / LOG, "".join(json_line(r) for r in state.rows))
     scalars = {key: value for key, value in row.items() if isinstance(value, float)}
@@ -226,10 +226,10 @@ def _row(training: Training) -> dict[str, Any]:
         "step": state.step,
         "loss": sum(terms.values()),
         **terms,
-        "rate": float(keras.ops.convert_to_numpy(rate)),
+        "learning_rate": float(keras.ops.convert_to_numpy(rate)),
         "skipped": int(skipped),
         "seconds": round(seconds, 3),
-        "images_per_second": round(steps * training.recipe.batch / seconds, 2),
+        "images_per_second": round(steps * training.recipe.batch_size / seconds, 2),
     }
 
 
@@ -239,7 +239,7 @@ def _judge(training: Training, scores: dict[str, Any], epoch: int) -> None:
     score = scores[recipe.score]
     if recipe.better(score, state.best) and not_finite(training.network) is None:
         save_weights(training.network, training.run.folder / WEIGHTS)
-        score_pictures(training.run.folder, "", recipe.family, scores)
+        score_images(training.run.folder, "", recipe.family, scores)
         state.best, state.best_epoch, state.stale, state.plateau = score, epoch, 0, 0
         return
     state.stale += 1

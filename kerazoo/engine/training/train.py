@@ -40,7 +40,7 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
     """
     if folder.exists():
         raise taken(folder)
-    recipe = recipe.ordered()
+    recipe = recipe.configured()
     _check(recipe)
     data = fingerprint(recipe.data)
     with _prepared(recipe):

@@ -24,7 +24,7 @@ class Conv4(Classification):
 
     channels: Literal[1, 3] = 1
     size: tuple[Annotated[int, Field(ge=8)], Annotated[int, Field(ge=8)]] = (28, 28)
-    crop_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    crop_pct: Annotated[float, Field(gt=0, le=1)] = 1.0
     filters: Annotated[int, Field(ge=1)] = 64
     pool: Literal["max", "stride"] = "max"
     features: Literal["flatten", "mean"] = "flatten"

@@ -24,8 +24,8 @@ class CycleGAN(Translation):
     Attributes:
         blocks: residual blocks of a generator: 9 as published for 256 x 256 pixels, 6 for 128 x 128.
         width: channels of a generator's first convolution.
-        judge_width: of a discriminator's first convolution.
-        judge_depth: a discriminator's convolutions of stride 2; 3 see patches of 70 x 70 pixels.
+        discriminator_width: of a discriminator's first convolution.
+        discriminator_depth: a discriminator's convolutions of stride 2; 3 see patches of 70 x 70 pixels.
         adversarial: "lsgan" (squares, as published) or "bce" (cross entropy).
         cycle: weight of A -> B -> A and of B -> A -> B; 0 leaves it out.
         identity: weight of leaving alone what is of the target domain already, as a factor on `cycle`.
@@ -35,8 +35,8 @@ class CycleGAN(Translation):
 
     blocks: Count = 9
     width: Count = 64
-    judge_width: Count = 64
-    judge_depth: Count = 3
+    discriminator_width: Count = 64
+    discriminator_depth: Count = 3
     adversarial: Literal["lsgan", "bce"] = "lsgan"
     cycle: tuple[Weight, Weight] = (10.0, 10.0)
     identity: Weight = 0.5
@@ -62,7 +62,10 @@ class CycleGAN(Translation):
         }
         discriminators = {
             domain: patch_discriminator(
-                channels=self.channels, width=self.judge_width, depth=self.judge_depth, prefix=f"{domain}_"
+                channels=self.channels,
+                width=self.discriminator_width,
+                depth=self.discriminator_depth,
+                prefix=f"{domain}_",
             )
             for domain in ("" if self.alone else "AB")
         }
@@ -71,8 +74,8 @@ class CycleGAN(Translation):
     def generator(self, network: "keras.Model", direction: str) -> "keras.Model":
         return network.get_layer(f"{direction}_generator")
 
-    def meaning(self) -> dict[str, Any]:
-        part_of_weights = ("channels", "mean", "deviation", "order", "blocks", "width")
+    def weight_settings(self) -> dict[str, Any]:
+        part_of_weights = ("channels", "mean", "std", "order", "blocks", "width")
         return {name: getattr(self, name) for name in part_of_weights}
 
     def term_weights(self) -> dict[str, float]:

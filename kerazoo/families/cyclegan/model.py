@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from kerazoo.layers import CropLike, ImageNorm, MirrorPad, Normal, ReflectPad
+from kerazoo.layers import CropLike, InstanceNormalization, MirrorPad, Normal, ReflectPad
 
 STRIDE = 4
 """Pixels of the image per pixel of a generator's coarsest map."""
@@ -64,7 +64,7 @@ def patch_discriminator(
         name, filters = f"{prefix}conv{step}", width * 2 ** min(step - 1, 3)
         x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
         x = _conv(x, filters, 4, name, stride=2 if step <= depth else 1)
-        x = x if step == 1 else ImageNorm(1e-5, affine=False, name=f"{name}_norm")(x)
+        x = x if step == 1 else InstanceNormalization(1e-5, affine=False, name=f"{name}_norm")(x)
         x = layers.LeakyReLU(0.2, name=f"{name}_act")(x)
     x = layers.ZeroPadding2D(1, name=f"{prefix}logits_pad")(x)
     x = _conv(x, 1, 4, f"{prefix}logits", dtype="float32")
@@ -96,7 +96,7 @@ def _conv(
 
 
 def _normalised(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    x = ImageNorm(1e-5, affine=False, name=f"{name}_norm")(x)
+    x = InstanceNormalization(1e-5, affine=False, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_act")(x)
 
 
@@ -109,7 +109,7 @@ def _residual(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     inner = _reflected(x, x.shape[-1], 3, f"{name}_conv1")
     inner = ReflectPad(1, name=f"{name}_conv2_pad")(inner)
     inner = _conv(inner, x.shape[-1], 3, f"{name}_conv2")
-    inner = ImageNorm(1e-5, affine=False, name=f"{name}_conv2_norm")(inner)
+    inner = InstanceNormalization(1e-5, affine=False, name=f"{name}_conv2_norm")(inner)
     return layers.Add(name=f"{name}_out")([x, inner])  # no activation after it
 
 

@@ -11,7 +11,7 @@ from kerazoo.tasks.segmentation import Segmentation
 if TYPE_CHECKING:
     import keras
 
-CAFFE = {"order": "BGR", "mean": (104.00699, 116.66877, 122.67892), "deviation": (1.0,)}
+CAFFE = {"order": "BGR", "mean": (104.00699, 116.66877, 122.67892), "std": (1.0,)}
 """What the published networks, trained in Caffe, take: BGR, 0..255, less VGG's mean."""
 
 

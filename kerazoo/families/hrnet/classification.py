@@ -12,8 +12,8 @@ from kerazoo.tasks.classification import Classification
 if TYPE_CHECKING:
     import keras
 
-EVALUATED = {"size": (224, 224), "crop_share": 0.875, "interpolation": "bilinear"}
-"""How photographs were cut when the published weights were evaluated."""
+EVALUATED = {"size": (224, 224), "crop_pct": 0.875, "interpolation": "bilinear"}
+"""How images were cut when the published weights were evaluated."""
 
 
 @settings

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from kerazoo.structures.keypoints import People
-from kerazoo.structures.placement import Frame
+from kerazoo.structures.placement import Window
 
 STRIDE = 4
 """Input pixels per cell, along each axis."""
@@ -17,34 +17,34 @@ SEEN = 0.2
 """Points below this score do not count for the person's score (the published `in_vis_thre`)."""
 
 
-def targets(truth: People, frame: Frame, *, sigma: float, first: float, rounded: bool) -> dict:
-    """Return the heat maps of the person in the middle of the frame.
+def targets(truth: People, window: Window, *, sigma: float, first: float, rounded: bool) -> dict:
+    """Return the heat maps of the person in the middle of the window.
 
     Args:
-        truth: people in the photograph; there may be none.
-        frame: the network's input.
+        truth: people in the image; there may be none.
+        window: the network's input.
         sigma, rounded: as for `gaussians`.
         first: input pixel, along both axes, that cell 0 stands for.
 
     Returns:
         "heatmaps" float32 `(rows / 4, columns / 4, K)`, 0..1, and "weights" float32 `(K,)`: 1 for
-        what is to be learned, 0 for points that are not labelled or not in the frame, whose maps are 0.
+        what is to be learned, 0 for points that are not labelled or not in the window, whose maps are 0.
     """
-    shape, count = (frame.rows // STRIDE, frame.columns // STRIDE), len(truth.skeleton.points)
+    shape, count = (window.rows // STRIDE, window.columns // STRIDE), len(truth.skeleton.points)
     if not len(truth.points):
         return {"heatmaps": np.zeros((*shape, count), "float32"), "weights": np.zeros(count, "float32")}
-    person = _middle(truth.boxes, frame)
-    points = frame.inside(truth.points[person])
-    within = ((points >= -0.5) & (points < np.array([frame.columns, frame.rows]) - 0.5)).all(axis=-1)
+    person = _middle(truth.boxes, window)
+    points = window.inside(truth.points[person])
+    within = ((points >= -0.5) & (points < np.array([window.columns, window.rows]) - 0.5)).all(axis=-1)
     weights = ((truth.visible[person] > 0) & within).astype("float32")
     maps = gaussians((points - first) / STRIDE, shape, sigma, rounded)
     return {"heatmaps": maps * weights, "weights": weights}
 
 
-def _middle(boxes: np.ndarray, frame: Frame) -> int:
-    """Return the box whose centre is nearest to that of the frame."""
+def _middle(boxes: np.ndarray, window: Window) -> int:
+    """Return the box whose centre is nearest to that of the window."""
     centres = boxes[:, :2] + boxes[:, 2:] / 2
-    middle = np.array([frame.left + frame.width / 2, frame.top + frame.height / 2])
+    middle = np.array([window.left + window.width / 2, window.top + window.height / 2])
     return int(np.square(centres - middle).sum(axis=1).argmin())
 
 

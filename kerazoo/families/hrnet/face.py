@@ -45,7 +45,7 @@ class HRNetFace(HRNetPose):
             channels=self.channels,
             align_corners=self.align_corners,
             head_bias=self.head_bias,
-            deviation=DEVIATION,
+            std=DEVIATION,
             **fields(self.body),
         )
         return keras.Model(network.input, {"heatmaps": network.output["logits"]}, name="hrnet")

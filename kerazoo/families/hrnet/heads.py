@@ -12,13 +12,13 @@ from kerazoo.layers.residual import residual_unit
 Tensors = list[keras.KerasTensor]
 
 
-def heatmap(branches: Tensors, points: int, deviation: float | None = None) -> dict[str, keras.KerasTensor]:
+def heatmap(branches: Tensors, points: int, std: float | None = None) -> dict[str, keras.KerasTensor]:
     """V1: heatmaps from the highest resolution alone; `{"heatmaps": (N, H/4, W/4, points)}`."""
-    return {"heatmaps": _linear(branches[0], points, "heatmaps", deviation)}
+    return {"heatmaps": _linear(branches[0], points, "heatmaps", std)}
 
 
 def segmentation(
-    branches: Tensors, classes: int, align_corners: bool, bias: bool, deviation: float | None = None
+    branches: Tensors, classes: int, align_corners: bool, bias: bool, std: float | None = None
 ) -> dict[str, keras.KerasTensor]:
     """V2: all resolutions, enlarged bilinearly and mixed; `{"logits": (N, H/4, W/4, classes)}`."""
     highest, *lower = branches
@@ -27,7 +27,7 @@ def segmentation(
     ]
     x = layers.Concatenate(name="head_concat")([highest, *enlarged])
     x = conv_norm_act(x, x.shape[-1], 1, bias=bias, name="head_conv")
-    return {"logits": _linear(x, classes, "logits", deviation)}
+    return {"logits": _linear(x, classes, "logits", std)}
 
 
 def pyramid(branches: Tensors, channels: int) -> dict[str, keras.KerasTensor]:
@@ -57,6 +57,6 @@ def classification(branches: Tensors, classes: int, width: int, bias: bool) -> d
     return {"logits": layers.Dense(classes, kernel_initializer=HeNormal(), dtype="float32", name="logits")(x)}
 
 
-def _linear(x: keras.KerasTensor, channels: int, name: str, deviation: float | None) -> keras.KerasTensor:
-    first = HeNormal() if deviation is None else Normal(deviation)
+def _linear(x: keras.KerasTensor, channels: int, name: str, std: float | None) -> keras.KerasTensor:
+    first = HeNormal() if std is None else Normal(std)
     return layers.Conv2D(channels, 1, kernel_initializer=first, dtype="float32", name=name)(x)

@@ -26,7 +26,7 @@ def hrnet(
     align_corners: bool = False,
     head_width: int = 32,
     head_bias: bool = True,
-    deviation: float | None = None,
+    std: float | None = None,
     full_size: bool = False,
 ) -> keras.Model:
     """Return the HRNet with one of its four heads.
@@ -57,7 +57,7 @@ def hrnet(
             are 64 times that.
         head_bias: whether the normalised convolutions of the classification and segmentation heads have
             a bias: true of the official networks, not of PaddlePaddle's ("ssld") and MMSegmentation's.
-        deviation: heatmap and segmentation only: of the last layer's first weights (published: 0.001, with
+        std: heatmap and segmentation only: of the last layer's first weights (published: 0.001, with
             which heat maps begin near 0); None for He's.
         full_size: segmentation only: logits of the image's own size instead of stride 4.
 
@@ -82,11 +82,11 @@ def hrnet(
     if head == "classification":
         outputs = heads.classification(branches, classes, head_width, head_bias)
     elif head == "heatmap":
-        outputs = heads.heatmap(branches, classes, deviation)
+        outputs = heads.heatmap(branches, classes, std)
     elif head == "pyramid":
         outputs = heads.pyramid(branches, classes)
     elif head == "segmentation":
-        outputs = heads.segmentation(branches, classes, align_corners, head_bias, deviation)
+        outputs = heads.segmentation(branches, classes, align_corners, head_bias, std)
     else:
         raise ValueError(f"unknown head {head!r}, there are classification, segmentation, heatmap, pyramid")
     if full_size:

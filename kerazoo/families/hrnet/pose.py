@@ -10,7 +10,7 @@ from kerazoo.errors import UserError
 from kerazoo.families.hrnet.configuration import Body
 from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.keypoints import People, Poses
-from kerazoo.structures.placement import Frame
+from kerazoo.structures.placement import Window
 from kerazoo.tasks.images import IMAGENET
 from kerazoo.tasks.pose import Pose
 
@@ -33,7 +33,7 @@ Positive = Annotated[float, Field(gt=0)]
 class HRNetPose(Pose):
     """HRNet V1: a heat map for every point of the one person in a box.
 
-    A whole photograph is taken for such a box. To train and to be scored, a source cuts windows around
+    A whole image is taken for such a box. To train and to be scored, a source cuts windows around
     people (`kerazoo.data.keypoints.windows`); `infer_boxes` looks at boxes that something else has found.
 
     Attributes:
@@ -48,7 +48,7 @@ class HRNetPose(Pose):
     """
 
     mean: tuple[float, ...] = (123.675, 116.28, 103.53)
-    deviation: tuple[float, ...] = (58.395, 57.12, 57.375)
+    std: tuple[float, ...] = (58.395, 57.12, 57.375)
     body: Body = Body()
     fuse: Literal["nearest", "bilinear"] = "nearest"
     size: tuple[Side, Side] = (256, 192)
@@ -72,12 +72,12 @@ class HRNetPose(Pose):
             fuse=self.fuse,
             classes=len(self.skeleton.points),
             channels=self.channels,
-            deviation=DEVIATION,
+            std=DEVIATION,
             **fields(self.body),
         )
 
-    def meaning(self) -> dict[str, Any]:
-        part_of_weights = ("body", "fuse", "channels", "mean", "deviation", "order")
+    def weight_settings(self) -> dict[str, Any]:
+        part_of_weights = ("body", "fuse", "channels", "mean", "std", "order")
         return {name: getattr(self, name) for name in part_of_weights}
 
     @property
@@ -85,37 +85,37 @@ class HRNetPose(Pose):
         """The input pixel, along both axes, that cell 0 stands for."""
         return 1.5 if self.cells == "centre" else 0.0
 
-    def ordered(self, data: "Source") -> "Source":
+    def configure(self, data: "Source") -> "Source":
         """Return the data with this network's points, in windows as it wants them where they are whole."""
         from kerazoo.data.keypoints.windows import Windows
 
         rows, columns = self.size
         windows = getattr(data, "windows", None) or Windows(aspect=columns / rows, margin=self.margin)
-        return replace(super().ordered(data), {"windows": windows})
+        return replace(super().configure(data), {"windows": windows})
 
-    # --- from the photograph to the network ---------------------------------------------
+    # --- from the image to the network ---------------------------------------------
 
-    def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Frame]:
-        from kerazoo.families.hrnet.framing import around_image
+    def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Window]:
+        from kerazoo.families.hrnet.windows import letterbox
 
         height, width = image.shape[:2]
         if whole:
-            frame = around_image(height, width, self.size)
-            return self.framed(image, frame), frame
+            window = letterbox(height, width, self.size)
+            return self.framed(image, window), window
         if height % MULTIPLE or width % MULTIPLE:
             raise UserError(
                 f"training windows of {height} x {width} pixels do not divide by {MULTIPLE}",
                 f"set augmentation.crop to family.size, {list(self.size)}",
             )
-        return self.normalised(image), Frame(0, 0, width, height, width, height)
+        return self.normalised(image), Window(0, 0, width, height, width, height)
 
-    def framed(self, image: np.ndarray, frame: Frame) -> np.ndarray:
-        """Return the network's input for a part of a photograph, grey beyond it."""
-        from kerazoo.families.hrnet.framing import seen
+    def framed(self, image: np.ndarray, window: Window) -> np.ndarray:
+        """Return the network's input for a part of an image, grey beyond it."""
+        from kerazoo.families.hrnet.windows import seen
 
-        return self.normalised(seen(image, frame))
+        return self.normalised(seen(image, window))
 
-    def encode(self, truth: People, placement: Frame) -> dict[str, np.ndarray]:
+    def encode(self, truth: People, placement: Window) -> dict[str, np.ndarray]:
         from kerazoo.families.hrnet.codec import targets
 
         rounded = self.target == "rounded"
@@ -128,7 +128,7 @@ class HRNetPose(Pose):
 
         return JointObjective(network)
 
-    def decode(self, outputs: dict[str, np.ndarray], placement: Frame) -> Poses:
+    def decode(self, outputs: dict[str, np.ndarray], placement: Window) -> Poses:
         from kerazoo.families.hrnet.codec import STRIDE, peaks, person_score
 
         points = peaks(outputs["heatmaps"], self.sigma if self.decode_by == "dark" else None)
@@ -143,7 +143,7 @@ class HRNetPose(Pose):
     def infer_all(
         self, forward: Callable, images: Iterable[np.ndarray], *, tile: int | None = None, tta: bool = False
     ) -> Iterator[Poses]:
-        """Return the person in each photograph in turn; `tta` averages with the mirror image's heat maps."""
+        """Return the person in each image in turn; `tta` averages with the mirror image's heat maps."""
         from kerazoo.families.hrnet.top_down import people
 
         if tile:
@@ -169,7 +169,7 @@ class HRNetPose(Pose):
 
         return serving_model(self, network)
 
-    def difference(self, expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> float:
+    def output_difference(self, expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> float:
         """Return the largest difference of heights, or the middle one of places as a share of the image.
 
         Rounding decides which of two nearly equal cells is the highest, so one place alone says nothing.

@@ -7,8 +7,8 @@ import numpy as np
 from keras import ops
 
 from kerazoo.families.hrnet.codec import STRIDE
-from kerazoo.families.hrnet.framing import GREY
-from kerazoo.layers import Framing, KeyPoints
+from kerazoo.families.hrnet.windows import GREY
+from kerazoo.layers import KeyPoints, Letterbox
 from kerazoo.objective import SumOfTerms, Tensor
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def serving_model(task: "HRNetPose", network: keras.Model) -> keras.Model:
     """
     image, normalised = task.serving_input()
     beyond = task.normalised(np.full((1, 1, 3), GREY, "uint8")).ravel().tolist()
-    heatmaps = network(Framing(task.size, beyond, name="framed")(normalised))["heatmaps"]
+    heatmaps = network(Letterbox(task.size, beyond, name="framed")(normalised))["heatmaps"]
     sigma = task.sigma if task.decode_by == "dark" else None
     points = KeyPoints(STRIDE, task.first, sigma, dtype="float32", name="keypoints")([heatmaps, image])
     return keras.Model({"image": image}, {"keypoints": points, "heatmaps": heatmaps}, name="serving")

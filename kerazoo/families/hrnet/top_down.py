@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerazoo.families.hrnet.framing import around_box
+from kerazoo.families.hrnet.windows import box_window
 from kerazoo.structures.keypoints import Poses
-from kerazoo.structures.placement import Frame
+from kerazoo.structures.placement import Window
 from kerazoo.structures.skeleton import Skeleton
 from kerazoo.tasks.pose.similarity import distinct
 
@@ -20,7 +20,7 @@ AT_ONCE = 32
 
 
 def people(
-    family: "HRNetPose", forward: Callable, inputs: Iterable[tuple[np.ndarray, Frame]], tta: bool
+    family: "HRNetPose", forward: Callable, inputs: Iterable[tuple[np.ndarray, Window]], tta: bool
 ) -> Iterator[Poses]:
     """Return the one person in each input in turn.
 
@@ -37,8 +37,8 @@ def people(
         if tta:
             turned = forward(np.ascontiguousarray(x[:, :, ::-1]))["heatmaps"]
             heatmaps = (heatmaps + mirrored(turned, family.skeleton, family.cells == "corner")) / 2
-        for each, (_, frame) in zip(heatmaps, batch, strict=True):
-            yield family.decode({"heatmaps": each}, frame)
+        for each, (_, window) in zip(heatmaps, batch, strict=True):
+            yield family.decode({"heatmaps": each}, window)
 
 
 def mirrored(heatmaps: np.ndarray, skeleton: Skeleton, shifted: bool) -> np.ndarray:
@@ -75,8 +75,8 @@ def in_boxes(
         boxes: `(B, 4)`, left, top, width, height.
         scores: `(B,)`.
     """
-    frames = (around_box(box, family.size, family.margin) for box in boxes)
-    found = list(people(family, forward, ((family.framed(image, frame), frame) for frame in frames), tta))
+    windows = (box_window(box, family.size, family.margin) for box in boxes)
+    found = list(people(family, forward, ((family.framed(image, window), window) for window in windows), tta))
     none = np.zeros((0, len(family.skeleton.points), 3), "float32")
     points = np.concatenate([none, *(person.points for person in found)])
     ranked = np.array([person.scores[0] for person in found], "float32") * np.asarray(scores, "float32")

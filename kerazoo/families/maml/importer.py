@@ -36,10 +36,16 @@ def family_settings(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     if (height, side * side * filters) != (3, cells) or channels not in (1, 3):
         shapes = f"model/conv1 {arrays['model/conv1'].shape}, model/w5 {arrays['model/w5'].shape}"
         raise UserError(f"the checkpoint's shapes do not fit each other: {shapes}", "take another checkpoint")
-    photographs = {"channels": channels, "mean": (0.0,), "deviation": (255.0,), "rotations": False}
-    episodes = {"ways": ways, "training_ways": ways, "steps": 5, "test_steps": 10, "rate": 0.01}
+    images = {"channels": channels, "mean": (0.0,), "std": (255.0,), "rotations": False}
+    episodes = {
+        "ways": ways,
+        "training_ways": ways,
+        "steps": 5,
+        "test_steps": 10,
+        "inner_learning_rate": 0.01,
+    }
     size = {"size": (84, 84)} if side == 5 else {}
-    return photographs | episodes | size | {"filters": filters, "pool": "max", "features": "flatten"}
+    return images | episodes | size | {"filters": filters, "pool": "max", "features": "flatten"}
 
 
 def convert(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

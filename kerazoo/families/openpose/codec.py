@@ -56,7 +56,7 @@ def targets(
     return {
         "heatmaps": _heatmaps(points, seen, size, stride, sigma, mode),
         "fields": _fields(lines, limb, (*size, len(people.skeleton.limbs)), half_width / stride, mode),
-        "weights": _weights(people.silent, size),
+        "weights": _weights(people.ignore, size),
     }
 
 
@@ -65,11 +65,11 @@ def _coded(mode: Targets) -> bool:
     return mode in ("mixed", "published")
 
 
-def _weights(silent: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
-    if silent is None:
+def _weights(ignore: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
+    if ignore is None:
         return np.ones(size, "float32")
     rows, columns = size
-    return 1 - cv2.resize(silent.astype("float32"), (columns, rows), interpolation=cv2.INTER_AREA)
+    return 1 - cv2.resize(ignore.astype("float32"), (columns, rows), interpolation=cv2.INTER_AREA)
 
 
 def _heatmaps(

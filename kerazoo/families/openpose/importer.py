@@ -31,8 +31,8 @@ from kerazoo.structures.skeleton import COCO18
 BRANCHES = {"fields": "L1", "heatmaps": "L2"}
 """Of the paper's network and tf-pose-estimation's, here and there."""
 
-CENTRED = {"mean": (128.0,), "deviation": (256.0,), "order": "BGR"}
-AS_STORED = {"mean": (0.0,), "deviation": (1.0,), "order": "BGR"}
+CENTRED = {"mean": (128.0,), "std": (256.0,), "order": "BGR"}
+AS_STORED = {"mean": (0.0,), "std": (1.0,), "order": "BGR"}
 """What the networks were trained on; the latter the graphs of tf-pose-estimation."""
 
 MULTIPLIERS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)

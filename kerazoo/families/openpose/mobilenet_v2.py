@@ -6,7 +6,14 @@ import keras
 from keras import layers
 
 from kerazoo.families.openpose.heads import channels_of, scaled
-from kerazoo.layers import BATCH_NORM_MOMENTUM, BatchNormalization, HeNormal, ImageNorm, Normal, ResizeLike
+from kerazoo.layers import (
+    BATCH_NORM_MOMENTUM,
+    BatchNormalization,
+    HeNormal,
+    InstanceNormalization,
+    Normal,
+    ResizeLike,
+)
 
 EPSILON = 1e-3
 STEM = 32
@@ -33,7 +40,7 @@ def mobilenet_v2_openpose(
     """Return the network of tf-pose-estimation: two branches of separable convolutions per stage.
 
     The published "v2 small" has the defaults and 481,068 parameters. Its trunk normalises by the
-    statistics of what it sees, here of each image by itself (`kerazoo.layers.ImageNorm`); the published
+    statistics of what it sees, here of each image by itself (`layers.InstanceNormalization`); the published
     graph averages over its batch, which is the same for one image. Its input is BGR, 0..255.
 
     Starts from Gaussians by the fan-in (`HeNormal`).
@@ -133,5 +140,5 @@ def _depthwise(x: keras.KerasTensor, kernel: int, stride: int, name: str) -> ker
 
 
 def _image_normed(x: keras.KerasTensor, activation: str | None, name: str) -> keras.KerasTensor:
-    x = ImageNorm(EPSILON, name=f"{name}_norm")(x)
+    x = InstanceNormalization(EPSILON, name=f"{name}_norm")(x)
     return layers.Activation(activation, name=f"{name}_act")(x) if activation else x

@@ -1,4 +1,4 @@
-"""The loss of part affinity fields: every stage and both branches, silent where people are not labelled."""
+"""The loss of part affinity fields: every stage and both branches, ignored where people are not labelled."""
 
 import keras
 from keras import ops

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @settings
 class ProtoNet(FewShot):
-    """A picture is of the class whose support is nearest on average, by squared Euclidean distance.
+    """An image is of the class whose support is nearest on average, by squared Euclidean distance.
 
     Training episodes have more ways than those that are asked about: harder than what comes (section 2.5).
     While predicting, batch normalisation takes running statistics, as the authors' code does: what a

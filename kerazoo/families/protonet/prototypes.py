@@ -22,9 +22,9 @@ def logits(network: keras.Model, x: Tensor, shots: int, training: bool) -> Tenso
 
     Args:
         network: outputs `{"embedding": (N, D)}`.
-        x: the pictures of episodes.
+        x: the images of episodes.
         shots: so many of each class are its support.
-        training: normalise by the statistics of these pictures.
+        training: normalise by the statistics of these images.
     """
     features = embedded(network, x, training)
     prototypes = ops.mean(features[:, :, :shots], axis=2)

@@ -16,7 +16,7 @@ class Reptile(Adapting):
     """Weights that move towards where a few steps of gradient descent on each episode lead them.
 
     With plain SGD the recipe's learning rate is the paper's step size epsilon; the paper also hands the way
-    there to Adam (section 2). While training each step sees its own part of the pictures of an episode.
+    there to Adam (section 2). While training each step sees its own part of the images of an episode.
 
     The published inner loop is Adam whose second moments are carried from episode to episode. From moments of
     zero, its first step moves every weight by the rate whatever its gradient: after 2,000 episodes of
@@ -28,7 +28,7 @@ class Reptile(Adapting):
     pool: Literal["max", "stride"] = "stride"
     steps: Annotated[int, Field(ge=1)] = 5
     test_steps: Annotated[int, Field(ge=1)] = 10
-    rate: Annotated[float, Field(gt=0)] = 0.05
+    inner_learning_rate: Annotated[float, Field(gt=0)] = 0.05
 
     def __post_init__(self) -> None:
         super().__post_init__()

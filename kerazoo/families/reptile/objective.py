@@ -33,7 +33,7 @@ class ReptileObjective(SumOfTerms):
         def adapted(episode: Tensor) -> list[Tensor]:
             parts = ops.split(episode, steps, axis=1)
             losses = [inner_loop.support_loss(self.network, part) for part in parts]
-            return inner_loop.descended(losses, steps, present, self.family.rate, again=False)
+            return inner_loop.descended(losses, steps, present, self.family.inner_learning_rate, again=False)
 
         aims = [ops.mean(aim, axis=0) for aim in ops.map(adapted, x)]
         squares = [ops.sum(ops.square(w - ops.stop_gradient(a))) for w, a in zip(present, aims, strict=True)]

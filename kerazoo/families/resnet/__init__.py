@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @settings
 class ResNet(Classification):
-    """ResNet for photographs.
+    """ResNet for images.
 
     Attributes:
         depth: number of weighted layers.

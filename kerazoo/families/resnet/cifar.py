@@ -26,7 +26,7 @@ class ResNetCifar(Classification):
     width: Annotated[int, Field(ge=1)] = 16
     ordering: Ordering = "original"
     size: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (32, 32)
-    crop_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    crop_pct: Annotated[float, Field(gt=0, le=1)] = 1.0
 
     def build(self) -> "keras.Model":
         from kerazoo.families.resnet.model import resnet_cifar

@@ -184,7 +184,7 @@ def torchvision(arrays: Arrays) -> dict[str, Any]:
             "classes": _classes(TORCHVISION, arrays),
             "width": width,
             "size": (224, 224),
-            "crop_share": 0.875,
+            "crop_pct": 0.875,
             "interpolation": "bilinear",
         }
     )
@@ -212,10 +212,10 @@ def timm_v2(arrays: Arrays) -> dict[str, Any]:
         "width": width,
         "ordering": "full_preactivation",
         "mean": (127.5,),
-        "deviation": (127.5,),
+        "std": (127.5,),
         "order": "RGB",
         "size": (224, 224),
-        "crop_share": 0.95,
+        "crop_pct": 0.95,
         "interpolation": "bicubic",
     }
 
@@ -245,10 +245,10 @@ def keras_applications(arrays: Arrays) -> dict[str, Any]:
         "bias": True,
         "epsilon": 1.001e-5,
         "mean": (103.939, 116.779, 123.68),
-        "deviation": (1.0,),
+        "std": (1.0,),
         "order": "BGR",
         "size": (224, 224),
-        "crop_share": 1.0,
+        "crop_pct": 1.0,
         "interpolation": "bilinear",
     }
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @settings
 class Siamese(Verification):
-    """Two pictures go through one tower; their embeddings meet in a distance.
+    """Two images go through one tower; their embeddings meet in a distance.
 
     Attributes:
         tower: what they go through.

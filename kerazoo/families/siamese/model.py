@@ -1,4 +1,4 @@
-"""Siamese networks: two pictures go through one tower, and their embeddings meet in a distance."""
+"""Siamese networks: two images go through one tower, and their embeddings meet in a distance."""
 
 from typing import Literal
 
@@ -15,14 +15,14 @@ KOCH = ((64, 10), (128, 7), (128, 4), (256, 4))
 
 
 def siamese(tower: keras.Model, *, head: Head = "euclidean") -> keras.Model:
-    """Return the network that tells how far apart two pictures are.
+    """Return the network that tells how far apart two images are.
 
     Shape: `{"a", "b": (N, H, W, C)}` -> with "euclidean" `{"distance": float32 (N,)}`, 0 where they are the
         same; with "weighted_l1" `{"logits": float32 (N,)}`, above 0 where they are alike. There is no sigmoid
         over the distance: it could then never exceed a margin.
 
     Args:
-        tower: any network `(N, H, W, C)` -> `{"embedding": (N, D)}`. Both pictures go through it, so it is
+        tower: any network `(N, H, W, C)` -> `{"embedding": (N, D)}`. Both images go through it, so it is
             there once, with one set of weights. D must be known for "weighted_l1".
         head: what the embeddings meet in.
     """

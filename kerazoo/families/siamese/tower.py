@@ -1,4 +1,4 @@
-"""What a Siamese network's two pictures go through, as settings."""
+"""What a Siamese network's two images go through, as settings."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,7 +16,7 @@ RESNETS = {f"resnet{depth}": depth for depth in (18, 34, 50, 101, 152)}
 
 @settings
 class Tower:
-    """A network that makes an embedding of a picture.
+    """A network that makes an embedding of an image.
 
     Attributes:
         name: "conv4" (`kerazoo.families.conv4.model.conv4`), "koch" (Koch et al. 2015), or a ResNet.
@@ -38,7 +38,7 @@ class Tower:
 
         Args:
             size: H and W, for what has to know them: flattened features before a dense layer.
-            channels: of the picture.
+            channels: of the image.
             sized: D has to be known.
         """
         import keras

@@ -60,8 +60,8 @@ class UNet(Segmentation):
             encoder=self.encoder and self.encoder.build(self.channels),
         )
 
-    def meaning(self) -> dict[str, Any]:
-        return super().meaning() | {"encoder": self.encoder and self.encoder.meaning()}
+    def weight_settings(self) -> dict[str, Any]:
+        return super().weight_settings() | {"encoder": self.encoder and self.encoder.weight_settings()}
 
     def stride(self) -> int:
         return 2 ** (len(self.filters) - (self.encoder is None))

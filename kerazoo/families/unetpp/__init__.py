@@ -66,8 +66,8 @@ class UNetPlusPlus(Segmentation):
             encoder=self.encoder and self.encoder.build(self.channels),
         )
 
-    def meaning(self) -> dict[str, Any]:
-        return super().meaning() | {"encoder": self.encoder and self.encoder.meaning()}
+    def weight_settings(self) -> dict[str, Any]:
+        return super().weight_settings() | {"encoder": self.encoder and self.encoder.weight_settings()}
 
     def deploy(self, network: "keras.Model") -> "keras.Model":
         from kerazoo.families.unetpp.model import prune

@@ -1,4 +1,4 @@
-"""Classification: one class for a photograph."""
+"""Classification: one class for an image."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from kerazoo.data.source import Source
 
 TOP = 5
-"""How many classes a person is told of a photograph."""
+"""How many classes a person is told of an image."""
 
 AT_ONCE = 64
-"""Photographs that the network is given together: they all have one size."""
+"""Images that the network is given together: they all have one size."""
 
 
 @settings
 class Classification(Labelled):
     """What every classification family shares; its network's one output is called "logits".
 
-    A photograph is scaled until it just covers `size` divided by `crop_share`, and its centre of
+    An image is scaled until it just covers `size` divided by `crop_pct`, and its centre of
     `size` is what the network sees. Training windows are taken as they are.
 
     Attributes:
         classes: number of logits, of a softmax.
         size: height and width in pixels that the network is validated at.
-        crop_share: part of the scaled photograph's shorter side that is kept.
+        crop_pct: part of the scaled image's shorter side that is kept.
         interpolation: of the scaling; where it shrinks, it averages (as Pillow does it).
         label_smoothing: part of a truth's weight that is spread over all classes (Szegedy et al. 2016).
         mixup: alpha of mixup (Zhang et al. 2018), 0 for none: two images and their truths are
@@ -46,7 +46,7 @@ class Classification(Labelled):
 
     classes: Annotated[int, Field(ge=2)] = 2
     size: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (224, 224)
-    crop_share: Annotated[float, Field(gt=0, le=1)] = 0.875
+    crop_pct: Annotated[float, Field(gt=0, le=1)] = 0.875
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     mixup: Annotated[float, Field(ge=0)] = 0.0
@@ -54,7 +54,7 @@ class Classification(Labelled):
     def labels(self) -> int:
         return self.classes
 
-    def for_classes(self, names: Sequence[str]) -> "Classification":
+    def with_classes(self, names: Sequence[str]) -> "Classification":
         return replace(self, {"classes": len(names), "names": tuple(names)}, "family")
 
     def adopting(self, found: dict[str, Any]) -> Self:
@@ -62,12 +62,12 @@ class Classification(Labelled):
         names = self.names if len(self.names) == found["classes"] else ()
         return replace(self, {"names": names} | found, "family")
 
-    def meaning(self) -> dict[str, Any]:
+    def weight_settings(self) -> dict[str, Any]:
         free = {
             "classes",
             "names",
             "size",
-            "crop_share",
+            "crop_pct",
             "interpolation",
             "label_smoothing",
             "mixup",
@@ -75,22 +75,22 @@ class Classification(Labelled):
         }
         return {name: value for name, value in fields(self).items() if name not in free}
 
-    # --- from the photograph to the network ---------------------------------------------
+    # --- from the image to the network ---------------------------------------------
 
     def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Placement]:
         window = self.centre(image) if whole else image
         return self.normalised(window), Placement(0, 0, *image.shape[:2])
 
     def centre(self, image: np.ndarray) -> np.ndarray:
-        """Return what the network sees of a photograph: uint8 `(H, W, 3)` -> `(*size, 3)`."""
-        return centred(image, self.size, self.crop_share, self.interpolation)
+        """Return what the network sees of an image: uint8 `(H, W, 3)` -> `(*size, 3)`."""
+        return centred(image, self.size, self.crop_pct, self.interpolation)
 
     def encode(self, truth: Label, placement: Placement) -> dict[str, np.ndarray]:
         targets = np.full(self.classes, self.label_smoothing / self.classes, "float32")
         targets[truth.label] += 1 - self.label_smoothing
         return {"targets": targets}
 
-    def blend(self, x: np.ndarray, y: Any, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
+    def mix_batch(self, x: np.ndarray, y: Any, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
         """Mix every sample with another of the batch, all by one share (mixup, Zhang et al. 2018)."""
         if not self.mixup:
             return x, y
@@ -116,7 +116,7 @@ class Classification(Labelled):
     def infer_all(
         self, forward: Callable, images: Iterable[np.ndarray], *, tile: int | None = None, tta: bool = False
     ) -> Iterator[Classified]:
-        """Return the classes of photographs in turn; `tta` averages over the image and its mirror image."""
+        """Return the classes of images in turn; `tta` averages over the image and its mirror image."""
         if tile:
             raise UserError("classification knows no tiles", "leave the tile out")
         inputs = (self.prepare(image)[0] for image in images)
@@ -140,21 +140,21 @@ class Classification(Labelled):
         best = int(result.probabilities.argmax())
         return captioned(image, f"{result.probabilities[best]:.0%} {names[best]}")
 
-    def pictures(self, scores: dict[str, Any]) -> dict[str, np.ndarray]:
-        """Return a picture of the confusion matrix, where there is one."""
+    def images(self, scores: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Return an image of the confusion matrix, where there is one."""
         from kerazoo.draw import matrix
 
         counts = scores["confusion"]
         return {"confusion": matrix(np.array(counts), self.class_names())} if counts else {}
 
-    def reader(self, path: str) -> "type[Source]":
+    def source_for(self, path: str) -> "type[Source]":
         from kerazoo.data.classification.array_files import holds_arrays
         from kerazoo.data.classification.arrays import Arrays
         from kerazoo.data.classification.class_folders import ClassFolders
 
         return Arrays if holds_arrays(Path(path)) else ClassFolders
 
-    def ordered(self, data: "Source") -> "Source":
+    def configure(self, data: "Source") -> "Source":
         """Return folders per class with the labels of this network's class names."""
         from kerazoo.data.classification.class_folders import ClassFolders
 
@@ -167,7 +167,7 @@ class Classification(Labelled):
         named = zip(np.array(self.class_names())[best], result.probabilities[best], strict=True)
         return {"top": [{"class": str(name), "probability": round(float(p), 6)} for name, p in named]}
 
-    def tell(self, described: dict[str, Any]) -> str:
+    def summary(self, described: dict[str, Any]) -> str:
         return ", ".join(f"{each['class']} {each['probability']:.1%}" for each in described["top"])
 
     def save(self, result: Classified, stem: Path) -> list[Path]:

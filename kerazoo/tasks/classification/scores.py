@@ -1,4 +1,4 @@
-"""Scores of classification: shares of photographs that were told right."""
+"""Scores of classification: shares of images that were told right."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,12 +12,12 @@ MATRIX = 100
 def scores(pairs: Iterable[tuple[int, np.ndarray]], names: Sequence[str]) -> dict[str, Any]:
     """Return top-1 and top-5 accuracy, and what became of each class.
 
-    "accuracy" is of all photographs together; "mean_recall" the mean over the classes, where a rare
-    class counts as much as a common one. A class without photographs has a recall of None and does
+    "accuracy" is of all images together; "mean_recall" the mean over the classes, where a rare
+    class counts as much as a common one. A class without images has a recall of None and does
     not enter the mean. "confusion" has the truth in rows, the prediction in columns.
 
     Args:
-        pairs: a label and float32 `(classes,)` probabilities for each photograph.
+        pairs: a label and float32 `(classes,)` probabilities for each image.
         names: class names in label order.
     """
     truths, guesses = _told(pairs)

@@ -1,4 +1,4 @@
-"""Few-shot learning: classes that were never seen before, from a few pictures of each."""
+"""Few-shot learning: classes that were never seen before, from a few images of each."""
 
 import itertools
 from abc import abstractmethod
@@ -15,7 +15,7 @@ from kerazoo.settings import replace, settings
 from kerazoo.structures.episodes import Answers, Episode
 from kerazoo.structures.placement import Placement
 from kerazoo.structures.sample import Sample
-from kerazoo.tasks.images import Photographs, activated
+from kerazoo.tasks.images import ImageTask, activated
 
 if TYPE_CHECKING:
     import keras
@@ -30,27 +30,27 @@ AT_ONCE = 5
 """Episodes that the network is given together."""
 
 SHOWN = 8, 8
-"""Classes, and queries of each, that a picture of an episode has room for."""
+"""Classes, and queries of each, that an image of an episode has room for."""
 
 
 @settings
-class FewShot(Photographs):
+class FewShot(ImageTask):
     """What every few-shot family shares: a Conv-4 (Vinyals et al. 2016) that is asked in episodes.
 
     Attributes:
-        size: height and width that pictures are brought to.
+        size: height and width that images are brought to.
         ways, shots, queries: of the episodes of validation, test and `evaluate`: classes, and of each the
-            pictures to learn from and those to be asked about.
+            images to learn from and those to be asked about.
         training_ways, training_shots, training_queries: the same while training.
-        rotations: pictures turned by quarters are other classes, in training and after.
+        rotations: images turned by quarters are other classes, in training and after.
         filters: channels of the network's four blocks.
         pool: blocks halve the size by pooling ("max") or by a "stride" of their convolution.
-        features: what a picture becomes: all cells of the last block ("flatten") or their "mean".
+        features: what an image becomes: all cells of the last block ("flatten") or their "mean".
     """
 
     channels: Literal[1, 3] = 1
     mean: tuple[float, ...] = (255.0,)  # paper is 0, as the border that convolutions see
-    deviation: tuple[float, ...] = (255.0,)
+    std: tuple[float, ...] = (255.0,)
     size: tuple[Side, Side] = (28, 28)
     ways: Ways = 5
     shots: Count = 1
@@ -72,10 +72,10 @@ class FewShot(Photographs):
     def class_names(self) -> tuple[str, ...]:
         return tuple(f"class {way}" for way in range(1, self.ways + 1))
 
-    def for_classes(self, names: Sequence[str]) -> "FewShot":
+    def with_classes(self, names: Sequence[str]) -> "FewShot":
         return self
 
-    def fits(self, names: Sequence[str]) -> bool:
+    def accepts(self, names: Sequence[str]) -> bool:
         return True
 
     def asked_for(self, counts: dict[str, int]) -> dict[str, int]:
@@ -85,7 +85,7 @@ class FewShot(Photographs):
 
     def body(self) -> dict[str, Any]:
         """Return the settings that trained weights go with and a classifier adapted from it shares."""
-        names = ("channels", "mean", "deviation", "order", "size", "filters", "pool", "features")
+        names = ("channels", "mean", "std", "order", "size", "filters", "pool", "features")
         return {name: getattr(self, name) for name in names} | {"epsilon": self.epsilon}
 
     def layout(self) -> dict[str, Any]:
@@ -94,16 +94,16 @@ class FewShot(Photographs):
         size = self.size if self.features == "flatten" else None
         return {name: getattr(self, name) for name in names} | {"size": size, "epsilon": self.epsilon}
 
-    def meaning(self) -> dict[str, Any]:
+    def weight_settings(self) -> dict[str, Any]:
         return self.body()
 
-    def reader(self, path: str) -> "type[Source]":
-        from kerazoo.data.episodes.by_class import PictureClasses
+    def source_for(self, path: str) -> "type[Source]":
+        from kerazoo.data.episodes.by_class import ImageClasses
         from kerazoo.data.episodes.one_shot_runs import OneShotRuns, holds_runs
 
-        return OneShotRuns if holds_runs(Path(path)) else PictureClasses
+        return OneShotRuns if holds_runs(Path(path)) else ImageClasses
 
-    def ordered(self, data: "Source") -> "Source":
+    def configure(self, data: "Source") -> "Source":
         """Return the data with episodes as this family wants them."""
         from kerazoo.data.episodes.by_class import ByClass
         from kerazoo.data.episodes.sampling import Episodes
@@ -118,10 +118,10 @@ class FewShot(Photographs):
         changes = {"size": self.size, "training": replace(asked, training), "asked": (asked,)}
         return replace(data, changes, "data")
 
-    # --- from the pictures to the network -------------------------------------------------
+    # --- from the images to the network -------------------------------------------------
 
     def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Placement]:
-        """Return the network's input for a photograph, or for a stack of pictures of the right size."""
+        """Return the network's input for an image, or for a stack of images of the right size."""
         fitting = image.shape[-3:-1] == self.size
         return self.normalised(image if fitting else centred(image, self.size)), Placement(0, 0, *self.size)
 
@@ -180,7 +180,7 @@ class FewShot(Photographs):
                 yield Answers(activated(logits))
 
     def episode(self, image: np.ndarray) -> np.ndarray:
-        """Return the pictures of an episode, if it has as many classes as are asked about."""
+        """Return the images of an episode, if it has as many classes as are asked about."""
         if len(image) != self.ways:
             raise UserError(f"an episode of {len(image)} classes, not {self.ways}", f"--ways {len(image)}")
         return image
@@ -208,7 +208,7 @@ class FewShot(Photographs):
         }
 
     def draw(self, image: np.ndarray, result: Episode | Answers) -> np.ndarray:
-        """Return an episode's pictures; with a result the queries, framed by whether they were told right."""
+        """Return an episode's images; with a result the queries, framed by whether they were told right."""
         if isinstance(result, Answers):
             shots = image.shape[1] - result.probabilities.shape[1]
             return self.row(Sample(image, Episode((), shots), ""), result)[_ASKED]
@@ -240,10 +240,10 @@ _ASKED = "queries (red: told wrong)"
 _RIGHT, _WRONG, _NEUTRAL = np.array([(0, 158, 115), (213, 60, 40), (200, 200, 200)], "uint8")
 
 
-def _grid(pictures: np.ndarray, frames: np.ndarray) -> np.ndarray:
-    """Return pictures side by side, each in a frame: `(R, C, H, W, 3)`, `(R, C, 3)` -> `(H', W', 3)`."""
-    rows, columns, height, width, _ = pictures.shape
+def _grid(images: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Return images side by side, each in a frame: `(R, C, H, W, 3)`, `(R, C, 3)` -> `(H', W', 3)`."""
+    rows, columns, height, width, _ = images.shape
     cells = np.empty((rows, columns, height + 4, width + 4, 3), "uint8")
     cells[:] = frames[:, :, None, None]
-    cells[:, :, 2:-2, 2:-2] = pictures
+    cells[:, :, 2:-2, 2:-2] = images
     return cells.swapaxes(1, 2).reshape(rows * (height + 4), columns * (width + 4), 3)

@@ -22,19 +22,19 @@ Rate = Annotated[float, Field(gt=0)]
 class Adapting(FewShot):
     """A family whose network has a class for each way and adapts to an episode by some steps.
 
-    Batch normalisation always takes the statistics of the pictures at hand, as the authors of both do: the
+    Batch normalisation always takes the statistics of the images at hand, as the authors of both do: the
     queries of an episode see one another (they are transductive). The network answers `training_ways`
     classes; where an episode has another number, all of these start from the mean of its outputs.
 
     Attributes:
         steps: of the inner loop while training.
         test_steps: the same when episodes are asked about or a classifier is adapted.
-        rate: of these steps.
+        inner_learning_rate: of these steps.
     """
 
     steps: Steps = 1
     test_steps: Steps = 3
-    rate: Rate = 0.4
+    inner_learning_rate: Rate = 0.4
 
     @abstractmethod
     def network(self, classes: int) -> "keras.Model":
@@ -51,7 +51,7 @@ class Adapting(FewShot):
         """
         from kerazoo.tasks.fewshot.inner_loop import descended
 
-        return descended([loss], steps, weights, self.rate, again=again)
+        return descended([loss], steps, weights, self.inner_learning_rate, again=again)
 
     def build(self) -> "keras.Model":
         return self.network(self.training_ways)

@@ -51,7 +51,7 @@ def logits(network: keras.Model, weights: Weights, x: Tensor) -> Tensor:
 
 
 def loss(network: keras.Model, x: Tensor, labels: Tensor, ways: int) -> Loss:
-    """Return the cross entropy of pictures as a function of the weights.
+    """Return the cross entropy of images as a function of the weights.
 
     Args:
         network: outputs `{"logits"}`.
@@ -64,14 +64,14 @@ def loss(network: keras.Model, x: Tensor, labels: Tensor, ways: int) -> Loss:
 
 
 def support_loss(network: keras.Model, support: Tensor) -> Loss:
-    """Return the cross entropy of pictures `(ways, shots, H, W, C)`, row w of class w, as `loss` does."""
+    """Return the cross entropy of images `(ways, shots, H, W, C)`, row w of class w, as `loss` does."""
     ways, shots = support.shape[:2]
     labels = np.repeat(np.arange(ways), shots)
     return loss(network, ops.reshape(support, (-1, *support.shape[2:])), labels, ways)
 
 
 def answered(network: keras.Model, weights: Weights, queries: Tensor) -> Tensor:
-    """Return the logits of pictures `(ways, queries, H, W, C)`: float32 `(ways, queries, ways)`."""
+    """Return the logits of images `(ways, queries, H, W, C)`: float32 `(ways, queries, ways)`."""
     ways = queries.shape[0]
     found = logits(network, weights, ops.reshape(queries, (-1, *queries.shape[2:])))
     return ops.reshape(found, (ways, -1, ways))
@@ -103,7 +103,7 @@ def answers(family: "Adapting", network: keras.Model, x: Tensor, training: bool)
     Args:
         family: says how the weights move.
         network: of `family.network`, with as many classes as an episode has ways.
-        x: the pictures of episodes.
+        x: the images of episodes.
         training: the result will be differentiated.
     """
     shots = family.training_shots if training else family.shots
@@ -129,9 +129,9 @@ def learned(
 
 
 def classifier(network: keras.Model, weights: Weights, x: np.ndarray) -> dict[str, np.ndarray]:
-    """Return adapted weights, by variable path, with the statistics of the pictures they were adapted to.
+    """Return adapted weights, by variable path, with the statistics of the images they were adapted to.
 
-    With these as running statistics a network tells a single picture what `network`, which takes those of
+    With these as running statistics a network tells a single image what `network`, which takes those of
     the batch, tells it in the midst of that support.
 
     Args:

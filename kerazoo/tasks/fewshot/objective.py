@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Asked(keras.Model):
-    """A trained network that is asked in episodes; what it says of single pictures is the network's own.
+    """A trained network that is asked in episodes; what it says of single images is the network's own.
 
     Shape: float32 `(N, ways, shots + queries, H, W, C)` -> `{"logits": (N, ways, queries, ways)}`;
         `(N, H, W, C)` -> the network's outputs.

@@ -9,14 +9,14 @@ import numpy as np
 from kerazoo.settings import settings
 from kerazoo.structures.keypoints import People, Poses
 from kerazoo.structures.skeleton import COCO17, Skeleton
-from kerazoo.tasks.images import Photographs
+from kerazoo.tasks.images import ImageTask
 
 if TYPE_CHECKING:
     from kerazoo.data.source import Source
 
 
 @settings
-class Pose(Photographs):
+class Pose(ImageTask):
     """What every pose family shares.
 
     Attributes:
@@ -28,16 +28,16 @@ class Pose(Photographs):
     def class_names(self) -> tuple[str, ...]:
         return self.skeleton.points
 
-    def for_classes(self, names: Sequence[str]) -> "Pose":
+    def with_classes(self, names: Sequence[str]) -> "Pose":
         """Return this family: data are asked for its points, and tell which they lack when they are read."""
         return self
 
-    def reader(self, path: str) -> "type[Source]":
+    def source_for(self, path: str) -> "type[Source]":
         from kerazoo.data.keypoints.reader import reader
 
         return reader(Path(path))
 
-    def ordered(self, data: "Source") -> "Source":
+    def configure(self, data: "Source") -> "Source":
         """Return the data with this network's points in this network's order."""
         from kerazoo.settings import replace
 
@@ -60,12 +60,12 @@ class Pose(Photographs):
         return drawn(image, result, self.skeleton)
 
     def describe(self, result: Poses) -> dict[str, Any]:
-        """Return every person's score, box and points by name, in the photograph's pixels."""
+        """Return every person's score, box and points by name, in the image's pixels."""
         from kerazoo.tasks.pose.json_rows import described
 
         return described(result, self.skeleton)
 
-    def tell(self, described: dict[str, Any]) -> str:
+    def summary(self, described: dict[str, Any]) -> str:
         count = len(described["people"])
         return f"{count} {'person' if count == 1 else 'people'}"
 

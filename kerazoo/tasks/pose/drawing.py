@@ -1,4 +1,4 @@
-"""Skeletons drawn on photographs."""
+"""Skeletons drawn on images."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ _SLENDER = 0.08
 
 
 def drawn(image: np.ndarray, result: People | Poses, skeleton: Skeleton) -> np.ndarray:
-    """Return the photograph with people drawn on it: limbs as coloured sticks, points as dots.
+    """Return the image with people drawn on it: limbs as coloured sticks, points as dots.
 
     Sticks are as wide as suits the person's size, so that small people and faces with many points stay
     readable. Points of a truth that are labelled but hidden are rings. What was not found or is not
@@ -27,7 +27,7 @@ def drawn(image: np.ndarray, result: People | Poses, skeleton: Skeleton) -> np.n
 
     Args:
         image: uint8 `(H, W, 3)`; it stays as it is.
-        result: in the photograph's pixels; people may reach beyond it.
+        result: in the image's pixels; people may reach beyond it.
         skeleton: of the people.
     """
     shown = image.copy()

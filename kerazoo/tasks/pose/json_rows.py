@@ -46,7 +46,7 @@ def coco_results(seen: Iterable[tuple[People, Poses]]) -> list[dict[str, Any]]:
     the publisher's order, three zeros for one not found. Pixels and their scores have three decimals.
 
     Args:
-        seen: photographs, in the points that people annotate (`kerazoo.tasks.pose.oks.photographs`).
+        seen: images, in the points that people annotate (`kerazoo.tasks.pose.oks.images`).
     """
     return [
         {

@@ -16,7 +16,7 @@ from kerazoo.tasks.pose.pck import shares
 from kerazoo.tasks.pose.similarity import distinct
 
 Seen = list[tuple[People, Poses]]
-"""Photographs: all that is true and all that was found, in the points that people annotate."""
+"""Images: all that is true and all that was found, in the points that people annotate."""
 
 NAMES = ("ap", "ap50", "ap75", "ap_medium", "ap_large", "ar", "ar50", "ar75", "ar_medium", "ar_large")
 """Of the numbers of COCO's evaluation, in the order in which it gives them."""
@@ -28,7 +28,7 @@ def scores(pairs: Iterable[tuple[People, Poses]], skeleton: Skeleton) -> dict[st
     Only points that people annotate count (`Skeleton.annotated`), under the skeleton's sigmas.
 
     - "ap", "ar" and so on: over the similarities 0.5, 0.55 ... 0.95 or at one, with COCO's 20 people per
-      photograph and its medium (32^2 to 96^2 square pixels) and large people. Crowds, and people without a
+      image and its medium (32^2 to 96^2 square pixels) and large people. Crowds, and people without a
       labelled point, count neither for nor against what is found there; a crowd's area is its box's.
     - "pck", "pckh", "nme" and the same by point: see `kerazoo.tasks.pose.pck`.
     - "images" and "people", those with a labelled point.
@@ -44,17 +44,17 @@ def report(
     pairs: Iterable[tuple[People, Poses]], skeleton: Skeleton
 ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
     """Return `scores`, and the people found as COCO's results: `{"coco": list}`, JSON-ready."""
-    seen, sigmas = photographs(pairs, skeleton), _sigmas(skeleton)
+    seen, sigmas = images(pairs, skeleton), _sigmas(skeleton)
     results = coco_results(seen)
     people = sum(int((truth.visible > 0).any(axis=-1).sum()) for truth, _ in seen)
     told = _precision(seen, results, sigmas) | shares(seen, skeleton, sigmas)
     return {"images": len(seen), "people": people} | told, {"coco": results}
 
 
-def photographs(pairs: Iterable[tuple[People, Poses]], skeleton: Skeleton) -> Seen:
-    """Return the photographs that pairs are of, in the points that people annotate and in their own pixels.
+def images(pairs: Iterable[tuple[People, Poses]], skeleton: Skeleton) -> Seen:
+    """Return the images that pairs are of, in the points that people annotate and in their own pixels.
 
-    The truth of a photograph is taken from its first window. What is found in a window is shifted to where
+    The truth of an image is taken from its first window. What is found in a window is shifted to where
     the window is and its score multiplied by the window's; where there are several, `distinct` people stay.
     """
     columns = skeleton.places(skeleton.annotated())
@@ -75,7 +75,7 @@ def _truth(truth: People, columns: Sequence[int]) -> People:
         visible=truth.visible[:, columns],
         boxes=truth.boxes + shift,
         crowds=truth.crowds + shift,
-        silent=None,
+        ignore=None,
         origin=(0.0, 0.0),
     )
 

@@ -35,7 +35,7 @@ def shares(seen: Sequence[tuple[People, Poses]], skeleton: Skeleton, sigmas: np.
     For each there is also "point_pck" and so on, by point. What nothing tells of is None.
 
     Args:
-        seen: photographs, in the points that people annotate (`kerazoo.tasks.pose.oks.photographs`).
+        seen: images, in the points that people annotate (`kerazoo.tasks.pose.oks.images`).
         skeleton: of all of them.
         sigmas: float64 `(K,)`, of those points.
     """

@@ -5,7 +5,7 @@ import numpy as np
 from kerazoo.structures.keypoints import Poses
 
 AS_ONE = 0.9
-"""People found in several windows of a photograph are one person if they are more alike than this (HRNet)."""
+"""People found in several windows of an image are one person if they are more alike than this (HRNet)."""
 
 
 def similarity(
@@ -34,7 +34,7 @@ def distinct(poses: Poses, sigmas: np.ndarray, limit: float = AS_ONE) -> Poses:
     A person's area is that of the bounds of the points found.
 
     Args:
-        poses: of one photograph.
+        poses: of one image.
         sigmas: float64 `(K,)`.
         limit: similarity, 0..1.
     """

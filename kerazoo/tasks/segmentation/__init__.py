@@ -71,7 +71,7 @@ class Segmentation(Labelled):
     def labels(self) -> int:
         return max(self.classes, 2)
 
-    def for_classes(self, names: Sequence[str]) -> "Segmentation":
+    def with_classes(self, names: Sequence[str]) -> "Segmentation":
         """Return this family for data with these classes; two classes keep a sigmoid or softmax of two."""
         classes = self.classes if len(names) == 2 and self.classes <= 2 else len(names)
         classes = 1 if len(names) == 2 and self.classes > 2 else classes
@@ -85,11 +85,11 @@ class Segmentation(Labelled):
         weights = self.class_weights if len(self.class_weights or ()) == labels else None
         return replace(self, {**found, "names": names, "class_weights": weights}, "family")
 
-    def meaning(self) -> dict[str, Any]:
+    def weight_settings(self) -> dict[str, Any]:
         free = {"classes", "names", "losses", "class_weights", "dropout", "mode", "level"}
         return {name: value for name, value in fields(self).items() if name not in free}
 
-    # --- from the photograph to the network ---------------------------------------------
+    # --- from the image to the network ---------------------------------------------
 
     def admissible(self, size: int) -> int:
         """Return the smallest length of an image side >= size that the network takes."""
@@ -171,12 +171,12 @@ class Segmentation(Labelled):
     def legend(self) -> tuple[str, ...]:
         return self.class_names()
 
-    def reader(self, path: str) -> "type[Source]":
+    def source_for(self, path: str) -> "type[Source]":
         from kerazoo.data.segmentation.folders import Folder
 
         return Folder
 
-    def ordered(self, data: "Source") -> "Source":
+    def configure(self, data: "Source") -> "Source":
         """Return a folder with what its masks mean decided, in the labels of this network's class names."""
         from kerazoo.data.segmentation.folders import Folder
 

@@ -1,4 +1,4 @@
-"""Segmentation of photographs of any size: overlapping tiles and test-time averaging."""
+"""Segmentation of images of any size: overlapping tiles and test-time averaging."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -22,9 +22,9 @@ OVERLAP = 0.25
 def whole_or_tiled(
     task: "Segmentation", forward: Forward, image: np.ndarray, *, tile: int | None, tta: bool
 ) -> Segmented:
-    """Return the labels of a photograph, predicted at once or in tiles.
+    """Return the labels of an image, predicted at once or in tiles.
 
-    Memory beyond the photograph and its labels (one byte a pixel) is that of one tile: each
+    Memory beyond the image and its labels (one byte a pixel) is that of one tile: each
     tile's probabilities become labels before the next is looked at.
 
     Args:

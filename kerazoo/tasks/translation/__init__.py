@@ -1,4 +1,4 @@
-"""Translation of photographs between two domains, A and B, of which nobody has pairs."""
+"""Translation of images between two domains, A and B, of which nobody has pairs."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +13,7 @@ from kerazoo.settings import replace, settings
 from kerazoo.structures.images import DIRECTIONS, RETURNS, Real, Translated
 from kerazoo.structures.placement import Placement
 from kerazoo.structures.sample import Sample
-from kerazoo.tasks.images import Photographs, tile_for
+from kerazoo.tasks.images import ImageTask, tile_for
 
 if TYPE_CHECKING:
     import keras
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
 
 
 @settings
-class Translation(Photographs):
+class Translation(ImageTask):
     """What every translating family shares.
 
     Attributes:
         names: of the domains A and B.
-        direction: in which photographs are translated, "AtoB", "BtoA", or "both" where it is not known
+        direction: in which images are translated, "AtoB", "BtoA", or "both" where it is not known
             which domain they are of.
         inception: file of InceptionV3's weights, as keras.applications has them, for the distances of
             scores; None takes statistics of colour and texture (`kerazoo.tasks.translation.fid`).
     """
 
     mean: tuple[float, ...] = (127.5,)
-    deviation: tuple[float, ...] = (127.5,)
+    std: tuple[float, ...] = (127.5,)
     names: Annotated[tuple[str, ...], Field(min_length=2, max_length=2)] = ("A", "B")
     direction: Literal["AtoB", "BtoA", "both"] = "both"
     inception: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if set(self.mean) | set(self.deviation) != {127.5}:
-            raise ValueError("mean and deviation are 127.5: translations are -1..1 as photographs are")
+        if set(self.mean) | set(self.std) != {127.5}:
+            raise ValueError("mean and std are 127.5: translations are -1..1 as images are")
 
     @abstractmethod
     def translators(self) -> tuple[str, ...]:
@@ -55,15 +55,15 @@ class Translation(Photographs):
     def class_names(self) -> tuple[str, ...]:
         return self.names
 
-    def for_classes(self, names: Sequence[str]) -> "Translation":
+    def with_classes(self, names: Sequence[str]) -> "Translation":
         return replace(self, {"names": tuple(names)}, "family")
 
-    def reader(self, path: str) -> "type[Source]":
+    def source_for(self, path: str) -> "type[Source]":
         from kerazoo.data.translation.unpaired import Unpaired
 
         return Unpaired
 
-    # --- from the photograph to the network ---------------------------------------------
+    # --- from the image to the network ---------------------------------------------
 
     def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Placement]:
         return self.normalised(image), Placement(0, 0, *image.shape[:2])
@@ -71,14 +71,14 @@ class Translation(Photographs):
     def encode(self, truth: Real, placement: Placement) -> dict[str, np.ndarray]:
         return {"partner": self.normalised(truth.image)}
 
-    def blend(self, x: np.ndarray, y: Any, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
+    def mix_batch(self, x: np.ndarray, y: Any, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
         # What is shown again of the past is decided here: the same on every backend and after a resume.
         return x, y | {"draws": rng.random((len(x), len(DIRECTIONS), 2), "float32")}
 
     # --- from the network to the result -------------------------------------------------
 
     def asked(self) -> tuple[str, ...]:
-        """Return the directions that photographs are translated in."""
+        """Return the directions that images are translated in."""
         return self.translators() if self.direction == "both" else (self.direction,)
 
     def deploy(self, network: "keras.Model") -> "keras.Model":
@@ -120,12 +120,12 @@ class Translation(Photographs):
             return {name: value[0] for name, value in forward(self.normalised(window)[None]).items()}
 
         if (tile := tile_for(image, tile)) is not None:
-            pictures = blended(translated, image, tile, self.pixels)
+            images = blended(translated, image, tile, self.pixels)
         else:
-            pictures = super().infer(forward, image).pictures
+            images = super().infer(forward, image).images
         known = self.seen(image)
-        errors = {way: _apart(known, pictures[name]) for way, name in RETURNS.items() if name in pictures}
-        return Translated(pictures, errors)
+        errors = {way: _apart(known, images[name]) for way, name in RETURNS.items() if name in images}
+        return Translated(images, errors)
 
     def evaluate(self, pairs: Iterable[tuple[Real, Translated]]) -> dict[str, Any]:
         from kerazoo.tasks.translation.fid import scores
@@ -138,11 +138,11 @@ class Translation(Photographs):
     def row(self, sample: Sample, result: Translated) -> dict[str, np.ndarray]:
         there, blank = DIRECTIONS[sample.truth.domain], np.full_like(sample.image, 255)
         ways = {"translated": there, "and back": RETURNS[there]}
-        shown = {title: result.pictures.get(way, blank) for title, way in ways.items()}
-        return {"photograph": sample.image} | shown
+        shown = {title: result.images.get(way, blank) for title, way in ways.items()}
+        return {"image": sample.image} | shown
 
     def draw(self, image: np.ndarray, result: Real | Translated) -> np.ndarray:
-        """Return a sheet of the photograph, its translation, and there and back; a row per direction."""
+        """Return a sheet of the image, its translation, and there and back; a row per direction."""
         from kerazoo.draw import sheet
 
         if isinstance(result, Real):
@@ -151,16 +151,16 @@ class Translation(Photographs):
         titles = {"AtoB": b, "BtoA": a, "AtoBtoA": f"back in {a}", "BtoAtoB": f"back in {b}"}
         rows = []
         for way, back in RETURNS.items():
-            shown = [name for name in (way, back) if name in result.pictures]
-            row = [image, *(result.pictures[name] for name in shown)]
+            shown = [name for name in (way, back) if name in result.images]
+            row = [image, *(result.images[name] for name in shown)]
             if shown:
-                rows.append(sheet([row], ["photograph", *(titles[name] for name in shown)]))
+                rows.append(sheet([row], ["image", *(titles[name] for name in shown)]))
         return np.concatenate(rows, axis=0)
 
     def describe(self, result: Translated) -> dict[str, Any]:
         return {"cycle_error": {way: round(error, 5) for way, error in result.cycle_error.items()}}
 
-    def tell(self, described: dict[str, Any]) -> str:
+    def summary(self, described: dict[str, Any]) -> str:
         errors = described["cycle_error"].items()
         return ", ".join(f"{way} and back {error:.1%} off" for way, error in errors)
 
@@ -168,10 +168,10 @@ class Translation(Photographs):
         """Write the translations, `NAME_AtoB.png` and `NAME_BtoA.png`, without the ways back."""
         from kerazoo.image import write_image
 
-        ways = [way for way in DIRECTIONS if way in result.pictures]
+        ways = [way for way in DIRECTIONS if way in result.images]
         files = [stem.with_name(f"{stem.name}_{way}.png") for way in ways]
         for path, way in zip(files, ways, strict=True):
-            write_image(path, result.pictures[way])
+            write_image(path, result.images[way])
         return files
 
 

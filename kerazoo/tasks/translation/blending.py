@@ -1,4 +1,4 @@
-"""Large pictures in overlapping windows that fade into one another."""
+"""Large images in overlapping windows that fade into one another."""
 
 from collections.abc import Callable
 
@@ -17,23 +17,23 @@ def blended(
     tile: int,
     finished: Callable[[np.ndarray], np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """Return a picture made window by window, each fading into the next over half a tile.
+    """Return an image made window by window, each fading into the next over half a tile.
 
     A network that normalises by the statistics of what it sees gives neighbouring windows other
-    tones; over so much overlap no seam is left. Memory beyond the photograph and the finished
-    pictures is that of a strip of windows.
+    tones; over so much overlap no seam is left. Memory beyond the image and the finished
+    images is that of a strip of windows.
 
     Args:
-        translate: float32 `(tile, tile, C)` pictures by name for a window.
+        translate: float32 `(tile, tile, C)` images by name for a window.
         image: uint8 `(H, W, 3)`.
         tile: side of the windows, in pixels.
-        finished: pixels `(h, W, C)` of float pictures.
+        finished: pixels `(h, W, C)` of float images.
     """
     if tile < LEAST:
         raise UserError(f"a tile of {tile} pixels is too small", f"give --tile at least {LEAST}")
     height, width = image.shape[:2]
     step = tile // 2
-    pictures: dict[str, np.ndarray] = {}
+    images: dict[str, np.ndarray] = {}
     above: dict[str, np.ndarray] = {}
     fading = _fading(step)[:, None, None]
     for top in range(-step, height, step):
@@ -43,13 +43,13 @@ def blended(
             if name in above:  # its lower half fades into this one's upper half
                 mixed = (1 - fading) * above[name] + fading * strip[:step]
                 finished_rows = finished(mixed[: rows.stop - rows.start])
-                pictures.setdefault(name, np.empty((height, width, 3), "uint8"))[rows] = finished_rows
+                images.setdefault(name, np.empty((height, width, 3), "uint8"))[rows] = finished_rows
             above[name] = strip[step : 2 * step]
-    return pictures
+    return images
 
 
 def _strip(translate: Callable, image: np.ndarray, top: int, tile: int) -> dict[str, np.ndarray]:
-    """Return the pictures of the rows from `top`: float32 `(2 * (tile // 2), W, C)` by name."""
+    """Return the images of the rows from `top`: float32 `(2 * (tile // 2), W, C)` by name."""
     step, width = tile // 2, image.shape[1]
     fading = _fading(step)[:, None]
     strips: dict[str, np.ndarray] = {}

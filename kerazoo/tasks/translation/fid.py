@@ -1,10 +1,10 @@
-"""How like real photographs of a domain translations are: Fréchet and kernel distances of features.
+"""How like real images of a domain translations are: Fréchet and kernel distances of features.
 
-Both compare sets of photographs by features of each. InceptionV3's give what papers call FID and KID
+Both compare sets of images by features of each. InceptionV3's give what papers call FID and KID
 (Heusel et al. 2017, Bińkowski et al. 2018), up to the weights: keras.applications' were trained apart
 from those of the published programs, so numbers compare with one another and not with papers'. Without a
 file of weights, statistics of colour and texture are taken: they need nothing, tell domains of unlike
-looks apart, and know nothing of what is in a picture.
+looks apart, and know nothing of what is in an image.
 """
 
 import functools
@@ -18,7 +18,7 @@ from kerazoo.media.opencv import cv2
 from kerazoo.structures.images import DIRECTIONS, Real, Translated
 
 Features = Callable[[np.ndarray], np.ndarray]
-"""From a photograph, uint8 `(H, W, 3)`, to float64 `(D,)`."""
+"""From an image, uint8 `(H, W, 3)`, to float64 `(D,)`."""
 
 LEVELS = 3
 """Scales at which `statistics` looks, each half the size of the one before."""
@@ -27,11 +27,11 @@ LEVELS = 3
 def scores(pairs: Iterable[tuple[Real, Translated]], inception: str | None = None) -> dict[str, Any]:
     """Return the mean scores of both directions, and each direction's.
 
-    `fid` and `kid` compare the translations with real photographs of the target domain; `identity_fid`
-    is what leaving the photographs alone would have. None where too few were seen.
+    `fid` and `kid` compare the translations with real images of the target domain; `identity_fid`
+    is what leaving the images alone would have. None where too few were seen.
 
     Args:
-        pairs: photographs with their translations, of which the way out of their domain counts.
+        pairs: images with their translations, of which the way out of their domain counts.
         inception: see `Translation.inception`.
     """
     features = statistics if inception is None else inception_features(inception)
@@ -42,8 +42,8 @@ def scores(pairs: Iterable[tuple[Real, Translated]], inception: str | None = Non
     for truth, result in pairs:
         images, way = images + 1, DIRECTIONS[truth.domain]
         real[truth.domain].append(features(truth.image))
-        if way in result.pictures:
-            made[way].append(features(result.pictures[way]))
+        if way in result.images:
+            made[way].append(features(result.images[way]))
         if way in result.cycle_error:
             errors[way].append(result.cycle_error[way])
     columns: dict[str, dict] = {"fid": {}, "kid": {}, "identity_fid": {}, "cycle_error": {}}
@@ -88,7 +88,7 @@ def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
 def statistics(image: np.ndarray) -> np.ndarray:
     """Return 42 statistics of colour and texture.
 
-    Luma and two differences of colours, 0..1, at three scales: mean and deviation of each, mean
+    Luma and two differences of colours, 0..1, at three scales: mean and std of each, mean
     strength of luma's edges along four directions and of its curvature; and the mean colours of the upper,
     middle and lower third.
 
@@ -110,7 +110,7 @@ def statistics(image: np.ndarray) -> np.ndarray:
 
 @functools.cache  # not anew for every validation
 def inception_features(path: str) -> Features:
-    """Return the 2048 pooled features of InceptionV3 as a function of photographs.
+    """Return the 2048 pooled features of InceptionV3 as a function of images.
 
     Args:
         path: `.h5` of keras.applications' InceptionV3, with or without its classifier.

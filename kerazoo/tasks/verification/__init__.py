@@ -1,4 +1,4 @@
-"""Verification: whether two pictures show the same, and which of many is nearest to one."""
+"""Verification: whether two images show the same, and which of many is nearest to one."""
 
 import itertools
 from abc import abstractmethod
@@ -16,7 +16,7 @@ from kerazoo.structures.episodes import Episode
 from kerazoo.structures.pairs import Couples, Distances, Nearest
 from kerazoo.structures.placement import Placement
 from kerazoo.structures.sample import Sample
-from kerazoo.tasks.images import Photographs
+from kerazoo.tasks.images import ImageTask
 from kerazoo.tasks.verification.distances import Measure
 
 if TYPE_CHECKING:
@@ -30,41 +30,41 @@ Even = Annotated[int, Field(ge=2, multiple_of=2)]
 Side = Annotated[int, Field(ge=8)]
 
 AT_ONCE = 64
-"""Pictures that are embedded together."""
+"""Images that are embedded together."""
 
 SHOWN = 20
 """Of what is found in an index, so many are drawn and told on the terminal; the row has them all."""
 
 
 @settings
-class Verification(Photographs):
+class Verification(ImageTask):
     """What every Siamese family shares.
 
     Attributes:
-        size: height and width that pictures are brought to.
+        size: height and width that images are brought to.
         loss: "contrastive" of pairs (Hadsell et al. 2006) or "triplet" with the hardest partners of a batch
             (Hermans et al. 2017), both of Euclidean distances; or "cross_entropy" of a learned weight of each
             absolute difference (Koch et al. 2015).
-        margin: of contrastive and triplet: how far apart pictures of other classes have to be.
+        margin: of contrastive and triplet: how far apart images of other classes have to be.
         pairs: of a sample, half of them alike; to train on with all losses but triplet, and to validate on.
-        mined_classes, mined_pictures: of a sample to train on with triplet: so many classes, and pictures of
+        mined_classes, mined_images: of a sample to train on with triplet: so many classes, and images of
             each.
-        rotations: while training, pictures turned by quarters are other classes.
+        rotations: while training, images turned by quarters are other classes.
         ways, shots, queries: of the episodes that validation, test and `evaluate` ask besides pairs.
-        threshold: distance up to which two pictures are alike. None takes the one that was best on the
+        threshold: distance up to which two images are alike. None takes the one that was best on the
             validation pairs when the weights were kept; in a run without such, half of the margin (an
             even chance with "cross_entropy").
     """
 
     channels: Literal[1, 3] = 1
     mean: tuple[float, ...] = (255.0,)  # paper is 0, as the border that convolutions see
-    deviation: tuple[float, ...] = (255.0,)
+    std: tuple[float, ...] = (255.0,)
     size: tuple[Side, Side] = (28, 28)
     loss: Literal["contrastive", "triplet", "cross_entropy"] = "contrastive"
     margin: Annotated[float, Field(gt=0)] = 1.0
     pairs: Even = 32
     mined_classes: Several = 20
-    mined_pictures: Several = 4
+    mined_images: Several = 4
     rotations: bool = False
     ways: Several = 20
     shots: Count = 1
@@ -79,71 +79,71 @@ class Verification(Photographs):
     def class_names(self) -> tuple[str, ...]:
         return "different", "alike"
 
-    def for_classes(self, names: Sequence[str]) -> "Verification":
+    def with_classes(self, names: Sequence[str]) -> "Verification":
         return self
 
-    def fits(self, names: Sequence[str]) -> bool:
+    def accepts(self, names: Sequence[str]) -> bool:
         return True
 
-    def meaning(self) -> dict[str, Any]:
-        drawn = ("pairs", "mined_classes", "mined_pictures", "rotations", "ways", "shots", "queries")
+    def weight_settings(self) -> dict[str, Any]:
+        drawn = ("pairs", "mined_classes", "mined_images", "rotations", "ways", "shots", "queries")
         free = {*drawn, "loss", "margin", "threshold", "size"}
         return {name: value for name, value in fields(self).items() if name not in free}
 
-    def reader(self, path: str) -> "type[Source]":
-        from kerazoo.data.episodes.by_class import PictureClasses
+    def source_for(self, path: str) -> "type[Source]":
+        from kerazoo.data.episodes.by_class import ImageClasses
         from kerazoo.data.episodes.one_shot_runs import OneShotRuns, holds_runs
         from kerazoo.data.episodes.pair_list import PairList, is_list
 
         if is_list(Path(path)):
             return PairList
-        return OneShotRuns if holds_runs(Path(path)) else PictureClasses
+        return OneShotRuns if holds_runs(Path(path)) else ImageClasses
 
-    def ordered(self, data: "Source") -> "Source":
+    def configure(self, data: "Source") -> "Source":
         """Return the data with pairs, classes and episodes as this family wants them."""
         from kerazoo.data.episodes.by_class import ByClass
         from kerazoo.data.episodes.pair_list import PairList
-        from kerazoo.data.episodes.sampling import Draw, Episodes, Pairs
+        from kerazoo.data.episodes.sampling import Episodes, Pairs, Sampler
 
         if isinstance(data, PairList):
             return replace(data, {"size": self.size}, "data")
         if not isinstance(data, ByClass):
             return data
-        training: Draw = Pairs(pairs=self.pairs, rotations=self.rotations)
+        training: Sampler = Pairs(pairs=self.pairs, rotations=self.rotations)
         if self.loss == "triplet":
             training = Episodes(
                 ways=self.mined_classes,
-                shots=self.mined_pictures,
+                shots=self.mined_images,
                 queries=0,
                 rotations=self.rotations,
-                called=("family.mined_classes", "family.mined_pictures"),
+                called=("family.mined_classes", "family.mined_images"),
             )
         asked = Pairs(pairs=self.pairs), Episodes(ways=self.ways, shots=self.shots, queries=self.queries)
         return replace(data, {"size": self.size, "training": training, "asked": asked}, "data")
 
-    def informed(self, scores: dict[str, Any]) -> "Verification":
+    def calibrated(self, scores: dict[str, Any]) -> "Verification":
         chosen = scores.get("threshold")
         if self.threshold is not None or chosen is None:
             return self
         return replace(self, {"threshold": chosen}, "family")
 
     def cut(self) -> float:
-        """Return the distance up to which two pictures are alike."""
+        """Return the distance up to which two images are alike."""
         if self.threshold is not None:
             return self.threshold
         return 0.0 if self.loss == "cross_entropy" else self.margin / 2
 
-    # --- from the pictures to the network -------------------------------------------------
+    # --- from the images to the network -------------------------------------------------
 
     def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Placement]:
-        """Return the network's input for a picture, or for a stack of them."""
+        """Return the network's input for an image, or for a stack of them."""
         return self.normalised(self._fitted(image)), Placement(0, 0, *self.size)
 
     def _fitted(self, image: np.ndarray) -> np.ndarray:
         if image.shape[-3:-1] == self.size:
             return image
-        pictures = [centred(picture, self.size) for picture in image.reshape(-1, *image.shape[-3:])]
-        return np.stack(pictures).reshape(*image.shape[:-3], *self.size, 3)
+        fitted = [centred(one, self.size) for one in image.reshape(-1, *image.shape[-3:])]
+        return np.stack(fitted).reshape(*image.shape[:-3], *self.size, 3)
 
     def encode(self, truth: Couples | Episode, placement: Placement) -> dict[str, np.ndarray]:
         if isinstance(truth, Couples):
@@ -172,7 +172,7 @@ class Verification(Photographs):
     def infer(
         self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
     ) -> Distances:
-        """Return how far apart each two pictures of a stack are; each passes the tower once.
+        """Return how far apart each two images of a stack are; each passes the tower once.
 
         Args:
             image: uint8 `(R, M, H, W, 3)`: R pairs, or an episode of R classes.
@@ -181,7 +181,7 @@ class Verification(Photographs):
             raise UserError("verification has no tiles and no test-time averaging", "leave them out")
         if image.ndim != 5:
             raise UserError(
-                "this network compares pictures and cannot say what one shows",
+                "this network compares images and cannot say what one shows",
                 "give two, or search with --index FILE (made by: kerazoo index RUN FOLDER)",
             )
         x, placement = self.prepare(image)
@@ -195,7 +195,7 @@ class Verification(Photographs):
         return np.stack([self._fitted(image) for image in images])[None]
 
     def embed(self, forward: Callable, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Return the embeddings of pictures of any size in turn: float32 `(D,)` each."""
+        """Return the embeddings of images of any size in turn: float32 `(D,)` each."""
         inputs = (self.prepare(image)[0] for image in images)
         while batch := list(itertools.islice(inputs, AT_ONCE)):
             # As stacks of one: TensorFlow's graph wants to know the rank.
@@ -217,7 +217,7 @@ class Verification(Photographs):
     # --- for people -------------------------------------------------------------------------
 
     def row(self, sample: Sample, result: Distances) -> dict[str, np.ndarray]:
-        """Return pairs with their distances, or queries each beside the picture it is nearest to."""
+        """Return pairs with their distances, or queries each beside the image it is nearest to."""
         from kerazoo.tasks.verification.drawing import drawn_pairs, drawn_queries
 
         if isinstance(sample.truth, Couples):
@@ -235,10 +235,10 @@ class Verification(Photographs):
         from kerazoo.tasks.verification.drawing import drawn_couple
 
         told = self.describe(result)
-        return drawn_couple(images, names, self.tell(told), told["alike"])
+        return drawn_couple(images, names, self.summary(told), told["alike"])
 
     def describe(self, result: Distances | Nearest) -> dict[str, Any]:
-        """Return what two pictures are to each other, or the nearest of an index."""
+        """Return what two images are to each other, or the nearest of an index."""
         if isinstance(result, Nearest):
             found = zip(result.files, result.distances, strict=True)
             return {"nearest": [{"file": file, "distance": _rounded(apart)} for file, apart in found]}
@@ -248,7 +248,7 @@ class Verification(Photographs):
             told["probability"] = _rounded(1 / (1 + np.exp(np.clip(apart, -80, 80))))
         return told
 
-    def tell(self, described: dict[str, Any]) -> str:
+    def summary(self, described: dict[str, Any]) -> str:
         if "nearest" in described:
             found = described["nearest"]
             told = ", ".join(f"{each['file']} {each['distance']:.3f}" for each in found[:SHOWN])

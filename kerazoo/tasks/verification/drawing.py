@@ -1,4 +1,4 @@
-"""Pictures of what a Siamese network says: pairs, queries beside their nearest, the results of a search."""
+"""Images of what a Siamese network says: pairs, queries beside their nearest, the results of a search."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from kerazoo.structures.pairs import Distances, Nearest
 
 SHOWN = 6
-"""Pairs, or queries, that a picture of a sample has room for."""
+"""Pairs, or queries, that an image of a sample has room for."""
 
 TITLES = "pairs that are alike, or queries", "different pairs, or queries"
 """Of the columns: rows of pairs and of queries, each beside what it is nearest to, take turns."""
@@ -42,12 +42,12 @@ def drawn_pairs(
 
 
 def drawn_queries(image: np.ndarray, result: "Distances", shots: int) -> dict[str, np.ndarray]:
-    """Return queries of an episode, each beside the nearest picture shown; red where it is of another class.
+    """Return queries of an episode, each beside the nearest image shown; red where it is of another class.
 
     Args:
         image: uint8 `(ways, shots + queries, H, W, 3)`.
         result: of these.
-        shots: so many pictures of each class come first and were shown.
+        shots: so many images of each class come first and were shown.
     """
     right, pairs = result.right(shots)[:, 0], []
     for way in range(min(len(image), 2 * SHOWN)):
@@ -60,25 +60,25 @@ def drawn_queries(image: np.ndarray, result: "Distances", shots: int) -> dict[st
 
 
 def drawn_stack(image: np.ndarray) -> np.ndarray:
-    """Return a stack of pictures as a grid, uint8 `(R, M, H, W, 3)`; a single picture as it is."""
+    """Return a stack of images as a grid, uint8 `(R, M, H, W, 3)`; a single image as it is."""
     if image.ndim == 3:
         return image
     return np.concatenate([np.concatenate(list(_framed(row, NEUTRAL)), axis=1) for row in image], axis=0)
 
 
 def drawn_couple(images: Sequence[np.ndarray], names: Sequence[str], told: str, alike: bool) -> np.ndarray:
-    """Return two photographs side by side with their names and, below, what they are to each other."""
+    """Return two images side by side with their names and, below, what they are to each other."""
     framed = [_framed(image[None], RIGHT if alike else WRONG)[0] for image in images]
     return captioned(sheet([framed], [_short(name) for name in names]), told)
 
 
 def drawn_nearest(image: np.ndarray, result: "Nearest") -> np.ndarray:
-    """Return a photograph beside its nearest with names and distances; a file that is gone is blank.
+    """Return an image beside its nearest with names and distances; a file that is gone is blank.
 
-    Only those that `result` has pictures of are shown.
+    Only those that `result` has images of are shown.
     """
     blank = np.full((8, 8, 3), 200, "uint8")
-    found = [blank if picture is None else picture for picture in result.pictures]
+    found = [blank if near is None else near for near in result.images]
     told = zip(result.files[: len(found)], result.distances[: len(found)], strict=True)
     titles = ["query", *(f"{apart:.2f} {_short(file, 18)}" for file, apart in told)]
     return sheet([[image, *found]], titles)
@@ -94,20 +94,20 @@ def _pair(both: np.ndarray, told: str, right: bool) -> np.ndarray:
     return captioned(sides, told)
 
 
-def _framed(pictures: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """Return pictures in frames: uint8 `(N, H, W, 3)` -> `(N, H + 2 b, W + 2 b, 3)`."""
-    count, height, width, _ = pictures.shape
+def _framed(images: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Return images in frames: uint8 `(N, H, W, 3)` -> `(N, H + 2 b, W + 2 b, 3)`."""
+    count, height, width, _ = images.shape
     line = max(min(height, width) // 40, 1)
     framed = np.empty((count, height + 2 * line, width + 2 * line, 3), "uint8")
     framed[:] = colour
-    framed[:, line:-line, line:-line] = pictures
+    framed[:, line:-line, line:-line] = images
     return framed
 
 
-def _tiled(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Return pictures of one size two to a row; white where there is none."""
-    if not pictures:
+def _tiled(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Return images of one size two to a row; white where there is none."""
+    if not images:
         return np.full((8, 8, 3), 255, "uint8")
-    filled = [*pictures, *[np.full_like(pictures[0], 255)] * (len(pictures) % 2)]
+    filled = [*images, *[np.full_like(images[0], 255)] * (len(images) % 2)]
     rows = [np.concatenate(filled[place : place + 2], axis=1) for place in range(0, len(filled), 2)]
     return np.concatenate(rows, axis=0)

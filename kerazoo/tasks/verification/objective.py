@@ -28,14 +28,14 @@ def contrastive(alike: Tensor, distance: Tensor, margin: float) -> Tensor:
 
 
 def batch_hard(distance: Tensor, same: Tensor, margin: float) -> Tensor:
-    """Return the triplet loss of every picture with its hardest partners (Hermans et al. 2017, eq. 5).
+    """Return the triplet loss of every image with its hardest partners (Hermans et al. 2017, eq. 5).
 
     max(0, m + the farthest of its class - the nearest of another).
 
     Shape: `(..., M, M)` and bool `(M, M)` -> float32 `(..., M)`.
 
     Args:
-        distance: of each two pictures.
+        distance: of each two images.
         same: whether they are of one class; some are, and some are not.
         margin: m.
     """
@@ -44,8 +44,8 @@ def batch_hard(distance: Tensor, same: Tensor, margin: float) -> Tensor:
     return ops.relu(margin + farthest - nearest)
 
 
-class Siamese(SumOfTerms):
-    """The objective of a Siamese network: all of its pictures pass the tower in one batch.
+class SiameseObjective(SumOfTerms):
+    """The objective of a Siamese network: all of its images pass the tower in one batch.
 
     Args:
         network: of `Verification.build`, with a "tower" and a "head".
@@ -60,7 +60,7 @@ class Siamese(SumOfTerms):
         return {"embedding": embedded(self.tower, x, bool(training))}
 
 
-class PairObjective(Siamese):
+class PairObjective(SiameseObjective):
     """The loss of pairs: contrastive, or Koch's cross entropy.
 
     Shape: float32 `(N, P, 2, H, W, C)`; the targets are `{"alike": float32 (N, P)}`.
@@ -78,10 +78,10 @@ class PairObjective(Siamese):
         return {"cross_entropy": ops.mean(cross_entropy(alike[..., None], met[..., None]))}
 
 
-class TripletObjective(Siamese):
+class TripletObjective(SiameseObjective):
     """The triplet loss of batches of classes.
 
-    Shape: float32 `(N, classes, pictures, H, W, C)`; the targets are `{"labels": int (N, classes)}`.
+    Shape: float32 `(N, classes, images, H, W, C)`; the targets are `{"labels": int (N, classes)}`.
         Triplets are looked for in each of the N by itself.
     """
 
@@ -90,9 +90,9 @@ class TripletObjective(Siamese):
         self.margin = family.margin
 
     def terms(self, x: Tensor, y: dict, outputs: dict, training: bool) -> dict[str, Tensor]:
-        batch, classes, pictures, size = ops.shape(outputs["embedding"])
-        all_of_them = ops.reshape(outputs["embedding"], (batch, classes * pictures, size))
-        labels = ops.repeat(ops.arange(classes), pictures)
+        batch, classes, images, size = ops.shape(outputs["embedding"])
+        all_of_them = ops.reshape(outputs["embedding"], (batch, classes * images, size))
+        labels = ops.repeat(ops.arange(classes), images)
         distance = self.head(all_of_them[:, :, None], all_of_them[:, None])
         return {"triplet": ops.mean(batch_hard(distance, labels[:, None] == labels, self.margin))}
 
@@ -100,7 +100,7 @@ class TripletObjective(Siamese):
 class Compared(keras.Model):
     """The trained network as prediction runs it.
 
-    Shape: pictures float32 `(N, H, W, C)` -> `{"embedding": (N, D)}`; stacks of M pictures
+    Shape: images float32 `(N, H, W, C)` -> `{"embedding": (N, D)}`; stacks of M images
         `(N, M, H, W, C)` -> `{"embedding": (N, M, D), "distance": (N, M, M)}`, of each two of a stack. The
         distance of the head "weighted_l1" is minus its logit: the smaller, the more alike.
     """

@@ -1,4 +1,4 @@
-"""Scores of verification: are two pictures alike, told by a distance that a threshold cuts.
+"""Scores of verification: are two images alike, told by a distance that a threshold cuts.
 
 Pairs are accepted (taken for alike) where their distance is not above the threshold. NumPy alone.
 """

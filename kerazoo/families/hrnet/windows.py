@@ -1,65 +1,65 @@
-"""Which part of a photograph the network looks at, and that part brought to the network's size."""
+"""Which part of an image the network looks at, and that part brought to the network's size."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from kerazoo.media.opencv import cv2
-from kerazoo.structures.placement import Frame
+from kerazoo.structures.placement import Window
 
 GREY = 127
-"""What lies beyond a photograph."""
+"""What lies beyond an image."""
 
 
-def around_image(height: int, width: int, size: tuple[int, int]) -> Frame:
-    """Return the frame in the proportions of `size` that just holds a whole photograph, in its middle.
+def letterbox(height: int, width: int, size: tuple[int, int]) -> Window:
+    """Return the window in the proportions of `size` that just holds a whole image, in its middle.
 
-    `kerazoo.layers.Framing` states the same inside a graph.
+    `kerazoo.layers.Letterbox` states the same inside a graph.
 
     Args:
-        height, width: of the photograph.
+        height, width: of the image.
         size: height and width of the network's input.
     """
     rows, columns = size
     framed_height = max(height, (2 * width * rows + columns) // (2 * columns))
     framed_width = max(width, (2 * height * columns + rows) // (2 * rows))
     top, left = -((framed_height - height) // 2), -((framed_width - width) // 2)
-    return Frame(left, top, framed_width, framed_height, columns, rows)
+    return Window(left, top, framed_width, framed_height, columns, rows)
 
 
-def around_box(box: Sequence[float], size: tuple[int, int], margin: float) -> Frame:
-    """Return the frame in the proportions of `size`, of whole pixels, around a box.
+def box_window(box: Sequence[float], size: tuple[int, int], margin: float) -> Window:
+    """Return the window in the proportions of `size`, of whole pixels, around a box.
 
     Args:
-        box: left, top, width, height in the photograph.
+        box: left, top, width, height in the image.
         size: height and width of the network's input.
-        margin: by how much the frame is larger than what just holds the box.
+        margin: by how much the window is larger than what just holds the box.
     """
     rows, columns = size
     left, top, width, height = box
     scale = margin * max(width / columns, height / rows)
     framed_width, framed_height = (max(round(side * scale), 1) for side in (columns, rows))
     x, y = left + (width - framed_width) / 2, top + (height - framed_height) / 2
-    return Frame(round(x), round(y), framed_width, framed_height, columns, rows)
+    return Window(round(x), round(y), framed_width, framed_height, columns, rows)
 
 
-def seen(image: np.ndarray, frame: Frame) -> np.ndarray:
-    """Return what is in a frame, of the frame's rows and columns: grey beyond the photograph.
+def seen(image: np.ndarray, window: Window) -> np.ndarray:
+    """Return what is in a window, of the window's rows and columns: grey beyond the image.
 
     Where both sides shrink, it averages over areas; else it interpolates linearly.
 
     Args:
         image: uint8 `(H, W, C)`.
-        frame: of whole pixels.
+        window: of whole pixels.
 
     Returns:
         float32 `(rows, columns, C)`, 0..255.
     """
-    shrinks = frame.width >= frame.columns and frame.height >= frame.rows
+    shrinks = window.width >= window.columns and window.height >= window.rows
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    down, across = (frame.top, frame.height, frame.rows), (frame.left, frame.width, frame.columns)
-    # The side that the photograph fills goes first: filling up a panorama as it is would take gigabytes.
-    if frame.height > image.shape[0]:
+    down, across = (window.top, window.height, window.rows), (window.left, window.width, window.columns)
+    # The side that the image fills goes first: filling up a panorama as it is would take gigabytes.
+    if window.height > image.shape[0]:
         return _stretched(_stretched(image, 1, *across, method), 0, *down, method)
     return _stretched(_stretched(image, 0, *down, method), 1, *across, method)
 

@@ -12,7 +12,7 @@ FRAMES, RATE = 12, 10.0
 SECONDS = tuple(number / RATE for number in range(FRAMES))
 
 
-def picture(number: int, size: tuple[int, int] = (48, 64)) -> np.ndarray:
+def make_image(number: int, size: tuple[int, int] = (48, 64)) -> np.ndarray:
     """Return a frame, RGB: red rises with its number, and a bright square is at the upper left."""
     image = np.full((*size, 3), 60, "uint8")
     image[..., 0] = 20 * number % 256
@@ -45,7 +45,7 @@ def made(
         stream.height, stream.width, stream.pix_fmt = *size, form
         stream.codec_context.time_base, stream.codec_context.thread_count = base, 1
         for number, second in enumerate(seconds):
-            frame = av.VideoFrame.from_ndarray(picture(number, size), "rgb24")
+            frame = av.VideoFrame.from_ndarray(make_image(number, size), "rgb24")
             frame = frame.reformat(format=form, threads=1)
             frame.pts, frame.time_base = round(second / base), base
             file.mux(stream.encode(frame))
@@ -53,7 +53,7 @@ def made(
     return path
 
 
-def film(path: Path, frames: int = FRAMES, codec: str = "mpeg4") -> Path:
+def make_video(path: Path, frames: int = FRAMES, codec: str = "mpeg4") -> Path:
     """Write a video of some frames, RATE a second, and return its path."""
     return made(path, SECONDS[:frames], codec)
 
