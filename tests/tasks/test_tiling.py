@@ -35,7 +35,7 @@ def valid_network(x):
 
 
 @pytest.fixture
-def make_image():
+def image():
     return np.random.default_rng(0).integers(0, 256, (150, 210, 3)).astype("uint8")
 
 
