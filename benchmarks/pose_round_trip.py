@@ -23,7 +23,7 @@ from kerazoo.families.openpose.parser import Parser
 from kerazoo.families.openpose.peaks import peaks
 from kerazoo.structures.keypoints import People, Poses
 from kerazoo.structures.skeleton import COCO18
-from kerazoo.tasks.pose.drawing import drawn
+from kerazoo.tasks.pose.drawing import draw_people
 from tests.scenes import compared, scene
 
 SIDE, STRIDE, SIGMA = 368, 8, 7.0
@@ -52,7 +52,7 @@ def reasons(truth: People, heatmaps: np.ndarray, lost: np.ndarray) -> Counter:
 def pictured(truth: People, found: Poses, lost: np.ndarray) -> list[np.ndarray]:
     """Return a scene's truth and what was found, lost points circled."""
     blank = np.full((SIDE, SIDE, 3), 40, "uint8")
-    images = [drawn(blank.copy(), told, truth.skeleton) for told in (truth, found)]
+    images = [draw_people(blank.copy(), told, truth.skeleton) for told in (truth, found)]
     for person, point in lost:
         place = truth.points[person, point].round().astype(int).tolist()
         for image in images:

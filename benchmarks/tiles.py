@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from kerazoo.task import Options
+
 
 def big_image(side: int) -> np.ndarray:
     """Return an image of built-in cells, repeated and brightened differently, uint8 `(side, side, 3)`."""
@@ -39,8 +41,8 @@ def compare(run_folder: str, image: np.ndarray, tile: int) -> str:
 
     run = open_run(run_folder)
     forward, family = backend.forward(run.deployed), run.recipe.family
-    whole = family.infer(forward, image).labels
-    tiled = family.infer(forward, image, tile=tile).labels
+    whole = next(family.infer(forward, [image])).labels
+    tiled = next(family.infer(forward, [image], Options(tile=tile))).labels
     core, margin = core_and_margin(family, tile)
     place = np.arange(image.shape[0]) % core
     distance = np.minimum(place, core - 1 - place)

@@ -82,13 +82,13 @@ def command(
     A Siamese network takes two images, or with --index any number.
     """
     from kerazoo.engine.convert import run_or_weights
-    from kerazoo.engine.outputs import asked
+    from kerazoo.engine.outputs import find_inputs
     from kerazoo.engine.predict import predict
     from kerazoo.files.listing import passed_over_in
     from kerazoo.run import with_settings
     from kerazoo.video import SUFFIXES
 
-    found, left_out = asked(paths, output)
+    found, left_out = find_inputs(paths, output)
     for line in passed_over_in(paths, SUFFIXES):
         say(f"warning: {line}", err=True)
     if left_out:

@@ -42,6 +42,10 @@ class SumOfTerms(keras.Model):
         """
         self.built = True
 
+    def learning_rate_factors(self) -> dict[str, float]:
+        """Return factors on the learning rate by variable path, for those that learn at another one."""
+        return {}
+
     def call(self, x: Tensor, training: bool | None = None) -> dict[str, Tensor]:
         return self.network(x, training=training)
 
@@ -120,8 +124,8 @@ def embedded(network: keras.Model, x: Tensor, training: bool) -> Tensor:
         training: normalise by the statistics of these images.
     """
     shape = ops.shape(x)
-    found = network(ops.reshape(x, (-1, *shape[-3:])), training=training)["embedding"]
-    return ops.reshape(found, (*shape[:-3], ops.shape(found)[-1]))
+    embedding = network(ops.reshape(x, (-1, *shape[-3:])), training=training)["embedding"]
+    return ops.reshape(embedding, (*shape[:-3], ops.shape(embedding)[-1]))
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.settings import settings
 from kerazoo.structures.skeleton import read_skeleton
 from kerazoo.task import Task
+from kerazoo.tasks.fewshot import FewShot
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -199,5 +200,6 @@ def overridden(
     others = {key: value for key, value in parsed(assignments).items() if not key.startswith("data.")}
     recipe = plain.replace(recipe, others) if others else recipe
     counts = {name: count for name, count in (episodes or {}).items() if count is not None}
-    asked = recipe.family.asked_for(counts) if counts else {}
-    return plain.replace(recipe, {f"family.{name}": count for name, count in asked.items()})
+    if isinstance(recipe.family, FewShot):
+        counts = recipe.family.episode_settings(counts)
+    return plain.replace(recipe, {f"family.{name}": count for name, count in counts.items()})

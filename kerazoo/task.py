@@ -1,18 +1,39 @@
 """The contract between a problem, its networks and the verbs."""
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from kerazoo.checkpoints.mapping import recognise
 from kerazoo.errors import UserError
-from kerazoo.settings import fields, settings
+from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.sample import Sample
+from kerazoo.structures.scores import Scores
 
 if TYPE_CHECKING:
     import keras
+
+Forward = Callable[[np.ndarray], dict[str, np.ndarray]]
+"""A network on a batch, NumPy in and out."""
+
+
+class Options(NamedTuple):
+    """How images are predicted.
+
+    Attributes:
+        tile: predict in windows of this side, with bounded memory; None as the task decides.
+        tta: average over flips, and turns where the task has them.
+    """
+
+    tile: int | None = None
+    tta: bool = False
+
+
+PLAIN = Options()
 
 
 @settings
@@ -24,9 +45,37 @@ class Task(ABC):
     Up to `encode` and from `decode` on everything is NumPy; between, `keras.ops`.
     """
 
+    supports: ClassVar[frozenset[str]] = frozenset()
+    """Of "tile", "tta" and "boxes"; the engine refuses the others (`kerazoo.engine.options`)."""
+
+    colors_classes: ClassVar[bool] = False
+    """Whether `draw` gives every class a colour of its own, which a sheet then explains."""
+
+    importer: ClassVar[str | None] = None
+    """The module that knows the published layouts: its `LAYOUTS`, and `convert(arrays)`."""
+
+    layouts: ClassVar[tuple[str, ...]] = ()
+    """The layouts of the importer that are of this family; by default all."""
+
+    # --- network --------------------------------------------------------------------------
+
     @abstractmethod
     def build(self) -> "keras.Model":
         """Return the functional network: float32 `(N, H, W, C)` in, a dict of named logits out."""
+
+    @abstractmethod
+    def objective(self, network: "keras.Model") -> "keras.Model":
+        """Return the trainable model: `network` with its loss terms (`kerazoo.objective.SumOfTerms`)."""
+
+    def deploy(self, network: "keras.Model") -> "keras.Model":
+        """Return the part of the trained network that prediction and export run."""
+        return network
+
+    def weight_settings(self) -> dict[str, Any]:
+        """Return the settings that trained weights go with; what a new head may change is left out."""
+        return fields(self)
+
+    # --- codec: images and truths to the network, and back ----------------------------------
 
     def context(self) -> int:
         """Return how many pixels a training window needs on every side beyond what is labelled."""
@@ -38,13 +87,22 @@ class Task(ABC):
 
         Args:
             image: uint8 `(H, W, 3)`.
-            whole: the image is a whole image, so what the network sees beyond its
-                border is mirrored. False for a training window, which brings its own context.
+            whole: it is a whole image, so what the network sees beyond its border is mirrored.
+                False for a training window, which brings its own context.
         """
 
     @abstractmethod
     def encode(self, truth: Any, placement: Any) -> dict[str, np.ndarray]:
         """Return the targets of one sample."""
+
+    @abstractmethod
+    def decode(self, outputs: dict[str, np.ndarray], placement: Any) -> Any:
+        """Return the result for one image, in its own pixels.
+
+        Args:
+            outputs: the network's outputs for that image, without the batch axis.
+            placement: of `prepare`.
+        """
 
     def mix_batch(self, x: np.ndarray, y: Any, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
         """Return a training batch after what mixes its samples with one another; by default as it is.
@@ -56,134 +114,59 @@ class Task(ABC):
         """
         return x, y
 
-    @abstractmethod
-    def objective(self, network: "keras.Model") -> "keras.Model":
-        """Return the trainable model: `network` with its loss terms (`kerazoo.objective.SumOfTerms`)."""
-
-    def rate_factors(self, network: "keras.Model") -> dict[str, float]:
-        """Return factors on the learning rate by variable path, for those that learn at another one."""
-        return {}
-
-    def weight_settings(self) -> dict[str, Any]:
-        """Return the settings that trained weights go with; what a new head may change is left out."""
-        return fields(self)
-
-    def deploy(self, network: "keras.Model") -> "keras.Model":
-        """Return the part of the trained network that prediction and export run."""
-        return network
-
-    @abstractmethod
-    def decode(self, outputs: dict[str, np.ndarray], placement: Any) -> Any:
-        """Return the result for one image, in its own pixels.
-
-        Args:
-            outputs: the network's outputs for that image, without the batch axis.
-        """
+    # --- inference --------------------------------------------------------------------------
 
     def infer(
-        self,
-        forward: Callable[[np.ndarray], dict[str, np.ndarray]],
-        image: np.ndarray,
-        *,
-        tile: int | None = None,
-        tta: bool = False,
-    ) -> Any:
-        """Return the result for one image: `prepare`, the network, `decode`.
-
-        Args:
-            forward: the network on a batch, NumPy in and out.
-            image: uint8 `(H, W, 3)`.
-            tile: predict in windows of this side, with bounded memory.
-            tta: average over flips and turns.
-        """
-        if tile or tta:
-            raise UserError(
-                f"{type(self).__name__} has no tiles and no test-time averaging", "leave them out"
-            )
-        x, placement = self.prepare(image)
-        outputs = forward(x[None])
-        return self.decode({name: value[0] for name, value in outputs.items()}, placement)
-
-    def unready(self) -> UserError | None:
-        """Return why the network says nothing of single images, or None where it does."""
-        return None
-
-    def infer_boxes(
-        self,
-        forward: Callable[[np.ndarray], dict[str, np.ndarray]],
-        image: np.ndarray,
-        boxes: np.ndarray,
-        scores: np.ndarray,
-        *,
-        tta: bool = False,
-    ) -> Any:
-        """Return the result for one image in which something else has found where to look.
-
-        Args:
-            forward: the network on a batch, NumPy in and out.
-            image: uint8 `(H, W, 3)`.
-            boxes: float32 `(B, 4)`, left, top, width and height in pixels; there may be none.
-            scores: float32 `(B,)`, 0..1.
-            tta: average over flips.
-        """
-        raise UserError(f"{type(self).__name__} takes no boxes", "leave them out")
-
-    def infer_all(
-        self,
-        forward: Callable[[np.ndarray], dict[str, np.ndarray]],
-        images: Iterable[np.ndarray],
-        *,
-        tile: int | None = None,
-        tta: bool = False,
+        self, forward: Forward, images: Iterable[np.ndarray], options: Options = PLAIN
     ) -> Iterator[Any]:
-        """Return the results of images in turn; a task may give the network several at once."""
-        return (self.infer(forward, image, tile=tile, tta=tta) for image in images)
+        """Yield the result of every image in turn; a task may give the network several at once.
 
-    def together(self) -> int:
-        """Return how many images one prediction is about."""
-        return 1
+        Args:
+            forward: the network on a batch.
+            images: uint8 `(H, W, 3)` each, read once.
+            options: of those that the task `supports`.
+        """
+        for image in images:
+            x, placement = self.prepare(image)
+            outputs = forward(x[None])
+            yield self.decode({name: value[0] for name, value in outputs.items()}, placement)
 
-    def stacked(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the images of one prediction, uint8 `(H, W, 3)` each, as what `infer` takes."""
-        (image,) = images
-        return image
+    # --- scores and drawings ------------------------------------------------------------------
 
-    def draw_together(self, images: Sequence[np.ndarray], names: Sequence[str], result: Any) -> np.ndarray:
-        """Return the images of one prediction with its result drawn on them, uint8 `(H, W, 3)`."""
-        return self.draw(self.stacked(images), result)
+    @abstractmethod
+    def evaluate(self, pairs: Iterable[tuple[Any, Any]]) -> Scores:
+        """Return the scores of (truth, result) pairs, which are read once."""
 
     def calibrated(self, scores: dict[str, Any]) -> Self:
         """Return this family with what was decided on the validation data, such as a threshold.
 
         Args:
-            scores: of `evaluate`, for the weights that were kept.
+            scores: the numbers of `evaluate`, for the weights that were kept.
         """
         return self
-
-    @abstractmethod
-    def evaluate(self, pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
-        """Return the scores of (truth, result) pairs."""
-
-    def report(self, pairs: Iterable[tuple[Any, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the scores of (truth, result) pairs and, JSON-ready by name, what others' tools read."""
-        return self.evaluate(pairs), {}
 
     @abstractmethod
     def draw(self, image: np.ndarray, result: Any) -> np.ndarray:
         """Return the image with a result (or a truth) drawn on it, uint8 `(H, W, 3)`."""
 
-    def legend(self) -> Sequence[str]:
-        """Return the names of the colours that `draw` gives to labels, in label order, where it does."""
-        return ()
-
     def row(self, sample: Sample, result: Any) -> dict[str, np.ndarray]:
         """Return what a sheet shows of a sample and its result, side by side, by title."""
-        truth, found = (self.draw(sample.image, told) for told in (sample.truth, result))
-        return {"image": sample.image, "truth": truth, "prediction": found}
+        truth, prediction = (self.draw(sample.image, answer) for answer in (sample.truth, result))
+        return {"image": sample.image, "truth": truth, "prediction": prediction}
 
-    def images(self, scores: dict[str, Any]) -> dict[str, np.ndarray]:
-        """Return images of scores by name, uint8 `(H, W, 3)`."""
-        return {}
+    @abstractmethod
+    def describe(self, result: Any) -> dict[str, Any]:
+        """Return what a program wants to know of a result, JSON-ready."""
+
+    def summary(self, described: dict[str, Any]) -> str:
+        """Return what `describe` said in a line for a person, or nothing where drawings say it better."""
+        return ""
+
+    @abstractmethod
+    def save(self, result: Any, stem: Path) -> list[Path]:
+        """Write a result's own files, named from `stem` (no suffix), and return their paths."""
+
+    # --- data ---------------------------------------------------------------------------------
 
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:
@@ -201,29 +184,52 @@ class Task(ABC):
     def source_for(self, path: str) -> type[Any]:
         """Return the kind of `kerazoo.data.source.Source` that reads the user's file or folder `path`."""
 
-    def asked_for(self, counts: dict[str, int]) -> dict[str, int]:
-        """Return the settings that a training with `--ways` and `--shots` has.
-
-        Args:
-            counts: what was given, by name.
-        """
-        return counts
-
     def configure(self, data: Any) -> Any:
-        """Return a source with its classes numbered like this network's, where their names tell how."""
+        """Return a source set up for this family: its classes numbered like the network's, its episodes."""
         return data
 
-    @abstractmethod
-    def describe(self, result: Any) -> dict[str, Any]:
-        """Return what a program wants to know of a result, JSON-ready."""
+    # --- published weights ----------------------------------------------------------------------
 
-    def summary(self, described: dict[str, Any]) -> str:
-        """Return what `describe` said in a line for a person, or nothing where images say it better."""
-        return ""
+    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
+        """Return this family with the settings that a published checkpoint was made with.
 
-    @abstractmethod
-    def save(self, result: Any, stem: Path) -> list[Path]:
-        """Write a result's own files, named from `stem` (no suffix), and return their paths."""
+        Args:
+            arrays: `{checkpoint key: array}`.
+            layout: what the keys are; None recognises it.
+
+        Raises:
+            UserError: as `kerazoo.checkpoints.mapping.recognise`.
+        """
+        known = self._importer().LAYOUTS
+        _, found = recognise({name: known[name] for name in self.layouts or known}, arrays, layout)
+        return self.adopting(found)
+
+    def adopting(self, published: dict[str, Any]) -> Self:
+        """Return this family with the settings that `for_checkpoint` recognised."""
+        return replace(self, published, "family")
+
+    def start(self, arrays: dict[str, np.ndarray]) -> tuple[Self, dict[str, np.ndarray]]:
+        """Return what a training starts from for a published checkpoint's `{key: array}`.
+
+        Returns:
+            The family that the checkpoint was made with, and `{variable path: array}` of the
+            whole network or, such as for an encoder, of a part of it.
+        """
+        family = self.for_checkpoint(arrays)
+        return family, family.convert(arrays)
+
+    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return `{variable path: array}` for a published checkpoint's `{key: array}`."""
+        return self._importer().convert(arrays)
+
+    def _importer(self) -> Any:
+        if self.importer is None:
+            raise UserError(
+                f"{type(self).__name__} has no importer", "see docs/checkpoints.md for what has one"
+            )
+        return importlib.import_module(self.importer)
+
+    # --- export -----------------------------------------------------------------------------------
 
     @abstractmethod
     def serving(self, network: "keras.Model") -> "keras.Model":
@@ -233,8 +239,9 @@ class Task(ABC):
         and W, its output a dict of named probabilities in the image's own pixels.
         """
 
-    def rounding(self) -> float:
-        """Return by how much rounding may change an artefact's outputs, where no logit is beyond +-5.
+    @property
+    def tolerance(self) -> float:
+        """By how much rounding may change an artefact's outputs, where no logit is beyond +-5.
 
         Sums in another order differ by about 1e-6 there.
         """
@@ -250,26 +257,3 @@ class Task(ABC):
             expected, found: outputs for the same images, of the same names and shapes.
         """
         return float(np.max([np.abs(found[name] - value).max() for name, value in expected.items()]))
-
-    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
-        """Return this family with the settings that a published checkpoint was made with.
-
-        Args:
-            arrays: `{checkpoint key: array}`.
-            layout: what the keys are; None recognises it (`kerazoo.checkpoints.mapping.recognise`).
-        """
-        return self
-
-    def start(self, arrays: dict[str, np.ndarray]) -> tuple[Self, dict[str, np.ndarray]]:
-        """Return what a training starts from for a published checkpoint's `{key: array}`.
-
-        Returns:
-            The family that the checkpoint was made with, and `{variable path: array}` of the
-            whole network or, such as for an encoder, of a part of it.
-        """
-        found = self.for_checkpoint(arrays)
-        return found, found.convert(arrays)
-
-    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return `{variable path: array}` for a published checkpoint's `{key: array}`."""
-        raise UserError(f"{type(self).__name__} has no importer", "see docs/checkpoints.md for what has one")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kerazoo.engine.outputs import LONGEST, asked, partial, shortened, stems, write_rows
+from kerazoo.engine.outputs import LONGEST, find_inputs, partial, shortened, stems, write_rows
 from kerazoo.errors import UserError
 
 
@@ -71,4 +71,4 @@ def test_nothing_but_results_is_told(tmp_path):
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "a_overlay.png").write_bytes(b"")
     with pytest.raises(UserError, match="no images in .* but results of before in"):
-        asked([str(tmp_path)], tmp_path / "p")
+        find_inputs([str(tmp_path)], tmp_path / "p")

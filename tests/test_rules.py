@@ -209,3 +209,12 @@ def test_every_family_is_under_test(family):
 
     assert family in {type(tiny).__module__.split(".")[2] for tiny in TINY.values()}, "not in tests/tiny.py"
     assert (ROOT / f"tests/families/test_{family}.py").exists()
+
+
+def test_the_contract_is_small():
+    methods = [
+        node.name
+        for node in public("kerazoo.task")[-1].body
+        if isinstance(node, ast.FunctionDef) and node.name[0] != "_"
+    ]
+    assert len(methods) <= 29  # `tolerance` is an attribute

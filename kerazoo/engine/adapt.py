@@ -43,7 +43,7 @@ def adapt(run: Run, support: Path, folder: Path) -> Run:
     names = data.class_names()
     classifier = Conv4(classes=len(names), names=names, **family.body())
     network = classifier.build()
-    assign(network, family.learned(run.network, x, labels))
+    assign(network, family.classifier_weights(run.network, x, labels))
     recipe = dataclasses.replace(
         run.recipe, family=classifier, data=data, augmentation=Augmentation(), monitor="accuracy"
     )

@@ -2,19 +2,21 @@
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kerazoo import backend
 from kerazoo.data.source import Split
-from kerazoo.engine.training.report import sample_sheet, score_images
+from kerazoo.engine.options import options_for
+from kerazoo.engine.training.report import sample_sheet, write_drawings
 from kerazoo.errors import UserError
 from kerazoo.files.text import printable
 from kerazoo.files.writing import atomic_text
 from kerazoo.run import Run
 from kerazoo.settings import to_plain
 from kerazoo.structures.sample import Sample
-from kerazoo.task import Task
+from kerazoo.structures.scores import Scores
+from kerazoo.task import Forward, Options, Task
 
 SHOWN = 6
 """Samples on the sheet."""
@@ -23,7 +25,7 @@ SHOWN = 6
 def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bool = False) -> dict[str, Any]:
     """Return the scores of a run on a split of its recipe's data, and write them into the run.
 
-    Writes `evaluation-SPLIT.json`, `evaluation-SPLIT.png`, the task's images of its scores, and what it has
+    Writes `evaluation-SPLIT.json`, `evaluation-SPLIT.png`, the drawings of its scores, and what it has
     for others' tools, such as `evaluation-SPLIT-coco.json`.
 
     Args:
@@ -46,61 +48,41 @@ def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bo
             f"the run {', '.join(family.class_names())}",
             "evaluate on data of the same classes",
         )
-    forward = backend.forward(run.deployed)
-    tile = tile or run.recipe.tile
-    shown: list[tuple] = []
-    pairs = _pairs(family, forward, samples, tile=tile, tta=tta, shown=shown, images=SHOWN)
-    scores, files = family.report(pairs)
-    told = {"split": split, "backend": backend.name(), "tile": tile, "tta": tta}
-    scores = told | scores | {"facts": data.facts(), "data": to_plain(data)}
-    run.write_json(f"evaluation-{split}.json", scores)
-    for name, content in files.items():
+    options = options_for(family, tile=tile or run.recipe.tile, tta=tta)
+    scores, shown = scored(family, backend.forward(run.deployed), samples, options, count=SHOWN)
+    conditions = {"split": split, "backend": backend.name()} | options._asdict()
+    numbers = conditions | scores.numbers | {"facts": data.facts(), "data": to_plain(data)}
+    run.write_json(f"evaluation-{split}.json", numbers)
+    for name, content in scores.files.items():
         atomic_text(run.folder / f"evaluation-{split}-{name}.json", json.dumps(content))
     sample_sheet(run.folder / f"evaluation-{split}.png", family, shown)
-    score_images(run.folder, f"evaluation-{split}-", family, scores)
-    return scores
+    write_drawings(run.folder, f"evaluation-{split}-", scores)
+    return numbers
 
 
 def scored(
-    family: Task,
-    forward: Callable,
-    samples: Sequence[Sample],
-    *,
-    tile: int | None,
-    tta: bool = False,
-    images: int,
-) -> tuple[dict[str, Any], list[tuple]]:
-    """Return the scores on samples, and the first few (sample, result) pairs.
+    family: Task, forward: Forward, samples: Sequence[Sample], options: Options, *, count: int
+) -> tuple[Scores, list[tuple]]:
+    """Return the scores on samples, and the first `count` (sample, result) pairs.
 
     Args:
         family: the network's task.
         forward: the network on a batch.
         samples: read once, one after the other.
-        tile, tta: as for `evaluate`.
-        images: how many pairs to return.
+        options: of prediction.
+        count: of the pairs to return.
     """
     shown: list[tuple] = []
-    pairs = _pairs(family, forward, samples, tile=tile, tta=tta, shown=shown, images=images)
-    return family.evaluate(pairs), shown
 
+    def pairs() -> Iterator[tuple]:
+        read, kept = itertools.tee(samples)
+        results = family.infer(forward, (sample.image for sample in read), options)
+        for sample, result in zip(kept, results, strict=True):
+            if len(shown) < count:
+                shown.append((sample, result))
+            yield sample.truth, result
 
-def _pairs(
-    family: Task,
-    forward: Callable,
-    samples: Sequence[Sample],
-    *,
-    tile: int | None,
-    tta: bool,
-    shown: list[tuple],
-    images: int,
-) -> Iterator[tuple]:
-    """Yield (truth, result) of every sample; the first few (sample, result) are added to `shown`."""
-    read, kept = itertools.tee(samples)
-    results = family.infer_all(forward, (sample.image for sample in read), tile=tile, tta=tta)
-    for sample, result in zip(kept, results, strict=True):
-        if len(shown) < images:
-            shown.append((sample, result))
-        yield sample.truth, result
+    return family.evaluate(pairs()), shown
 
 
 def table(scores: dict[str, Any]) -> str:

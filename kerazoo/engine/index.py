@@ -23,7 +23,7 @@ from kerazoo.run import WEIGHTS, Run
 from kerazoo.settings import to_plain
 from kerazoo.structures.pairs import Nearest
 from kerazoo.tasks.verification import SHOWN, Verification
-from kerazoo.tasks.verification.distances import Measure
+from kerazoo.tasks.verification.distances import EmbeddingDistance
 
 NAME = "index.npz"
 """What an index is called inside its run."""
@@ -70,7 +70,7 @@ class Index:
     folder: Path
     files: tuple[str, ...]
     embeddings: np.ndarray
-    measure: Measure
+    measure: EmbeddingDistance
     how: ImageReading
     outdated: str | None = None
 
@@ -116,17 +116,17 @@ def index(run: Run, folder: Path, output: Path | None = None, *, update: bool = 
     _comparing(run)
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder", "give the folder of the images to be found")
-    found = [path.relative_to(folder).as_posix() for path in find_images([folder])]
+    names = [path.relative_to(folder).as_posix() for path in find_images([folder])]
     before = _to_be_updated(run, folder, output) if update else Contents(folder.resolve(), "", {}, ())
     kept = before.unchanged()
-    fresh, problems = _embedded(run, folder, [name for name in found if name not in kept])
+    fresh, problems = _embedded(run, folder, [name for name in names if name not in kept])
     known = kept | fresh
-    entries = {name: known[name] for name in found if name in known}
+    entries = {name: known[name] for name in names if name in known}
     if not entries:
         raise UserError(f"no image in {folder} can be read: {problems[0]}", "mend or replace them")
-    unread = tuple(name for name in found if name not in entries)
+    unread = tuple(name for name in names if name not in entries)
     write_contents(Contents(folder.resolve(), fingerprint(run), entries, unread), output)
-    gone = set(before.entries).difference(found)
+    gone = set(before.entries).difference(names)
     return Indexed(output, problems, len(fresh), len(entries) - len(fresh), len(gone))
 
 
@@ -172,8 +172,8 @@ def open_index(run: Run, path: Path) -> Index:
     if not entries:
         raise UserError(f"every image of {path} has changed since", f"update it with: {command}")
     embeddings = np.stack([entry.embedding for entry in entries.values()])
-    measure, told = _comparing(run).measure(run.network), _outdated(changes)
-    outdated = f"{path} is out of date: {told}; update it with: {command}" if told else None
+    measure, changed = _comparing(run).embedding_distance(run.network), _outdated(changes)
+    outdated = f"{path} is out of date: {changed}; update it with: {command}" if changed else None
     return Index(contents.folder, tuple(entries), embeddings, measure, run.recipe.data, outdated)
 
 
@@ -188,12 +188,12 @@ def _opened(run: Run, path: Path) -> Contents:
 
 def _outdated(changes: Changes) -> str:
     kinds = ("changed since and not searched", "new and not searched", "gone")
-    told = [
+    parts = [
         f"{len(names)} {what} ({', '.join(names[:3])}{', ...' * (len(names) > 3)})"
         for names, what in zip(changes, kinds, strict=True)
         if names
     ]
-    return "; ".join(told)
+    return "; ".join(parts)
 
 
 def searching(run: Run, path: Path, top: int) -> Callable[[np.ndarray], Nearest]:
@@ -204,11 +204,11 @@ def searching(run: Run, path: Path, top: int) -> Callable[[np.ndarray], Nearest]
     Raises:
         UserError: as for `open_index`.
     """
-    family, found = _comparing(run), open_index(run, path)
-    if found.outdated:
-        Progress().say(found.outdated)
+    family, opened = _comparing(run), open_index(run, path)
+    if opened.outdated:
+        Progress().say(opened.outdated)
     forward = backend.forward(run.deployed)
-    return lambda image: found.nearest(next(family.embed(forward, [image])), top)
+    return lambda image: opened.nearest(next(family.embed(forward, [image])), top)
 
 
 def fingerprint(run: Run) -> str:
@@ -231,7 +231,7 @@ def _comparing(run: Run) -> Verification:
     return family
 
 
-def _searching(embeddings: np.ndarray, measure: Measure) -> Search:
+def _searching(embeddings: np.ndarray, measure: EmbeddingDistance) -> Search:
     """Return the way to search: the one place where it is chosen. All ways are exact."""
     euclidean = measure.weights is None
     if euclidean and len(embeddings) >= FAISS_FROM and importlib.util.find_spec("faiss"):

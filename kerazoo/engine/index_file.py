@@ -181,9 +181,9 @@ def _fitting(arrays: dict[str, np.ndarray]) -> bool:
 
 def _checksum(arrays: dict[str, np.ndarray]) -> str:
     """Return the SHA-256 of arrays: of what they hold and are called."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for name in KINDS:
         array = arrays[name]
-        found.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        found.update(np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

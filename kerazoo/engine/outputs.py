@@ -20,7 +20,7 @@ LONGEST = 160
 """Bytes of the longest name of a file's own that its results are called by; file systems take 255 at most."""
 
 
-def asked(names: Sequence[str], output: Path) -> tuple[list[Path], int]:
+def find_inputs(names: Sequence[str], output: Path) -> tuple[list[Path], int]:
     """Return the images and videos that files, folders and globs name, without results of before.
 
     Those in the output folder are left out where a folder or glob around it found them. Whoever names
@@ -36,15 +36,15 @@ def asked(names: Sequence[str], output: Path) -> tuple[list[Path], int]:
     Raises:
         UserError: as `find_images`, or results of before are all that was found.
     """
-    found = find_images(names, SUFFIXES)
+    images = find_images(names, SUFFIXES)
     if any(_within(name, output) for name in names):
-        return found, 0
-    kept = [path for path in found if not _within(path, output)]
+        return images, 0
+    kept = [path for path in images if not _within(path, output)]
     if not kept:
         raise UserError(
             f"no images in {names[0]} but results of before in {output}", "give the images' folder"
         )
-    return kept, len(found) - len(kept)
+    return kept, len(images) - len(kept)
 
 
 def holds_any(folder: Path, paths: Sequence[Path]) -> bool:
@@ -55,7 +55,7 @@ def holds_any(folder: Path, paths: Sequence[Path]) -> bool:
 
 def stems(paths: Sequence[Path]) -> list[str]:
     """Return a distinct name per path: the file's stem, with its folder or a number where it recurs."""
-    found: list[str] = []
+    names: list[str] = []
     taken: set[str] = set()
     numbers: dict[str, Iterator[int]] = {}
     for path in paths:
@@ -63,9 +63,9 @@ def stems(paths: Sequence[Path]) -> list[str]:
         stem = shortened(path.stem if number is None else f"camera{number}")
         numbered = (f"{stem}-{n}" for n in numbers.setdefault(stem, itertools.count(2)))
         candidates = itertools.chain([stem, shortened(f"{path.parent.name}-{stem}")], numbered)
-        found.append(next(name for name in candidates if name not in taken))
-        taken.add(found[-1])
-    return found
+        names.append(next(name for name in candidates if name not in taken))
+        taken.add(names[-1])
+    return names
 
 
 def shortened(stem: str) -> str:

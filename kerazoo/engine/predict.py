@@ -1,15 +1,15 @@
 """The verb predict: images and videos in, images, masks and JSON out; one at a time."""
 
 import contextlib
-import functools
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from kerazoo import backend
 from kerazoo.data.keypoints.box_files import read_boxes
+from kerazoo.engine.options import options_for
 from kerazoo.engine.outputs import Row, holds_any, shortened, stems
 from kerazoo.engine.progress import Progress, VideoProgress
 from kerazoo.errors import UserError, about
@@ -18,7 +18,10 @@ from kerazoo.files.writing import make_folder
 from kerazoo.image import read_image, write_image
 from kerazoo.media.video_writer import VideoWriter
 from kerazoo.run import Run
-from kerazoo.task import Task
+from kerazoo.task import Options, Task
+from kerazoo.tasks.fewshot import FewShot
+from kerazoo.tasks.pose import TopDown
+from kerazoo.tasks.verification import Verification
 from kerazoo.video import is_video, open_video
 
 Look = Callable[[np.ndarray, Path, int | None], Any]
@@ -73,14 +76,16 @@ def predict(
         raise UserError(
             "a least score is of boxes, and there are none", "give --boxes, or leave --min-score out"
         )
+    family = run.family
     if index is not None:
         look = _finding(run, index, top, tile or tta or boxes)
-    elif (error := run.family.unready()) is not None:
-        raise error
+    elif isinstance(family, FewShot):
+        raise family.no_classes()
     else:
-        look = _looking(run, paths, tile, tta, boxes, min_score)
-        if (count := run.family.together()) > 1:
-            return _of_several(run, look, _images(paths, count), output)
+        options = options_for(family, tile=tile or run.recipe.tile, tta=tta, boxes=boxes is not None)
+        if isinstance(family, Verification):
+            return _of_pair(run, family, _two_images(paths), output)
+        look = _looking(run, options) if boxes is None else _in_boxes(run, options, paths, boxes, min_score)
     make_folder(output)
     return _rows(run, look, paths, output)
 
@@ -94,53 +99,52 @@ def _finding(run: Run, index: Path, top: int, others: Any) -> Look:
     return lambda image, *_: search(image)
 
 
-def _images(paths: Sequence[Path], count: int) -> Sequence[Path]:
+def _two_images(paths: Sequence[Path]) -> Sequence[Path]:
     if videos := [path for path in paths if is_video(path)]:
-        raise UserError(f"this network compares images, and {videos[0]} is a video", f"give {count} images")
-    if len(paths) != count:
+        raise UserError(f"this network compares images, and {videos[0]} is a video", "give 2 images")
+    if len(paths) != 2:
         raise UserError(
-            f"this network compares {count} different images, and there "
+            "this network compares 2 different images, and there "
             + (f"is only {paths[0]}" if len(paths) == 1 else f"are {len(paths)}"),
-            f"give {count}, or search with --index FILE (made by: kerazoo index RUN FOLDER)",
+            "give 2, or search with --index FILE (made by: kerazoo index RUN FOLDER)",
         )
     return paths
 
 
-def _looking(
-    run: Run, paths: Sequence[Path], tile: int | None, tta: bool, boxes: Path | None, min_score: float | None
-) -> Look:
+def _looking(run: Run, options: Options) -> Look:
     family = run.family
-    if boxes is None:
-        infer = functools.partial(family.infer, tile=tile or run.recipe.tile, tta=tta)
-        _check_accepted(infer, family, tile or run.recipe.tile)
-        forward = backend.forward(run.deployed)
-        return lambda image, *_: infer(forward, image)
-    if tile:
-        raise UserError("boxes know no tiles", "leave --tile or --boxes out")
-    found = read_boxes(boxes, paths, min_score)
-    for note in found.notes:
-        Progress().say(note)
-    one = np.array([[0, 0, 8, 8]], "float32"), np.ones(1, "float32")
-    in_boxes = functools.partial(family.infer_boxes, tta=tta)
-    _check_accepted(lambda forward, image: in_boxes(forward, image, *one), family, None)
+    _check_accepted(family, options)
     forward = backend.forward(run.deployed)
-    return lambda image, path, frame: in_boxes(forward, image, *found.of(path, image.shape[:2], frame))
+    return lambda image, *_: next(family.infer(forward, [image], options))
 
 
-class _Asked(Exception):
-    """The network would be asked now: what comes before it was accepted."""
+def _in_boxes(run: Run, options: Options, paths: Sequence[Path], file: Path, min_score: float | None) -> Look:
+    if options.tile:
+        raise UserError("boxes know no tiles", "leave --tile or --boxes out")
+    boxes = read_boxes(file, paths, min_score)
+    for note in boxes.notes:
+        Progress().say(note)
+    family, forward = cast(TopDown, run.family), backend.forward(run.deployed)
+
+    def look(image: np.ndarray, path: Path, frame: int | None) -> Any:
+        return family.infer_boxes(forward, image, *boxes.of(path, image.shape[:2], frame), tta=options.tta)
+
+    return look
 
 
-def _check_accepted(infer: Callable, family: Task, tile: int | None) -> None:
+class _Reached(Exception):
+    """The network would be run now: what comes before it was accepted."""
+
+
+def _check_accepted(family: Task, options: Options) -> None:
     """Raise what the family says of the options, once and before any file is read; no network is run."""
 
     def forward(x: np.ndarray) -> dict[str, np.ndarray]:
-        raise _Asked
+        raise _Reached
 
-    side = min(tile or 0, _LARGE_TILE) + 32
-    image = np.zeros((side, side, 3), "uint8")
-    with contextlib.suppress(_Asked):
-        infer(forward, family.stacked([image] * family.together()))
+    side = min(options.tile or 0, _LARGE_TILE) + 32
+    with contextlib.suppress(_Reached):
+        next(family.infer(forward, [np.zeros((side, side, 3), "uint8")], options))
 
 
 def _rows(run: Run, look: Look, paths: Sequence[Path], output: Path) -> Generator[Row, None, None]:
@@ -167,16 +171,19 @@ def _of_image(run: Run, look: Look, path: Path, stem: Path) -> Row:
     return row
 
 
-def _of_several(run: Run, look: Look, paths: Sequence[Path], output: Path) -> Generator[Row, None, None]:
-    """Yield the one row of images that a result is about together."""
-    family = run.family
+def _of_pair(
+    run: Run, family: Verification, paths: Sequence[Path], output: Path
+) -> Generator[Row, None, None]:
+    """Yield the one row of two images that are compared."""
+    forward = backend.forward(run.deployed)
     row: Row = {"image": str(paths[0]), "other": str(paths[1])}
     with _told_in(row):
         images = [read_image(path, how=run.recipe.data) for path in paths]
-        result = look(family.stacked(images), paths[0], None)
+        result = next(family.infer(forward, [family.pair(images)]))
         row |= {"files": []} | family.describe(result)
+        make_folder(output)
         overlay = output / f"{shortened('_'.join(stems(paths)))}_overlay.png"
-        write_image(overlay, family.draw_together(images, [path.name for path in paths], result))
+        write_image(overlay, family.draw_pair(images, [path.name for path in paths], result))
         row["files"].append(str(overlay))
     yield row
 
@@ -216,8 +223,10 @@ def _told_in(row: Row) -> Iterator[None]:
         row["error"] = str(unreadable(row["image"], error))
     except Exception as error:  # decoders, drivers and backends raise dozens of kinds
         reason = " ".join([f"{type(error).__name__}:", *str(error).split()])[:300]
-        told = UserError(f"{row['image']} cannot be predicted: {reason}", "make it smaller, or leave it out")
-        row["error"] = str(told)
+        message = UserError(
+            f"{row['image']} cannot be predicted: {reason}", "make it smaller, or leave it out"
+        )
+        row["error"] = str(message)
 
 
 def _told(family: Task, image: np.ndarray, result: Any, files: Sequence[Path]) -> Row:

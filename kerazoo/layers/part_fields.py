@@ -113,8 +113,8 @@ class LimbScores(layers.Layer):
         return batch, len(self.limbs), most, most
 
     def get_config(self):
-        told = ("limbs", "samples", "threshold", "share")
-        return super().get_config() | {name: getattr(self, name) for name in told}
+        settings = ("limbs", "samples", "threshold", "share")
+        return super().get_config() | {name: getattr(self, name) for name in settings}
 
 
 def _offset(logs: Tensor, axis: int) -> Tensor:

@@ -95,15 +95,15 @@ class Labelled(ImageTask):
         return self.names or tuple(f"class {label}" for label in range(self.labels()))
 
 
-def tile_for(image: np.ndarray, asked: int | None) -> int | None:
+def tile_for(image: np.ndarray, wanted: int | None) -> int | None:
     """Return the side of the tiles in which an image is predicted; None for the whole image at once.
 
     Args:
         image: uint8 `(H, W, 3)`.
-        asked: the side that the user or the recipe says, or None.
+        wanted: the side that the user or the recipe says, or None.
     """
     height, width = image.shape[:2]
-    tile = TILE if asked is None and height * width > WHOLE else asked
+    tile = TILE if wanted is None and height * width > WHOLE else wanted
     return None if tile is None or max(height, width) <= tile else tile
 
 

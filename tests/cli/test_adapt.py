@@ -71,7 +71,9 @@ def test_its_onnx_gives_the_same_answers(adapted):
     for path in sorted((adapted / "held").rglob("*.png")):
         seen = run.recipe.family.centre(read_image(path)).mean(axis=-1, keepdims=True)
         found = session.run(None, {"image": seen[None].astype("float32")})[0]
-        expected = run.recipe.family.infer(run.network.predict_on_batch, read_image(path)).probabilities
+        expected = next(
+            run.recipe.family.infer(run.network.predict_on_batch, [read_image(path)])
+        ).probabilities
         np.testing.assert_allclose(found[0], expected, atol=1e-4)
 
 

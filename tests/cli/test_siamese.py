@@ -17,7 +17,7 @@ from kerazoo.engine.export import report
 from kerazoo.engine.export.formats import NEEDS
 from kerazoo.image import read_image, write_image
 from kerazoo.run import open_run
-from kerazoo.tasks.verification.distances import Measure
+from kerazoo.tasks.verification.distances import EmbeddingDistance
 
 indexing = importlib.import_module("kerazoo.engine.index")
 
@@ -281,14 +281,14 @@ def test_faiss_answers_large_folders_as_numpy_does(monkeypatch):
     stand_in = types.ModuleType("faiss")
     stand_in.IndexFlatL2 = Flat
     stand_in.__spec__ = types.SimpleNamespace(name="faiss")
-    by_numpy = indexing._searching(embeddings, Measure())(embeddings[3], 5)
+    by_numpy = indexing._searching(embeddings, EmbeddingDistance())(embeddings[3], 5)
     monkeypatch.setitem(sys.modules, "faiss", stand_in)
     monkeypatch.setattr(indexing, "FAISS_FROM", 50)
-    by_faiss = indexing._searching(embeddings, Measure())(embeddings[3], 5)
+    by_faiss = indexing._searching(embeddings, EmbeddingDistance())(embeddings[3], 5)
     assert asked == [5]
     np.testing.assert_array_equal(by_faiss[0], by_numpy[0])
     np.testing.assert_allclose(by_faiss[1], by_numpy[1], rtol=1e-5, atol=1e-5)
-    weighted = Measure(np.ones(6, "float32"))
+    weighted = EmbeddingDistance(np.ones(6, "float32"))
     indexing._searching(embeddings, weighted)(embeddings[3], 5)
     assert asked == [5]  # FAISS knows no weighted L1
 

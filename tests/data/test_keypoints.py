@@ -363,12 +363,12 @@ def test_the_truth_of_real_windows_scores_one(real):
     plain = CocoKeypoints(path=path, same=True, windows=Windows()).samples("val")
     assert len(plain) == 12
     pairs = [(truth, alone(truth, image)) for image, truth, _ in plain]
-    told = scores(pairs, COCO17)
+    told = scores(pairs, COCO17).numbers
     assert (told["images"], told["people"], told["ap"], told["ar"]) == (4, 12, 1, 1)
     detected = CocoKeypoints(path=path, same=True, windows=Windows(), detections=boxes).samples("val")
     assert {sample.truth.image for sample in detected} == {785, 40083, 196141, 197388}
     assert len(detected) > 100
-    assert scores([(truth, alone(truth, image)) for image, truth, _ in detected], COCO17)["ar"] == 1
+    assert scores([(truth, alone(truth, image)) for image, truth, _ in detected], COCO17).numbers["ar"] == 1
 
 
 def alone(truth, image):

@@ -10,6 +10,7 @@ from kerazoo.errors import UserError
 from kerazoo.families.cyclegan import CycleGAN
 from kerazoo.families.cyclegan.importer import convert_generator
 from kerazoo.families.cyclegan.objective import exchanged
+from kerazoo.task import Options
 
 SMALL = {"blocks": 1, "width": 4, "discriminator_width": 4, "discriminator_depth": 2, "pool": 2}
 SIZE = 24
@@ -286,7 +287,7 @@ def test_a_published_generator_is_a_family_that_predicts_but_is_not_trained():
     network = family.build()
     assign(network, family.convert(state))
     image = np.random.default_rng(0).integers(0, 256, (20, 24, 3)).astype("uint8")
-    result = family.infer(backends.forward(family.deploy(network)), image)
+    result = next(family.infer(backends.forward(family.deploy(network)), [image]))
     assert list(result.images) == ["AtoB"]
     with pytest.raises(UserError, match="alone cannot be trained"):
         family.objective(network)
@@ -306,7 +307,7 @@ def test_a_published_generator_of_one_channel_makes_what_it_makes_in_pytorch():
     network = family.build()
     assign(network, family.convert(state))
     image = np.random.default_rng(0).integers(0, 256, (20, 24, 1)).repeat(3, axis=2).astype("uint8")
-    found = family.infer(backends.forward(family.deploy(network)), image).images["AtoB"]
+    found = next(family.infer(backends.forward(family.deploy(network)), [image])).images["AtoB"]
     with torch.no_grad():
         made = theirs(torch.tensor(image[None, None, ..., 0] / 127.5 - 1))[0, 0].numpy()
     assert found.shape == image.shape
@@ -337,7 +338,7 @@ def test_one_channel_is_trained_scored_and_served_as_grey_images():
     family = CycleGAN(**SMALL, channels=1)
     network = family.build()
     image = rng.integers(0, 256, (20, 24, 3)).astype("uint8")
-    result = family.infer(backends.forward(family.deploy(network)), image)
+    result = next(family.infer(backends.forward(family.deploy(network)), [image]))
     assert {name: made.shape for name, made in result.images.items()} == dict.fromkeys(
         ("AtoB", "BtoA", "AtoBtoA", "BtoAtoB"), image.shape
     )
@@ -345,8 +346,10 @@ def test_one_channel_is_trained_scored_and_served_as_grey_images():
     np.testing.assert_array_equal(family.seen(image), grey)
     apart = np.abs(grey - result.images["AtoBtoA"]).mean() / 255
     assert result.cycle_error["AtoB"] == pytest.approx(apart, rel=1e-5)
-    tiled = family.infer(backends.forward(family.deploy(network)), image, tile=16)
+    tiled = next(family.infer(backends.forward(family.deploy(network)), [image], Options(tile=16)))
     assert tiled.images["AtoB"].shape == image.shape
-    expected = family.infer(backends.forward(family.deploy(network)), grey.astype("uint8")).images["AtoB"]
+    expected = next(family.infer(backends.forward(family.deploy(network)), [grey.astype("uint8")])).images[
+        "AtoB"
+    ]
     served = family.serving(family.deploy(network))({"image": grey[None, ..., :1].astype("float32")})
     np.testing.assert_allclose(ops.convert_to_numpy(served["AtoB"])[0], expected[..., :1], atol=0.51)

@@ -4,7 +4,7 @@ import pytest
 
 from kerazoo.checkpoints.mapping import assign
 from kerazoo.errors import UserError
-from kerazoo.families.fcn.importer import convert, settings_for
+from kerazoo.families.fcn.importer import CAFFE, convert, settings_for
 from kerazoo.families.fcn.model import fcn
 from kerazoo.layers import bilinear_kernel
 
@@ -73,10 +73,11 @@ def test_learned_upsampling_starts_as_the_fixed_one():
     stored = dict(published(shaken(fixed)))
     for stride, name in ((2, "upscore2"), (2, "upscore_pool4"), (8, "upscore8")):
         stored[f"{name}.weight"] = bilinear_kernel(2 * stride, 3).transpose(3, 2, 0, 1)
-    assert settings_for(stored) == {
+    assert settings_for(stored) == CAFFE | {
         "channels": 3,
         "classes": 3,
-        "stride": 8,
+        "at_stride": 8,
+        "fusion": "add",
         "width": 1 / 32,
         "upsampling": "fixed",
     }

@@ -20,6 +20,7 @@ from kerazoo.layers import KeyPoints
 from kerazoo.settings import replace
 from kerazoo.structures.placement import Window
 from kerazoo.structures.skeleton import COCO17, FACE68, FACE98, MPII
+from kerazoo.task import Options
 from tests.families.test_hrnet import CLASSIFICATION, POSE, SEGMENTATION, head_is_face, openmmlab, published
 from tests.families.test_hrnet import TINY as BODY
 from tests.hands import AS_PUBLISHED, HAND, SMALL, WHOLE, people, somewhere
@@ -58,7 +59,7 @@ def flip_test(family, shifted=None):
         family = replace(family, {"cells": "corner" if shifted else "centre"})
     off = []
     for points in somewhere(100):
-        found = family.infer(painter(family, points), ramp(), tta=True)
+        found = next(family.infer(painter(family, points), [ramp()], Options(tta=True)))
         off.append(found.points[0, :, 0] - points[:, 0])
     return np.mean(off), np.abs(off).mean()
 
@@ -98,7 +99,9 @@ def test_a_symmetric_scene_is_answered_symmetrically():
 
     half = rng.integers(0, 256, (128, 48, 3), "uint8")
     image = np.concatenate([half, half[:, ::-1]], axis=1)
-    plain, averaged = (SMALL.infer(forward, image, tta=tta).points[0] for tta in (False, True))
+    plain, averaged = (
+        next(SMALL.infer(forward, [image], Options(tta=tta))).points[0] for tta in (False, True)
+    )
     turned = averaged[HAND.swapped()] * (-1, 1, 1) + (95, 0, 0)
     pairs = [0, 1, 3, 4]  # two cells of the middle point's map tie
     np.testing.assert_allclose(averaged[pairs], turned[pairs], atol=1e-3)
@@ -107,11 +110,6 @@ def test_a_symmetric_scene_is_answered_symmetrically():
 
 def cv2_blurred(maps):
     return np.stack([cv2.GaussianBlur(each, (0, 0), 2) for each in maps])
-
-
-def test_there_are_no_tiles():
-    with pytest.raises(UserError, match="key points know no tiles"):
-        SMALL.infer(None, ramp(), tile=64)
 
 
 # --- boxes in an image --------------------------------------------------------------------
@@ -170,7 +168,7 @@ def test_more_boxes_than_fit_into_a_batch():
         asked.append(len(x))
         return brightest(x)
 
-    list(SMALL.infer_all(counted, [ramp()] * 40))
+    list(SMALL.infer(counted, [ramp()] * 40))
     assert asked == [32, 8]
 
 
@@ -289,7 +287,7 @@ def test_the_served_model_is_what_prediction_computes(name, shape):
     family = FAMILIES[name]
     network = patches(family)
     image = np.random.default_rng(2).integers(0, 256, (*shape, 3), "uint8")
-    expected = family.infer(backends.forward(network), image).points
+    expected = next(family.infer(backends.forward(network), [image])).points
     x = image if family.channels == 3 else (image @ np.float32([0.299, 0.587, 0.114]))[..., None]
     served = family.serving(network)({"image": x[None].astype("float32")})
     found = keras.ops.convert_to_numpy(served["keypoints"])

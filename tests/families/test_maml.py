@@ -84,7 +84,7 @@ def test_second_order_meta_gradients_equal_finite_differences(second_order):
     size = np.sqrt(sum(np.square(g).sum() for g in found.values()))
 
     def after(moved):
-        return outer(reference.descended(inner, moved, RATE))
+        return outer(reference.gradient_descent(inner, moved, RATE))
 
     for way in directions(weights):
         expected = reference.along(after, weights, way, 1e-4)
@@ -96,7 +96,7 @@ def test_first_order_meta_gradients_are_those_at_the_adapted_weights(second_orde
     (weights, second), (inner, outer) = second_order, losses(episode())
     family = replace(FAMILY, {"second_order": False})
     found = meta_gradient(family, network(), episode())
-    expected = reference.slopes(outer, reference.descended(inner, weights, RATE))
+    expected = reference.slopes(outer, reference.gradient_descent(inner, weights, RATE))
     for name in weights:
         slack = 2e-4 * np.abs(expected[name]).max() + 1e-6
         np.testing.assert_allclose(found[name], expected[name], atol=slack, err_msg=name)
@@ -105,11 +105,11 @@ def test_first_order_meta_gradients_are_those_at_the_adapted_weights(second_orde
 
 def test_a_classifier_tells_one_image_what_the_network_tells_it_among_the_support():
     x, made = episode()[0, :, 0], network()
-    weights = FAMILY.learned(made, x, np.arange(3))
-    adapted = inner_loop.descended(
+    weights = FAMILY.classifier_weights(made, x, np.arange(3))
+    adapted = inner_loop.gradient_descent(
         [inner_loop.loss(made, x, np.arange(3), 3)],
         FAMILY.test_steps,
-        inner_loop.present(made),
+        inner_loop.current_weights(made),
         RATE,
         again=False,
     )
@@ -122,7 +122,7 @@ def test_a_classifier_tells_one_image_what_the_network_tells_it_among_the_suppor
 
 
 def test_other_numbers_of_ways_start_from_the_mean():
-    other = inner_loop.widened(network(), FAMILY.network(5))
+    other = inner_loop.with_ways(network(), FAMILY.network(5))
     kernel, bias = other.trainable_variables[-2:]
     assert kernel.shape == (2, 5)
     assert np.ptp(keras.ops.convert_to_numpy(kernel), axis=1).max() == 0

@@ -8,8 +8,8 @@ import pytest
 from kerazoo.checkpoints.mapping import assign, recognise
 from kerazoo.checkpoints.read import read
 from kerazoo.errors import UserError
-from kerazoo.families.openpose import OpenPose, importer, mobilenet_v2
-from kerazoo.families.openpose.importer import LAYOUTS, convert, family_settings
+from kerazoo.families.openpose import OpenPose, mobilenet_v2
+from kerazoo.families.openpose.importer import LAYOUTS, convert
 from kerazoo.families.openpose.model import (
     lightweight_openpose,
     mobilenet_v2_openpose,
@@ -17,7 +17,7 @@ from kerazoo.families.openpose.model import (
     residual_openpose,
 )
 from kerazoo.layers import ResizeLike
-from kerazoo.structures.skeleton import COCO18
+from kerazoo.structures.skeleton import COCO18, Skeleton
 
 TINY = {
     "openpose": functools.partial(openpose, stages=3, width=1 / 32),
@@ -311,9 +311,9 @@ def test_a_checkpoint_sets_its_family(layout):
 
 
 def test_other_points_than_cocos_are_the_users_own(layout):
-    settings = family_settings(published(layout, points=15, limbs=14))
-    assert "skeleton" not in settings
-    assert settings.keys() == family_settings(published(layout)).keys() - {"skeleton"}
+    own = OpenPose(skeleton=Skeleton(points=("a", "b"), limbs=((0, 1),)))
+    assert own.for_checkpoint(published(layout, points=15, limbs=14)).skeleton == own.skeleton
+    assert own.for_checkpoint(published(layout)).skeleton == COCO18
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_a_graph_that_scales_is_refused():
 
 def test_other_networks_are_not_taken_for_these():
     with pytest.raises(UserError, match="not in the layout openpose or lightweight-openpose or tf-pose"):
-        family_settings({"conv1.weight": np.ones((64, 3, 7, 7))})
+        OpenPose().for_checkpoint({"conv1.weight": np.ones((64, 3, 7, 7))})
 
 
 # --- a trained network ------------------------------------------------------------------------
@@ -380,6 +380,7 @@ def test_wrong_arithmetic_is_far_off(shared, monkeypatch, wrong):
 
 
 def test_the_settings_of_the_trained_network(shared):
-    found = importer.family_settings(read(shared / "data" / "tf_pose" / "mobilenet_v2_small_graph_opt.pb"))
-    assert (found["trunk"], found["stages"], found["width"], found["channels"]) == ("mobilenet_v2", 6, 0.5, 3)
-    assert found["skeleton"] == COCO18
+    arrays = read(shared / "data" / "tf_pose" / "mobilenet_v2_small_graph_opt.pb")
+    family = OpenPose().for_checkpoint(arrays)
+    assert (family.trunk, family.stages, family.width, family.channels) == ("mobilenet_v2", 6, 0.5, 3)
+    assert family.skeleton == COCO18

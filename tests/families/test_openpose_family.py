@@ -75,7 +75,7 @@ def objective(heatmaps=1.0):
         for stage in (1, 2)
         for name, channels in (("heatmaps", points + 1), ("fields", 2 * limbs))
     }
-    return PoseObjective(keras.Model(image, outputs), heatmaps)
+    return PoseObjective(keras.Model(image, outputs), replace(FAMILY, {"heatmaps_weight": heatmaps}))
 
 
 @pytest.mark.parametrize("weight", [1.0, 3.0])
@@ -146,8 +146,8 @@ def test_other_sizes_and_the_mirror_image_see_the_same():
 
 def test_refinement_and_biases_may_learn_faster():
     family = replace(FAMILY, {"refinement_lr_factor": 4.0, "bias_lr_factor": 2.0})
-    factors = family.rate_factors(family.build())
+    factors = family.objective(family.build()).learning_rate_factors()
     told = {path: factor for path, factor in factors.items() if factor != 1}
     assert {4.0, 2.0, 8.0} == set(told.values())
     assert all(("stage2_" in path) == (factor >= 4) for path, factor in told.items())
-    assert FAMILY.rate_factors(FAMILY.build()) == {}
+    assert FAMILY.objective(FAMILY.build()).learning_rate_factors() == {}

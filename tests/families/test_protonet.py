@@ -41,7 +41,7 @@ def test_the_adapted_dense_layer_tells_what_prototypes_tell(network):
     x = np.random.default_rng(0).uniform(-1, 0, (3, 4, 28, 28, 1)).astype("float32")
     support, queries = x[:, :2], x[:, 2:]
     labels = np.repeat(np.arange(3), 2)
-    weights = FAMILY.learned(network, support.reshape(-1, 28, 28, 1), labels)
+    weights = FAMILY.classifier_weights(network, support.reshape(-1, 28, 28, 1), labels)
     classifier = Conv4(classes=3, **FAMILY.body()).build()
     for variable in classifier.weights:
         variable.assign(weights.pop(variable.path))

@@ -58,9 +58,10 @@ def test_a_training_lowers_what_episodes_cost_after_their_steps():
 
     def cost():
         losses = [inner_loop.support_loss(network, keras.ops.convert_to_tensor(episode)) for episode in x]
-        start = inner_loop.present(network)
+        start = inner_loop.current_weights(network)
         ends = [
-            inner_loop.descended([loss], 2, start, FAMILY.inner_learning_rate, again=False) for loss in losses
+            inner_loop.gradient_descent([loss], 2, start, FAMILY.inner_learning_rate, again=False)
+            for loss in losses
         ]
         return np.mean(
             [keras.ops.convert_to_numpy(loss(end)) for loss, end in zip(losses, ends, strict=True)]

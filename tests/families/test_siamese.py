@@ -16,7 +16,7 @@ from kerazoo.layers import EuclideanDistance, WeightedL1
 from kerazoo.settings import replace
 from kerazoo.structures.pairs import Couples, Distances
 from kerazoo.structures.sample import Sample
-from kerazoo.tasks.verification.distances import Measure
+from kerazoo.tasks.verification.distances import EmbeddingDistance
 from kerazoo.tasks.verification.objective import batch_hard, contrastive
 from tests.tiny import TINY
 
@@ -103,7 +103,7 @@ def test_training_brings_the_alike_together_and_keeps_the_others_apart():
         model.train_on_batch(x[None], {name: value[None] for name, value in y.items()})
     forward = backend.forward(family.deploy(network))
     asked = [sample for sample in data.samples("val") if isinstance(sample.truth, Couples)]
-    results = [family.infer(forward, sample.image).of_pairs() for sample in asked]
+    results = [next(family.infer(forward, [sample.image])).of_pairs() for sample in asked]
     alike = np.concatenate([sample.truth.alike for sample in asked])
     distances = np.concatenate(results)
     assert distances[alike].mean() < 0.7 * distances[~alike].mean()
@@ -140,11 +140,11 @@ def test_measures_in_numpy_are_those_of_the_network(weighted):
     a, b = embeddings()
     head = WeightedL1() if weighted else EuclideanDistance()
     met = numpy(head(ops.convert_to_tensor(a[:1]), ops.convert_to_tensor(b)))
-    measure = Measure()
+    measure = EmbeddingDistance()
     if weighted:
         head.bias.assign(0.25)
         met = -numpy(head(ops.convert_to_tensor(a[:1]), ops.convert_to_tensor(b)))
-        measure = Measure(-numpy(head.kernel)[:, 0], -0.25)
+        measure = EmbeddingDistance(-numpy(head.kernel)[:, 0], -0.25)
     np.testing.assert_allclose(measure.between(a[0], b), met, rtol=1e-5, atol=2e-6)
     assert measure.between(a[0], b[:0]).shape == (0,)
 
@@ -182,7 +182,7 @@ def test_a_stack_passes_the_tower_once_and_all_its_distances_are_the_networks(na
         return deployed(x)
 
     images = rng().integers(0, 256, (4, 2, *family.size, 3), "uint8")
-    between = family.infer(forward, images).between
+    between = next(family.infer(forward, [images])).between
     assert asked == [(1, 8, *family.size, 1)]  # 8 images for 64 distances
     assert between.shape == (4, 2, 4, 2)
     x, _ = family.prepare(images)
@@ -191,7 +191,7 @@ def test_a_stack_passes_the_tower_once_and_all_its_distances_are_the_networks(na
     sign = -1 if family.loss == "cross_entropy" else 1
     np.testing.assert_allclose(sign * met, between[rows, 0, rows, 1], rtol=1e-4, atol=1e-5)
     first, second = family.embed(deployed, images[:2, 0])
-    measured = family.measure(network).between(first, second[None])
+    measured = family.embedding_distance(network).between(first, second[None])
     np.testing.assert_allclose(measured, between[0, 0, 1, 0], rtol=1e-4, atol=1e-5)
 
 
@@ -262,19 +262,11 @@ def test_validation_takes_turns_between_pairs_and_episodes():
     ).samples("val")
     assert [type(sample.truth).__name__ for sample in samples] == ["Couples", "Episode"] * 2
     forward = backend.forward(family.deploy(family.build()))
-    results = list(family.infer_all(forward, (sample.image for sample in samples)))
-    scores = family.evaluate([(s.truth, result) for s, result in zip(samples, results, strict=True)])
+    results = list(family.infer(forward, (sample.image for sample in samples)))
+    scores = family.evaluate([(s.truth, result) for s, result in zip(samples, results, strict=True)]).numbers
     assert (scores["pairs"], scores["episodes"]) == (8, 2)
     for sample, result in zip(samples, results, strict=True):
         assert len(family.row(sample, result)) == 2
-
-
-def test_a_image_alone_says_nothing():
-    family = TINY["siamese"]
-    with pytest.raises(UserError, match="--index"):
-        family.infer(lambda x: {}, np.zeros((28, 28, 3), "uint8"))
-    with pytest.raises(UserError, match="no tiles"):
-        family.infer(lambda x: {}, np.zeros((1, 2, 28, 28, 3), "uint8"), tta=True)
 
 
 def test_rotations_need_a_square():

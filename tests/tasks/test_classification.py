@@ -24,6 +24,7 @@ from kerazoo.recipe import Recipe
 from kerazoo.run import open_run
 from kerazoo.settings import build
 from kerazoo.structures.label import Classified, Label
+from kerazoo.task import Options
 from kerazoo.tasks.classification.objective import ClassificationObjective
 from kerazoo.tasks.classification.scores import scores
 from tests.tiny import TINY
@@ -174,10 +175,10 @@ def test_several_images_at_once_and_one_by_one():
         return forward(x)
 
     images = [make_image(40 + i, 35, seed=i) for i in range(70)]
-    together = list(FAMILY.infer_all(counted, iter(images)))
+    together = list(FAMILY.infer(counted, iter(images)))
     assert sizes == [64, 6]
     for image, result in list(zip(images, together, strict=True))[60:]:
-        alone = FAMILY.infer(forward, image)
+        alone = next(FAMILY.infer(forward, [image]))
         np.testing.assert_allclose(result.probabilities, alone.probabilities, atol=1e-6)
         assert result.probabilities.sum() == pytest.approx(1, abs=1e-6)
 
@@ -185,12 +186,10 @@ def test_several_images_at_once_and_one_by_one():
 def test_averaging_over_the_mirror_image():
     forward = backends.forward(FAMILY.build())
     image = make_image(32, 32)
-    found = FAMILY.infer(forward, image, tta=True).probabilities
-    each = [FAMILY.infer(forward, view).probabilities for view in (image, image[:, ::-1])]
+    found = next(FAMILY.infer(forward, [image], Options(tta=True))).probabilities
+    each = [next(FAMILY.infer(forward, [view])).probabilities for view in (image, image[:, ::-1])]
     np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-6)
     assert abs(each[0] - each[1]).max() > 1e-4
-    with pytest.raises(UserError, match="no tiles"):
-        FAMILY.infer(forward, image, tile=16)
 
 
 def test_scores_by_hand():
@@ -211,13 +210,13 @@ def test_scores_by_hand():
 
 
 def test_scores_of_nothing_and_of_many_classes():
-    told = FAMILY.evaluate([])
+    told = FAMILY.evaluate([]).numbers
     assert told["accuracy"] is told["top_5"] is told["mean_recall"] is None
     many = family(classes=101)
-    told = many.evaluate([(Label(100), Classified(np.eye(101, dtype="float32")[100]))])
-    assert told["accuracy"] == 1
-    assert told["confusion"] is None
-    assert many.images(told) == {}
+    scores = many.evaluate([(Label(100), Classified(np.eye(101, dtype="float32")[100]))])
+    assert scores.numbers["accuracy"] == 1
+    assert scores.numbers["confusion"] is None
+    assert scores.drawings == {}
 
 
 def test_the_best_five_are_described_and_told():
@@ -230,7 +229,7 @@ def test_the_best_five_are_described_and_told():
     assert len(FAMILY.describe(Classified(np.ones(3, "float32") / 3))["top"]) == 3
 
 
-def test_images():
+def test_drawings():
     named = family(names=("cat", "猫 $x", "a name that is far too long to fit below an image of this size"))
     image = make_image(32, 32)
     before = image.copy()
@@ -244,8 +243,7 @@ def test_images():
     assert not np.array_equal(truth, result)
     assert named.draw(make_image(700, 500), Label(1)).shape == (700, 500, 3)
     assert named.draw(make_image(1, 3000), Label(1)).shape[1] <= 3000
-    counts = {"confusion": [[3, 1, 0], [0, 4, 0], [0, 0, 0]]}
-    drawn = named.images(counts)["confusion"]
+    drawn = named.evaluate([(Label(1), Classified(np.eye(3, dtype="float32")[0]))]).drawings["confusion"]()
     assert drawn.dtype == np.uint8
     assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 10
 

@@ -21,7 +21,7 @@ def answers(*chosen):
 
 def test_the_interval_is_over_episodes():
     pairs = [(EPISODE, answers(0, 0, 1, 1)), (EPISODE, answers(0, 1, 1, 1)), (EPISODE, answers(0, 1, 0, 1))]
-    scores = FAMILY.evaluate(pairs)
+    scores = FAMILY.evaluate(pairs).numbers
     each = [1.0, 0.75, 0.5]
     assert scores["episodes"] == 3
     assert scores["accuracy"] == pytest.approx(0.75)
@@ -41,14 +41,18 @@ def test_queries_are_framed_by_whether_they_were_told_right():
 
 
 def test_ways_that_training_shares_are_asked_for_in_training_too():
-    assert MAML().asked_for({"ways": 20}) == {"ways": 20, "training_ways": 20}
-    assert ProtoNet().asked_for({"ways": 20, "shots": 5}) == {"ways": 20, "shots": 5, "training_shots": 5}
-    assert Reptile().asked_for({"shots": 5}) == {"shots": 5}
+    assert MAML().episode_settings({"ways": 20}) == {"ways": 20, "training_ways": 20}
+    assert ProtoNet().episode_settings({"ways": 20, "shots": 5}) == {
+        "ways": 20,
+        "shots": 5,
+        "training_shots": 5,
+    }
+    assert Reptile().episode_settings({"shots": 5}) == {"shots": 5}
 
 
 @pytest.mark.parametrize("family", [MAML(), Reptile(), ProtoNet()])
 def test_single_images_are_refused_with_the_remedy(family):
-    assert "kerazoo adapt" in str(family.unready())
+    assert "kerazoo adapt" in str(family.no_classes())
 
 
 def test_only_prototypes_can_be_served_before_they_know_classes():
@@ -60,4 +64,4 @@ def test_only_prototypes_can_be_served_before_they_know_classes():
 def test_episodes_of_other_ways_are_refused():
     image = np.zeros((3, 2, 28, 28, 3), "uint8")
     with pytest.raises(UserError, match="--ways 3"):
-        FAMILY.infer(lambda x: {}, image)
+        next(FAMILY.infer(lambda x: {}, [image]))

@@ -8,7 +8,7 @@ import pytest
 from kerazoo.errors import UserError
 from kerazoo.structures.keypoints import Poses
 from kerazoo.structures.skeleton import COCO18, Skeleton
-from kerazoo.tasks.pose.json_rows import described, save_openpose
+from kerazoo.tasks.pose.json_rows import people_rows, save_openpose
 
 LINE = Skeleton(points=("a", "b", "c"), limbs=((0, 1), (1, 2)))
 POINTS = [[[10.126, 20.0, 0.87654321], [30.0, 60.5, 0.5], [7.0, 7.0, 0.0]], [[1, 2, 1], [0, 0, 0], [0, 0, 0]]]
@@ -16,7 +16,7 @@ POSES = Poses(np.array(POINTS, "float32"), np.array([0.9, 0.123456], "float32"))
 
 
 def test_people_are_described_by_name():
-    told = json.loads(json.dumps(described(POSES, LINE)))
+    told = json.loads(json.dumps(people_rows(POSES, LINE)))
     assert told == {
         "people": [
             {
@@ -31,7 +31,7 @@ def test_people_are_described_by_name():
             },
         ]
     }
-    assert described(Poses(np.zeros((0, 3, 3)), np.zeros(0)), LINE) == {"people": []}
+    assert people_rows(Poses(np.zeros((0, 3, 3)), np.zeros(0)), LINE) == {"people": []}
 
 
 def test_openposes_file_has_every_point_in_the_skeletons_order(tmp_path):

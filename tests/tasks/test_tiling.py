@@ -11,6 +11,7 @@ from kerazoo.errors import UserError
 from kerazoo.families.unet import UNet
 from kerazoo.families.unetpp import UNetPlusPlus
 from kerazoo.structures.placement import Placement, mirrored_window
+from kerazoo.task import Options
 from kerazoo.tasks.images import TILE, WHOLE
 from kerazoo.tasks.segmentation.tiling import whole_or_tiled
 from tests.tiny import TINY
@@ -43,8 +44,8 @@ def image():
 @pytest.mark.parametrize("tta", [False, True])
 @pytest.mark.parametrize("tile", [96, 128])
 def test_tiles_equal_the_whole_image(task, network, tta, tile, image):
-    whole = whole_or_tiled(task, network, image, tile=None, tta=tta)
-    tiled = whole_or_tiled(task, network, image, tile=tile, tta=tta)
+    whole = whole_or_tiled(task, network, image, Options(tta=tta))
+    tiled = whole_or_tiled(task, network, image, Options(tile=tile, tta=tta))
     assert 0.2 < whole.labels.mean() < 0.8
     assert (whole.labels == tiled.labels).all()
 
@@ -54,23 +55,19 @@ def test_test_time_averaging_makes_the_answer_turn_with_the_image(image):
         logits = x[..., :1] + 0.5 * np.roll(x[..., :1], 1, axis=2)
         return {"logits": logits}
 
-    straight = whole_or_tiled(SAME, leaning, image, tile=None, tta=True)
-    turned = whole_or_tiled(SAME, leaning, np.rot90(image), tile=None, tta=True)
+    straight = whole_or_tiled(SAME, leaning, image, Options(tta=True))
+    turned = whole_or_tiled(SAME, leaning, np.rot90(image), Options(tta=True))
     agreement = (np.rot90(straight.labels) == turned.labels).mean()
     assert agreement > 0.999
-    plain = whole_or_tiled(SAME, leaning, np.rot90(image), tile=None, tta=False)
-    other = whole_or_tiled(SAME, leaning, image, tile=None, tta=False)
+    plain = whole_or_tiled(SAME, leaning, np.rot90(image), Options())
+    other = whole_or_tiled(SAME, leaning, image, Options())
     assert (np.rot90(other.labels) != plain.labels).mean() > 0.01
 
 
 def test_tile_without_room_for_a_core_is_refused(image):
     with pytest.raises(UserError, match="--tile at least"):
         whole_or_tiled(
-            dataclasses.replace(VALID, filters=(4, 8, 16, 32, 64)),
-            valid_network,
-            image,
-            tile=96,
-            tta=False,
+            dataclasses.replace(VALID, filters=(4, 8, 16, 32, 64)), valid_network, image, Options(tile=96)
         )
 
 
@@ -87,17 +84,17 @@ def test_mirrored_window_of_a_single_pixel():
 def test_tiles_of_the_valid_unet_equal_the_whole_image(image):
     task = TINY["unet-valid"]
     forward = backend.forward(task.build())
-    whole = whole_or_tiled(task, forward, image, tile=None, tta=False).labels
+    whole = whole_or_tiled(task, forward, image, Options()).labels
     assert len(np.unique(whole)) > 1
-    tiled = whole_or_tiled(task, forward, image, tile=100, tta=False).labels
+    tiled = whole_or_tiled(task, forward, image, Options(tile=100)).labels
     assert (whole != tiled).mean() < 1e-4  # a tie may fall the other way by rounding
 
 
 def test_tiles_of_a_same_padding_network_equal_the_whole_image_away_from_borders(image):
     task = TINY["unetpp"]  # sees 18 pixels around each
     forward = backend.forward(task.build())
-    whole = whole_or_tiled(task, forward, image, tile=None, tta=False).labels
-    tiled = whole_or_tiled(task, forward, image, tile=128, tta=False).labels
+    whole = whole_or_tiled(task, forward, image, Options()).labels
+    tiled = whole_or_tiled(task, forward, image, Options(tile=128)).labels
     assert 0 < whole.mean() < 1
     inner = np.s_[24:-24, 24:-24]  # beyond, zeros and mirrored pixels differ
     assert (whole[inner] != tiled[inner]).mean() < 1e-4
@@ -111,9 +108,9 @@ def test_large_images_are_predicted_in_tiles_by_themselves():
         return same_network(x)
 
     large = np.random.default_rng(0).integers(0, 256, (WHOLE // 2048, 2100, 3)).astype("uint8")
-    result = whole_or_tiled(SAME, watched, large, tile=None, tta=False)
+    result = whole_or_tiled(SAME, watched, large, Options())
     assert max(max(shape) for shape in shapes) == TILE
     assert result.labels.shape == large.shape[:2]
     shapes.clear()
-    whole_or_tiled(SAME, watched, large[:, :2048], tile=None, tta=False)
+    whole_or_tiled(SAME, watched, large[:, :2048], Options())
     assert shapes == [(WHOLE // 2048, 2048)]

@@ -59,9 +59,9 @@ def report(artefact: Path) -> dict[str, Any]:
     for folder in artefact.parents[:2]:
         if is_file(folder / RECORD):
             entries = read_json(folder / RECORD, dict[str, dict[str, Any]])
-            found = entries.get(artefact.relative_to(folder).as_posix())
-            if found:
-                return found
+            entry = entries.get(artefact.relative_to(folder).as_posix())
+            if entry:
+                return entry
     raise UserError(f"no {RECORD} tells of {artefact}", "export the run again")
 
 

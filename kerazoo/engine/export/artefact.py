@@ -90,10 +90,10 @@ def _told(cases: list[dict[str, Any]], allowed: float) -> dict[str, Any]:
 
 def _files(path: Path, name: str) -> dict[str, dict[str, Any]]:
     """Return size and checksum of a file, or of every file of a folder."""
-    found = {p.relative_to(path).as_posix(): p for p in sorted(path.rglob("*")) if p.is_file()} or {
+    files = {p.relative_to(path).as_posix(): p for p in sorted(path.rglob("*")) if p.is_file()} or {
         name: path
     }
-    return {key: {"bytes": file.stat().st_size, "sha256": sha256(file)} for key, file in found.items()}
+    return {key: {"bytes": file.stat().st_size, "sha256": sha256(file)} for key, file in files.items()}
 
 
 def _record(output: Path, path: Path, entry: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ Forward = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
 def tolerance(task: Task, network: keras.Model) -> float:
-    """Return by how much rounding may change a probability: `task.rounding()`, more for large logits.
+    """Return by how much rounding may change a probability: `task.tolerance`, more for large logits.
 
     A logit is sure to about 16 units in its last place after a few dozen float32 convolutions,
     and a probability moves no further than its logit. FCN's logits reach hundreds.
@@ -27,7 +27,7 @@ def tolerance(task: Task, network: keras.Model) -> float:
     x, _ = task.prepare(sample_images(1, 256, 256, 3)[0].astype("uint8"))
     logits = network(x[None], training=False).values()
     peak = max(float(keras.ops.max(keras.ops.abs(value))) for value in logits)
-    return max(task.rounding(), 16 * float(np.finfo("float32").eps) * peak)
+    return max(task.tolerance, 16 * float(np.finfo("float32").eps) * peak)
 
 
 def verified(
@@ -53,8 +53,8 @@ def verified(
         expected = {
             k: keras.ops.convert_to_numpy(v) for k, v in model({"image": images}, training=False).items()
         }
-        found = forward(images)
-        difference = task.output_difference(expected, found) if _alike(expected, found) else float("inf")
+        outputs = forward(images)
+        difference = task.output_difference(expected, outputs) if _alike(expected, outputs) else float("inf")
         if not difference <= allowed:
             size = " x ".join(map(str, case))
             raise UserError(
@@ -73,7 +73,7 @@ def sample_images(batch: int, height: int, width: int, channels: int) -> np.ndar
     return np.clip(smooth + random.normal(0, 20, smooth.shape), 0, 255).round().astype("float32")
 
 
-def _alike(expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> bool:
+def _alike(expected: dict[str, np.ndarray], outputs: dict[str, np.ndarray]) -> bool:
     """Whether names and shapes are the same: NumPy would broadcast some that are not."""
-    expected_shapes, shapes = ({name: value.shape for name, value in o.items()} for o in (expected, found))
+    expected_shapes, shapes = ({name: value.shape for name, value in o.items()} for o in (expected, outputs))
     return expected_shapes == shapes

@@ -38,14 +38,14 @@ def write_in_subprocess(run: Run, format: str, output: Path) -> Path:  # noqa: A
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
     }
     command = [sys.executable, "-P", "-m", "kerazoo.engine.export.worker"]
-    code, told, errors = _answered(command, json.dumps(order), os.environ | here)
+    code, stdout, errors = _answered(command, json.dumps(order), os.environ | here)
     if code < 0:
         raise UserError(
             f"the export of {run.folder} was killed by signal {-code}", "free some memory and try again"
         )
     if code:
         raise RuntimeError(f"the export failed in its own process:\n{errors}")
-    answer = json.loads(told.splitlines()[-1])
+    answer = json.loads(stdout.splitlines()[-1])
     if "error" in answer:
         raise UserError(*answer["error"])
     return Path(answer["path"])

@@ -37,17 +37,17 @@ def initialise(network: "keras.Model", family: Task, init: Run | str) -> str:
     ]
     if other:
         raise UserError(f"the weights of {origin} were trained with {', '.join(other)}", "--set the same")
-    found = {v.path: fit(source.get(v.path), v.shape) for v in network.weights}
-    fitting = [v for v in network.weights if found[v.path] is not None]
+    starts = {v.path: fit(source.get(v.path), v.shape) for v in network.weights}
+    fitting = [v for v in network.weights if starts[v.path] is not None]
     if not fitting:
         raise UserError(f"no array of {origin} fits a layer of {network.name}", "take other weights")
     for variable in fitting:
-        variable.assign(found[variable.path])
+        variable.assign(starts[variable.path])
     fresh = sorted(
         {v.path.split("/")[-2] for v in network.weights} - {v.path.split("/")[-2] for v in fitting}
     )
-    told = f"weights from {origin}" + (f", new: {listed(fresh)}" if fresh else "")
-    return "; ".join(filter(None, (told, left)))
+    line = f"weights from {origin}" + (f", new: {listed(fresh)}" if fresh else "")
+    return "; ".join(filter(None, (line, left)))
 
 
 def _given(family: Task, init: Run | str) -> tuple[Task, Arrays, str]:

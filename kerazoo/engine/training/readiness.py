@@ -54,17 +54,17 @@ def obstacles(recipe: Recipe) -> list[UserError]:
     Raises:
         UserError: the data cannot be used at all.
     """
-    found = [
+    errors = [
         UserError(f"the data have no {split} samples", "train needs both: see data.validation")
         for split in ("train", "val")
         if len(recipe.data.samples(split)) == 0
     ]
     names = recipe.data.class_names()
     if not recipe.family.accepts(names):
-        told = f"the data have {len(names)} classes ({', '.join(names)})"
-        found.append(UserError(f"{told}, the family {len(recipe.family.class_names())}",
+        message = f"the data have {len(names)} classes ({', '.join(names)})"
+        errors.append(UserError(f"{message}, the family {len(recipe.family.class_names())}",
                                "leave family.classes out: it is taken from the data"))  # fmt: skip
-    return found or _unlike_in_size(recipe)
+    return errors or _unlike_in_size(recipe)
 
 
 def _unlike_in_size(recipe: Recipe) -> list[UserError]:

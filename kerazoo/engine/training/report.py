@@ -8,6 +8,7 @@ from typing import Any
 from kerazoo.draw import sheet
 from kerazoo.files.writing import atomic_bytes
 from kerazoo.image import write_image
+from kerazoo.structures.scores import Scores
 from kerazoo.task import Task
 
 
@@ -43,13 +44,14 @@ def curves(path: Path, rows: Sequence[dict[str, Any]], monitor: str) -> None:
     atomic_bytes(path, buffer.getvalue())
 
 
-def sample_sheet(path: Path, task: Task, images: Sequence[tuple]) -> None:
+def sample_sheet(path: Path, task: Task, pairs: Sequence[tuple]) -> None:
     """Draw (sample, result) pairs, one or more, as the task lays them out: a row each, as a PNG."""
-    rows = [task.row(sample, result) for sample, result in images]
-    write_image(path, sheet([list(row.values()) for row in rows], list(rows[0]), legend=task.legend()))
+    rows = [task.row(sample, result) for sample, result in pairs]
+    legend = task.class_names() if task.colors_classes else ()
+    write_image(path, sheet([list(row.values()) for row in rows], list(rows[0]), legend=legend))
 
 
-def score_images(folder: Path, prefix: str, task: Task, scores: dict[str, Any]) -> None:
-    """Write the task's images of its scores as PREFIXname.png into a folder."""
-    for name, image in task.images(scores).items():
-        write_image(folder / f"{prefix}{name}.png", image)
+def write_drawings(folder: Path, prefix: str, scores: Scores) -> None:
+    """Write the drawings of scores as PREFIXname.png into a folder."""
+    for name, draw in scores.drawings.items():
+        write_image(folder / f"{prefix}{name}.png", draw())

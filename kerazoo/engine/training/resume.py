@@ -118,8 +118,8 @@ def newest(folder: Path) -> Point | None:
         except UserError as error:
             damaged.append(error)
     if damaged:
-        told = f"no resume point in {folder} can be used: {damaged[0].message}"
-        raise UserError(told, "start again with --init RUN")
+        message = f"no resume point in {folder} can be used: {damaged[0].message}"
+        raise UserError(message, "start again with --init RUN")
     return None
 
 

@@ -10,9 +10,10 @@ from kerazoo import backend
 from kerazoo.checkpoints.run_weights import WEIGHTS, load_weights, not_finite, save_weights
 from kerazoo.data.loader import Feed, Remembered, stream
 from kerazoo.engine.evaluate import scored
+from kerazoo.engine.options import options_for
 from kerazoo.engine.progress import Progress
 from kerazoo.engine.training import resume
-from kerazoo.engine.training.report import curves, json_line, sample_sheet, score_images
+from kerazoo.engine.training.report import curves, json_line, sample_sheet, write_drawings
 from kerazoo.engine.training.resume import Point, State
 from kerazoo.errors import UserError
 from kerazoo.files.writing import atomic_text
@@ -20,6 +21,7 @@ from kerazoo.optimizer import learning_rate_schedule
 from kerazoo.recipe import Recipe
 from kerazoo.run import LOG, Run
 from kerazoo.structures.sample import Sample
+from kerazoo.structures.scores import Scores
 
 if TYPE_CHECKING:
     import grain
@@ -74,8 +76,9 @@ def started(
     objective.build(batches[0][0].shape)
     steps = math.ceil(len(samples) / recipe.batch_size)
     mixed = recipe.precision == "mixed_float16"
-    factors = recipe.family.rate_factors(network)
-    optimizer = recipe.optimizer.build(_rates(recipe, steps), mixed=mixed, factors=factors)
+    optimizer = recipe.optimizer.build(
+        _rates(recipe, steps), mixed=mixed, factors=objective.learning_rate_factors()
+    )
     objective.compile(optimizer=optimizer, jit_compile=backend.jit_training())
     optimizer.build(objective.trainable_variables)
     if point is None:
@@ -194,13 +197,13 @@ def _close_epoch(training: Training) -> None:
     epoch = row["epoch"]
     if epoch % recipe.validate_every == 0 or epoch == recipe.epochs:
         began = time.perf_counter()
-        row["validation"], images = scored(
-            recipe.family, training.forward, training.validation, tile=recipe.tile, images=SHOWN
-        )
+        options = options_for(recipe.family, tile=recipe.tile)
+        scores, shown = scored(recipe.family, training.forward, training.validation, options, count=SHOWN)
+        row["validation"] = scores.numbers
         row["validation_seconds"] = round(time.perf_counter() - began, 3)
-        _judge(training, row["validation"], epoch)
-        informed = recipe.family.calibrated(row["validation"])
-        sample_sheet(training.run.folder / "samples.png", informed, images)
+        _keep_or_stop(training, scores, epoch)
+        family = recipe.family.calibrated(scores.numbers)
+        sample_sheet(training.run.folder / "samples.png", family, shown)
     state.rows.append(row)
     atomic_text(training.run.folder / LOG, "".join(json_line(r) for r in state.rows))
     scalars = {key: value for key, value in row.items() if isinstance(value, float)}
@@ -233,13 +236,13 @@ def _row(training: Training) -> dict[str, Any]:
     }
 
 
-def _judge(training: Training, scores: dict[str, Any], epoch: int) -> None:
+def _keep_or_stop(training: Training, scores: Scores, epoch: int) -> None:
     """Keep the weights if they are the best so far; cut the rate or stop if they have long not been."""
     state, recipe = training.state, training.recipe
-    score = scores[recipe.score]
+    score = scores.numbers[recipe.score]
     if recipe.better(score, state.best) and not_finite(training.network) is None:
         save_weights(training.network, training.run.folder / WEIGHTS)
-        score_images(training.run.folder, "", recipe.family, scores)
+        write_drawings(training.run.folder, "", scores)
         state.best, state.best_epoch, state.stale, state.plateau = score, epoch, 0, 0
         return
     state.stale += 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from kerazoo import settings
 from kerazoo.checkpoints.run_weights import WEIGHTS
 from kerazoo.data.fingerprint import Fingerprint, changed, fingerprint
+from kerazoo.engine.options import options_for
 from kerazoo.engine.progress import Progress
 from kerazoo.engine.training import resume
 from kerazoo.engine.training.initialise import initialise
@@ -79,8 +80,8 @@ def resume_training(
     run, progress = open_run(folder), progress or Progress()
     with being_trained(folder):
         if epochs is None and run.read_json("metrics.json", Metrics) is not None:
-            told = f"the training in {folder} has ended"
-            raise UserError(told, "to train longer add --epochs N with a larger N")
+            message = f"the training in {folder} has ended"
+            raise UserError(message, "to train longer add --epochs N with a larger N")
         run = run if data is None else _moved(run, data)
         point = _newest(run, progress)
         state = point.state if point else State()
@@ -134,8 +135,8 @@ def _other_data(run: Run, state: State, progress: Progress, *, accept: bool) -> 
     other = state.data not in ("", now.digest())
     if other and not accept:
         raise changed(before, now, run.folder)
-    if other and (found := obstacles(run.recipe)):
-        raise found[0]
+    if other and (errors := obstacles(run.recipe)):
+        raise errors[0]
     if other or before is None:
         run.write_json(DATA, now.plain())
     state.data = now.digest()
@@ -152,14 +153,13 @@ def _known(run: Run) -> Fingerprint | None:
 
 def _check(recipe: Recipe) -> None:
     """Refuse what would fail only after a while."""
-    scores = [
-        name for name, value in recipe.family.evaluate([]).items() if not isinstance(value, dict | list)
-    ]
+    options_for(recipe.family, tile=recipe.tile)
+    numbers = recipe.family.evaluate([]).numbers
+    scores = [name for name, value in numbers.items() if not isinstance(value, dict | list)]
     if recipe.score not in scores:
         raise UserError(f"unknown score monitor={recipe.score}", settings.nearest(recipe.score, scores))
-    found = obstacles(recipe)
-    if found:
-        raise found[0]
+    for obstacle in obstacles(recipe):
+        raise obstacle
 
 
 def _moved(run: Run, data: str | Path) -> Run:

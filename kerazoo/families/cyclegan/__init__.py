@@ -1,12 +1,11 @@
 """CycleGAN (Zhu et al. 2017, arXiv:1703.10593): translation between two domains without pairs."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-import numpy as np
 from pydantic import Field
 
 from kerazoo.errors import UserError
-from kerazoo.settings import replace, settings
+from kerazoo.settings import settings
 from kerazoo.structures.images import DIRECTIONS
 from kerazoo.tasks.translation import Translation
 
@@ -32,6 +31,8 @@ class CycleGAN(Translation):
         pool: translations of the past that the discriminators may be shown again; 0 shows them the new ones.
         alone: a single translator, such as a published one: called AtoB, and not to be trained.
     """
+
+    importer: ClassVar[str | None] = "kerazoo.families.cyclegan.importer"
 
     blocks: Count = 9
     width: Count = 64
@@ -107,14 +108,5 @@ class CycleGAN(Translation):
 
     # --- published weights ----------------------------------------------------------------
 
-    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
-        from kerazoo.checkpoints.mapping import recognise
-        from kerazoo.families.cyclegan.importer import LAYOUTS
-
-        _, found = recognise(LAYOUTS, arrays, layout)
-        return replace(self, {"direction": "AtoB"} | found, "family")
-
-    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        from kerazoo.families.cyclegan.importer import convert_generator
-
-        return convert_generator(arrays, "AtoB_")
+    def adopting(self, published: dict[str, Any]) -> Self:
+        return super().adopting({"direction": "AtoB"} | published)

@@ -75,6 +75,11 @@ def convert_generator(arrays: Arrays, prefix: str = "") -> Arrays:
     return translate(keys, table, IGNORED)
 
 
+def convert(arrays: Arrays) -> Arrays:
+    """Return `{variable path: array}` of a published generator as the one that goes from A to B."""
+    return convert_generator(arrays, "AtoB_")
+
+
 def convert_discriminator(arrays: Arrays, prefix: str = "") -> Arrays:
     """Return `{variable path: array}` of `patch_discriminator` for a published discriminator.
 

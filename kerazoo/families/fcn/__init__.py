@@ -1,6 +1,6 @@
 """FCN-32s, 16s and 8s (Long, Shelhamer and Darrell 2015) on VGG16."""
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -10,9 +10,6 @@ from kerazoo.tasks.segmentation import Segmentation
 
 if TYPE_CHECKING:
     import keras
-
-CAFFE = {"order": "BGR", "mean": (104.00699, 116.66877, 122.67892), "std": (1.0,)}
-"""What the published networks, trained in Caffe, take: BGR, 0..255, less VGG's mean."""
 
 
 @settings
@@ -26,6 +23,8 @@ class FCN(Segmentation):
         upsampling: fixed bilinear kernels, or learned ones that start bilinear.
         dropout: after the two fully connected layers turned convolutions.
     """
+
+    importer: ClassVar[str | None] = "kerazoo.families.fcn.importer"
 
     at_stride: Literal[8, 16, 32] = 8
     width: Annotated[float, Field(gt=0)] = 1.0
@@ -48,14 +47,6 @@ class FCN(Segmentation):
 
     def stride(self) -> int:
         return 32
-
-    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
-        from kerazoo.checkpoints.mapping import recognise
-        from kerazoo.families.fcn.importer import LAYOUTS
-
-        _, found = recognise(LAYOUTS, arrays, layout)
-        stride = {"at_stride": found.pop("stride"), "fusion": "add"}
-        return self.adopting(CAFFE | found | stride)
 
     def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         from kerazoo.families.fcn.importer import convert

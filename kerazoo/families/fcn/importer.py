@@ -9,6 +9,9 @@ from kerazoo.errors import UserError
 from kerazoo.families.fcn.model import SKIPS, VGG16
 from kerazoo.layers import bilinear_kernel
 
+CAFFE = {"order": "BGR", "mean": (104.00699, 116.66877, 122.67892), "std": (1.0,)}
+"""What the published networks, trained in Caffe, take: BGR, 0..255, less VGG's mean."""
+
 ANCHOR = "score_fr.weight"
 
 
@@ -43,16 +46,17 @@ def convert(arrays: Arrays, upsampling: Literal["fixed", "learned"] = "fixed") -
 
 
 def settings_for(arrays: Arrays) -> dict[str, Any]:
-    """Return the arguments of `fcn` that such a checkpoint was made with; raises as `convert`."""
+    """Return the settings of the family that such a checkpoint was made with; raises as `convert`."""
     convert(arrays, "learned")
     arrays = network_in(arrays, ANCHOR)
     stride = _stride(arrays)
     width, channels, _, _ = sizes(arrays, "conv1_1.weight", 4)
     fixed = all(_is_bilinear(arrays[f"{key}.weight"]) for key in _upscores(stride))
-    return {
+    return CAFFE | {
         "channels": channels,
         "classes": sizes(arrays, ANCHOR, 4)[0],
-        "stride": stride,
+        "at_stride": stride,
+        "fusion": "add",
         "width": width / VGG16[0][0],
         "upsampling": "fixed" if fixed else "learned",
     }

@@ -1,8 +1,7 @@
 """HRNet for classification."""
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-import numpy as np
 from pydantic import Field
 
 from kerazoo.families.hrnet.configuration import Body
@@ -27,6 +26,9 @@ class HRNetClassifier(Classification):
         head_bias: of the head's normalised convolutions.
     """
 
+    importer: ClassVar[str | None] = "kerazoo.families.hrnet.importer"
+    layouts: ClassVar[tuple[str, ...]] = ("classification",)
+
     body: Body = Body()
     fuse: Literal["nearest", "bilinear"] = "nearest"
     head_width: Annotated[int, Field(ge=1)] = 32
@@ -45,12 +47,7 @@ class HRNetClassifier(Classification):
             **fields(self.body),
         )
 
-    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
-        from kerazoo.families.hrnet.importer import CLASSIFICATION, family_settings
+    def adopting(self, published: dict[str, Any]) -> Self:
+        from kerazoo.families.hrnet.importer import family_settings
 
-        return self.adopting(family_settings(CLASSIFICATION, arrays, layout) | EVALUATED)
-
-    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        from kerazoo.families.hrnet.importer import convert
-
-        return convert(arrays)
+        return super().adopting(family_settings(published) | EVALUATED)

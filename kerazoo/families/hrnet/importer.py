@@ -77,20 +77,16 @@ LAST = {
 """The layer whose output channels are the `classes` of `hrnet`."""
 
 
-def family_settings(names: Sequence[str], arrays: Arrays, layout: str | None = None) -> dict[str, Any]:
-    """Return the fields of a family of `kerazoo.families.hrnet` that a checkpoint was made with.
-
-    Args:
-        names: the layouts to choose from.
-        arrays: `{checkpoint key: array}`.
-        layout: one of `names`; None recognises it.
-
-    Raises:
-        UserError: as `kerazoo.checkpoints.mapping.recognise`.
-    """
-    _, found = recognise({name: LAYOUTS[name] for name in names}, arrays, layout)
+def family_settings(published: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a family of `kerazoo.families.hrnet` for those of a layout."""
+    found = dict(published)
     body = Body(**{name: found.pop(name) for name in fields(Body())})
     return IMAGENET | {name: value for name, value in found.items() if name != "head"} | {"body": body}
+
+
+def recognised(names: Sequence[str], arrays: Arrays) -> dict[str, Any]:
+    """Return what the only fitting of the layouts `names` says; raises as `recognise`."""
+    return recognise({name: LAYOUTS[name] for name in names}, arrays)[1]
 
 
 def settings_for(layout: Layout, arrays: Arrays) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """HRNet for the key points of one person at a time."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from kerazoo.families.hrnet.configuration import Body
 from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.keypoints import People, Poses
 from kerazoo.structures.placement import Window
+from kerazoo.task import PLAIN, Forward, Options
 from kerazoo.tasks.images import IMAGENET
 from kerazoo.tasks.pose import Pose
 
@@ -58,6 +59,8 @@ class HRNetPose(Pose):
     decode_by: Literal["dark", "quarter"] = "dark"
     margin: Positive = 1.25
 
+    importer: ClassVar[str | None] = "kerazoo.families.hrnet.importer"
+    supports: ClassVar[frozenset[str]] = frozenset({"tta", "boxes"})
     published: ClassVar[dict[str, str]] = {"target": "rounded", "cells": "corner", "decode_by": "quarter"}
     """How the heat maps of published weights were drawn and are read."""
     layouts: ClassVar[tuple[str, ...]] = ("pose",)
@@ -136,28 +139,15 @@ class HRNetPose(Pose):
         return Poses(points[None], np.array([person_score(points[:, 2])], "float32"))
 
     def infer(
-        self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
-    ) -> Poses:
-        return next(self.infer_all(forward, [image], tile=tile, tta=tta))
-
-    def infer_all(
-        self, forward: Callable, images: Iterable[np.ndarray], *, tile: int | None = None, tta: bool = False
+        self, forward: Forward, images: Iterable[np.ndarray], options: Options = PLAIN
     ) -> Iterator[Poses]:
-        """Return the person in each image in turn; `tta` averages with the mirror image's heat maps."""
+        """Yield the person in each image in turn; `tta` averages with the mirror image's heat maps."""
         from kerazoo.families.hrnet.top_down import people
 
-        if tile:
-            raise UserError("key points know no tiles", "leave the tile out")
-        return people(self, forward, (self.prepare(image) for image in images), tta)
+        return people(self, forward, (self.prepare(image) for image in images), options.tta)
 
     def infer_boxes(
-        self,
-        forward: Callable,
-        image: np.ndarray,
-        boxes: np.ndarray,
-        scores: np.ndarray,
-        *,
-        tta: bool = False,
+        self, forward: Forward, image: np.ndarray, boxes: np.ndarray, scores: np.ndarray, *, tta: bool = False
     ) -> Poses:
         """Return the people in boxes, the best first; a score is the person's own times that of the box."""
         from kerazoo.families.hrnet.top_down import in_boxes
@@ -182,12 +172,12 @@ class HRNetPose(Pose):
 
     # --- published weights ----------------------------------------------------------------
 
-    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
+    def adopting(self, published: dict[str, Any]) -> Self:
         from kerazoo.families.hrnet.importer import family_settings, skeleton_of
 
-        found = family_settings(self.layouts, arrays, layout) | self.published
+        found = family_settings(published) | self.published
         skeleton = skeleton_of(found.pop("classes"), self.skeleton)
-        return replace(self, found | {"skeleton": skeleton}, "family")
+        return super().adopting(found | {"skeleton": skeleton})
 
     def start(self, arrays: dict[str, np.ndarray]) -> tuple[Self, dict[str, np.ndarray]]:
         """Return what a training starts from: such a network, or the body of an ImageNet classifier.
@@ -200,15 +190,11 @@ class HRNetPose(Pose):
             convert_body,
             family_settings,
             is_classifier,
+            recognised,
         )
 
         if not is_classifier(arrays):
             return super().start(arrays)
-        found = family_settings(CLASSIFICATION, arrays)
+        found = family_settings(recognised(CLASSIFICATION, arrays))
         kept = {name: found[name] for name in ("body", "channels", *IMAGENET)}
         return replace(self, kept, "family"), convert_body(arrays, self.branches)
-
-    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        from kerazoo.families.hrnet.importer import convert
-
-        return convert(arrays)

@@ -1,8 +1,6 @@
 """HRNet for segmentation."""
 
-from typing import TYPE_CHECKING, Literal, Self
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from kerazoo.families.hrnet.configuration import Body
 from kerazoo.settings import fields, settings
@@ -21,6 +19,13 @@ class HRNetSegmentation(Segmentation):
         fuse, align_corners: how branches are brought to one size; a property of published weights.
         head_bias: of the head's normalised convolution.
     """
+
+    importer: ClassVar[str | None] = "kerazoo.families.hrnet.importer"
+    layouts: ClassVar[tuple[str, ...]] = (
+        "segmentation-align-corners-false",
+        "segmentation-align-corners-true",
+        "mmsegmentation",
+    )
 
     body: Body = Body()
     fuse: Literal["nearest", "bilinear"] = "bilinear"
@@ -44,12 +49,7 @@ class HRNetSegmentation(Segmentation):
     def stride(self) -> int:
         return 32
 
-    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
-        from kerazoo.families.hrnet.importer import SEGMENTATION, family_settings
+    def adopting(self, published: dict[str, Any]) -> Self:
+        from kerazoo.families.hrnet.importer import family_settings
 
-        return self.adopting(family_settings(SEGMENTATION, arrays, layout))
-
-    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        from kerazoo.families.hrnet.importer import convert
-
-        return convert(arrays)
+        return super().adopting(family_settings(published))

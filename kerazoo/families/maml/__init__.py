@@ -1,10 +1,8 @@
 """Model-agnostic meta-learning (Finn et al. 2017, arXiv:1703.03400), of second and of first order."""
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
-
-from kerazoo.settings import replace, settings
+from kerazoo.settings import settings
 from kerazoo.tasks.fewshot.adapting import Adapting
 
 if TYPE_CHECKING:
@@ -21,6 +19,8 @@ class MAML(Adapting):
         second_order: differentiate through the steps; else take them for constants (section 5.2).
     """
 
+    importer: ClassVar[str | None] = "kerazoo.families.maml.importer"
+
     pool: Literal["max", "stride"] = "stride"
     features: Literal["flatten", "mean"] = "mean"
     second_order: bool = True
@@ -32,13 +32,3 @@ class MAML(Adapting):
 
     def moved(self, loss: "Loss", steps: int, weights: "Weights", again: bool) -> "Weights":
         return super().moved(loss, steps, weights, again and self.second_order)
-
-    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
-        from kerazoo.families.maml.importer import family_settings
-
-        return replace(self, family_settings(arrays), "family")
-
-    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        from kerazoo.families.maml.importer import convert
-
-        return convert(arrays)

@@ -48,6 +48,10 @@ def family_settings(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     return images | episodes | size | {"filters": filters, "pool": "max", "features": "flatten"}
 
 
+LAYOUTS = {"cbfinn": family_settings}
+"""Of https://github.com/cbfinn/maml."""
+
+
 def convert(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return `{variable path: array}`; TensorFlow's layouts are Keras' own."""
     return {path: arrays[key] for key, path in _KEYS.items()}

@@ -1,8 +1,8 @@
 """Part affinity fields (Cao et al. 2017, arXiv:1611.08050): key points and limbs of all people at once."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -11,10 +11,11 @@ from kerazoo.errors import UserError
 from kerazoo.families.openpose.codec import STRIDE
 from kerazoo.families.openpose.parser import PRESETS, Parser, Preset
 from kerazoo.image import check_scaled
-from kerazoo.settings import replace, settings
+from kerazoo.settings import settings
 from kerazoo.structures.keypoints import People, Poses
 from kerazoo.structures.placement import Window
 from kerazoo.structures.skeleton import COCO18, Skeleton
+from kerazoo.task import PLAIN, Forward, Options
 from kerazoo.tasks.pose import Pose
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 LARGEST_INPUT = 2**24
 """Pixels that a smaller image is enlarged to at most."""
 
-PUBLISHED_HEIGHT = 368
-"""Pixels that images are brought to for all published networks."""
+PUBLISHED = {"height": 368, "scales": (1.0,), "parser": Parser(), "heatmaps_weight": 1.0}
+"""How all published networks predict, and were trained."""
 
 Factor = Annotated[float, Field(gt=0)]
 
@@ -54,6 +55,8 @@ class OpenPose(Pose):
     std: tuple[float, ...] = (256.0,)
     order: Literal["RGB", "BGR"] = "BGR"
     skeleton: Skeleton = COCO18
+    importer: ClassVar[str | None] = "kerazoo.families.openpose.importer"
+
     trunk: Literal["vgg19", "mobilenet", "mobilenet_v2", "residual"] = "mobilenet"
     stages: Annotated[int, Field(ge=1)] = 2
     width: Factor = 1.0
@@ -84,16 +87,6 @@ class OpenPose(Pose):
     def weight_settings(self) -> dict[str, Any]:
         part_of_weights = ("trunk", "stages", "width", "channels", "mean", "std", "order")
         return {name: getattr(self, name) for name in part_of_weights}
-
-    def rate_factors(self, network: "keras.Model") -> dict[str, float]:
-        if self.refinement_lr_factor == self.bias_lr_factor == 1:
-            return {}
-        refined = tuple(f"stage{stage}_" for stage in range(2, self.stages + 1))
-        return {
-            path: (self.refinement_lr_factor if path.startswith(refined) else 1.0)
-            * (self.bias_lr_factor if path.endswith("/bias") else 1.0)
-            for path in (variable.path for variable in network.trainable_variables)
-        }
 
     # --- from the image to the network ---------------------------------------------
 
@@ -141,7 +134,7 @@ class OpenPose(Pose):
     def objective(self, network: "keras.Model") -> "keras.Model":
         from kerazoo.families.openpose.objective import PoseObjective
 
-        return PoseObjective(network, self.heatmaps_weight)
+        return PoseObjective(network, self)
 
     def decode(self, outputs: dict[str, np.ndarray], placement: Window) -> Poses:
         last = f"stage{self.stages}"
@@ -156,23 +149,22 @@ class OpenPose(Pose):
         return found
 
     def infer(
-        self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
-    ) -> Poses:
+        self, forward: Forward, images: Iterable[np.ndarray], options: Options = PLAIN
+    ) -> Iterator[Poses]:
         from kerazoo.families.openpose.averaging import averaged
 
-        if tile:
-            raise UserError("poses know no tiles", "leave the tile out; family.height makes people larger")
-        return self.joined(*averaged(self, forward, image, mirrored=tta))
+        return (self.joined(*averaged(self, forward, image, mirrored=options.tta)) for image in images)
 
     def serving(self, network: "keras.Model") -> "keras.Model":
         from kerazoo.families.openpose.serving import serving_model
 
         return serving_model(self, network)
 
-    def rounding(self) -> float:
+    @property
+    def tolerance(self) -> float:
         # Statistics of the image itself amplify rounding: two kernels of TensorFlow differ by up to
         # 3e-4 on tf-pose's own images, an export by 9e-4 on made-up ones.
-        return 2e-3 if self.trunk == "mobilenet_v2" else super().rounding()
+        return 2e-3 if self.trunk == "mobilenet_v2" else super().tolerance
 
     def output_difference(self, expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> float:
         """Return the largest difference of maps and heights, or the middle one of places by the image's size.
@@ -190,13 +182,9 @@ class OpenPose(Pose):
 
     # --- published weights ----------------------------------------------------------------
 
-    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
-        from kerazoo.families.openpose.importer import family_settings
-
-        published = {"height": PUBLISHED_HEIGHT, "scales": (1.0,), "parser": Parser(), "heatmaps_weight": 1.0}
-        return replace(self, published | family_settings(arrays, layout), "family")
-
-    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        from kerazoo.families.openpose.importer import convert
-
-        return convert(arrays)
+    def adopting(self, published: dict[str, Any]) -> Self:
+        """Return this family with a checkpoint's settings; a skeleton other than COCO-18 stays."""
+        found = dict(published)
+        counts = found.pop("points"), found.pop("limbs")
+        skeleton = {"skeleton": COCO18} if counts == (len(COCO18.points), len(COCO18.limbs)) else {}
+        return super().adopting(PUBLISHED | found | skeleton)

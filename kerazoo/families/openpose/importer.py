@@ -26,7 +26,6 @@ from kerazoo.families.openpose.lightweight import BLOCKS as REFINING
 from kerazoo.families.openpose.lightweight import MIXES, MOBILENET
 from kerazoo.families.openpose.mobilenet_v2 import BLOCKS, KERNELS, STEM, divisible
 from kerazoo.families.openpose.model import VGG19
-from kerazoo.structures.skeleton import COCO18
 
 BRANCHES = {"fields": "L1", "heatmaps": "L2"}
 """Of the paper's network and tf-pose-estimation's, here and there."""
@@ -37,25 +36,6 @@ AS_STORED = {"mean": (0.0,), "std": (1.0,), "order": "BGR"}
 
 MULTIPLIERS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 """Widths that MobileNetV2 is published in."""
-
-
-def family_settings(arrays: Arrays, layout: str | None = None) -> dict[str, Any]:
-    """Return the fields of `OpenPose` that a checkpoint was made with.
-
-    The skeleton is COCO-18 where the channels are as many; else it is not among the fields, and the user's
-    own has to have as many points and limbs.
-
-    Args:
-        arrays: `{checkpoint key: array}`.
-        layout: one of `LAYOUTS`; None recognises it.
-
-    Raises:
-        UserError: as `kerazoo.checkpoints.mapping.recognise`.
-    """
-    _, found = recognise(LAYOUTS, arrays, layout)
-    counted = (found.pop("points"), found.pop("limbs"))
-    known = counted == (len(COCO18.points), len(COCO18.limbs))
-    return found | ({"skeleton": COCO18} if known else {})
 
 
 def convert(arrays: Arrays) -> Arrays:

@@ -1,9 +1,14 @@
 """The loss of part affinity fields: every stage and both branches, ignored where people are not labelled."""
 
+from typing import TYPE_CHECKING
+
 import keras
 from keras import ops
 
 from kerazoo.objective import SumOfTerms, Tensor
+
+if TYPE_CHECKING:
+    from kerazoo.families.openpose import OpenPose
 
 
 class PoseObjective(SumOfTerms):
@@ -15,20 +20,32 @@ class PoseObjective(SumOfTerms):
 
     Args:
         network: outputs `{"stage1_heatmaps": (N, h, w, K + 1), "stage1_fields": (N, h, w, 2 L), ...}`.
-        heatmaps_weight: factor on the terms of heat maps. The paper's is 1; fields have more channels and
-            cells that are not 0, and most of the loss.
+        settings: `heatmaps_weight` is the factor on the terms of heat maps. The paper's is 1; fields have
+            more channels and cells that are not 0, and most of the loss.
     """
 
-    def __init__(self, network: keras.Model, heatmaps_weight: float = 1.0):
+    def __init__(self, network: keras.Model, settings: "OpenPose"):
         super().__init__(network, list(network.output))
-        self.factors = {"heatmaps": heatmaps_weight, "fields": 1.0}
+        self.settings = settings
+
+    def learning_rate_factors(self) -> dict[str, float]:
+        refinement, bias = self.settings.refinement_lr_factor, self.settings.bias_lr_factor
+        if refinement == bias == 1:
+            return {}
+        refined = tuple(f"stage{stage}_" for stage in range(2, self.settings.stages + 1))
+        return {
+            path: (refinement if path.startswith(refined) else 1.0)
+            * (bias if path.endswith("/bias") else 1.0)
+            for path in (variable.path for variable in self.network.trainable_variables)
+        }
 
     def terms(self, x: Tensor, y: dict, outputs: dict, training: bool) -> dict[str, Tensor]:
+        factors = {"heatmaps": self.settings.heatmaps_weight, "fields": 1.0}
         weights = ops.expand_dims(ops.cast(y["weights"], "float32"), -1)
 
         def half_squares(name: str) -> Tensor:
             branch = name.partition("_")[2]
             error = ops.cast(outputs[name], "float32") - ops.cast(y[branch], "float32")
-            return self.factors[branch] * ops.mean(ops.sum(weights * ops.square(error), axis=(1, 2, 3))) / 2
+            return factors[branch] * ops.mean(ops.sum(weights * ops.square(error), axis=(1, 2, 3))) / 2
 
         return {name: half_squares(name) for name in outputs}

@@ -34,7 +34,9 @@ class ProtoNet(FewShot):
 
         return logits(network, x, self.training_shots if training else self.shots, training)
 
-    def learned(self, network: "keras.Model", x: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    def classifier_weights(
+        self, network: "keras.Model", x: np.ndarray, labels: np.ndarray
+    ) -> dict[str, np.ndarray]:
         from kerazoo.families.protonet.prototypes import linear_classifier
 
         return linear_classifier(network, x, labels)

@@ -10,7 +10,7 @@ from kerazoo.objective import Tensor, embedded
 
 if TYPE_CHECKING:
     from kerazoo.families.protonet import ProtoNet
-    from kerazoo.tasks.fewshot.objective import Asked
+    from kerazoo.tasks.fewshot.objective import EpisodeNetwork
 
 
 def logits(network: keras.Model, x: Tensor, shots: int, training: bool) -> Tensor:
@@ -44,7 +44,7 @@ def linear_classifier(network: keras.Model, x: np.ndarray, labels: np.ndarray) -
     return weights | {"logits/kernel": 2 * prototypes.T, "logits/bias": bias.astype("float32")}
 
 
-def serving_model(task: "ProtoNet", asked: "Asked") -> keras.Model:
+def serving_model(task: "ProtoNet", episodes: "EpisodeNetwork") -> keras.Model:
     """Return `{"image"}` -> `{"embedding"}` of unknown batch, height and width.
 
     The graph normalises and runs the network on the pixels it is given; whoever calls it brings them to
@@ -54,7 +54,7 @@ def serving_model(task: "ProtoNet", asked: "Asked") -> keras.Model:
 
     Args:
         task: the family.
-        asked: what `task.deploy` made, of which Keras saves the network alone.
+        episodes: what `task.deploy` made, of which Keras saves the network alone.
     """
     image, x = task.serving_input()
-    return keras.Model({"image": image}, asked.network(x), name="serving")
+    return keras.Model({"image": image}, episodes.network(x), name="serving")

@@ -28,15 +28,19 @@ class ReptileObjective(SumOfTerms):
 
     def call(self, x: Tensor, training: bool | None = None) -> dict[str, Tensor]:
         steps = self.family.steps
-        present = inner_loop.present(self.network)
+        current_weights = inner_loop.current_weights(self.network)
 
         def adapted(episode: Tensor) -> list[Tensor]:
             parts = ops.split(episode, steps, axis=1)
             losses = [inner_loop.support_loss(self.network, part) for part in parts]
-            return inner_loop.descended(losses, steps, present, self.family.inner_learning_rate, again=False)
+            return inner_loop.gradient_descent(
+                losses, steps, current_weights, self.family.inner_learning_rate, again=False
+            )
 
         aims = [ops.mean(aim, axis=0) for aim in ops.map(adapted, x)]
-        squares = [ops.sum(ops.square(w - ops.stop_gradient(a))) for w, a in zip(present, aims, strict=True)]
+        squares = [
+            ops.sum(ops.square(w - ops.stop_gradient(a))) for w, a in zip(current_weights, aims, strict=True)
+        ]
         return {"way": sum(squares) / 2}
 
     def terms(self, x: Tensor, y: dict, outputs: dict, training: bool) -> dict[str, Tensor]:

@@ -1,8 +1,7 @@
 """Residual networks (He et al. 2015, 2016): ResNet-18 to 152."""
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
 from kerazoo.ordering import Ordering
@@ -26,6 +25,8 @@ class ResNet(Classification):
         epsilon: of the batch normalisations.
     """
 
+    importer: ClassVar[str | None] = "kerazoo.families.resnet.importer"
+
     depth: Literal[18, 34, 50, 101, 152] = 50
     width: Annotated[int, Field(ge=1)] = 64
     ordering: Ordering = "original"
@@ -46,15 +47,3 @@ class ResNet(Classification):
             bias=self.bias,
             epsilon=self.epsilon,
         )
-
-    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
-        from kerazoo.checkpoints.mapping import recognise
-        from kerazoo.families.resnet.importer import LAYOUTS
-
-        _, found = recognise(LAYOUTS, arrays, layout)
-        return self.adopting(found)
-
-    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        from kerazoo.families.resnet.importer import convert
-
-        return convert(arrays)

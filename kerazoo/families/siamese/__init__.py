@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from kerazoo.families.siamese.tower import Tower
 from kerazoo.settings import settings
 from kerazoo.tasks.verification import Verification
-from kerazoo.tasks.verification.distances import Measure
+from kerazoo.tasks.verification.distances import EmbeddingDistance
 
 if TYPE_CHECKING:
     import keras
@@ -28,10 +28,10 @@ class Siamese(Verification):
         tower = self.tower.build(self.size, self.channels, sized=weighted)
         return siamese(tower, head="weighted_l1" if weighted else "euclidean")
 
-    def measure(self, network: "keras.Model") -> Measure:
+    def embedding_distance(self, network: "keras.Model") -> EmbeddingDistance:
         import keras
 
         if self.loss != "cross_entropy":
-            return Measure()
+            return EmbeddingDistance()
         kernel, bias = map(keras.ops.convert_to_numpy, network.get_layer("head").weights)
-        return Measure(-kernel[:, 0], -float(bias))
+        return EmbeddingDistance(-kernel[:, 0], -float(bias))

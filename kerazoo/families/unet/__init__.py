@@ -1,6 +1,6 @@
 """U-Net (Ronneberger, Fischer and Brox 2015), as the paper has it and as it is commonly used."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -27,6 +27,8 @@ class UNet(Segmentation):
         dropout: at the end of the contracting path.
         encoder: takes the place of the contracting path.
     """
+
+    importer: ClassVar[str | None] = "kerazoo.families.unet.importer"
 
     filters: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=2)] = (
         64,
@@ -76,13 +78,6 @@ class UNet(Segmentation):
 
         return valid_size(size, len(self.filters)) if self.padding == "valid" else size
 
-    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
-        from kerazoo.checkpoints.mapping import recognise
-        from kerazoo.families.unet.importer import LAYOUTS
-
-        _, found = recognise(LAYOUTS, arrays, layout)
-        return self.adopting(found)
-
     def start(self, arrays: dict[str, np.ndarray]) -> tuple[Self, dict[str, np.ndarray]]:
         """Return the whole network's, or, for a classifier's checkpoint, the encoder's."""
         from kerazoo.checkpoints.mapping import fits
@@ -91,8 +86,3 @@ class UNet(Segmentation):
         if self.encoder is None or fits(LAYOUTS, arrays):
             return super().start(arrays)
         return self, self.encoder.convert(arrays)
-
-    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        from kerazoo.families.unet.importer import convert
-
-        return convert(arrays)

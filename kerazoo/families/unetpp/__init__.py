@@ -1,6 +1,6 @@
 """UNet++ (Zhou et al. 2018, 2020): nested dense skips, deep supervision, pruning."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -30,6 +30,8 @@ class UNetPlusPlus(Segmentation):
         level: the head of the fast mode, 1 .. number of levels - 1; None is the last.
         encoder: takes the place of the first column.
     """
+
+    importer: ClassVar[str | None] = "kerazoo.families.unetpp.importer"
 
     filters: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=2)] = (32, 64, 128, 256, 512)
     deep_supervision: bool = True
@@ -77,13 +79,6 @@ class UNetPlusPlus(Segmentation):
     def stride(self) -> int:
         return 2 ** (len(self.filters) - (self.encoder is None))
 
-    def for_checkpoint(self, arrays: dict[str, np.ndarray], layout: str | None = None) -> Self:
-        from kerazoo.checkpoints.mapping import recognise
-        from kerazoo.families.unetpp.importer import LAYOUTS
-
-        _, found = recognise(LAYOUTS, arrays, layout)
-        return self.adopting(found)
-
     def start(self, arrays: dict[str, np.ndarray]) -> tuple[Self, dict[str, np.ndarray]]:
         """Return the whole network's, or, for a classifier's checkpoint, the encoder's."""
         from kerazoo.checkpoints.mapping import fits
@@ -92,8 +87,3 @@ class UNetPlusPlus(Segmentation):
         if self.encoder is None or fits(LAYOUTS, arrays):
             return super().start(arrays)
         return self, self.encoder.convert(arrays)
-
-    def convert(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        from kerazoo.families.unetpp.importer import convert
-
-        return convert(arrays)

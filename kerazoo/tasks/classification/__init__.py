@@ -1,18 +1,19 @@
 """Classification: one class for an image."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
-from kerazoo.errors import UserError
 from kerazoo.image import centred
 from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.label import Classified, Label
 from kerazoo.structures.placement import Placement
+from kerazoo.structures.scores import Scores
+from kerazoo.task import PLAIN, Forward, Options
 from kerazoo.tasks.images import Labelled, activated
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Classification(Labelled):
             mixed by a share drawn from Beta(alpha, alpha).
     """
 
+    supports: ClassVar[frozenset[str]] = frozenset({"tta"})
+
     classes: Annotated[int, Field(ge=2)] = 2
     size: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (224, 224)
     crop_pct: Annotated[float, Field(gt=0, le=1)] = 0.875
@@ -57,10 +60,10 @@ class Classification(Labelled):
     def with_classes(self, names: Sequence[str]) -> "Classification":
         return replace(self, {"classes": len(names), "names": tuple(names)}, "family")
 
-    def adopting(self, found: dict[str, Any]) -> Self:
-        """Return this family with settings found in a checkpoint; names stay where they still fit."""
-        names = self.names if len(self.names) == found["classes"] else ()
-        return replace(self, {"names": names} | found, "family")
+    def adopting(self, published: dict[str, Any]) -> Self:
+        """Return this family with a checkpoint's settings; names stay where they still fit."""
+        names = self.names if len(self.names) == published["classes"] else ()
+        return replace(self, {"names": names} | published, "family")
 
     def weight_settings(self) -> dict[str, Any]:
         free = {
@@ -109,27 +112,26 @@ class Classification(Labelled):
         return Classified(activated(outputs["logits"]))
 
     def infer(
-        self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
-    ) -> Classified:
-        return next(self.infer_all(forward, [image], tile=tile, tta=tta))
-
-    def infer_all(
-        self, forward: Callable, images: Iterable[np.ndarray], *, tile: int | None = None, tta: bool = False
+        self, forward: Forward, images: Iterable[np.ndarray], options: Options = PLAIN
     ) -> Iterator[Classified]:
-        """Return the classes of images in turn; `tta` averages over the image and its mirror image."""
-        if tile:
-            raise UserError("classification knows no tiles", "leave the tile out")
+        """Yield the classes of images in turn; `tta` averages over the image and its mirror image."""
         inputs = (self.prepare(image)[0] for image in images)
         while batch := list(itertools.islice(inputs, AT_ONCE)):
             x = np.stack(batch)
-            views = [x, x[:, :, ::-1]] if tta else [x]
+            views = [x, x[:, :, ::-1]] if options.tta else [x]
             seen = [activated(forward(view)["logits"]) for view in views]
             yield from map(Classified, np.mean(seen, axis=0))
 
-    def evaluate(self, pairs: Iterable[tuple[Label, Classified]]) -> dict[str, Any]:
+    def evaluate(self, pairs: Iterable[tuple[Label, Classified]]) -> Scores:
+        """Return the scores, and a drawing of the confusion matrix, where there is one."""
+        from kerazoo.draw import matrix
         from kerazoo.tasks.classification.scores import scores
 
-        return scores(((truth.label, result.probabilities) for truth, result in pairs), self.class_names())
+        names = self.class_names()
+        numbers = scores(((truth.label, result.probabilities) for truth, result in pairs), names)
+        counts = numbers["confusion"]
+        drawings = {"confusion": lambda: matrix(np.array(counts), names)} if counts else {}
+        return Scores(numbers, drawings=drawings)
 
     def draw(self, image: np.ndarray, result: "Classified | Label") -> np.ndarray:
         from kerazoo.draw import captioned
@@ -139,13 +141,6 @@ class Classification(Labelled):
             return captioned(image, names[result.label])
         best = int(result.probabilities.argmax())
         return captioned(image, f"{result.probabilities[best]:.0%} {names[best]}")
-
-    def images(self, scores: dict[str, Any]) -> dict[str, np.ndarray]:
-        """Return an image of the confusion matrix, where there is one."""
-        from kerazoo.draw import matrix
-
-        counts = scores["confusion"]
-        return {"confusion": matrix(np.array(counts), self.class_names())} if counts else {}
 
     def source_for(self, path: str) -> "type[Source]":
         from kerazoo.data.classification.array_files import holds_arrays
@@ -168,7 +163,7 @@ class Classification(Labelled):
         return {"top": [{"class": str(name), "probability": round(float(p), 6)} for name, p in named]}
 
     def summary(self, described: dict[str, Any]) -> str:
-        return ", ".join(f"{each['class']} {each['probability']:.1%}" for each in described["top"])
+        return ", ".join(f"{answer['class']} {answer['probability']:.1%}" for answer in described["top"])
 
     def save(self, result: Classified, stem: Path) -> list[Path]:
         """Write nothing: what there is to say is in the row of JSON."""

@@ -20,7 +20,7 @@ def scores(pairs: Iterable[tuple[int, np.ndarray]], names: Sequence[str]) -> dic
         pairs: a label and float32 `(classes,)` probabilities for each image.
         names: class names in label order.
     """
-    truths, guesses = _told(pairs)
+    truths, guesses = _labels_and_guesses(pairs)
     right = guesses == truths[:, None]
     matrix = np.zeros((len(names),) * 2, "int64")
     np.add.at(matrix, (truths, guesses[:, 0]), 1)
@@ -38,7 +38,7 @@ def scores(pairs: Iterable[tuple[int, np.ndarray]], names: Sequence[str]) -> dic
     }
 
 
-def _told(pairs: Iterable[tuple[int, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+def _labels_and_guesses(pairs: Iterable[tuple[int, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """Return the labels `(n,)` and the (up to) five most probable classes `(n, 5)`, best first."""
     rows = [(truth, np.argsort(-probabilities, kind="stable")[:5]) for truth, probabilities in pairs]
     if not rows:

@@ -2,7 +2,7 @@
 
 import itertools
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -15,6 +15,8 @@ from kerazoo.settings import replace, settings
 from kerazoo.structures.episodes import Answers, Episode
 from kerazoo.structures.placement import Placement
 from kerazoo.structures.sample import Sample
+from kerazoo.structures.scores import Scores
+from kerazoo.task import PLAIN, Forward, Options
 from kerazoo.tasks.images import ImageTask, activated
 
 if TYPE_CHECKING:
@@ -78,8 +80,8 @@ class FewShot(ImageTask):
     def accepts(self, names: Sequence[str]) -> bool:
         return True
 
-    def asked_for(self, counts: dict[str, int]) -> dict[str, int]:
-        """Return the counts, and the same for training where that has as many as are asked about before."""
+    def episode_settings(self, counts: dict[str, int]) -> dict[str, int]:
+        """Return numbers of "ways" and "shots", and the same for training where it had as many as testing."""
         same = [name for name in counts if getattr(self, name) == getattr(self, f"training_{name}")]
         return counts | {f"training_{name}": counts[name] for name in same}
 
@@ -110,12 +112,12 @@ class FewShot(ImageTask):
 
         if not isinstance(data, ByClass):
             return data
-        asked = Episodes(ways=self.ways, shots=self.shots, queries=self.queries, rotations=self.rotations)
+        episodes = Episodes(ways=self.ways, shots=self.shots, queries=self.queries, rotations=self.rotations)
         training: dict[str, Any] = {
             name: getattr(self, f"training_{name}") for name in ("ways", "shots", "queries")
         }
         training |= {"called": ("family.training_ways", "family.training_queries")}
-        changes = {"size": self.size, "training": replace(asked, training), "asked": (asked,)}
+        changes = {"size": self.size, "training": replace(episodes, training), "asked": (episodes,)}
         return replace(data, changes, "data")
 
     # --- from the images to the network -------------------------------------------------
@@ -136,7 +138,9 @@ class FewShot(ImageTask):
         """
 
     @abstractmethod
-    def learned(self, network: "keras.Model", x: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    def classifier_weights(
+        self, network: "keras.Model", x: np.ndarray, labels: np.ndarray
+    ) -> dict[str, np.ndarray]:
         """Return the weights of a classifier of new classes, `{variable path: array}`.
 
         Args:
@@ -148,9 +152,9 @@ class FewShot(ImageTask):
     # --- from the network to the result ---------------------------------------------------
 
     def deploy(self, network: "keras.Model") -> "keras.Model":
-        from kerazoo.tasks.fewshot.objective import Asked
+        from kerazoo.tasks.fewshot.objective import EpisodeNetwork
 
-        return Asked(self, network)
+        return EpisodeNetwork(self, network)
 
     def objective(self, network: "keras.Model") -> "keras.Model":
         from kerazoo.tasks.fewshot.objective import EpisodeObjective
@@ -160,24 +164,18 @@ class FewShot(ImageTask):
     def decode(self, outputs: dict[str, np.ndarray], placement: Placement) -> Answers:
         return Answers(activated(outputs["logits"]))
 
-    def unready(self) -> UserError:
-        return UserError(f"{type(self).__name__} knows no classes by itself", _ADAPT)
-
     def infer(
-        self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
-    ) -> Answers:
-        return next(self.infer_all(forward, [image], tile=tile, tta=tta))
-
-    def infer_all(
-        self, forward: Callable, images: Iterable[np.ndarray], *, tile: int | None = None, tta: bool = False
+        self, forward: Forward, images: Iterable[np.ndarray], options: Options = PLAIN
     ) -> Iterator[Answers]:
-        """Return the answers of episodes in turn."""
-        if tile or tta:
-            raise UserError("few-shot learning has no tiles and no test-time averaging", "leave them out")
+        """Yield the answers of episodes in turn, uint8 `(ways, shots + queries, H, W, 3)` each."""
         inputs = (self.prepare(self.episode(image))[0] for image in images)
         while batch := list(itertools.islice(inputs, AT_ONCE)):
             for logits in forward(np.stack(batch))["logits"]:
                 yield Answers(activated(logits))
+
+    def no_classes(self) -> UserError:
+        """Return why single images cannot be answered."""
+        return UserError(f"{type(self).__name__} knows no classes by itself", _ADAPT)
 
     def episode(self, image: np.ndarray) -> np.ndarray:
         """Return the images of an episode, if it has as many classes as are asked about."""
@@ -185,12 +183,13 @@ class FewShot(ImageTask):
             raise UserError(f"an episode of {len(image)} classes, not {self.ways}", f"--ways {len(image)}")
         return image
 
-    def evaluate(self, pairs: Iterable[tuple[Episode, Answers]]) -> dict[str, Any]:
+    def evaluate(self, pairs: Iterable[tuple[Episode, Answers]]) -> Scores:
         """Return the mean accuracy of episodes with its 95 % interval, over episodes and not over queries."""
-        each = np.array([result.right().mean() for _, result in pairs])
-        if not len(each):
-            return {"episodes": 0, "accuracy": None, "interval": None}
-        return {"episodes": len(each), "accuracy": float(each.mean()), "interval": interval(each)}
+        accuracies = np.array([result.right().mean() for _, result in pairs])
+        if not len(accuracies):
+            return Scores({"episodes": 0, "accuracy": None, "interval": None})
+        mean, spread = float(accuracies.mean()), interval(accuracies)
+        return Scores({"episodes": len(accuracies), "accuracy": mean, "interval": spread})
 
     # --- for people -------------------------------------------------------------------------
 
@@ -199,19 +198,19 @@ class FewShot(ImageTask):
         ways, queries = SHOWN
         shots, shown = sample.truth.shots, sample.image[:ways]
         right = result.right()[:ways, :queries]
-        asked = shown[:, shots : shots + queries]
+        queried = shown[:, shots : shots + queries]
         frames = np.where(right[..., None], _RIGHT, _WRONG)
         support = np.broadcast_to(_NEUTRAL, (*shown.shape[:1], shots, 3))
         return {
             "support": _grid(shown[:, :shots], support),
-            _ASKED: _grid(asked, frames),
+            _QUERIES: _grid(queried, frames),
         }
 
     def draw(self, image: np.ndarray, result: Episode | Answers) -> np.ndarray:
         """Return an episode's images; with a result the queries, framed by whether they were told right."""
         if isinstance(result, Answers):
             shots = image.shape[1] - result.probabilities.shape[1]
-            return self.row(Sample(image, Episode((), shots), ""), result)[_ASKED]
+            return self.row(Sample(image, Episode((), shots), ""), result)[_QUERIES]
         return _grid(image, np.broadcast_to(_NEUTRAL, (*image.shape[:2], 3)))
 
     def describe(self, result: Answers) -> dict[str, Any]:
@@ -222,21 +221,21 @@ class FewShot(ImageTask):
         return []
 
     def serving(self, network: "keras.Model") -> "keras.Model":
-        raise self.unready()
+        raise self.no_classes()
 
 
-def interval(each: np.ndarray) -> float:
+def interval(accuracies: np.ndarray) -> float:
     """Return half of the 95 % interval of a mean over episodes: 1.96 standard errors.
 
     Args:
-        each: what every episode scored, float `(N,)`, one or more.
+        accuracies: of every episode, float `(N,)`, one or more.
     """
-    spread = each.std(ddof=1) if len(each) > 1 else 0.0
-    return float(1.96 * spread / np.sqrt(len(each)))
+    std = accuracies.std(ddof=1) if len(accuracies) > 1 else 0.0
+    return float(1.96 * std / np.sqrt(len(accuracies)))
 
 
 _ADAPT = "show it some: kerazoo adapt RUN --support FOLDER --output RUN2, then use RUN2"
-_ASKED = "queries (red: told wrong)"
+_QUERIES = "queries (red: wrong)"
 _RIGHT, _WRONG, _NEUTRAL = np.array([(0, 158, 115), (213, 60, 40), (200, 200, 200)], "uint8")
 
 

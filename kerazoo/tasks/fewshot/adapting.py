@@ -49,24 +49,26 @@ class Adapting(FewShot):
             weights: to start from.
             again: the result will be differentiated.
         """
-        from kerazoo.tasks.fewshot.inner_loop import descended
+        from kerazoo.tasks.fewshot.inner_loop import gradient_descent
 
-        return descended([loss], steps, weights, self.inner_learning_rate, again=again)
+        return gradient_descent([loss], steps, weights, self.inner_learning_rate, again=again)
 
     def build(self) -> "keras.Model":
         return self.network(self.training_ways)
 
     def deploy(self, network: "keras.Model") -> "keras.Model":
-        from kerazoo.tasks.fewshot.inner_loop import widened
+        from kerazoo.tasks.fewshot.inner_loop import with_ways
 
-        return super().deploy(widened(network, self.network(self.ways)))
+        return super().deploy(with_ways(network, self.network(self.ways)))
 
     def answers(self, network: "keras.Model", x: Any, training: bool) -> Any:
         from kerazoo.tasks.fewshot.inner_loop import answers
 
         return answers(self, network, x, training)
 
-    def learned(self, network: "keras.Model", x: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-        from kerazoo.tasks.fewshot.inner_loop import learned
+    def classifier_weights(
+        self, network: "keras.Model", x: np.ndarray, labels: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        from kerazoo.tasks.fewshot.inner_loop import classifier_weights
 
-        return learned(self, network, x, labels)
+        return classifier_weights(self, network, x, labels)

@@ -22,7 +22,7 @@ Weights = list[Tensor]
 Loss = Callable[[Weights], Tensor]
 
 
-def widened(network: keras.Model, other: keras.Model) -> keras.Model:
+def with_ways(network: keras.Model, other: keras.Model) -> keras.Model:
     """Return `other`, which differs in the number of classes, with the weights of a trained network.
 
     All its classes start from the mean of the network's, so that none is told from another but by its
@@ -39,7 +39,7 @@ def widened(network: keras.Model, other: keras.Model) -> keras.Model:
     return other
 
 
-def present(network: keras.Model) -> Weights:
+def current_weights(network: keras.Model) -> Weights:
     """Return the weights that an episode starts from."""
     return [ops.convert_to_tensor(variable.value) for variable in network.trainable_variables]
 
@@ -70,14 +70,16 @@ def support_loss(network: keras.Model, support: Tensor) -> Loss:
     return loss(network, ops.reshape(support, (-1, *support.shape[2:])), labels, ways)
 
 
-def answered(network: keras.Model, weights: Weights, queries: Tensor) -> Tensor:
+def query_logits(network: keras.Model, weights: Weights, queries: Tensor) -> Tensor:
     """Return the logits of images `(ways, queries, H, W, C)`: float32 `(ways, queries, ways)`."""
     ways = queries.shape[0]
-    found = logits(network, weights, ops.reshape(queries, (-1, *queries.shape[2:])))
-    return ops.reshape(found, (ways, -1, ways))
+    flat = logits(network, weights, ops.reshape(queries, (-1, *queries.shape[2:])))
+    return ops.reshape(flat, (ways, -1, ways))
 
 
-def descended(losses: Sequence[Loss], steps: int, weights: Weights, rate: float, *, again: bool) -> Weights:
+def gradient_descent(
+    losses: Sequence[Loss], steps: int, weights: Weights, rate: float, *, again: bool
+) -> Weights:
     """Return weights after steps of plain gradient descent.
 
     Args:
@@ -111,20 +113,20 @@ def answers(family: "Adapting", network: keras.Model, x: Tensor, training: bool)
 
     def answer(episode: Tensor) -> Tensor:
         inner = support_loss(network, episode[:, :shots])
-        weights = family.moved(inner, steps, present(network), training)
-        return answered(network, weights, episode[:, shots:])
+        weights = family.moved(inner, steps, current_weights(network), training)
+        return query_logits(network, weights, episode[:, shots:])
 
     return ops.map(answer, x)
 
 
-def learned(
+def classifier_weights(
     family: "Adapting", network: keras.Model, x: np.ndarray, labels: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Return the weights of a classifier of new classes; see `FewShot.learned`."""
+    """Return the weights of a classifier of new classes; see `FewShot.classifier_weights`."""
     ways = int(labels.max()) + 1
     fresh = family.network(ways)
-    network = widened(network, fresh)
-    weights = family.moved(loss(network, x, labels, ways), family.test_steps, present(network), False)
+    network = with_ways(network, fresh)
+    weights = family.moved(loss(network, x, labels, ways), family.test_steps, current_weights(network), False)
     return classifier(fresh, weights, x)
 
 
@@ -141,14 +143,14 @@ def classifier(network: keras.Model, weights: Weights, x: np.ndarray) -> dict[st
     """
     for variable, value in zip(network.trainable_variables, weights, strict=True):
         variable.assign(value)
-    found = {variable.path: ops.convert_to_numpy(variable) for variable in network.weights}
+    weights_by_path = {variable.path: ops.convert_to_numpy(variable) for variable in network.weights}
     norms = [layer for layer in network.layers if isinstance(layer, CurrentNorm)]
     seen = keras.Model(network.input, [layer.input for layer in norms]).predict_on_batch(x)
     for layer, maps in zip(norms, seen, strict=True):
-        found.setdefault(f"{layer.name}/gamma", np.ones(maps.shape[-1], "float32"))
-        found[f"{layer.name}/moving_mean"] = maps.mean(axis=(0, 1, 2))
-        found[f"{layer.name}/moving_variance"] = maps.var(axis=(0, 1, 2))
-    return found
+        weights_by_path.setdefault(f"{layer.name}/gamma", np.ones(maps.shape[-1], "float32"))
+        weights_by_path[f"{layer.name}/moving_mean"] = maps.mean(axis=(0, 1, 2))
+        weights_by_path[f"{layer.name}/moving_variance"] = maps.var(axis=(0, 1, 2))
+    return weights_by_path
 
 
 def _straight(start: Weights, end: Weights) -> Weights:

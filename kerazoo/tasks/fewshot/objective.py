@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from kerazoo.tasks.fewshot import FewShot
 
 
-class Asked(keras.Model):
+class EpisodeNetwork(keras.Model):
     """A trained network that is asked in episodes; what it says of single images is the network's own.
 
     Shape: float32 `(N, ways, shots + queries, H, W, C)` -> `{"logits": (N, ways, queries, ways)}`;
@@ -19,7 +19,7 @@ class Asked(keras.Model):
     """
 
     def __init__(self, family: "FewShot", network: keras.Model) -> None:
-        super().__init__(name="asked", dtype="float32")
+        super().__init__(name="episodes", dtype="float32")
         self.family, self.network = family, network
 
     def call(self, x: Tensor) -> dict[str, Tensor]:
@@ -31,7 +31,7 @@ class Asked(keras.Model):
 class EpisodeObjective(SumOfTerms):
     """Softmax cross entropy of what the queries of an episode are told to be.
 
-    Shape: as `Asked`; the targets are `{"labels": int (N, ways)}`.
+    Shape: as `EpisodeNetwork`; the targets are `{"labels": int (N, ways)}`.
     """
 
     def __init__(self, family: "FewShot", network: keras.Model) -> None:

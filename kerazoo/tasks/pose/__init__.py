@@ -2,17 +2,36 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
 from kerazoo.settings import settings
 from kerazoo.structures.keypoints import People, Poses
+from kerazoo.structures.scores import Scores
 from kerazoo.structures.skeleton import COCO17, Skeleton
+from kerazoo.task import Forward
 from kerazoo.tasks.images import ImageTask
 
 if TYPE_CHECKING:
     from kerazoo.data.source import Source
+
+
+class TopDown(Protocol):
+    """A family that looks at boxes in which something else has found people; it supports "boxes"."""
+
+    def infer_boxes(
+        self, forward: Forward, image: np.ndarray, boxes: np.ndarray, scores: np.ndarray, *, tta: bool = False
+    ) -> Poses:
+        """Return the people in boxes, the best first.
+
+        Args:
+            forward: the network on a batch.
+            image: uint8 `(H, W, 3)`.
+            boxes: float32 `(B, 4)`, left, top, width and height in pixels; there may be none.
+            scores: float32 `(B,)`, 0..1.
+            tta: average over flips.
+        """
 
 
 @settings
@@ -22,6 +41,8 @@ class Pose(ImageTask):
     Attributes:
         skeleton: the points and how they hang together.
     """
+
+    supports: ClassVar[frozenset[str]] = frozenset({"tta"})
 
     skeleton: Skeleton = COCO17
 
@@ -43,27 +64,22 @@ class Pose(ImageTask):
 
         return replace(data, {"skeleton": self.skeleton})
 
-    def evaluate(self, pairs: Iterable[tuple[People, Poses]]) -> dict[str, Any]:
+    def evaluate(self, pairs: Iterable[tuple[People, Poses]]) -> Scores:
+        """Return the scores, and the results for COCO's own tools."""
         from kerazoo.tasks.pose.oks import scores
 
         return scores(pairs, self.skeleton)
 
-    def report(self, pairs: Iterable[tuple[People, Poses]]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the scores, and the results for COCO's own tools."""
-        from kerazoo.tasks.pose.oks import report
-
-        return report(pairs, self.skeleton)
-
     def draw(self, image: np.ndarray, result: "Poses | People") -> np.ndarray:
-        from kerazoo.tasks.pose.drawing import drawn
+        from kerazoo.tasks.pose.drawing import draw_people
 
-        return drawn(image, result, self.skeleton)
+        return draw_people(image, result, self.skeleton)
 
     def describe(self, result: Poses) -> dict[str, Any]:
         """Return every person's score, box and points by name, in the image's pixels."""
-        from kerazoo.tasks.pose.json_rows import described
+        from kerazoo.tasks.pose.json_rows import people_rows
 
-        return described(result, self.skeleton)
+        return people_rows(result, self.skeleton)
 
     def summary(self, described: dict[str, Any]) -> str:
         count = len(described["people"])

@@ -17,7 +17,7 @@ _SLENDER = 0.08
 """Width of a stick as a share of its person's typical limb."""
 
 
-def drawn(image: np.ndarray, result: People | Poses, skeleton: Skeleton) -> np.ndarray:
+def draw_people(image: np.ndarray, result: People | Poses, skeleton: Skeleton) -> np.ndarray:
     """Return the image with people drawn on it: limbs as coloured sticks, points as dots.
 
     Sticks are as wide as suits the person's size, so that small people and faces with many points stay

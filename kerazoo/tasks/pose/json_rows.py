@@ -12,13 +12,13 @@ from kerazoo.structures.keypoints import People, Poses
 from kerazoo.structures.skeleton import Skeleton
 from kerazoo.tasks.pose.similarity import bounds
 
-_NOT_TOLD = (
+_EMPTY = (
     "face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d", "pose_keypoints_3d",
     "face_keypoints_3d", "hand_left_keypoints_3d", "hand_right_keypoints_3d",
 )  # fmt: skip
 
 
-def described(poses: Poses, skeleton: Skeleton) -> dict[str, Any]:
+def people_rows(poses: Poses, skeleton: Skeleton) -> dict[str, Any]:
     """Return the people, best first: `{"people": [{"score", "box", "keypoints"}]}`, JSON-ready.
 
     A box is left, top, width and height of the points found; key points are x, y and score by name,
@@ -71,7 +71,7 @@ def save_openpose(poses: Poses, path: Path) -> Path:
     """
     people = [
         {"person_id": [-1], "pose_keypoints_2d": _rounded(np.where(points[:, 2:] > 0, points, 0.0), 3)}
-        | {name: [] for name in _NOT_TOLD}
+        | {name: [] for name in _EMPTY}
         for points in poses.points
     ]
     atomic_text(path, json.dumps({"version": 1.3, "people": people}))

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from kerazoo.structures.keypoints import People, Poses
+from kerazoo.structures.scores import Scores
 from kerazoo.structures.skeleton import Skeleton
 from kerazoo.tasks.pose.json_rows import coco_results
-from kerazoo.tasks.pose.pck import shares
+from kerazoo.tasks.pose.pck import pck_scores
 from kerazoo.tasks.pose.similarity import distinct
 
 Seen = list[tuple[People, Poses]]
@@ -22,8 +23,8 @@ NAMES = ("ap", "ap50", "ap75", "ap_medium", "ap_large", "ar", "ar50", "ar75", "a
 """Of the numbers of COCO's evaluation, in the order in which it gives them."""
 
 
-def scores(pairs: Iterable[tuple[People, Poses]], skeleton: Skeleton) -> dict[str, Any]:
-    """Return the scores of (truth, result) pairs; None for what they do not tell.
+def scores(pairs: Iterable[tuple[People, Poses]], skeleton: Skeleton) -> Scores:
+    """Return the scores of (truth, result) pairs, and the people found as COCO's results ("coco").
 
     Only points that people annotate count (`Skeleton.annotated`), under the skeleton's sigmas.
 
@@ -37,18 +38,11 @@ def scores(pairs: Iterable[tuple[People, Poses]], skeleton: Skeleton) -> dict[st
         pairs: read once; of each only the key points are kept.
         skeleton: of all of them.
     """
-    return report(pairs, skeleton)[0]
-
-
-def report(
-    pairs: Iterable[tuple[People, Poses]], skeleton: Skeleton
-) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
-    """Return `scores`, and the people found as COCO's results: `{"coco": list}`, JSON-ready."""
     seen, sigmas = images(pairs, skeleton), _sigmas(skeleton)
     results = coco_results(seen)
     people = sum(int((truth.visible > 0).any(axis=-1).sum()) for truth, _ in seen)
-    told = _precision(seen, results, sigmas) | shares(seen, skeleton, sigmas)
-    return {"images": len(seen), "people": people} | told, {"coco": results}
+    numbers = _precision(seen, results, sigmas) | pck_scores(seen, skeleton, sigmas)
+    return Scores({"images": len(seen), "people": people} | numbers, {"coco": results})
 
 
 def images(pairs: Iterable[tuple[People, Poses]], skeleton: Skeleton) -> Seen:
@@ -59,12 +53,12 @@ def images(pairs: Iterable[tuple[People, Poses]], skeleton: Skeleton) -> Seen:
     """
     columns = skeleton.places(skeleton.annotated())
     truths: dict[int | str, People] = {}
-    found: dict[int | str, list[Poses]] = {}
+    poses: dict[int | str, list[Poses]] = {}
     for truth, result in pairs:
         if truth.image not in truths:
             truths[truth.image] = _truth(truth, columns)
-        found.setdefault(truth.image, []).append(_result(truth, result, columns))
-    return [(truth, _joined(found[image], _sigmas(skeleton))) for image, truth in truths.items()]
+        poses.setdefault(truth.image, []).append(_result(truth, result, columns))
+    return [(truth, _joined(poses[image], _sigmas(skeleton))) for image, truth in truths.items()]
 
 
 def _truth(truth: People, columns: Sequence[int]) -> People:
@@ -88,8 +82,8 @@ def _result(truth: People, result: Poses, columns: Sequence[int]) -> Poses:
 def _joined(windows: Sequence[Poses], sigmas: np.ndarray) -> Poses:
     if len(windows) == 1:
         return windows[0]
-    points, found = (np.concatenate([getattr(w, name) for w in windows]) for name in ("points", "scores"))
-    return distinct(Poses(points, found), sigmas)
+    points, scores = (np.concatenate([getattr(w, name) for w in windows]) for name in ("points", "scores"))
+    return distinct(Poses(points, scores), sigmas)
 
 
 def _sigmas(skeleton: Skeleton) -> np.ndarray:
@@ -97,23 +91,23 @@ def _sigmas(skeleton: Skeleton) -> np.ndarray:
 
 
 def _precision(seen: Seen, results: list[dict[str, Any]], sigmas: np.ndarray) -> dict[str, float | None]:
-    annotations = [each for truth, _ in seen for each in _annotations(truth)]
+    annotations = [entry for truth, _ in seen for entry in _annotations(truth)]
     if not annotations:
         return dict.fromkeys(NAMES)
     from faster_coco_eval import COCO, COCOeval_faster
 
     numbers = {truth.image: number for number, (truth, _) in enumerate(seen, 1)}  # it knows no other ids
-    told, found = (
-        [each | {"image_id": numbers[each["image_id"]], "category_id": 1} for each in entries]
+    truths, answers = (
+        [entry | {"image_id": numbers[entry["image_id"]], "category_id": 1} for entry in entries]
         for entries in (annotations, results)
     )
     data = {
         "images": [{"id": number} for number in numbers.values()],
         "categories": [{"id": 1}],
-        "annotations": [{"id": number} | each for number, each in enumerate(told, 1)],
+        "annotations": [{"id": number} | entry for number, entry in enumerate(truths, 1)],
     }
     truth = COCO(data)
-    evaluation = COCOeval_faster(truth, truth.loadRes(found), "keypoints", kpt_oks_sigmas=sigmas)
+    evaluation = COCOeval_faster(truth, truth.loadRes(answers), "keypoints", kpt_oks_sigmas=sigmas)
     evaluation.run()
     # -1 stands for what no person of the truth tells of
     stats = [float(value) if value >= 0 else None for value in evaluation.stats]
@@ -125,10 +119,10 @@ def _annotations(truth: People) -> list[dict[str, Any]]:
     names = ("keypoints", "num_keypoints", "bbox", "area", "iscrowd")
     labelled = (truth.visible > 0).sum(axis=-1)
     points = np.concatenate([truth.points, truth.visible[..., None]], axis=-1)
-    told = [
+    entries = [
         (keypoints.ravel(), int(count), box, float(area), 0)
         for keypoints, count, box, area in zip(points, labelled, truth.boxes, truth.areas, strict=True)
     ]
-    told += [(np.zeros(3 * points.shape[1]), 0, box, float(box[2] * box[3]), 1) for box in truth.crowds]
+    entries += [(np.zeros(3 * points.shape[1]), 0, box, float(box[2] * box[3]), 1) for box in truth.crowds]
     where = {"image_id": truth.image, "category_id": truth.category}
-    return [where | dict(zip(names, each, strict=True)) for each in told]
+    return [where | dict(zip(names, entry, strict=True)) for entry in entries]

@@ -29,7 +29,9 @@ _TORSO, _HEAD = ("left_shoulder", "right_hip"), ("head_top", "upper_neck")
 _NOT_IN_PCKH = ("pelvis", "thorax")
 
 
-def shares(seen: Sequence[tuple[People, Poses]], skeleton: Skeleton, sigmas: np.ndarray) -> dict[str, Any]:
+def pck_scores(
+    seen: Sequence[tuple[People, Poses]], skeleton: Skeleton, sigmas: np.ndarray
+) -> dict[str, Any]:
     """Return "pck", and "pckh" and "nme" where the skeleton has what they are measured by.
 
     For each there is also "point_pck" and so on, by point. What nothing tells of is None.
@@ -41,27 +43,27 @@ def shares(seen: Sequence[tuple[People, Poses]], skeleton: Skeleton, sigmas: np.
     """
     names = skeleton.annotated()
     count = len(names)
-    off = np.concatenate([np.zeros((0, count))] + [_distances(*each, sigmas) for each in seen])
+    off = np.concatenate([np.zeros((0, count))] + [_distances(*pair, sigmas) for pair in seen])
     points = np.concatenate([np.zeros((0, count, 2))] + [_labelled(truth) for truth, _ in seen])
     eyes = tuple(skeleton.points[end] for end in skeleton.normalise or ())
     torso = _length(points, names, _TORSO) if {*_TORSO} <= {*names} else _diagonal(seen)
-    told = {"pck": _mean(off / torso <= PCK, _known(points, torso), names)}
+    means = {"pck": _mean(off / torso <= PCK, _known(points, torso), names)}
     if {*_HEAD} <= {*names}:
         head = _length(points, names, _HEAD)
-        told["pckh"] = _mean(off / head <= PCKH, _known(points, head), names, _NOT_IN_PCKH)
+        means["pckh"] = _mean(off / head <= PCKH, _known(points, head), names, _NOT_IN_PCKH)
     if eyes:
         face = _length(points, names, eyes)
-        told["nme"] = _mean_of_faces(off / face, _known(points, face) & np.isfinite(off), names)
-    by_point = {f"point_{name}": values for name, (_, values) in told.items()}
-    return {name: mean for name, (mean, _) in told.items()} | by_point
+        means["nme"] = _mean_of_faces(off / face, _known(points, face) & np.isfinite(off), names)
+    by_point = {f"point_{name}": values for name, (_, values) in means.items()}
+    return {name: mean for name, (mean, _) in means.items()} | by_point
 
 
 def _distances(truth: People, result: Poses, sigmas: np.ndarray) -> np.ndarray:
     """Return how far each point of the truth is off: float64 `(P, K)`, infinite where it was not found."""
-    found = np.where(result.points[..., 2:] > 0, result.points[..., :2].astype("float64"), np.inf)
-    alike = similarity(found, truth.points, truth.areas.astype("float64"), sigmas, truth.visible > 0)
+    points = np.where(result.points[..., 2:] > 0, result.points[..., :2].astype("float64"), np.inf)
+    alike = similarity(points, truth.points, truth.areas.astype("float64"), sigmas, truth.visible > 0)
     nobody = np.full((1, *truth.points.shape[1:]), np.inf)
-    matched = np.concatenate([found, nobody])[partners(alike)]
+    matched = np.concatenate([points, nobody])[partners(alike)]
     return np.linalg.norm(matched - truth.points, axis=-1)
 
 

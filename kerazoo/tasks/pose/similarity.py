@@ -55,11 +55,11 @@ def bounds(points: np.ndarray) -> np.ndarray:
     Args:
         points: `(P, K, 3)` as in `Poses`; a person without any gets zeros.
     """
-    found = points[..., 2:] > 0
-    low = np.min(points[..., :2], axis=1, where=found, initial=np.inf)
-    high = np.max(points[..., :2], axis=1, where=found, initial=-np.inf)
+    present = points[..., 2:] > 0
+    low = np.min(points[..., :2], axis=1, where=present, initial=np.inf)
+    high = np.max(points[..., :2], axis=1, where=present, initial=-np.inf)
     boxes = np.concatenate([low, high - low], axis=-1, dtype="float64")
-    return np.where(found.any(axis=1), boxes, 0.0)
+    return np.where(present.any(axis=1), boxes, 0.0)
 
 
 def partners(alike: np.ndarray) -> np.ndarray:

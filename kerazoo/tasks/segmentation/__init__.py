@@ -1,8 +1,8 @@
 """Semantic segmentation: a class for every pixel."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import Field
@@ -11,6 +11,8 @@ from kerazoo.errors import UserError
 from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.mask import VOID, Mask, Segmented
 from kerazoo.structures.placement import Placement, mirrored_window
+from kerazoo.structures.scores import Scores
+from kerazoo.task import PLAIN, Forward, Options
 from kerazoo.tasks.images import Labelled, activated
 
 if TYPE_CHECKING:
@@ -54,6 +56,9 @@ class Segmentation(Labelled):
         class_weights: factor on the pixels of each class, in label order, or None.
     """
 
+    supports: ClassVar[frozenset[str]] = frozenset({"tile", "tta"})
+    colors_classes: ClassVar[bool] = True
+
     classes: Annotated[int, Field(ge=1, lt=VOID)] = 1
     losses: Losses = Losses(cross_entropy=1.0, dice=1.0)
     class_weights: tuple[float, ...] | None = None
@@ -78,12 +83,12 @@ class Segmentation(Labelled):
         weights = self.class_weights if len(names) == max(self.classes, 2) else None
         return replace(self, {"classes": classes, "names": tuple(names), "class_weights": weights}, "family")
 
-    def adopting(self, found: dict[str, Any]) -> Self:
-        """Return this family with settings found in a checkpoint; names stay where they still fit."""
-        labels = max(found["classes"], 2)
+    def adopting(self, published: dict[str, Any]) -> Self:
+        """Return this family with a checkpoint's settings; names stay where they still fit."""
+        labels = max(published["classes"], 2)
         names = self.names if len(self.names) == labels else ()
         weights = self.class_weights if len(self.class_weights or ()) == labels else None
-        return replace(self, {**found, "names": names, "class_weights": weights}, "family")
+        return replace(self, {**published, "names": names, "class_weights": weights}, "family")
 
     def weight_settings(self) -> dict[str, Any]:
         free = {"classes", "names", "losses", "class_weights", "dropout", "mode", "level"}
@@ -151,25 +156,22 @@ class Segmentation(Labelled):
         return Segmented(probabilities.argmax(axis=-1).astype("uint8"))
 
     def infer(
-        self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
-    ) -> Segmented:
+        self, forward: Forward, images: Iterable[np.ndarray], options: Options = PLAIN
+    ) -> Iterator[Segmented]:
         from kerazoo.tasks.segmentation.tiling import whole_or_tiled
 
-        return whole_or_tiled(self, forward, image, tile=tile, tta=tta)
+        return (whole_or_tiled(self, forward, image, options) for image in images)
 
-    def evaluate(self, pairs: Iterable[tuple[Mask, Segmented]]) -> dict[str, Any]:
+    def evaluate(self, pairs: Iterable[tuple[Mask, Segmented]]) -> Scores:
         from kerazoo.tasks.segmentation.scores import confusion, scores
 
         images = [confusion(truth.labels, result.labels, self.labels()) for truth, result in pairs]
-        return {"images": len(images)} | scores(images, self.class_names())
+        return Scores({"images": len(images)} | scores(images, self.class_names()))
 
     def draw(self, image: np.ndarray, result: Segmented) -> np.ndarray:
         from kerazoo.draw import overlay
 
         return overlay(image, result.labels)
-
-    def legend(self) -> tuple[str, ...]:
-        return self.class_names()
 
     def source_for(self, path: str) -> "type[Source]":
         from kerazoo.data.segmentation.folders import Folder

@@ -1,6 +1,5 @@
 """Segmentation of images of any size: overlapping tiles and test-time averaging."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,20 +7,17 @@ import numpy as np
 from kerazoo.errors import UserError
 from kerazoo.structures.mask import Segmented
 from kerazoo.structures.placement import Placement, mirrored_window
+from kerazoo.task import Forward, Options
 from kerazoo.tasks.images import tile_for
 
 if TYPE_CHECKING:
     from kerazoo.tasks.segmentation import Segmentation
 
-Forward = Callable[[np.ndarray], dict[str, np.ndarray]]
-
 OVERLAP = 0.25
 """Part of a tile's side that is context on each side, for networks that name none of their own."""
 
 
-def whole_or_tiled(
-    task: "Segmentation", forward: Forward, image: np.ndarray, *, tile: int | None, tta: bool
-) -> Segmented:
+def whole_or_tiled(task: "Segmentation", forward: Forward, image: np.ndarray, options: Options) -> Segmented:
     """Return the labels of an image, predicted at once or in tiles.
 
     Memory beyond the image and its labels (one byte a pixel) is that of one tile: each
@@ -31,11 +27,11 @@ def whole_or_tiled(
         task: the family; its `context` decides how tiles overlap.
         forward: the network on a batch.
         image: uint8 `(H, W, 3)`.
-        tile: side of the windows given to the network; None predicts images up to `WHOLE` pixels at once.
-        tta: average over the eight flips and quarter turns.
+        options: `tile` is the side of the windows given to the network; None predicts images up to
+            `WHOLE` pixels at once. `tta` averages over the eight flips and quarter turns.
     """
     height, width = image.shape[:2]
-    tile = tile_for(image, tile)
+    tile, tta = tile_for(image, options.tile), options.tta
     if tile is None:
         return task.label(_averaged(task, forward, image, tta, whole=True))
     core, margin = core_and_margin(task, tile)

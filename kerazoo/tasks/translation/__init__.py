@@ -1,18 +1,19 @@
 """Translation of images between two domains, A and B, of which nobody has pairs."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from kerazoo.errors import UserError
 from kerazoo.settings import replace, settings
 from kerazoo.structures.images import DIRECTIONS, RETURNS, Real, Translated
 from kerazoo.structures.placement import Placement
 from kerazoo.structures.sample import Sample
+from kerazoo.structures.scores import Scores
+from kerazoo.task import PLAIN, Forward, Options
 from kerazoo.tasks.images import ImageTask, tile_for
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class Translation(ImageTask):
         inception: file of InceptionV3's weights, as keras.applications has them, for the distances of
             scores; None takes statistics of colour and texture (`kerazoo.tasks.translation.fid`).
     """
+
+    supports: ClassVar[frozenset[str]] = frozenset({"tile"})
 
     mean: tuple[float, ...] = (127.5,)
     std: tuple[float, ...] = (127.5,)
@@ -77,7 +80,7 @@ class Translation(ImageTask):
 
     # --- from the network to the result -------------------------------------------------
 
-    def asked(self) -> tuple[str, ...]:
+    def directions(self) -> tuple[str, ...]:
         """Return the directions that images are translated in."""
         return self.translators() if self.direction == "both" else (self.direction,)
 
@@ -92,7 +95,8 @@ class Translation(ImageTask):
 
         return serving_model(self, network)
 
-    def rounding(self) -> float:
+    @property
+    def tolerance(self) -> float:
         return 5e-3  # of a grey level; instance norms amplify rounding: 1.1e-3 of ONNX were seen
 
     def decode(self, outputs: dict[str, np.ndarray], placement: Placement) -> Translated:
@@ -109,29 +113,30 @@ class Translation(ImageTask):
         return image if self.channels == 3 else self.pixels(self.normalised(image))
 
     def infer(
-        self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
-    ) -> Translated:
+        self, forward: Forward, images: Iterable[np.ndarray], options: Options = PLAIN
+    ) -> Iterator[Translated]:
+        return (self._translated(forward, image, options.tile) for image in images)
+
+    def _translated(self, forward: Forward, image: np.ndarray, tile: int | None) -> Translated:
+        """Return the translations of an image, at once or in tiles, and how far off the ways back end."""
         from kerazoo.tasks.translation.blending import blended
 
-        if tta:
-            raise UserError("translations know no test-time averaging", "leave --tta out")
-
-        def translated(window: np.ndarray) -> dict[str, np.ndarray]:
+        def translate(window: np.ndarray) -> dict[str, np.ndarray]:
             return {name: value[0] for name, value in forward(self.normalised(window)[None]).items()}
 
         if (tile := tile_for(image, tile)) is not None:
-            images = blended(translated, image, tile, self.pixels)
+            images = blended(translate, image, tile, self.pixels)
         else:
-            images = super().infer(forward, image).images
+            images = {name: self.pixels(values) for name, values in translate(image).items()}
         known = self.seen(image)
         errors = {way: _apart(known, images[name]) for way, name in RETURNS.items() if name in images}
         return Translated(images, errors)
 
-    def evaluate(self, pairs: Iterable[tuple[Real, Translated]]) -> dict[str, Any]:
+    def evaluate(self, pairs: Iterable[tuple[Real, Translated]]) -> Scores:
         from kerazoo.tasks.translation.fid import scores
 
         seen = ((Real(truth.domain, self.seen(truth.image)), result) for truth, result in pairs)
-        return scores(seen, self.inception)
+        return Scores(scores(seen, self.inception))
 
     # --- for people -----------------------------------------------------------------------
 

@@ -62,7 +62,7 @@ def frechet(first: np.ndarray, second: np.ndarray) -> float:
     Shape: float64 `(N, D)`, `(M, D)`, N and M >= 2. |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)).
     """
     apart = first.mean(axis=0) - second.mean(axis=0)
-    one, other = (np.atleast_2d(np.cov(each, rowvar=False)) for each in (first, second))
+    one, other = (np.atleast_2d(np.cov(features, rowvar=False)) for features in (first, second))
     root = _root(one)
     # C1 C2 has the eigenvalues of the symmetric C1^(1/2) C2 C1^(1/2).
     values = np.linalg.eigvalsh(root @ other @ root)
@@ -79,8 +79,8 @@ def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
         return (x @ y.T / x.shape[1] + 1) ** 3
 
     within = 0.0
-    for each in (first, second):
-        matrix, count = kernel(each, each), len(each)
+    for features in (first, second):
+        matrix, count = kernel(features, features), len(features)
         within += (matrix.sum() - np.trace(matrix)) / (count * (count - 1))
     return float(within - 2 * kernel(first, second).mean())
 
@@ -96,16 +96,16 @@ def statistics(image: np.ndarray) -> np.ndarray:
     """
     red, green, blue = cv2.split(image.astype("float32") / 255)
     planes = cv2.merge([0.299 * red + 0.587 * green + 0.114 * blue, red - green, (red + green) / 2 - blue])
-    found = [third.mean(axis=(0, 1)) for third in np.array_split(planes, 3)]
+    numbers = [third.mean(axis=(0, 1)) for third in np.array_split(planes, 3)]
     for level in range(LEVELS):
         if level:
             planes = cv2.pyrDown(planes)
         across, down = (cv2.Sobel(planes[..., 0], -1, dx, 1 - dx, scale=0.125) for dx in (1, 0))
         edges = (across, down, (across + down) / 2**0.5, (across - down) / 2**0.5)
         curvature = cv2.Laplacian(planes[..., 0], -1)
-        strengths = [np.abs(each).mean() for each in (*edges, curvature)]
-        found += [planes.mean(axis=(0, 1)), planes.std(axis=(0, 1)), strengths]
-    return np.concatenate(found).astype("float64")
+        strengths = [np.abs(edge).mean() for edge in (*edges, curvature)]
+        numbers += [planes.mean(axis=(0, 1)), planes.std(axis=(0, 1)), strengths]
+    return np.concatenate(numbers).astype("float64")
 
 
 @functools.cache  # not anew for every validation

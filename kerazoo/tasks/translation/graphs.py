@@ -19,7 +19,7 @@ def there_and_back(task: "Translation", network: keras.Model) -> keras.Model:
     image = keras.Input(network.input.shape[1:], name="image")
     ways = {}
     for there, back in zip(DIRECTIONS, reversed(DIRECTIONS), strict=True):
-        if there not in task.asked():
+        if there not in task.directions():
             continue
         ways[there] = _translated(task.generator(network, there), image, there)
         if back in task.translators():
@@ -40,7 +40,7 @@ def serving_model(task: "Translation", network: keras.Model) -> keras.Model:
     image, x = task.serving_input()
     outputs = {}
     translations = network(x)
-    for way in task.asked():
+    for way in task.directions():
         levels = layers.Rescaling(127.5, 127.5, name=f"{way}_levels")(translations[way])
         outputs[way] = keras.ops.flip(levels, axis=-1) if task.order == "BGR" else levels
     return keras.Model({"image": image}, outputs, name="serving")

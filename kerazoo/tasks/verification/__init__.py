@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from kerazoo.errors import UserError
 from kerazoo.image import centred
 from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.episodes import Episode
 from kerazoo.structures.pairs import Couples, Distances, Nearest
 from kerazoo.structures.placement import Placement
 from kerazoo.structures.sample import Sample
+from kerazoo.structures.scores import Scores
+from kerazoo.task import PLAIN, Forward, Options
 from kerazoo.tasks.images import ImageTask
-from kerazoo.tasks.verification.distances import Measure
+from kerazoo.tasks.verification.distances import EmbeddingDistance
 
 if TYPE_CHECKING:
     import keras
@@ -151,7 +152,7 @@ class Verification(ImageTask):
         return {"labels": np.arange(len(truth.names), dtype="int32")}
 
     @abstractmethod
-    def measure(self, network: "keras.Model") -> Measure:
+    def embedding_distance(self, network: "keras.Model") -> EmbeddingDistance:
         """Return how far apart the embeddings of a trained network of this family are."""
 
     # --- from the network to the result ---------------------------------------------------
@@ -162,36 +163,28 @@ class Verification(ImageTask):
         return (TripletObjective if self.loss == "triplet" else PairObjective)(self, network)
 
     def deploy(self, network: "keras.Model") -> "keras.Model":
-        from kerazoo.tasks.verification.objective import Compared
+        from kerazoo.tasks.verification.objective import PairDistances
 
-        return Compared(network)
+        return PairDistances(network)
 
     def decode(self, outputs: dict[str, np.ndarray], placement: Placement) -> Distances:
         return Distances(outputs["distance"])
 
     def infer(
-        self, forward: Callable, image: np.ndarray, *, tile: int | None = None, tta: bool = False
-    ) -> Distances:
-        """Return how far apart each two images of a stack are; each passes the tower once.
+        self, forward: Forward, images: Iterable[np.ndarray], options: Options = PLAIN
+    ) -> Iterator[Distances]:
+        """Yield how far apart each two images of a stack are; each passes the tower once.
 
         Args:
-            image: uint8 `(R, M, H, W, 3)`: R pairs, or an episode of R classes.
+            images: stacks, uint8 `(R, M, H, W, 3)` each: R pairs, or an episode of R classes.
         """
-        if tile or tta:
-            raise UserError("verification has no tiles and no test-time averaging", "leave them out")
-        if image.ndim != 5:
-            raise UserError(
-                "this network compares images and cannot say what one shows",
-                "give two, or search with --index FILE (made by: kerazoo index RUN FOLDER)",
-            )
-        x, placement = self.prepare(image)
-        between = forward(x.reshape(1, -1, *x.shape[2:]))["distance"][0]
-        return self.decode({"distance": between.reshape(image.shape[:2] * 2)}, placement)
+        for stack in images:
+            x, placement = self.prepare(stack)
+            between = forward(x.reshape(1, -1, *x.shape[2:]))["distance"][0]
+            yield self.decode({"distance": between.reshape(stack.shape[:2] * 2)}, placement)
 
-    def together(self) -> int:
-        return 2
-
-    def stacked(self, images: Sequence[np.ndarray]) -> np.ndarray:
+    def pair(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Return two images of any size as a stack of one pair: uint8 `(1, 2, *size, 3)`."""
         return np.stack([self._fitted(image) for image in images])[None]
 
     def embed(self, forward: Callable, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -201,7 +194,7 @@ class Verification(ImageTask):
             # As stacks of one: TensorFlow's graph wants to know the rank.
             yield from forward(np.stack(batch)[:, None])["embedding"][:, 0]
 
-    def evaluate(self, pairs: Iterable[tuple[Couples | Episode, Distances]]) -> dict[str, Any]:
+    def evaluate(self, pairs: Iterable[tuple[Couples | Episode, Distances]]) -> Scores:
         from kerazoo.tasks.verification.scores import episode_scores, pair_scores
 
         distances, alike, right = [np.zeros(0, "float32")], [np.zeros(0, bool)], []
@@ -211,48 +204,53 @@ class Verification(ImageTask):
             else:
                 distances.append(result.of_pairs())
                 alike.append(truth.alike)
-        found = pair_scores(np.concatenate(distances), np.concatenate(alike), self.threshold)
-        return found | episode_scores(right)
+        scores = pair_scores(np.concatenate(distances), np.concatenate(alike), self.threshold)
+        return Scores(scores | episode_scores(right))
 
     # --- for people -------------------------------------------------------------------------
 
     def row(self, sample: Sample, result: Distances) -> dict[str, np.ndarray]:
         """Return pairs with their distances, or queries each beside the image it is nearest to."""
-        from kerazoo.tasks.verification.drawing import drawn_pairs, drawn_queries
+        from kerazoo.tasks.verification.drawing import draw_pairs, draw_queries
 
         if isinstance(sample.truth, Couples):
-            return drawn_pairs(sample.image, result, sample.truth.alike, self.cut())
-        return drawn_queries(sample.image, result, sample.truth.shots)
+            return draw_pairs(sample.image, result, sample.truth.alike, self.cut())
+        return draw_queries(sample.image, result, sample.truth.shots)
 
     def draw(self, image: np.ndarray, result: Any) -> np.ndarray:
-        from kerazoo.tasks.verification.drawing import drawn_nearest, drawn_stack
+        from kerazoo.tasks.verification.drawing import draw_nearest, draw_stack
 
-        return drawn_nearest(image, result) if isinstance(result, Nearest) else drawn_stack(image)
+        return draw_nearest(image, result) if isinstance(result, Nearest) else draw_stack(image)
 
-    def draw_together(
-        self, images: Sequence[np.ndarray], names: Sequence[str], result: Distances
-    ) -> np.ndarray:
-        from kerazoo.tasks.verification.drawing import drawn_couple
+    def draw_pair(self, images: Sequence[np.ndarray], names: Sequence[str], result: Distances) -> np.ndarray:
+        """Return two images side by side, with their names and what they are to each other."""
+        from kerazoo.tasks.verification.drawing import draw_couple
 
-        told = self.describe(result)
-        return drawn_couple(images, names, self.summary(told), told["alike"])
+        description = self.describe(result)
+        return draw_couple(images, names, self.summary(description), description["alike"])
 
     def describe(self, result: Distances | Nearest) -> dict[str, Any]:
         """Return what two images are to each other, or the nearest of an index."""
         if isinstance(result, Nearest):
-            found = zip(result.files, result.distances, strict=True)
-            return {"nearest": [{"file": file, "distance": _rounded(apart)} for file, apart in found]}
+            neighbours = zip(result.files, result.distances, strict=True)
+            return {"nearest": [{"file": file, "distance": _rounded(apart)} for file, apart in neighbours]}
         apart = float(result.of_pairs()[0])
-        told = {"alike": apart <= self.cut(), "distance": _rounded(apart), "threshold": _rounded(self.cut())}
+        description = {
+            "alike": apart <= self.cut(),
+            "distance": _rounded(apart),
+            "threshold": _rounded(self.cut()),
+        }
         if self.loss == "cross_entropy":
-            told["probability"] = _rounded(1 / (1 + np.exp(np.clip(apart, -80, 80))))
-        return told
+            description["probability"] = _rounded(1 / (1 + np.exp(np.clip(apart, -80, 80))))
+        return description
 
     def summary(self, described: dict[str, Any]) -> str:
         if "nearest" in described:
-            found = described["nearest"]
-            told = ", ".join(f"{each['file']} {each['distance']:.3f}" for each in found[:SHOWN])
-            return told + (f", and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+            neighbours = described["nearest"]
+            line = ", ".join(
+                f"{neighbour['file']} {neighbour['distance']:.3f}" for neighbour in neighbours[:SHOWN]
+            )
+            return line + (f", and {len(neighbours) - SHOWN} more" if len(neighbours) > SHOWN else "")
         word = "alike" if described["alike"] else "different"
         return f"{word}: distance {described['distance']:.3f}, threshold {described['threshold']:.3f}"
 

@@ -9,7 +9,7 @@ ROWS = 2**24
 
 
 @dataclass(frozen=True)
-class Measure:
+class EmbeddingDistance:
     """A distance of embeddings: Euclidean, or the weighted sum of the absolute differences.
 
     Attributes:

@@ -19,7 +19,7 @@ TITLES = "pairs that are alike, or queries", "different pairs, or queries"
 RIGHT, WRONG, NEUTRAL = np.array([(0, 158, 115), (213, 60, 40), (200, 200, 200)], "uint8")
 
 
-def drawn_pairs(
+def draw_pairs(
     image: np.ndarray, result: "Distances", alike: np.ndarray, threshold: float
 ) -> dict[str, np.ndarray]:
     """Return pairs in two columns: those alike and those different.
@@ -41,7 +41,7 @@ def drawn_pairs(
     }
 
 
-def drawn_queries(image: np.ndarray, result: "Distances", shots: int) -> dict[str, np.ndarray]:
+def draw_queries(image: np.ndarray, result: "Distances", shots: int) -> dict[str, np.ndarray]:
     """Return queries of an episode, each beside the nearest image shown; red where it is of another class.
 
     Args:
@@ -59,29 +59,29 @@ def drawn_queries(image: np.ndarray, result: "Distances", shots: int) -> dict[st
     return {title: _tiled(part) for title, part in zip(TITLES, (pairs[:half], pairs[half:]), strict=True)}
 
 
-def drawn_stack(image: np.ndarray) -> np.ndarray:
+def draw_stack(image: np.ndarray) -> np.ndarray:
     """Return a stack of images as a grid, uint8 `(R, M, H, W, 3)`; a single image as it is."""
     if image.ndim == 3:
         return image
     return np.concatenate([np.concatenate(list(_framed(row, NEUTRAL)), axis=1) for row in image], axis=0)
 
 
-def drawn_couple(images: Sequence[np.ndarray], names: Sequence[str], told: str, alike: bool) -> np.ndarray:
+def draw_couple(images: Sequence[np.ndarray], names: Sequence[str], caption: str, alike: bool) -> np.ndarray:
     """Return two images side by side with their names and, below, what they are to each other."""
     framed = [_framed(image[None], RIGHT if alike else WRONG)[0] for image in images]
-    return captioned(sheet([framed], [_short(name) for name in names]), told)
+    return captioned(sheet([framed], [_short(name) for name in names]), caption)
 
 
-def drawn_nearest(image: np.ndarray, result: "Nearest") -> np.ndarray:
+def draw_nearest(image: np.ndarray, result: "Nearest") -> np.ndarray:
     """Return an image beside its nearest with names and distances; a file that is gone is blank.
 
     Only those that `result` has images of are shown.
     """
     blank = np.full((8, 8, 3), 200, "uint8")
-    found = [blank if near is None else near for near in result.images]
-    told = zip(result.files[: len(found)], result.distances[: len(found)], strict=True)
-    titles = ["query", *(f"{apart:.2f} {_short(file, 18)}" for file, apart in told)]
-    return sheet([[image, *found]], titles)
+    images = [blank if near is None else near for near in result.images]
+    neighbours = zip(result.files[: len(images)], result.distances[: len(images)], strict=True)
+    titles = ["query", *(f"{apart:.2f} {_short(file, 18)}" for file, apart in neighbours)]
+    return sheet([[image, *images]], titles)
 
 
 def _short(name: str, length: int = 24) -> str:
@@ -89,9 +89,9 @@ def _short(name: str, length: int = 24) -> str:
     return name if len(name) <= length else f"..{name[2 - length :]}"
 
 
-def _pair(both: np.ndarray, told: str, right: bool) -> np.ndarray:
+def _pair(both: np.ndarray, caption: str, right: bool) -> np.ndarray:
     sides = np.concatenate(list(_framed(both, RIGHT if right else WRONG)), axis=1)
-    return captioned(sides, told)
+    return captioned(sides, caption)
 
 
 def _framed(images: np.ndarray, colour: np.ndarray) -> np.ndarray:

@@ -97,7 +97,7 @@ class TripletObjective(SiameseObjective):
         return {"triplet": ops.mean(batch_hard(distance, labels[:, None] == labels, self.margin))}
 
 
-class Compared(keras.Model):
+class PairDistances(keras.Model):
     """The trained network as prediction runs it.
 
     Shape: images float32 `(N, H, W, C)` -> `{"embedding": (N, D)}`; stacks of M images
@@ -106,18 +106,21 @@ class Compared(keras.Model):
     """
 
     def __init__(self, network: keras.Model) -> None:
-        super().__init__(name="compared")
+        super().__init__(name="pair_distances")
         self.tower, self.head = network.get_layer("tower"), network.get_layer("head")
         self.sign = -1.0 if "logits" in network.output else 1.0
 
     def call(self, x: Tensor) -> dict[str, Tensor]:
-        found = embedded(self.tower, x, training=False)
+        embedding = embedded(self.tower, x, training=False)
         if len(x.shape) == 4:
-            return {"embedding": found}
-        return {"embedding": found, "distance": self.sign * self.head(found[:, :, None], found[:, None])}
+            return {"embedding": embedding}
+        return {
+            "embedding": embedding,
+            "distance": self.sign * self.head(embedding[:, :, None], embedding[:, None]),
+        }
 
 
-def serving_model(task: "Verification", network: Compared) -> keras.Model:
+def serving_model(task: "Verification", network: PairDistances) -> keras.Model:
     """Return `{"image"}` -> `{"embedding"}`; height and width are unknown where the tower takes any.
 
     The graph normalises and runs the tower on the pixels it is given; whoever calls it brings them to

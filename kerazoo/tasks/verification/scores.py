@@ -46,26 +46,26 @@ def curve(distances: np.ndarray, alike: np.ndarray) -> Curve:
     return Curve(np.append(-np.inf, ordered[last]), np.append(0.0, false), np.append(0.0, true))
 
 
-def area(found: Curve) -> float:
+def area(roc: Curve) -> float:
     """Return the area under the curve: how often an alike pair is closer than one that is not, ties half."""
-    return float(np.trapezoid(found.true, found.false))
+    return float(np.trapezoid(roc.true, roc.false))
 
 
-def equal_error_rate(found: Curve) -> float:
+def equal_error_rate(roc: Curve) -> float:
     """Return the rate at which as many pairs are accepted wrongly as are refused wrongly.
 
     On the straight line between the two thresholds that it lies between.
     """
-    gap = found.false - (1 - found.true)  # rises from -1 to 1
+    gap = roc.false - (1 - roc.true)  # rises from -1 to 1
     after = int(np.argmax(gap >= 0))
     low, high = gap[after - 1], gap[after]
     share = -low / (high - low)
-    return float(found.false[after - 1] + share * (found.false[after] - found.false[after - 1]))
+    return float(roc.false[after - 1] + share * (roc.false[after] - roc.false[after - 1]))
 
 
-def true_accepts(found: Curve, rate: float) -> float:
+def true_accepts(roc: Curve, rate: float) -> float:
     """Return the largest true accept rate of a threshold whose false accept rate is `rate` at most."""
-    return float(found.true[found.false <= rate].max())
+    return float(roc.true[roc.false <= rate].max())
 
 
 def best_threshold(distances: np.ndarray, alike: np.ndarray) -> float:
@@ -102,12 +102,12 @@ def fold_accuracies(distances: np.ndarray, alike: np.ndarray, folds: int = FOLDS
         float64 `(folds,)`.
     """
     parts = np.array_split(np.arange(len(distances)), min(folds, len(distances)))
-    found = []
+    accuracies = []
     for part in parts:
         others = np.setdiff1d(np.arange(len(distances)), part)
         threshold = best_threshold(distances[others], alike[others])
-        found.append(accuracy(distances[part], alike[part], threshold))
-    return np.array(found)
+        accuracies.append(accuracy(distances[part], alike[part], threshold))
+    return np.array(accuracies)
 
 
 def pair_scores(distances: np.ndarray, alike: np.ndarray, threshold: float | None) -> dict[str, Any]:
@@ -118,21 +118,21 @@ def pair_scores(distances: np.ndarray, alike: np.ndarray, threshold: float | Non
         alike: bool `(P,)`.
         threshold: what was chosen on other pairs, if anything was.
     """
-    told: dict[str, Any] = {"pairs": len(distances), "auc": None, "eer": None}
-    told |= {f"tar_at_far_{rate:g}": None for rate in RATES}
-    told |= {"best_accuracy": None, "best_accuracy_error": None, "threshold": None, "accuracy": None}
+    scores: dict[str, Any] = {"pairs": len(distances), "auc": None, "eer": None}
+    scores |= {f"tar_at_far_{rate:g}": None for rate in RATES}
+    scores |= {"best_accuracy": None, "best_accuracy_error": None, "threshold": None, "accuracy": None}
     if threshold is not None and len(distances):
-        told["accuracy"] = accuracy(distances, alike, threshold)
+        scores["accuracy"] = accuracy(distances, alike, threshold)
     different = int((~alike).sum())
     if min(different, len(alike) - different) < 2:
-        return told
-    found, folds = curve(distances, alike), fold_accuracies(distances, alike)
-    told |= {"auc": area(found), "eer": equal_error_rate(found)}
+        return scores
+    roc, folds = curve(distances, alike), fold_accuracies(distances, alike)
+    scores |= {"auc": area(roc), "eer": equal_error_rate(roc)}
     # Of fewer pairs than 1 / rate a single one decides.
-    told |= {f"tar_at_far_{rate:g}": true_accepts(found, rate) for rate in RATES if different * rate >= 1}
+    scores |= {f"tar_at_far_{rate:g}": true_accepts(roc, rate) for rate in RATES if different * rate >= 1}
     error = float(folds.std(ddof=1) / np.sqrt(len(folds)))
-    told |= {"best_accuracy": float(folds.mean()), "best_accuracy_error": error}
-    return told | {"threshold": best_threshold(distances, alike)}
+    scores |= {"best_accuracy": float(folds.mean()), "best_accuracy_error": error}
+    return scores | {"threshold": best_threshold(distances, alike)}
 
 
 def episode_scores(right: Sequence[np.ndarray]) -> dict[str, Any]:
@@ -143,5 +143,9 @@ def episode_scores(right: Sequence[np.ndarray]) -> dict[str, Any]:
     """
     if not right:
         return {"episodes": 0, "one_shot": None, "one_shot_interval": None}
-    each = np.array([told.mean() for told in right])
-    return {"episodes": len(each), "one_shot": float(each.mean()), "one_shot_interval": interval(each)}
+    accuracies = np.array([answers.mean() for answers in right])
+    return {
+        "episodes": len(accuracies),
+        "one_shot": float(accuracies.mean()),
+        "one_shot_interval": interval(accuracies),
+    }
