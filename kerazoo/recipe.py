@@ -120,6 +120,12 @@ def load_recipe(name: str) -> Recipe:
 
     Raises:
         UserError: no such recipe, or the file does not end in `recipe = Recipe(...)`.
+
+    Example:
+        >>> import kerazoo
+        >>> recipe = kerazoo.load_recipe("unetpp")
+        >>> type(recipe.family).__name__, recipe.epochs
+        ('UNetPlusPlus', 6)
     """
     path = recipe_path(name)
     try:

@@ -49,6 +49,12 @@ def conv4(
         norm: by "running" statistics while predicting, or always by those of the "current" batch.
         scale: normalisations learn one, besides an offset.
         epsilon: of the normalisations.
+
+    Example:
+        >>> import kerazoo
+        >>> network = kerazoo.models.conv4(size=(28, 28), filters=8)
+        >>> network.compute_output_shape((5, 28, 28, 1))
+        {'embedding': (5, 8)}
     """
     x = image = keras.Input((*(size or (None, None)), channels), name="image")
     for block in range(1, BLOCKS + 1):

@@ -27,6 +27,12 @@ def cyclegan_generator(
         blocks: residual blocks: 9 for 256 x 256 pixels and more, 6 for 128 x 128.
         width: channels of the first convolution.
         prefix: what the layers' names begin with.
+
+    Example:
+        >>> import kerazoo
+        >>> generator = kerazoo.models.cyclegan_generator(blocks=1, width=4)
+        >>> generator.compute_output_shape((1, 61, 47, 3))
+        {'logits': (1, 61, 47, 3)}
     """
     image = keras.Input((None, None, channels), name=f"{prefix}image")
     x = MirrorPad(STRIDE, least=SMALLEST, name=f"{prefix}mirrored")(image)
@@ -58,6 +64,12 @@ def patch_discriminator(
         width: channels of the first convolution; doubled by each of the next, at most three times.
         depth: convolutions of stride 2.
         prefix: what the layers' names begin with.
+
+    Example:
+        >>> import kerazoo
+        >>> discriminator = kerazoo.models.patch_discriminator(width=4)
+        >>> discriminator.compute_output_shape((1, 128, 128, 3))
+        {'logits': (1, 14, 14, 1)}
     """
     x = image = keras.Input((None, None, channels), name=f"{prefix}image")
     for step in range(1, depth + 2):

@@ -40,6 +40,12 @@ def fcn(
             1x1 convolution.
         upsampling: bilinear and fixed, not stored (as released), or learned from a bilinear start.
         dropout: after fc6 and fc7.
+
+    Example:
+        >>> import kerazoo
+        >>> network = kerazoo.models.fcn(classes=3, stride=8, width=0.0625)
+        >>> network.compute_output_shape((1, 61, 47, 3))
+        {'logits': (1, 61, 47, 3)}
     """
     image = keras.Input((None, None, channels), name="image")
     pools = _vgg16(image, width)

@@ -63,6 +63,13 @@ def hrnet(
 
     Raises:
         ValueError: an unknown `head` or `fuse`, or `full_size` without the segmentation head.
+
+    Example:
+        >>> import kerazoo
+        >>> small = {"width": 4, "blocks": 1, "modules": (1, 1, 1), "bottlenecks": 1}
+        >>> network = kerazoo.models.hrnet(head="heatmap", fuse="nearest", classes=17, **small)
+        >>> network.compute_output_shape((1, 64, 96, 3))
+        {'heatmaps': (1, 16, 24, 17)}
     """
     if full_size and head != "segmentation":
         raise ValueError(f"full_size is for segmentation, not for {head}")
@@ -115,6 +122,13 @@ def hrnet_features(
     Args:
         fuse: "nearest" for the weights of a classifier.
         width, blocks, modules, bottlenecks, bottleneck_width, channels, align_corners: as of `hrnet`.
+
+    Example:
+        >>> import kerazoo
+        >>> small = {"width": 4, "blocks": 1, "modules": (1, 1, 1), "bottlenecks": 1}
+        >>> encoder = kerazoo.models.hrnet_features(fuse="nearest", **small)
+        >>> encoder.compute_output_shape((1, 64, 96, 3))["c2"]
+        (1, 16, 24, 4)
     """
     image = keras.Input((None, None, channels), name="image")
     half, quarter = stem(image)

@@ -46,6 +46,13 @@ def lightweight_openpose(
         stages: predictions one after the other: the first and its refinements.
         width: factor on the channels of every layer.
         channels: of the image. The published network takes BGR, (x - 128) / 256.
+
+    Example:
+        >>> import kerazoo
+        >>> network = kerazoo.models.lightweight_openpose(stages=2, width=0.0625)
+        >>> maps = network.compute_output_shape((1, 61, 47, 3))
+        >>> maps["stage2_heatmaps"], maps["stage2_fields"]
+        ((1, 8, 6, 19), (1, 8, 6, 38))
     """
     image = keras.Input((None, None, channels), name="image")
     features = _features(_mobilenet(image, width), scaled(128, width))

@@ -56,6 +56,13 @@ def mobilenet_v2_openpose(
         stages: predictions one after the other.
         width: factor on the channels of every layer.
         channels: of the image.
+
+    Example:
+        >>> import kerazoo
+        >>> network = kerazoo.models.mobilenet_v2_openpose(stages=2, width=0.25)
+        >>> maps = network.compute_output_shape((1, 61, 47, 3))
+        >>> maps["stage2_heatmaps"], maps["stage2_fields"]
+        ((1, 8, 6, 19), (1, 8, 6, 38))
     """
     image = keras.Input((None, None, channels), name="image")
     features = _trunk(image, width)

@@ -63,6 +63,13 @@ def openpose(
         stages: predictions one after the other.
         width: factor on the channels of every layer.
         channels: of the image. The published network takes BGR, (x - 128) / 256.
+
+    Example:
+        >>> import kerazoo
+        >>> network = kerazoo.models.openpose(points=18, limbs=19, stages=2, width=0.0625)
+        >>> maps = network.compute_output_shape((1, 61, 47, 3))
+        >>> maps["stage2_heatmaps"], maps["stage2_fields"]
+        ((1, 8, 6, 19), (1, 8, 6, 38))
     """
     image = keras.Input((None, None, channels), name="image")
     features = _conv(_vgg19(image, width), 256, 3, width, "conv4_3")

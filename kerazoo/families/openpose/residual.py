@@ -39,6 +39,13 @@ def residual_openpose(
         stages: predictions one after the other. The trunk sees far by itself, so one is often enough.
         width: factor on the channels of every layer.
         channels: of the image.
+
+    Example:
+        >>> import kerazoo
+        >>> network = kerazoo.models.residual_openpose(width=0.0625)
+        >>> maps = network.compute_output_shape((1, 61, 47, 3))
+        >>> maps["stage1_heatmaps"], maps["stage1_fields"]
+        ((1, 8, 6, 19), (1, 8, 6, 38))
     """
     image = keras.Input((None, None, channels), name="image")
     features = _trunk(image, width)

@@ -45,6 +45,12 @@ def resnet(
     Args:
         classes: number of logits.
         depth, channels, width, ordering, stride_on, bias, epsilon: see `resnet_features`.
+
+    Example:
+        >>> import kerazoo
+        >>> network = kerazoo.models.resnet(depth=18, classes=10, width=4)
+        >>> network.compute_output_shape((1, 61, 47, 3))
+        {'logits': (1, 10)}
     """
     features = resnet_features(
         depth=depth,
@@ -89,6 +95,13 @@ def resnet_features(
 
     Raises:
         ValueError: no such depth.
+
+    Example:
+        >>> import kerazoo
+        >>> encoder = kerazoo.models.resnet_features(depth=18, width=4)
+        >>> maps = encoder.compute_output_shape((1, 64, 96, 3))
+        >>> maps["c1"], maps["c5"]
+        ((1, 32, 48, 4), (1, 2, 3, 32))
     """
     if depth not in BLOCKS:
         raise ValueError(f"depth is {depth}, not one of {', '.join(map(str, BLOCKS))}")
@@ -142,6 +155,12 @@ def resnet_cifar(
 
     Raises:
         ValueError: no such depth.
+
+    Example:
+        >>> import kerazoo
+        >>> network = kerazoo.models.resnet_cifar(depth=8, classes=10, width=4)
+        >>> network.compute_output_shape((1, 32, 32, 3))
+        {'logits': (1, 10)}
     """
     bottleneck = depth in CIFAR_BOTTLENECKS
     units, rest = divmod(depth - 2, 9 if bottleneck else 6)

@@ -25,6 +25,13 @@ def siamese(tower: keras.Model, *, head: Head = "euclidean") -> keras.Model:
         tower: any network `(N, H, W, C)` -> `{"embedding": (N, D)}`. Both images go through it, so it is
             there once, with one set of weights. D must be known for "weighted_l1".
         head: what the embeddings meet in.
+
+    Example:
+        >>> import kerazoo
+        >>> tower = kerazoo.models.conv4(size=(28, 28), filters=8)
+        >>> network = kerazoo.models.siamese(tower)
+        >>> network.compute_output_shape({"a": (5, 28, 28, 1), "b": (5, 28, 28, 1)})
+        {'distance': (5,)}
     """
     a, b = (keras.Input(tower.input_shape[1:], name=name) for name in ("a", "b"))
     embedded = tower(a)["embedding"], tower(b)["embedding"]
@@ -50,6 +57,12 @@ def siamese_koch(
         channels: of the image.
         width: filters of the first convolution; the others have two, two and four times as many.
         embedding: of the dense layer.
+
+    Example:
+        >>> import kerazoo
+        >>> tower = kerazoo.models.siamese_koch(width=4, embedding=16)
+        >>> tower.compute_output_shape((5, 105, 105, 1))
+        {'embedding': (5, 16)}
     """
     x = image = keras.Input((*size, channels), name="image")
     for block, (filters, kernel) in enumerate(KOCH, 1):

@@ -50,6 +50,12 @@ def unet(
 
     Raises:
         ValueError: an encoder and valid padding, or not as many filters as the encoder has levels.
+
+    Example:
+        >>> import kerazoo
+        >>> network = kerazoo.models.unet(classes=2, filters=(4, 8, 16))
+        >>> network.compute_output_shape((1, 61, 47, 3))
+        {'logits': (1, 61, 47, 2)}
     """
     if encoder is not None and (padding == "valid" or len(filters) != len(encoder.output)):
         raise ValueError(f"an encoder needs same padding and {len(encoder.output)} filters")

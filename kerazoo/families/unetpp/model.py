@@ -49,6 +49,12 @@ def unetpp(
 
     Raises:
         ValueError: not as many filters as the encoder has levels.
+
+    Example:
+        >>> import kerazoo
+        >>> network = kerazoo.models.unetpp(classes=4, filters=(4, 8, 16))
+        >>> network.compute_output_shape((1, 61, 47, 3))
+        {'head1': (1, 61, 47, 4), 'head2': (1, 61, 47, 4)}
     """
     if encoder is not None and len(filters) != len(encoder.output):
         raise ValueError(f"an encoder needs {len(encoder.output)} filters")
