@@ -2,7 +2,7 @@
 
     python benchmarks/cyclegan.py [--size 128] [--blocks 6] [--width 32] [--rounds 5]
 
-The reference is the game that the tests compare gradients with, in float32. An image is a pair: both
+The reference is the training that the tests compare gradients with, in float32. An image is a pair: both
 domains' images of one step, with the pool of 50, batches of one as published.
 """
 
@@ -16,35 +16,35 @@ STEPS = 2
 
 
 def example(size: int):
-    """Return both images `(1, size, size, 3)`, -1..1, and what the pool draws."""
+    """Return both images `(1, size, size, 3)`, -1..1, and the draws of the image pool."""
     rng = np.random.default_rng(0)
     a, b = rng.uniform(-1, 1, (2, 1, size, size, 3)).astype("float32")
-    return a, {"partner": b, "draws": rng.random((1, 2, 2), "float32")}
+    return a, {"partner": b, "pool_draws": rng.random((1, 2, 2), "float32")}
 
 
 def plain_torch(size: int, blocks: int, width: int) -> Work:
     import torch
 
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from tests.families.cyclegan_reference import Game
+    from tests.families.cyclegan_reference import Training
 
     torch.manual_seed(0)
 
     def adam(parameters):
         return torch.optim.Adam(parameters, 2e-4, betas=(0.5, 0.999))
 
-    game = Game(width, torch.float32, adam, pool=50, blocks=blocks, depth=3)
+    training = Training(width, torch.float32, adam, pool=50, blocks=blocks, depth=3)
     x, y = example(size)
     a, b = (torch.from_numpy(image.transpose(0, 3, 1, 2).copy()) for image in (x, y["partner"]))
 
     def train():
         for _ in range(STEPS):
-            game.step(a, b, y["draws"][0])
+            training.step(a, b, y["pool_draws"][0])
 
     return {"train": (train, STEPS)}
 
 
-def kerazoo_game(size: int, blocks: int, width: int) -> Work:
+def kerazoo_training(size: int, blocks: int, width: int) -> Work:
     from kerazoo import backend
     from kerazoo.families.cyclegan import CycleGAN
     from kerazoo.optimizer import Optimizer, Schedule, learning_rate_schedule
@@ -65,4 +65,4 @@ def kerazoo_game(size: int, blocks: int, width: int) -> Work:
 
 
 if __name__ == "__main__":
-    contest(__file__, __doc__, {"size": 128, "blocks": 6, "width": 32}, plain_torch, kerazoo_game)
+    contest(__file__, __doc__, {"size": 128, "blocks": 6, "width": 32}, plain_torch, kerazoo_training)

@@ -101,16 +101,16 @@ def _all_or_none(old: Sequence[Tensor], new: Sequence[Tensor]) -> list[Tensor]:
     ]
 
 
-def past(value: Tensor, leak: Tensor) -> Tensor:
-    """Return `value`, but without the gradient that `leak` has: a look through a player that learns nothing.
+def cancel_gradient(value: Tensor, of: Tensor) -> Tensor:
+    """Return `value` without the gradient that `of` has: d(result) = d(value) - d(of).
 
-    With `value = judge(made)` and `leak = judge(stop_gradient(made))` it teaches the maker of `made` and
-    leaves the judge alone; the judge must draw no random numbers. A frozen copy of the judge would
-    read its weights after the update in TensorFlow's graphs.
+    With `value = discriminator(fake)` and `of = discriminator(stop_gradient(fake))` the gradient reaches the
+    generator of `fake` and not the discriminator, which must draw no random numbers. A frozen copy of
+    the discriminator would read its weights after the update in TensorFlow's graphs.
 
     Shape: two tensors of one shape and one value -> the same.
     """
-    return value - (leak - ops.stop_gradient(leak))
+    return value - (of - ops.stop_gradient(of))  # the bracket is 0
 
 
 def embedded(network: keras.Model, x: Tensor, training: bool) -> Tensor:

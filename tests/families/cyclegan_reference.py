@@ -1,4 +1,4 @@
-"""The game of CycleGAN in plain PyTorch, from the paper and the published order of updates."""
+"""CycleGAN's training in plain PyTorch, from the paper and the published order of updates."""
 
 import torch
 from torch import nn
@@ -61,7 +61,7 @@ def normalised(x):
     return functional.relu(functional.instance_norm(x))
 
 
-class Pool:
+class ImagePool:
     """The history of translations, with the draws given from outside."""
 
     def __init__(self, size):
@@ -78,62 +78,64 @@ class Pool:
         return old
 
 
-class Game:
+class Training:
     """Both generators in one optimizer and both discriminators in another, which moves after it."""
 
     def __init__(self, width, dtype, optimizer, cycle=(10.0, 10.0), identity=0.5, pool=2, blocks=1, depth=2):
-        self.players = {
+        self.networks = {
             "AtoB": Generator(width, blocks),
             "BtoA": Generator(width, blocks),
             "A": Discriminator(width, depth),
             "B": Discriminator(width, depth),
         }
-        for player in self.players.values():
-            player.to(dtype)
+        for network in self.networks.values():
+            network.to(dtype)
         self.dtype, self.cycle, self.identity = dtype, cycle, identity
-        self.pools = {"A": Pool(pool), "B": Pool(pool)}
+        self.pools = {"A": ImagePool(pool), "B": ImagePool(pool)}
         self.optimizers = [
-            optimizer([p for name in pair for p in self.players[name].parameters()])
+            optimizer([p for name in pair for p in self.networks[name].parameters()])
             for pair in (("AtoB", "BtoA"), ("A", "B"))
         ]
 
     def step(self, real_a, real_b, draws):
-        """Play one step on images (1, 3, H, W) and return the gradients by player and parameter."""
+        """Train on images (1, 3, H, W) and return the gradients by network and parameter."""
         real_a, real_b = real_a.to(self.dtype), real_b.to(self.dtype)
-        makers, judges = self.optimizers
-        ab, ba, judge_a, judge_b = (self.players[name] for name in ("AtoB", "BtoA", "A", "B"))
+        generators, discriminators = self.optimizers
+        ab, ba, discriminator_a, discriminator_b = (
+            self.networks[name] for name in ("AtoB", "BtoA", "A", "B")
+        )
         fake_b, fake_a = ab(real_a), ba(real_b)
         weight_a, weight_b = self.cycle
-        loss = square(judge_b(fake_b), 1) + square(judge_a(fake_a), 1)
+        loss = square(discriminator_b(fake_b), 1) + square(discriminator_a(fake_a), 1)
         loss = loss + weight_a * absolute(ba(fake_b), real_a) + weight_b * absolute(ab(fake_a), real_b)
         loss = loss + self.identity * weight_a * absolute(ba(real_a), real_a)
         loss = loss + self.identity * weight_b * absolute(ab(real_b), real_b)
-        makers.zero_grad()
+        generators.zero_grad()
         loss.backward()
         gradients = self.gradients("AtoB", "BtoA")
-        makers.step()
-        judges.zero_grad()
-        for index, (domain, judge, real, fake) in enumerate(
-            (("A", judge_a, real_a, fake_a), ("B", judge_b, real_b, fake_b))
+        generators.step()
+        discriminators.zero_grad()
+        for index, (domain, discriminator, real, fake) in enumerate(
+            (("A", discriminator_a, real_a, fake_a), ("B", discriminator_b, real_b, fake_b))
         ):
             shown = self.pools[domain].query(fake.detach(), draws[index])
-            ((square(judge(real), 1) + square(judge(shown), 0)) / 2).backward()
+            ((square(discriminator(real), 1) + square(discriminator(shown), 0)) / 2).backward()
         gradients |= self.gradients("A", "B")
-        judges.step()
+        discriminators.step()
         return gradients
 
     def weights(self):
         return {
             f"{name}_{path}": parameter.detach()
-            for name, player in self.players.items()
-            for path, parameter in player.named_parameters()
+            for name, network in self.networks.items()
+            for path, parameter in network.named_parameters()
         }
 
     def gradients(self, *names):
         return {
             f"{name}_{path}": parameter.grad.clone()
             for name in names
-            for path, parameter in self.players[name].named_parameters()
+            for path, parameter in self.networks[name].named_parameters()
         }
 
 

@@ -9,7 +9,7 @@ from kerazoo.checkpoints.mapping import assign
 from kerazoo.errors import UserError
 from kerazoo.families.cyclegan import CycleGAN
 from kerazoo.families.cyclegan.importer import convert_generator
-from kerazoo.families.cyclegan.objective import exchanged
+from kerazoo.families.cyclegan.objective import image_pool
 from kerazoo.task import Options
 
 SMALL = {"blocks": 1, "width": 4, "discriminator_width": 4, "discriminator_depth": 2, "pool": 2}
@@ -29,8 +29,8 @@ def test_published_parameter_counts():
 
 
 def test_the_discriminator_sees_patches_of_70_pixels():
-    judge = models.patch_discriminator(width=2)
-    assert judge.compute_output_shape((1, 256, 256, 3))["logits"] == (1, 30, 30, 1)
+    discriminator = models.patch_discriminator(width=2)
+    assert discriminator.compute_output_shape((1, 256, 256, 3))["logits"] == (1, 30, 30, 1)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 9), (33, 47), (64, 80)])
@@ -43,7 +43,7 @@ def test_any_size_comes_back(size):
 def batches(count, rng):
     for _ in range(count):
         x, partner = rng.uniform(-1, 1, (2, 1, SIZE, SIZE, 3)).astype("float32")
-        yield x, {"partner": partner, "draws": rng.random((1, 2, 2), "float32")}
+        yield x, {"partner": partner, "pool_draws": rng.random((1, 2, 2), "float32")}
 
 
 def compiled(optimizer, **settings):
@@ -56,12 +56,12 @@ def compiled(optimizer, **settings):
     return network, model
 
 
-def played(model, steps):
+def trained(model, steps):
     """Train on batches one at a time and return the terms of each step."""
     logs = []
     for batch in steps:
-        found = model.fit(backends.fit_input([batch]), steps_per_epoch=1, shuffle=False, verbose=0).history
-        logs.append({name: found[name][0] for name in model.trackers})
+        history = model.fit(backends.fit_input([batch]), steps_per_epoch=1, shuffle=False, verbose=0).history
+        logs.append({name: history[name][0] for name in model.trackers})
     return logs
 
 
@@ -79,46 +79,48 @@ def as_ours(name, array):
 
 
 def reference(network, optimizer, single=False, **settings):
-    """Return the plain PyTorch game with our network's weights, in float64 or in single precision."""
+    """Return the plain PyTorch training with our network's weights, in float64 or in single precision."""
     import torch
 
-    from tests.families.cyclegan_reference import Game
+    from tests.families.cyclegan_reference import Training
 
-    game = Game(SMALL["width"], torch.float32 if single else torch.float64, optimizer, **settings)
+    training = Training(SMALL["width"], torch.float32 if single else torch.float64, optimizer, **settings)
     ours = weights(network)
     with torch.no_grad():
-        for player, module in game.players.items():
+        for part, module in training.networks.items():
             for name, parameter in module.named_parameters():
-                path, _ = as_ours(f"{player}_{name}", parameter.detach())
+                path, _ = as_ours(f"{part}_{name}", parameter.detach())
                 array = ours[path]
                 parameter.copy_(torch.tensor(array.transpose(3, 2, 0, 1) if array.ndim == 4 else array))
-    return game
+    return training
 
 
-def play_reference(game, steps):
-    """Play steps; return the last gradients, and the weights after them, as arrays of our variables."""
+def train_reference(training, steps):
+    """Train; return the last gradients, and the weights after them, as arrays of our variables."""
     import torch
 
     for x, y in steps:
         a, b = (torch.tensor(image.transpose(0, 3, 1, 2)) for image in (x, y["partner"]))
-        gradients = game.step(a, b, y["draws"][0])
-    return tuple(dict(as_ours(*pair) for pair in each.items()) for each in (gradients, game.weights()))
+        gradients = training.step(a, b, y["pool_draws"][0])
+    return tuple(
+        dict(as_ours(*pair) for pair in parameters.items()) for parameters in (gradients, training.weights())
+    )
 
 
-def check(found, exact, single):
+def check(ours, exact, single):
     """Compare arrays by path with float64: a vector may be off by 1e-5 of its length, or by twice as much as
     plain PyTorch in float32 is, which comes to 7e-6 in the first layers of a generator.
 
     Biases before an instance norm have no gradient, only the rounding of sums that are 0.
     """
-    assert found.keys() == exact.keys()
+    assert ours.keys() == exact.keys()
     nothing = 1e-6 * max(np.abs(array).max() for array in exact.values())
     for path, array in exact.items():
         if np.abs(array).max() <= nothing:
             assert path.endswith("bias"), path
-            assert np.abs(found[path]).max() <= nothing, path
+            assert np.abs(ours[path]).max() <= nothing, path
         else:
-            off, plain = (np.linalg.norm(each[path] - array) for each in (found, single))
+            off, plain = (np.linalg.norm(arrays[path] - array) for arrays in (ours, single))
             assert off <= max(1e-5 * np.linalg.norm(array), 2 * plain), path
 
 
@@ -126,14 +128,14 @@ def check(found, exact, single):
 def test_gradients_of_one_step_are_those_of_the_published_objective(cycle):
     torch = pytest.importorskip("torch")
     network, model = compiled(keras.optimizers.SGD(1.0), cycle=cycle)
-    games = [
+    references = [
         reference(network, lambda p: torch.optim.SGD(p, 0.0), single, cycle=cycle) for single in (False, True)
     ]
     steps = list(batches(1, np.random.default_rng(0)))
     before = weights(network)
-    played(model, steps)
+    trained(model, steps)
     after = weights(network)
-    exact, single = (play_reference(game, steps)[0] for game in games)
+    exact, single = (train_reference(training, steps)[0] for training in references)
     check({path: before[path] - after[path] for path in before}, exact, single)
 
 
@@ -142,14 +144,14 @@ def test_three_steps_of_adam_are_those_of_two_optimizers():
     from tests.families.cyclegan_reference import Adam
 
     network, model = compiled(keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-3))
-    games = [reference(network, Adam, single) for single in (False, True)]
+    references = [reference(network, Adam, single) for single in (False, True)]
     steps = list(batches(3, np.random.default_rng(1)))
     before = weights(network)
-    played(model, steps)
-    exact, single = (_moved(before, play_reference(game, steps)[1]) for game in games)
-    found = _moved(before, weights(network))
-    learned = [path for path in found if path.endswith("kernel") or path.startswith(FREE)]
-    check(*({path: each[path] for path in learned} for each in (found, exact, single)))
+    trained(model, steps)
+    exact, single = (_moved(before, train_reference(training, steps)[1]) for training in references)
+    ours = _moved(before, weights(network))
+    learned = [path for path in ours if path.endswith("kernel") or path.startswith(FREE)]
+    check(*({path: moved[path] for path in learned} for moved in (ours, exact, single)))
 
 
 def _moved(before, after):
@@ -159,7 +161,7 @@ def _moved(before, after):
 def after_a_step(**settings):
     """Return the weights after one step of SGD from a known beginning."""
     network, model = compiled(keras.optimizers.SGD(1.0), **settings)
-    played(model, batches(1, np.random.default_rng(0)))
+    trained(model, batches(1, np.random.default_rng(0)))
     return weights(network)
 
 
@@ -167,8 +169,8 @@ def test_a_generator_learns_from_both_cycles():
     both = after_a_step(identity=0.0)
     for left_out in ((0.0, 10.0), (10.0, 0.0)):
         one = after_a_step(identity=0.0, cycle=left_out)
-        for player in ("AtoB", "BtoA"):
-            assert not np.allclose(one[f"{player}_out/kernel"], both[f"{player}_out/kernel"], rtol=1e-3)
+        for direction in ("AtoB", "BtoA"):
+            assert not np.allclose(one[f"{direction}_out/kernel"], both[f"{direction}_out/kernel"], rtol=1e-3)
 
 
 def test_discriminators_do_not_see_the_generators_terms():
@@ -184,7 +186,7 @@ def test_terms_are_logged_by_name_and_those_without_weight_left_out():
     _, model = compiled(keras.optimizers.SGD(1e-3), cycle=(0.0, 0.0))
     assert set(model.trackers) == names
     _, model = compiled(keras.optimizers.SGD(1e-3), cycle=(10.0, 0.0), identity=0.0, adversarial="bce")
-    (logs,) = played(model, batches(1, np.random.default_rng(0)))
+    (logs,) = trained(model, batches(1, np.random.default_rng(0)))
     assert set(logs) == names | {"cycle_A"}
     assert all(np.isfinite(value) for value in logs.values())
 
@@ -210,25 +212,25 @@ def test_the_pool_follows_the_published_rule(batch):
     rng, size = np.random.default_rng(0), 4
     images = np.arange(30, dtype="float32").reshape(-1, 1, 1, 1)
     draws = rng.random((30, 2), "float32")
-    pool, seen, shown = ops.zeros((size, 1, 1, 1)), ops.convert_to_tensor(0.0), []
+    pool, filled, shown = ops.zeros((size, 1, 1, 1)), ops.convert_to_tensor(0.0), []
     for start in range(0, 30, batch):
         part = slice(start, start + batch)
-        found, pool = exchanged(
-            ops.convert_to_tensor(images[part]), pool, seen, ops.convert_to_tensor(draws[part])
+        answer, pool = image_pool(
+            ops.convert_to_tensor(images[part]), pool, filled, ops.convert_to_tensor(draws[part])
         )
-        seen = ops.minimum(seen + batch, size)
-        shown.append(ops.convert_to_numpy(found))
+        filled = ops.minimum(filled + batch, size)
+        shown.append(ops.convert_to_numpy(answer))
     expected, kept = replayed(images, draws, size)
     np.testing.assert_array_equal(np.concatenate(shown), expected)
     np.testing.assert_array_equal(ops.convert_to_numpy(pool), kept)
 
 
-def test_half_of_what_is_shown_comes_from_the_past_evenly():
+def test_half_of_what_is_shown_comes_from_the_pool_evenly():
     rng, size, count = np.random.default_rng(0), 5, 2000
-    draws = CycleGAN(**SMALL).mix_batch(np.zeros((count, 1, 1, 3)), {}, rng)[1]["draws"]
+    draws = CycleGAN(**SMALL).mix_batch(np.zeros((count, 1, 1, 3)), {}, rng)[1]["pool_draws"]
     images = np.arange(count, dtype="float32").reshape(-1, 1, 1, 1)
     arguments = (images, np.zeros((size, 1, 1, 1), "float32"), np.float32(0), draws[:, 0])
-    shown, _ = exchanged(*map(ops.convert_to_tensor, arguments))
+    shown, _ = image_pool(*map(ops.convert_to_tensor, arguments))
     ages = np.arange(size, count) - ops.convert_to_numpy(shown)[size:, 0, 0, 0]
     assert np.mean(ages > 0) == pytest.approx(0.5, abs=0.04)
     # An image stays one of `size`, one of which is replaced in every second step.
@@ -237,9 +239,9 @@ def test_half_of_what_is_shown_comes_from_the_past_evenly():
 
 def test_the_pool_is_remembered_and_belongs_to_a_resume_point():
     _, model = compiled(keras.optimizers.SGD(1e-3))
-    played(model, batches(3, np.random.default_rng(0)))
-    seen, *pools = (ops.convert_to_numpy(variable) for variable in model.memory)
-    assert seen == 2
+    trained(model, batches(3, np.random.default_rng(0)))
+    filled, *pools = (ops.convert_to_numpy(variable) for variable in model.memory)
+    assert filled == 2
     assert all(np.abs(pool).min(axis=0).max() > 0 for pool in pools)
 
 
@@ -283,13 +285,13 @@ def test_a_published_generator_is_a_family_that_predicts_but_is_not_trained():
     generator = models.cyclegan_generator(blocks=1, width=4)
     state = published(generator)
     family = CycleGAN().for_checkpoint(state)
-    assert (family.alone, family.blocks, family.width) == (True, 1, 4)
+    assert (family.single_generator, family.blocks, family.width) == (True, 1, 4)
     network = family.build()
     assign(network, family.convert(state))
     image = np.random.default_rng(0).integers(0, 256, (20, 24, 3)).astype("uint8")
     result = next(family.infer(backends.forward(family.deploy(network)), [image]))
     assert list(result.images) == ["AtoB"]
-    with pytest.raises(UserError, match="alone cannot be trained"):
+    with pytest.raises(UserError, match="single generator cannot be trained"):
         family.objective(network)
 
 
@@ -307,16 +309,16 @@ def test_a_published_generator_of_one_channel_makes_what_it_makes_in_pytorch():
     network = family.build()
     assign(network, family.convert(state))
     image = np.random.default_rng(0).integers(0, 256, (20, 24, 1)).repeat(3, axis=2).astype("uint8")
-    found = next(family.infer(backends.forward(family.deploy(network)), [image])).images["AtoB"]
+    image_b = next(family.infer(backends.forward(family.deploy(network)), [image])).images["AtoB"]
     with torch.no_grad():
-        made = theirs(torch.tensor(image[None, None, ..., 0] / 127.5 - 1))[0, 0].numpy()
-    assert found.shape == image.shape
-    assert found.std() > 1
-    np.testing.assert_allclose(found, ((made + 1) * 127.5)[..., None].repeat(3, axis=2), atol=0.51)
+        expected = theirs(torch.tensor(image[None, None, ..., 0] / 127.5 - 1))[0, 0].numpy()
+    assert image_b.shape == image.shape
+    assert image_b.std() > 1
+    np.testing.assert_allclose(image_b, ((expected + 1) * 127.5)[..., None].repeat(3, axis=2), atol=0.51)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"model.10.conv_block.0.weight": np.ones((16, 16, 3, 3))}, "pads its blocks with zeros"),
         ({"model.2.weight": np.ones(4)}, "has norms with weights"),
@@ -324,9 +326,9 @@ def test_a_published_generator_of_one_channel_makes_what_it_makes_in_pytorch():
         ({"model.0.weight": np.ones((64, 3, 4, 4))}, "is a discriminator"),
     ],
 )
-def test_generators_of_another_build_are_told(change, told):
+def test_generators_of_another_build_are_refused(change, message):
     state = published(models.cyclegan_generator(blocks=1, width=4)) | change
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         CycleGAN().for_checkpoint(state)
 
 
@@ -334,7 +336,7 @@ def test_one_channel_is_trained_scored_and_served_as_grey_images():
     _, model = compiled("adam", channels=1)
     rng = np.random.default_rng(0)
     steps = [(x[..., :1], y | {"partner": y["partner"][..., :1]}) for x, y in batches(2, rng)]
-    assert all(np.isfinite(list(terms.values())).all() for terms in played(model, steps))
+    assert all(np.isfinite(list(terms.values())).all() for terms in trained(model, steps))
     family = CycleGAN(**SMALL, channels=1)
     network = family.build()
     image = rng.integers(0, 256, (20, 24, 3)).astype("uint8")

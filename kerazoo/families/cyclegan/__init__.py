@@ -28,8 +28,10 @@ class CycleGAN(Translation):
         adversarial: "lsgan" (squares, as published) or "bce" (cross entropy).
         cycle: weight of A -> B -> A and of B -> A -> B; 0 leaves it out.
         identity: weight of leaving alone what is of the target domain already, as a factor on `cycle`.
-        pool: translations of the past that the discriminators may be shown again; 0 shows them the new ones.
-        alone: a single translator, such as a published one: called AtoB, and not to be trained.
+        pool: size of the image pool, earlier translations that the discriminators may be shown again;
+            0 shows them the new ones.
+        single_generator: one generator and no discriminator, such as a published one: called AtoB, and not
+            to be trained.
     """
 
     importer: ClassVar[str | None] = "kerazoo.families.cyclegan.importer"
@@ -42,18 +44,22 @@ class CycleGAN(Translation):
     cycle: tuple[Weight, Weight] = (10.0, 10.0)
     identity: Weight = 0.5
     pool: Annotated[int, Field(ge=0)] = 50
-    alone: bool = False
+    single_generator: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.alone and self.direction == "BtoA":
-            raise ValueError("a generator alone goes AtoB")
+        if self.single_generator and self.direction == "BtoA":
+            raise ValueError("a single generator goes AtoB")
 
     def translators(self) -> tuple[str, ...]:
-        return ("AtoB",) if self.alone else DIRECTIONS
+        return ("AtoB",) if self.single_generator else DIRECTIONS
 
     def build(self) -> "keras.Model":
-        from kerazoo.families.cyclegan.model import cyclegan_generator, patch_discriminator, players
+        from kerazoo.families.cyclegan.model import (
+            cyclegan_generator,
+            cyclegan_networks,
+            patch_discriminator,
+        )
 
         generators = {
             name: cyclegan_generator(
@@ -68,9 +74,9 @@ class CycleGAN(Translation):
                 depth=self.discriminator_depth,
                 prefix=f"{domain}_",
             )
-            for domain in ("" if self.alone else "AB")
+            for domain in ("" if self.single_generator else "AB")
         }
-        return players(generators, discriminators)
+        return cyclegan_networks(generators, discriminators)
 
     def generator(self, network: "keras.Model", direction: str) -> "keras.Model":
         return network.get_layer(f"{direction}_generator")
@@ -100,9 +106,9 @@ class CycleGAN(Translation):
     def objective(self, network: "keras.Model") -> "keras.Model":
         from kerazoo.families.cyclegan.objective import CycleGANObjective
 
-        if self.alone:
+        if self.single_generator:
             raise UserError(
-                "a generator alone cannot be trained", "start a training from it: --weights or --init"
+                "a single generator cannot be trained", "start a training from it: --weights or --init"
             )
         return CycleGANObjective(network, self)
 

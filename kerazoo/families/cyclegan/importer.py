@@ -26,23 +26,23 @@ def generator_settings(arrays: Arrays) -> dict[str, Any] | None:
     if any(key.endswith("model.0.weight") and array.shape[2:] == (4, 4) for key, array in arrays.items()):
         raise UserError("this is a discriminator, which translates nothing", "give latest_net_G_A.pth")
     keys = network_in(arrays, *ANCHORS)
-    blocks = {int(found[1]) for key in keys if (found := re.match(r"([0-9]{1,4})\.conv_block\.", key))}
+    blocks = {int(match[1]) for key in keys if (match := re.match(r"([0-9]{1,4})\.conv_block\.", key))}
     if blocks != set(range(FIRST_BLOCK, FIRST_BLOCK + len(blocks))):
         return None
     width, channels, _, _ = sizes(keys, "1.weight", 4)
-    made, *_ = sizes(keys, f"{FIRST_BLOCK + len(blocks) + 7}.weight", 4)
-    built = {
+    outputs, *_ = sizes(keys, f"{FIRST_BLOCK + len(blocks) + 7}.weight", 4)
+    checks = {
         "pads its blocks with zeros": ANCHORS[0] in keys,
         "has norms with weights (batch norms, or affine instance norms)": "2.weight" in keys,
-        f"makes {made} channels of {channels}": made != channels,
+        f"makes {outputs} channels of {channels}": outputs != channels,
     }
-    if any(built.values()):
-        told = ", ".join(what for what, so in built.items() if so)
+    if any(checks.values()):
+        problems = ", ".join(problem for problem, occurs in checks.items() if occurs)
         raise UserError(
-            f"this generator {told}, which kerazoo does not build",
+            f"this generator {problems}, which kerazoo does not build",
             "give one of CycleGAN's own training: mirrored borders, instance norms without weights",
         )
-    return {"blocks": len(blocks), "width": width, "channels": channels, "alone": True}
+    return {"blocks": len(blocks), "width": width, "channels": channels, "single_generator": True}
 
 
 LAYOUTS = {"cyclegan": generator_settings}
@@ -58,9 +58,9 @@ def convert_generator(arrays: Arrays, prefix: str = "") -> Arrays:
     Raises:
         UserError: keys that are missing or that nothing uses.
     """
-    _, found = recognise(LAYOUTS, arrays)
+    _, generator = recognise(LAYOUTS, arrays)
     keys = network_in(arrays, *ANCHORS)
-    last = FIRST_BLOCK + found["blocks"]
+    last = FIRST_BLOCK + generator["blocks"]
     # With dropout in its blocks the second convolution is one module further on.
     second = 6 if f"{FIRST_BLOCK}.conv_block.6.weight" in keys else 5
     table: Table = conv("1", f"{prefix}conv")
@@ -91,7 +91,7 @@ def convert_discriminator(arrays: Arrays, prefix: str = "") -> Arrays:
         UserError: keys that are missing or that nothing uses.
     """
     keys = network_in(arrays, "0.weight")
-    modules = sorted(int(found[1]) for key in keys if (found := re.fullmatch(r"([0-9]{1,4})\.weight", key)))
+    modules = sorted(int(match[1]) for key in keys if (match := re.fullmatch(r"([0-9]{1,4})\.weight", key)))
     table: Table = {}
     for step, module in enumerate(modules[:-1], 1):
         table |= conv(f"{module}", f"{prefix}conv{step}")

@@ -83,19 +83,23 @@ def patch_discriminator(
     return keras.Model(image, {"logits": x}, name=f"{prefix}discriminator")
 
 
-def players(generators: dict[str, keras.Model], discriminators: dict[str, keras.Model]) -> keras.Model:
+def cyclegan_networks(
+    generators: dict[str, keras.Model], discriminators: dict[str, keras.Model]
+) -> keras.Model:
     """Join generators and discriminators into one network that holds them all.
 
-    Shape: float32 `(N, H, W, C)`, -1..1 -> `{name: logits}` of every player.
+    Shape: float32 `(N, H, W, C)`, -1..1 -> `{"AtoB": (N, H, W, C), "real_A": (N, h, w, 1), ...}`, the logits
+        of every generator and discriminator.
 
     Args:
         generators: by direction, such as "AtoB".
-        discriminators: by what they judge, such as "A".
+        discriminators: by their domain, such as "A".
     """
     first = next(iter(generators.values()))
     image = keras.Input(first.input.shape[1:], name="image")
-    everyone = generators | {f"real_{domain}": judge for domain, judge in discriminators.items()}
-    outputs = {name: player(image)["logits"] for name, player in everyone.items()}
+    outputs = {direction: generator(image)["logits"] for direction, generator in generators.items()}
+    for domain, discriminator in discriminators.items():
+        outputs[f"real_{domain}"] = discriminator(image)["logits"]
     return keras.Model(image, outputs, name="cyclegan")
 
 

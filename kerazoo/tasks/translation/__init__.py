@@ -75,8 +75,8 @@ class Translation(ImageTask):
         return {"partner": self.normalised(truth.image)}
 
     def mix_batch(self, x: np.ndarray, y: Any, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
-        # What is shown again of the past is decided here: the same on every backend and after a resume.
-        return x, y | {"draws": rng.random((len(x), len(DIRECTIONS), 2), "float32")}
+        # What the image pool shows again is decided here: the same on every backend and after a resume.
+        return x, y | {"pool_draws": rng.random((len(x), len(DIRECTIONS), 2), "float32")}
 
     # --- from the network to the result -------------------------------------------------
 
