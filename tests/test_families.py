@@ -11,8 +11,10 @@ from kerazoo import settings
 from kerazoo.data.augment import Augmentation
 from kerazoo.data.loader import Feed, stream
 from kerazoo.optimizer import Optimizer, Schedule, learning_rate_schedule
+from kerazoo.recipe import load_recipe, recipe_names
 from kerazoo.run import load_weights, save_weights
-from tests.samples import agree, answer, learned_from, outputs, samples, seen, shape, window
+from tests.cases import case_of
+from tests.cases.case import answers, check_scores, scores_of
 from tests.tiny import DEEP, TINY
 
 PARAMETERS = [pytest.param(name, marks=pytest.mark.slow if name in DEEP else ()) for name in TINY]
@@ -23,8 +25,14 @@ def family(request):
     return TINY[request.param]
 
 
-def batches(family, batch=4, seed=0):
-    return stream(learned_from(family), family, Augmentation(crop=window(family)), batch=batch, seed=seed)
+@pytest.fixture(scope="module")
+def case(family):
+    return case_of(family)
+
+
+def batches(case, batch=4, seed=0):
+    augmentation = Augmentation(crop=case.window())
+    return stream(case.training_samples(), case.family, augmentation, batch=batch, seed=seed)
 
 
 def compiled(family, rate=3e-3):
@@ -53,11 +61,11 @@ def fit(model, stream, start, stop):
     ).history
 
 
-def test_outputs_are_named_logits_of_the_labelled_window(family):
-    (x, y) = batches(family)[0]
-    for name, logits in family.build().predict_on_batch(seen(family, x)).items():
+def test_outputs_are_named_logits_of_the_labelled_window(case):
+    (x, y) = batches(case)[0]
+    for name, logits in case.family.build().predict_on_batch(case.network_input(x)).items():
         assert isinstance(name, str)
-        assert logits.shape == shape(family, y, name)
+        assert logits.shape == case.output_shape(y, name)
         assert logits.dtype == "float32"
         several = logits.shape[-1] > 1
         shares = (0 <= logits).all() and (not several or np.allclose(logits.sum(-1), 1, atol=1e-4))
@@ -69,21 +77,22 @@ def test_height_width_and_batch_are_unknown(family):
     assert tuple(network.inputs[0].shape) == (None, None, None, family.channels)
 
 
-def test_images_of_any_size_are_answered(family):
+def test_images_of_any_size_are_answered(family, case):
     forward = backends.forward(family.deploy(family.build()))
-    asked = [samples(family, 1, size)[0] for size in ((61, 47), (33, 96))]
-    results = [next(family.infer(forward, [sample.image])) for sample in asked]
-    together = family.infer(forward, (sample.image for sample in asked))
-    for sample, result, again in zip(asked, results, together, strict=True):
-        assert answer(result).shape[-2:] == answer(sample.truth).shape[-2:]  # but any number of people
-        assert agree(again, result)
+    samples = [case.samples(1, size)[0] for size in ((61, 47), (33, 96))]
+    together = answers(family, forward, (sample.image for sample in samples))
+    for sample, result in zip(samples, together, strict=True):
+        (alone,) = answers(family, forward, [sample.image])
+        # Of the same size, but any number of people.
+        assert case.answer(result).shape[-2:] == case.answer(sample.truth).shape[-2:]
+        assert case.agree(alone, result)
         assert family.draw(sample.image, result).dtype == np.uint8
         assert json.loads(json.dumps(family.describe(result)))
 
 
-def test_fit_lowers_the_loss_and_moves_every_weight(family, training):
+def test_fit_lowers_the_loss_and_moves_every_weight(case, training):
     network, model = training
-    data = batches(family)
+    data = batches(case)
     before = [keras.ops.convert_to_numpy(v).copy() for v in network.trainable_variables]
     first = fit(model, data, 0, 1)
     for _ in range(6):
@@ -104,8 +113,8 @@ def test_settings_survive_json(family):
     assert settings.from_plain(json.loads(json.dumps(settings.to_plain(family)))) == family
 
 
-def test_weights_survive_a_file(family, tmp_path):
-    x = seen(family, batches(family)[0][0])
+def test_weights_survive_a_file(family, case, tmp_path):
+    x = case.network_input(batches(case)[0][0])
     network = family.build()
     save_weights(network, tmp_path / "a.weights.h5")
     other = family.build()
@@ -116,19 +125,37 @@ def test_weights_survive_a_file(family, tmp_path):
         np.testing.assert_array_equal(other.predict_on_batch(x)[name], logits)
 
 
-def test_decode_of_encoded_truth_is_the_truth(family):
-    for sample in samples(family, 3, (61, 47)):
-        image, truth = sample.image, sample.truth
-        _, placement = family.prepare(image)
-        result = family.decode(outputs(family, family.encode(truth, placement)), placement)
-        assert agree(result, truth)
-        scores = family.evaluate([(truth, result)]).numbers
-        assert 1.0 in scores.values()
+def test_decode_of_encoded_truth_is_the_truth(case):
+    for sample in case.samples(3, (61, 47)):
+        assert case.agree(case.decoded(sample.image, sample.truth), sample.truth)
 
 
-def test_non_finite_steps_leave_no_trace(family, training):
+def test_the_truth_scores_best_and_wrong_results_badly(case):
+    check_scores(case, case.pairs())
+
+
+def test_scores_of_wrong_results_do_not_pass_for_those_of_the_truth(case):
+    """The test before this one fails wherever `evaluate` is fed something wrong."""
+    pairs = case.pairs()
+    right = [result for _, result in pairs]
+    for fault, results in case.wrong(pairs).items():
+        wrong = [(truth, result) for (truth, _), result in zip(pairs, results, strict=True)]
+        assert not all(case.agree(*both) for both in zip(results, right, strict=True)), fault
+        with pytest.raises(AssertionError, match="of the truth"):
+            check_scores(case, wrong)
+    with pytest.raises(AssertionError, match="of results that are"):
+        check_scores(case, pairs, lambda task, _: scores_of(task, pairs))  # blind for what it is given
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_scores_that_recipes_watch_are_asked_for_here(name):
+    recipe = load_recipe(name)
+    assert recipe.monitor in case_of(recipe.family).monitors
+
+
+def test_non_finite_steps_leave_no_trace(case, training):
     network, model = training
-    data = batches(family)
+    data = batches(case)
     fit(model, data, 0, 1)
     before = [keras.ops.convert_to_numpy(v).copy() for v in network.variables]
     applied = int(model.optimizer.inner_optimizer.iterations)
@@ -143,9 +170,9 @@ def test_non_finite_steps_leave_no_trace(family, training):
             np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), old, err_msg=variable.path)
 
 
-def test_mixed_precision_trains(family):
+def test_mixed_precision_trains(family, case):
     keras.config.set_dtype_policy("mixed_bfloat16")
     network, model = compiled(family)
-    logs = fit(model, batches(family), 0, 2)
+    logs = fit(model, batches(case), 0, 2)
     assert all(np.isfinite(logs[name][0]) for name in model.trackers)
     assert all("float32" in str(v.dtype) for v in network.trainable_variables)

@@ -16,7 +16,7 @@ from kerazoo.optimizer import Optimizer, Schedule, learning_rate_schedule
 from kerazoo.structures.keypoints import People
 from kerazoo.structures.placement import Window
 from kerazoo.structures.skeleton import COCO18
-from tests.samples import samples, window
+from tests.cases import case_of
 from tests.tiny import TINY
 
 FAMILY = OpenPose(stages=1, height=64)
@@ -129,7 +129,8 @@ def steps(name, optimizer, batch, count):
     model = family.objective(network)
     model.compile(optimizer=optimizer, jit_compile=backends.jit_training())
     model.optimizer.build(model.trainable_variables)
-    eight = stream(samples(family, 8), family, Augmentation(crop=window(family)), batch=8, seed=0)[0]
+    case = case_of(family)
+    eight = stream(case.samples(8), family, Augmentation(crop=case.window()), batch=8, seed=0)[0]
     parts = [keras.tree.map_structure(lambda a, i=i: a[i : i + batch], eight) for i in range(0, 8, batch)]
     before = [keras.ops.convert_to_numpy(v).copy() for v in network.trainable_variables]
     feed = backends.fit_input(parts[step % len(parts)] for step in range(count))
