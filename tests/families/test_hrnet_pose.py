@@ -33,7 +33,7 @@ def painter(family, points):
 
     Inputs whose first pixel is brighter than their last are not mirrored.
     """
-    swapped = family.skeleton.swapped()
+    swapped = family.skeleton.flip_indices()
 
     def forward(x):
         maps = []
@@ -99,7 +99,7 @@ def test_a_symmetric_scene_is_answered_symmetrically():
     half = rng.integers(0, 256, (128, 48, 3), "uint8")
     image = np.concatenate([half, half[:, ::-1]], axis=1)
     plain, averaged = (SMALL.infer(forward, image, tta=tta).points[0] for tta in (False, True))
-    turned = averaged[HAND.swapped()] * (-1, 1, 1) + (95, 0, 0)
+    turned = averaged[HAND.flip_indices()] * (-1, 1, 1) + (95, 0, 0)
     pairs = [0, 1, 3, 4]  # two cells of the middle point's map tie
     np.testing.assert_allclose(averaged[pairs], turned[pairs], atol=1e-3)
     assert np.abs(plain[0] - (plain[1] * (-1, 1, 1) + (95, 0, 0))).max() > 1

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kerazoo.draw import sheet
+from kerazoo.draw import contact_sheet
 from kerazoo.files.writing import atomic_bytes
 from kerazoo.image import write_image
 from kerazoo.task import Task
@@ -46,7 +46,9 @@ def curves(path: Path, rows: Sequence[dict[str, Any]], monitor: str) -> None:
 def sample_sheet(path: Path, task: Task, images: Sequence[tuple]) -> None:
     """Draw (sample, result) pairs, one or more, as the task lays them out: a row each, as a PNG."""
     rows = [task.row(sample, result) for sample, result in images]
-    write_image(path, sheet([list(row.values()) for row in rows], list(rows[0]), legend=task.legend()))
+    write_image(
+        path, contact_sheet([list(row.values()) for row in rows], list(rows[0]), legend=task.legend())
+    )
 
 
 def score_images(folder: Path, prefix: str, task: Task, scores: dict[str, Any]) -> None:

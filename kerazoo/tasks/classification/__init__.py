@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from kerazoo.errors import UserError
-from kerazoo.image import centred
+from kerazoo.image import center_crop
 from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.label import Classified, Label
 from kerazoo.structures.placement import Placement
@@ -83,7 +83,7 @@ class Classification(Labelled):
 
     def centre(self, image: np.ndarray) -> np.ndarray:
         """Return what the network sees of an image: uint8 `(H, W, 3)` -> `(*size, 3)`."""
-        return centred(image, self.size, self.crop_pct, self.interpolation)
+        return center_crop(image, self.size, self.crop_pct, self.interpolation)
 
     def encode(self, truth: Label, placement: Placement) -> dict[str, np.ndarray]:
         targets = np.full(self.classes, self.label_smoothing / self.classes, "float32")
@@ -132,20 +132,20 @@ class Classification(Labelled):
         return scores(((truth.label, result.probabilities) for truth, result in pairs), self.class_names())
 
     def draw(self, image: np.ndarray, result: "Classified | Label") -> np.ndarray:
-        from kerazoo.draw import captioned
+        from kerazoo.draw import add_caption
 
         names = self.class_names()
         if isinstance(result, Label):
-            return captioned(image, names[result.label])
+            return add_caption(image, names[result.label])
         best = int(result.probabilities.argmax())
-        return captioned(image, f"{result.probabilities[best]:.0%} {names[best]}")
+        return add_caption(image, f"{result.probabilities[best]:.0%} {names[best]}")
 
     def images(self, scores: dict[str, Any]) -> dict[str, np.ndarray]:
         """Return an image of the confusion matrix, where there is one."""
-        from kerazoo.draw import matrix
+        from kerazoo.draw import confusion_matrix
 
         counts = scores["confusion"]
-        return {"confusion": matrix(np.array(counts), self.class_names())} if counts else {}
+        return {"confusion": confusion_matrix(np.array(counts), self.class_names())} if counts else {}
 
     def source_for(self, path: str) -> "type[Source]":
         from kerazoo.data.classification.array_files import holds_arrays

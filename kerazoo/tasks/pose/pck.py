@@ -39,7 +39,7 @@ def shares(seen: Sequence[tuple[People, Poses]], skeleton: Skeleton, sigmas: np.
         skeleton: of all of them.
         sigmas: float64 `(K,)`, of those points.
     """
-    names = skeleton.annotated()
+    names = skeleton.annotated_points()
     count = len(names)
     off = np.concatenate([np.zeros((0, count))] + [_distances(*each, sigmas) for each in seen])
     points = np.concatenate([np.zeros((0, count, 2))] + [_labelled(truth) for truth, _ in seen])
