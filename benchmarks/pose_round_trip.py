@@ -16,7 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from kerazoo.draw import sheet
+from kerazoo.draw import contact_sheet
 from kerazoo.families.openpose.codec import targets
 from kerazoo.families.openpose.grouping import people
 from kerazoo.families.openpose.parser import Parser
@@ -85,7 +85,7 @@ def main() -> None:
     print(EXPLANATION)
     if options.figure:
         rows = [pictured(truth, found, lost) for _, _, truth, found, lost in worst]
-        image = sheet(rows, ("truth", "found; circled what was lost"))[..., ::-1]
+        image = contact_sheet(rows, ("truth", "found; circled what was lost"))[..., ::-1]
         cv2.imwrite(str(options.figure), image, [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 
 from kerazoo.data.segmentation.mask_files import read_mask
-from kerazoo.files.listing import images_below
+from kerazoo.files.listing import list_images
 from kerazoo.image import read_image, write_image
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--size", type=int, default=96)
     told = parser.parse_args()
-    for path in images_below(told.data):
+    for path in list_images(told.data):
         target = told.output / path.relative_to(told.data).with_suffix(".png")
         target.parent.mkdir(parents=True, exist_ok=True)
         if "images" in path.relative_to(told.data).parts:

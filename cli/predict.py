@@ -84,12 +84,12 @@ def command(
     from kerazoo.engine.convert import run_or_weights
     from kerazoo.engine.outputs import find_inputs
     from kerazoo.engine.predict import predict
-    from kerazoo.files.listing import passed_over_in
+    from kerazoo.files.listing import unread_file_warnings_in
     from kerazoo.run import with_settings
     from kerazoo.video import SUFFIXES
 
     found, left_out = find_inputs(paths, output)
-    for line in passed_over_in(paths, SUFFIXES):
+    for line in unread_file_warnings_in(paths, SUFFIXES):
         say(f"warning: {line}", err=True)
     if left_out:
         say(f"left out: {left_out} images in {output}, where results go", err=True)

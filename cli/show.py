@@ -17,5 +17,5 @@ def command(recipe: str, assignments: tuple[str, ...], as_json: bool) -> None:
     from kerazoo import settings
 
     plain = settings.to_plain(recipes.overridden(recipes.load_recipe(recipe), assignments))
-    lines = [f"{key}={json.dumps(value)}" for key, value in settings.flat(plain).items()]
+    lines = [f"{key}={json.dumps(value)}" for key, value in settings.flatten(plain).items()]
     say(json.dumps(plain, indent=2) if as_json else "\n".join([recipes.summary(recipe), "", *lines]))

@@ -39,11 +39,11 @@ def _run_folder(name: str) -> Path:
 
 
 def _output(recipe: str | None, output: str | None) -> Path:
-    from kerazoo.run import new_folder
+    from kerazoo.run import new_run_folder
 
     if recipe is None:
         raise UserError("nothing to train", "name a recipe (see 'kerazoo list') or --resume RUN")
-    return Path(output) if output else new_folder(recipe)
+    return Path(output) if output else new_run_folder(recipe)
 
 
 def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Run":

@@ -65,7 +65,7 @@ def borders(labels: np.ndarray) -> np.ndarray:
     return edge
 
 
-def captioned(image: np.ndarray, text: str) -> np.ndarray:
+def add_caption(image: np.ndarray, text: str) -> np.ndarray:
     """Return the image, enlarged where it is small, with a text in a band along its lower edge.
 
     A text that does not fit is cut.
@@ -81,11 +81,11 @@ def captioned(image: np.ndarray, text: str) -> np.ndarray:
     band = shown[-3 * size // 2 :]
     band[:] = band // 4
     place = size // 3, len(band) - size // 2
-    _write(band, _fitting(text, shown.shape[1] - 2 * (size // 3), size), place, size, (255, 255, 255))
+    _write_text(band, _truncate(text, shown.shape[1] - 2 * (size // 3), size), place, size, (255, 255, 255))
     return shown
 
 
-def matrix(counts: np.ndarray, names: Sequence[str]) -> np.ndarray:
+def confusion_matrix(counts: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Return an image of a confusion matrix: uint8 `(H, W, 3)`; few classes get names and numbers.
 
     Args:
@@ -115,7 +115,7 @@ def matrix(counts: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def sheet(
+def contact_sheet(
     rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], legend: Sequence[str] = ()
 ) -> np.ndarray:
     """Return images side by side, a row per sample, with column titles and a legend of classes.
@@ -128,16 +128,16 @@ def sheet(
     height, width = (min(max(r[0].shape[axis] for r in rows), 384) for axis in (0, 1))
     height, width = max(height, 200), max(width, 200)
     columns = len(titles) * (width + 8) + 8
-    parts = [_titles(titles, width, columns)]
+    parts = [_title_row(titles, width, columns)]
     for row in rows:
-        cells = [_fitted(image, height, width) for image in row]
+        cells = [_fit_cell(image, height, width) for image in row]
         parts.append(np.concatenate([*cells, np.full((height + 8, 8, 3), 255, "uint8")], axis=1))
     if legend:
-        parts.append(_legend(legend, columns))
+        parts.append(_legend_rows(legend, columns))
     return np.concatenate(parts, axis=0)
 
 
-def _fitted(image: np.ndarray, height: int, width: int) -> np.ndarray:
+def _fit_cell(image: np.ndarray, height: int, width: int) -> np.ndarray:
     scale = min(height / image.shape[0], width / image.shape[1])
     size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
@@ -146,18 +146,18 @@ def _fitted(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return cell
 
 
-def _titles(titles: Sequence[str], width: int, columns: int) -> np.ndarray:
+def _title_row(titles: Sequence[str], width: int, columns: int) -> np.ndarray:
     strip = np.full((24, columns, 3), 255, "uint8")
     for index, title in enumerate(titles):
         place = 8 + index * (width + 8), 18
-        _write(strip, _fitting(title, width, _SMALL), place, _SMALL, (0, 0, 0))
+        _write_text(strip, _truncate(title, width, _SMALL), place, _SMALL, (0, 0, 0))
     return strip
 
 
-def _legend(names: Sequence[str], columns: int) -> np.ndarray:
+def _legend_rows(names: Sequence[str], columns: int) -> np.ndarray:
     lines, x = [np.full((24, columns, 3), 255, "uint8")], 8
     for label, name in enumerate(names):
-        told = _fitting(name, columns - 34, _SMALL)
+        told = _truncate(name, columns - 34, _SMALL)
         needed = 26 + round(font(_SMALL).getlength(told))
         if x + needed > columns and x > 8:
             lines.append(np.full((24, columns, 3), 255, "uint8"))
@@ -165,12 +165,12 @@ def _legend(names: Sequence[str], columns: int) -> np.ndarray:
         colour = colours(np.array([[label]], "uint8"))[0, 0].tolist()
         cv2.rectangle(lines[-1], (x, 6), (x + 12, 18), colour, -1)
         cv2.rectangle(lines[-1], (x, 6), (x + 12, 18), (90, 90, 90), 1)
-        _write(lines[-1], told, (x + 17, 17), _SMALL, (0, 0, 0))
+        _write_text(lines[-1], told, (x + 17, 17), _SMALL, (0, 0, 0))
         x += needed
     return np.concatenate(lines, axis=0)
 
 
-def _fitting(text: str, width: int, size: int) -> str:
+def _truncate(text: str, width: int, size: int) -> str:
     """Return as much of a text, made drawable, as `width` pixels hold."""
     shown = drawable(text[: max(width, 1)])  # a letter takes a pixel or more
     fits = bisect.bisect_right(
@@ -179,7 +179,7 @@ def _fitting(text: str, width: int, size: int) -> str:
     return shown[: max(fits, 1)]
 
 
-def _write(
+def _write_text(
     image: np.ndarray, text: str, place: tuple[int, int], size: int, colour: tuple[int, int, int]
 ) -> None:
     """Write a drawable text into an image.

@@ -21,7 +21,7 @@ class UserError(Exception):
 
 
 @contextlib.contextmanager
-def about(what: object) -> Iterator[None]:
+def error_context(what: object) -> Iterator[None]:
     """Begin the message of a `UserError` from the block with what it is about, such as a file."""
     try:
         yield

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 import numpy as np
 
 from kerazoo.errors import UserError
-from kerazoo.files.reading import opened
+from kerazoo.files.reading import open_file
 from kerazoo.files.writing import atomic_bytes
 from kerazoo.media import png
-from kerazoo.media.formats import START, format_of, plugin
-from kerazoo.media.pixels import ImageReading, numbers, to_rgb, upright_size
+from kerazoo.media.formats import START, format_of, pillow_reader
+from kerazoo.media.pixels import ImageReading, stored_values, to_rgb, upright_size
 from kerazoo.media.tiff import Page, open_page
 
 if TYPE_CHECKING:
@@ -58,8 +58,10 @@ def read_image(path: str | Path, max_pixels: int | None = None, how: ImageReadin
             leaves open which page or channels are meant, or what is black and white.
     """
     name = str(path)
-    with opened(path) as file:
-        return _guarded(name, lambda limit: to_rgb(_opened(name, file, limit, how), name, how), max_pixels)
+    with open_file(path) as file:
+        return _decode_safely(
+            name, lambda limit: to_rgb(_open_image(name, file, limit, how), name, how), max_pixels
+        )
 
 
 def decode_image(data: bytes, name: str, how: ImageReading = USUAL) -> np.ndarray:
@@ -74,7 +76,7 @@ def decode_image(data: bytes, name: str, how: ImageReading = USUAL) -> np.ndarra
         UserError: as `read_image`.
     """
     file = io.BytesIO(data)
-    return _guarded(name, lambda limit: to_rgb(_opened(name, file, limit, how), name, how), None)
+    return _decode_safely(name, lambda limit: to_rgb(_open_image(name, file, limit, how), name, how), None)
 
 
 def image_size(path: str | Path, how: ImageReading = USUAL) -> tuple[int, int]:
@@ -84,8 +86,10 @@ def image_size(path: str | Path, how: ImageReading = USUAL) -> tuple[int, int]:
         UserError: as `read_image`, as far as the header tells.
     """
     name = str(path)
-    with opened(path) as file:
-        width, height = _guarded(name, lambda limit: upright_size(_opened(name, file, limit, how)), None)
+    with open_file(path) as file:
+        width, height = _decode_safely(
+            name, lambda limit: upright_size(_open_image(name, file, limit, how)), None
+        )
     return height, width
 
 
@@ -99,8 +103,10 @@ def read_with(
     Raises:
         UserError: as `read_image`, or of `decode`.
     """
-    with opened(path) as file:
-        return _guarded(str(path), lambda limit: decode(_opened(str(path), file, limit, USUAL)), max_pixels)
+    with open_file(path) as file:
+        return _decode_safely(
+            str(path), lambda limit: decode(_open_image(str(path), file, limit, USUAL)), max_pixels
+        )
 
 
 def largest_value(path: str | Path, how: ImageReading) -> int | None:
@@ -110,8 +116,10 @@ def largest_value(path: str | Path, how: ImageReading) -> int | None:
     """
     name = str(path)
     try:
-        with opened(path) as file:
-            values = _guarded(name, lambda limit: numbers(_opened(name, file, limit, how), name, how), None)
+        with open_file(path) as file:
+            values = _decode_safely(
+                name, lambda limit: stored_values(_open_image(name, file, limit, how), name, how), None
+            )
     except UserError:
         return None
     if values is None or values.dtype.kind != "u" or values.itemsize != 2:
@@ -119,7 +127,7 @@ def largest_value(path: str | Path, how: ImageReading) -> int | None:
     return int(values.max())
 
 
-def centred(
+def center_crop(
     image: np.ndarray,
     size: tuple[int, int],
     share: float = 1.0,
@@ -133,10 +141,10 @@ def centred(
         share: 0..1, part of the scaled image's shorter side that is kept.
         interpolation: of the scaling; where it shrinks, it averages (as Pillow does it).
     """
-    height, width = _covering(image.shape[:2], [int(side / share) for side in size])
-    check_scaled(image.shape, (height, width), LARGEST_SCALED)
+    height, width = _covering_size(image.shape[:2], [int(side / share) for side in size])
+    check_enlargement(image.shape, (height, width), LARGEST_SCALED)
     top, left = (round((n - side) / 2) for n, side in zip((height, width), size, strict=True))
-    return _scaled(image, height, width, interpolation)[top : top + size[0], left : left + size[1]]
+    return _resize(image, height, width, interpolation)[top : top + size[0], left : left + size[1]]
 
 
 def write_image(path: str | Path, array: np.ndarray) -> None:
@@ -160,9 +168,9 @@ def write_image(path: str | Path, array: np.ndarray) -> None:
     atomic_bytes(path, data.tobytes())
 
 
-def _guarded(name: str, decode: Callable[[int], Content], max_pixels: int | None) -> Content:
+def _decode_safely(name: str, decode: Callable[[int], Content], max_pixels: int | None) -> Content:
     """Return what `decode` makes of the most pixels that are read; what it raises names the file."""
-    limit = _limit() if max_pixels is None else max_pixels
+    limit = _max_pixels() if max_pixels is None else max_pixels
     try:
         return decode(limit)
     except UserError:
@@ -170,39 +178,41 @@ def _guarded(name: str, decode: Callable[[int], Content], max_pixels: int | None
     except MemoryError:
         raise UserError(f"{name} needs more memory than there is", "cut it into pieces") from None
     except Exception as error:  # on damaged files Pillow's decoders raise almost anything
-        if isinstance(error, OSError) and error.errno:  # the disk's, which `opened` tells
+        if isinstance(error, OSError) and error.errno:  # the disk's, which `open_file` tells
             raise
         remedy = "the file is truncated or damaged: copy or export it again"
         raise UserError(f"{name} cannot be read: {error}", remedy) from None
 
 
-def _opened(name: str, file: BinaryIO, limit: int, how: ImageReading) -> "ImageFile.ImageFile | Page":
+def _open_image(name: str, file: BinaryIO, limit: int, how: ImageReading) -> "ImageFile.ImageFile | Page":
     """Return an opened image as `to_rgb` wants it: a TIFF's page where Pillow would not decode it rightly."""
-    if _format(name, file) != "Tiff":
-        return _pillow(name, file, limit)
-    page = _page(name, file, limit, how.page)
-    return page.image() if page.usual and (not how.bands or page.channels <= 3) else page
+    if _file_format(name, file) != "Tiff":
+        return _open_with_pillow(name, file, limit)
+    page = _open_tiff_page(name, file, limit, how.page)
+    return page.image() if page.pillow_decodes and (not how.bands or page.channels <= 3) else page
 
 
-def _pillow(name: str, file: BinaryIO, limit: int) -> "ImageFile.ImageFile":
+def _open_with_pillow(name: str, file: BinaryIO, limit: int) -> "ImageFile.ImageFile":
     """Return an image as Pillow opens it."""
-    kind = _format(name, file)
-    image = plugin(kind)(png.sound(file) if kind == "Png" else file)
+    kind = _file_format(name, file)
+    image = pillow_reader(kind)(png.without_bad_chunks(file) if kind == "Png" else file)
     _check_size(name, image.size, limit)
     return image
 
 
-def _format(name: str, file: BinaryIO) -> str:
+def _file_format(name: str, file: BinaryIO) -> str:
     start = file.read(START)
     file.seek(0)
     return format_of(name, start)
 
 
-def _page(name: str, file: BinaryIO, limit: int, number: int | None) -> Page:
+def _open_tiff_page(name: str, file: BinaryIO, limit: int, number: int | None) -> Page:
     page = open_page(name, file, number)
     _check_size(name, page.size, limit)
-    if page.decoded > 4 * limit:
-        raise UserError(f"{name} holds {page.decoded} numbers, more than {4 * limit}", "save fewer channels")
+    if page.decoded_values > 4 * limit:
+        raise UserError(
+            f"{name} holds {page.decoded_values} numbers, more than {4 * limit}", "save fewer channels"
+        )
     return page
 
 
@@ -217,14 +227,14 @@ def _check_size(name: str, size: tuple[int, int], limit: int) -> None:
         raise UserError(f"{name} has {width} x {height} pixels", "copy or export it again")
 
 
-def _limit() -> int:
+def _max_pixels() -> int:
     text = os.environ.get("KERAZOO_MAX_PIXELS", "") or str(MAX_PIXELS)
     if not text.isdecimal():
         raise UserError(f"KERAZOO_MAX_PIXELS is {text!r}", "set it to a whole number of pixels")
     return int(text)
 
 
-def check_scaled(image: Sequence[int], scaled: Sequence[int], largest: int) -> None:
+def check_enlargement(image: Sequence[int], scaled: Sequence[int], largest: int) -> None:
     """Refuse to enlarge an image far beyond what it is: 1 x 40000 pixels would become gigabytes.
 
     Args:
@@ -243,7 +253,7 @@ def check_scaled(image: Sequence[int], scaled: Sequence[int], largest: int) -> N
         )
 
 
-def _covering(image: Sequence[int], least: Sequence[int]) -> tuple[int, int]:
+def _covering_size(image: Sequence[int], least: Sequence[int]) -> tuple[int, int]:
     """Return the smallest height and width of the image's shape that hold `least`."""
     (height, width), (rows, columns) = image, least
     if rows * width >= columns * height:
@@ -251,7 +261,7 @@ def _covering(image: Sequence[int], least: Sequence[int]) -> tuple[int, int]:
     return height * columns // width, columns
 
 
-def _scaled(image: np.ndarray, height: int, width: int, interpolation: str) -> np.ndarray:
+def _resize(image: np.ndarray, height: int, width: int, interpolation: str) -> np.ndarray:
     from PIL import Image
 
     if image.shape[:2] == (height, width):

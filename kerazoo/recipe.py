@@ -153,7 +153,7 @@ def source(recipe: Recipe, assignments: Sequence[str], data: str | None = None) 
         before = plain.fields(recipe.data) if isinstance(recipe.data, reader) else {}
         of_what_is_stored = ("classes", "void", "table")
         meaning: dict[str, Any] = {key: before[key] for key in of_what_is_stored if key in before}
-        meaning |= plain.part(recipe.data, ImageReading)
+        meaning |= plain.fields_of(recipe.data, ImageReading)
         return plain.build(reader, meaning | {"path": os.path.abspath(data)} | changes, "data")
     return plain.replace(recipe.data, changes, "data") if changes else recipe.data
 
@@ -169,7 +169,7 @@ def parsed(assignments: Sequence[str]) -> dict[str, Any]:
         key, equals, value = assignment.partition("=")
         if not equals:
             raise UserError(f"--set {assignment!r} has no '='", "write --set KEY=VALUE")
-        changes[key.strip()] = _given(key.strip(), plain.parse(value.strip()))
+        changes[key.strip()] = _given(key.strip(), plain.parse_value(value.strip()))
     return changes
 
 

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo import settings as plain
 from kerazoo.checkpoints.run_weights import WEIGHTS, load_weights, save_weights
-from kerazoo.errors import UserError, about
-from kerazoo.files.reading import is_file, read_json, read_json_lines, read_text, shaped
-from kerazoo.files.writing import atomic_text, unwritable, whole_folder
+from kerazoo.errors import UserError, error_context
+from kerazoo.files.reading import is_file, read_json, read_json_lines, read_text, validate_json
+from kerazoo.files.writing import atomic_folder, atomic_text, write_error
 from kerazoo.recipe import Recipe, parsed, source
 from kerazoo.task import Task
 
@@ -39,7 +39,7 @@ HOLDER = ".trained-by"
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class LogRow:
     """What is read again of an epoch's line in `log.jsonl`."""
 
     validation: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -91,8 +91,8 @@ class Run:
         """
         best, scores = None, {}
         path = self.folder / LOG
-        for row in read_json_lines(path, Row) if path.exists() else ():
-            score = shaped(
+        for row in read_json_lines(path, LogRow) if path.exists() else ():
+            score = validate_json(
                 row.validation.get(self.recipe.score), f"{path}: {self.recipe.score}", float | None
             )
             if row.validation and self.recipe.better(score, best):
@@ -124,13 +124,13 @@ def create_run(
         UserError: the folder exists, or cannot be written.
     """
     if os.path.exists(folder):
-        raise taken(folder)
+        raise existing_run_error(folder)
     if "<run_path>" in (text := json.dumps(plain.to_plain(recipe))):
         raise UserError(
             "the recipe file defines settings of its own, which no run could be opened with",
             "move the class into a module that can be imported",
         )
-    with whole_folder(folder) as partial:
+    with atomic_folder(folder) as partial:
         run = Run(partial, recipe)
         run.write_json("recipe.json", json.loads(text))
         run.write_json("environment.json", environment(recipe))
@@ -140,7 +140,7 @@ def create_run(
     return Run(folder, recipe)
 
 
-def taken(folder: Path) -> UserError:
+def existing_run_error(folder: Path) -> UserError:
     """Return the error for a run folder that is there already."""
     return UserError(f"{folder} exists already", "choose another --output, or continue it with --resume")
 
@@ -161,7 +161,7 @@ def open_run(path: str | Path, modules: tuple[str, ...] = ()) -> Run:
             f"{folder} is not a run folder (it has no recipe.json)", "give the folder 'kerazoo train' wrote"
         )
     data = read_json(folder / "recipe.json", largest=LARGEST_RECIPE)
-    with about(folder / "recipe.json"):
+    with error_context(folder / "recipe.json"):
         recipe = plain.from_plain(data, ("kerazoo", *modules))
     if not isinstance(recipe, Recipe):
         raise UserError(f"{folder / 'recipe.json'} holds no recipe", "was it edited by hand?")
@@ -198,7 +198,7 @@ def with_settings(run: Run, assignments: Sequence[str], data: str | None = None)
     return Run(run.folder, plain.replace(recipe, changes) if changes else recipe)
 
 
-def new_folder(recipe_name: str, runs: Path = Path("runs")) -> Path:
+def new_run_folder(recipe_name: str, runs: Path = Path("runs")) -> Path:
     """Return `runs/NAME-YYYYMMDD-HHMMSS`, a folder that does not exist yet."""
     while True:
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
@@ -209,7 +209,7 @@ def new_folder(recipe_name: str, runs: Path = Path("runs")) -> Path:
 
 
 @contextlib.contextmanager
-def being_trained(folder: Path) -> Iterator[None]:
+def training_lock(folder: Path) -> Iterator[None]:
     """Hold a run while the block trains it.
 
     Raises:
@@ -221,10 +221,10 @@ def being_trained(folder: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        told = f"{folder} is being trained by {_holder(folder)}"
+        told = f"{folder} is being trained by {_lock_holder(folder)}"
         raise UserError(told, "wait for its end, or stop it first") from None
     except OSError as error:
-        raise unwritable(folder, error) from None
+        raise write_error(folder, error) from None
     try:
         atomic_text(folder / HOLDER, f"process {os.getpid()} on {platform.node()}")
         yield
@@ -232,7 +232,7 @@ def being_trained(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _holder(folder: Path) -> str:
+def _lock_holder(folder: Path) -> str:
     told = read_text(folder / HOLDER, largest=1000) if is_file(folder / HOLDER) else ""
     return told if re.fullmatch(r"process \d+ on [\w.-]+", told) else "another process"
 

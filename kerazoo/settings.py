@@ -48,16 +48,16 @@ _CONFIG = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_typ
 def settings(cls: type) -> type:
     """Make `cls` a frozen, keyword-only dataclass whose fields are validated.
 
-    A wrong value raises `pydantic.ValidationError`, which `told` turns into the
+    A wrong value raises `pydantic.ValidationError`, which `validation_error` turns into the
     line a user reads. So does a text that is no Unicode, which no file of a run could hold.
     """
-    setattr(cls, _CHECK, pydantic.model_validator(mode="before")(_unicode))
+    setattr(cls, _CHECK, pydantic.model_validator(mode="before")(_refuse_broken_text))
     made = pydantic.dataclasses.dataclass(cls, frozen=True, kw_only=True, config=_CONFIG)
     setattr(made, _MARK, True)
     return made
 
 
-def _unicode(given: Any) -> Any:
+def _refuse_broken_text(given: Any) -> Any:
     """Refuse texts with halves of characters, which Python makes of file names that are not UTF-8."""
     rest = [given.kwargs if isinstance(given, ArgsKwargs) else given]  # or settings that were made before
     while rest:
@@ -71,7 +71,7 @@ def _unicode(given: Any) -> Any:
     return given
 
 
-def told(error: pydantic.ValidationError, where: str = "") -> UserError:
+def validation_error(error: pydantic.ValidationError, where: str = "") -> UserError:
     """Return the one-line `UserError` for a validation error, with the nearest valid name.
 
     Args:
@@ -80,16 +80,16 @@ def told(error: pydantic.ValidationError, where: str = "") -> UserError:
     """
     parts = []
     for item in error.errors():
-        key = _plain(".".join([where, *(str(part) for part in item["loc"])]).strip("."))
+        key = _json_words(".".join([where, *(str(part) for part in item["loc"])]).strip("."))
         own = item["type"] == "value_error"
-        message = item["msg"].removeprefix("Value error, ") if own else _plain(item["msg"])
+        message = item["msg"].removeprefix("Value error, ") if own else _json_words(item["msg"])
         got = "" if own else f", got {item['input']!r}"
         about = f"{key}: " if key else ""
         parts.append(f"{about}{message[:1].lower()}{message[1:]}{got}")
     return UserError("; ".join(parts), "correct the value")
 
 
-def _plain(text: str) -> str:
+def _json_words(text: str) -> str:
     """Return pydantic's words as those of JSON, which users write."""
     for word, plain in _PLAIN.items():
         text = re.sub(word, plain, text)
@@ -148,7 +148,7 @@ def build(cls: type, values: dict[str, Any], where: str = "") -> Any:
     try:
         return cls(**values)
     except pydantic.ValidationError as error:
-        raise told(error, where) from None
+        raise validation_error(error, where) from None
 
 
 def fields(value: Any) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def fields(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in names(value)}
 
 
-def part(value: Any, kind: type) -> dict[str, Any]:
+def fields_of(value: Any, kind: type) -> dict[str, Any]:
     """Return those of the fields that a settings class, of which `value` is one, has itself."""
     return {name: getattr(value, name) for name in names(kind)}
 
@@ -178,12 +178,12 @@ def to_plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def flat(plain: dict[str, Any], where: str = "") -> dict[str, Any]:
+def flatten(plain: dict[str, Any], where: str = "") -> dict[str, Any]:
     """Return `to_plain`'s data as `{dotted key: value}`, without the classes."""
     found: dict[str, Any] = {}
     for key, value in plain.items():
         if isinstance(value, dict):
-            found |= flat(value, f"{where}{key}.")
+            found |= flatten(value, f"{where}{key}.")
         elif key != "class":
             found[f"{where}{key}"] = value
     return found
@@ -208,12 +208,12 @@ def _from_plain(value: Any, modules: tuple[str, ...], deepest: int, *, mapping: 
     if isinstance(value, list):
         return tuple(_from_plain(item, modules, deepest - 1) for item in value)
     if not isinstance(value, dict):
-        return _sound(value)
+        return _check_number(value)
     if mapping:
         return {key: _from_plain(item, modules, deepest - 1) for key, item in value.items()}
     if "class" not in value:
         raise UserError(f"settings hold an object that names no class: {str(value)[:80]}", _BY_HAND)
-    cls = _find(value["class"], modules)
+    cls = _settings_class(value["class"], modules)
     plain = {
         key: _from_plain(item, modules, deepest - 1, mapping=_is_mapping(cls, key))
         for key, item in value.items()
@@ -229,14 +229,14 @@ def _is_mapping(cls: Any, key: str) -> bool:
     return isinstance(origin, type) and issubclass(origin, Mapping)
 
 
-def _sound(value: Any) -> Any:
+def _check_number(value: Any) -> Any:
     """Return a value that is no number beyond what computers count with."""
     if isinstance(value, int) and abs(value) >= 2**63:
         raise UserError(f"settings hold the number {str(value)[:20]}..., which is too large", _BY_HAND)
     return value
 
 
-def _find(name: str, modules: tuple[str, ...]) -> type:
+def _settings_class(name: str, modules: tuple[str, ...]) -> type:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise UserError(f"settings name a class {str(name)[:80]!a}, which is no name", _BY_HAND)
     module, _, attribute = name.partition(":")
@@ -254,7 +254,7 @@ def _find(name: str, modules: tuple[str, ...]) -> type:
     return found
 
 
-def parse(text: str) -> Any:
+def parse_value(text: str) -> Any:
     """Return the value of `--set KEY=text`: JSON where it is JSON, else the text."""
     try:
         return json.loads(text)

@@ -12,7 +12,7 @@ import numpy as np
 
 from kerazoo.errors import UserError
 from kerazoo.media.lost_frames import LostFrames
-from kerazoo.media.packets import Read, packets, video_file
+from kerazoo.media.packets import DemuxedPacket, read_packets, video_file
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -46,10 +46,10 @@ class Frame(NamedTuple):
 def is_video(path: Path) -> bool:
     """Whether a path means a video, by its suffix, an animated GIF, or a camera, such as camera:0."""
     suffix = path.suffix.lower()
-    return camera(path) is not None or suffix in SUFFIXES or (suffix == ".gif" and _animated(path))
+    return camera_number(path) is not None or suffix in SUFFIXES or (suffix == ".gif" and _is_animated(path))
 
 
-def camera(path: Path) -> int | None:
+def camera_number(path: Path) -> int | None:
     """Return which camera a path means, None for a file."""
     found = re.fullmatch(r"camera:([0-9]+)", str(path))
     return int(found[1]) if found else None
@@ -61,32 +61,32 @@ class Camera:
     Attributes:
         path: camera:N.
         live: True.
-        rate: frames per second.
-        count: None, since nobody knows how many frames there will be.
-        seen: frames that were read so far.
+        fps: frames per second.
+        frame_count: None, since nobody knows how many frames there will be.
+        frames_read: frames that were read so far.
     """
 
-    live, count = True, None
+    live, frame_count = True, None
 
     def __init__(self, path: Path):
-        self.path, self.seen = path, 0
-        with _quiet() as cv2:
-            self._capture = _capture(cv2, camera(path) or 0)
+        self.path, self.frames_read = path, 0
+        with _quiet_opencv() as cv2:
+            self._capture = _open_capture(cv2, camera_number(path) or 0)
             rate = self._capture.get(cv2.CAP_PROP_FPS)
-        self.rate = rate if 1 <= rate <= 1000 else RATE
+        self.fps = rate if 1 <= rate <= 1000 else RATE
 
     def frames(self) -> Generator[Frame, None, None]:
         """Read the frames one by one and close the camera."""
         began = time.monotonic()
         try:
             while (image := self._read()) is not None:
-                self.seen += 1
-                yield Frame(image, self.seen - 1, time.monotonic() - began)
+                self.frames_read += 1
+                yield Frame(image, self.frames_read - 1, time.monotonic() - began)
         finally:
             self._capture.release()
 
     def _read(self) -> np.ndarray | None:
-        with _quiet() as cv2:
+        with _quiet_opencv() as cv2:
             there, image = self._capture.read()
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if there else None
 
@@ -104,10 +104,10 @@ class Video:
     Attributes:
         path: of the file.
         live: False.
-        rate: frames per second, on average.
-        count: frames that the file says it has, None where none are told.
-        seen: frames that were read so far, lost ones included.
-        lost: of these.
+        fps: frames per second, on average.
+        frame_count: frames that the file says it has, None where none are told.
+        frames_read: frames that were read so far, lost ones included.
+        frames_lost: of these.
     """
 
     live = False
@@ -118,14 +118,14 @@ class Video:
         Raises:
             UserError: there is none, or none that can be decoded.
         """
-        self.path, self.seen, self.lost = path, 0, 0
+        self.path, self.frames_read, self.frames_lost = path, 0, 0
         self._file = contextlib.ExitStack()
         self._container = self._file.enter_context(video_file(path))
         self._stream = self._container.streams.video[0]
-        self.rate = float(self._stream.average_rate or self._stream.guessed_rate or RATE)
-        self.count = self._stream.frames or None
+        self.fps = float(self._stream.average_rate or self._stream.guessed_rate or RATE)
+        self.frame_count = self._stream.frames or None
         self._tick = float(self._stream.time_base or 1)
-        self._period = 1 / (self.rate * self._tick)
+        self._period = 1 / (self.fps * self._tick)
         self._losses = LostFrames(self._period, steady=self._container.format.name == "mpeg")
         self._packets, self._cut = 0, False
         self._began = self._first_lost = 0.0
@@ -137,50 +137,54 @@ class Video:
             UserError: the disk cannot be read any more.
         """
         with self._file:
-            for read in packets(self._container, max(round(self._period), 1)):
-                self._losses.read(read)
+            for read in read_packets(self._container, max(round(self._period), 1)):
+                self._losses.note_packet(read)
                 self._packets += read.packet is not None
                 self._cut = read.damaged
                 for image in self._decoded(read):
-                    if (ticks := self._losses.time(image)) is None:
+                    if (ticks := self._losses.frame_time(image)) is None:
                         continue
-                    broken = image.is_corrupt or self._losses.partial(ticks)
+                    broken = image.is_corrupt or self._losses.is_partial(ticks)
                     if broken:
-                        self._losses.failed()
-                    for lost in self._losses.before(ticks):
+                        self._losses.note_failure()
+                    for lost in self._losses.lost_before(ticks):
                         yield self._frame(lost, None)
-                    yield self._frame(ticks, None if broken else _upright(image))
-            for lost in self._losses.after():
+                    yield self._frame(ticks, None if broken else _apply_display_matrix(image))
+            for lost in self._losses.lost_after():
                 yield self._frame(lost, None)
 
-    def _decoded(self, read: Read) -> "list[VideoFrame]":
+    def _decoded(self, read: DemuxedPacket) -> "list[VideoFrame]":
         import av
 
         try:
             return self._stream.decode(read.packet)
         except av.FFmpegError:
-            self._losses.failed()
+            self._losses.note_failure()
             return []
 
     def _frame(self, ticks: int, image: np.ndarray | None) -> Frame:
-        if not self.seen:
+        if not self.frames_read:
             self._began = ticks * self._tick
         seconds = ticks * self._tick - self._began
         if image is None:
-            self._first_lost = self._first_lost if self.lost else seconds
-            self.lost += 1
-        self.seen += 1
-        return Frame(image, self.seen - 1, seconds)
+            self._first_lost = self._first_lost if self.frames_lost else seconds
+            self.frames_lost += 1
+        self.frames_read += 1
+        return Frame(image, self.frames_read - 1, seconds)
 
     def problem(self) -> str | None:
         """Return what was wrong with a video that was read to its end, None where nothing was."""
-        lasted = ((self._losses.last or 0) * self._tick - self._began) * self.rate + 1.5
-        short = self.count is not None and max(self._packets, lasted) < self.count
+        lasted = ((self._losses.last or 0) * self._tick - self._began) * self.fps + 1.5
+        short = self.frame_count is not None and max(self._packets, lasted) < self.frame_count
         told = []
-        if short or self._cut or not self.seen:
-            told.append(f"ends after {self.seen}{f' of {self.count}' if self.count else ''} frames")
-        if self.lost:
-            told.append(f"has damaged or missing frames: {self.lost}, the first at {self._first_lost:.2f} s")
+        if short or self._cut or not self.frames_read:
+            told.append(
+                f"ends after {self.frames_read}{f' of {self.frame_count}' if self.frame_count else ''} frames"
+            )
+        if self.frames_lost:
+            told.append(
+                f"has damaged or missing frames: {self.frames_lost}, the first at {self._first_lost:.2f} s"
+            )
         return f"{self.path} {' and '.join(told)}; copy the video again" if told else None
 
 
@@ -190,10 +194,10 @@ def open_video(path: Path) -> Video | Camera:
     Raises:
         UserError: there is none, or none that can be read.
     """
-    return Video(path) if camera(path) is None else Camera(path)
+    return Video(path) if camera_number(path) is None else Camera(path)
 
 
-def _animated(path: Path) -> bool:
+def _is_animated(path: Path) -> bool:
     try:
         with video_file(path) as container:
             return container.streams.video[0].frames > 1
@@ -201,7 +205,7 @@ def _animated(path: Path) -> bool:
         return False
 
 
-def _upright(frame: "VideoFrame") -> np.ndarray:
+def _apply_display_matrix(frame: "VideoFrame") -> np.ndarray:
     """Return a frame as it is to be shown: cameras that are held upright turn nothing, they only say so."""
     image = frame.to_ndarray(format="rgb24", threads=1)
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
@@ -213,7 +217,7 @@ def _upright(frame: "VideoFrame") -> np.ndarray:
     return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
-def _capture(cv2: ModuleType, number: int) -> "cv2.VideoCapture":
+def _open_capture(cv2: ModuleType, number: int) -> "cv2.VideoCapture":
     capture = cv2.VideoCapture(number)
     if capture.isOpened():
         return capture
@@ -221,7 +225,7 @@ def _capture(cv2: ModuleType, number: int) -> "cv2.VideoCapture":
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[ModuleType]:
+def _quiet_opencv() -> Iterator[ModuleType]:
     """Give OpenCV, which does not print what it thinks of missing cameras."""
     from kerazoo.media.opencv import cv2
 

@@ -73,7 +73,7 @@ def _as(skeleton: Skeleton, points: np.ndarray, visible: np.ndarray) -> tuple[np
         points = np.concatenate([points, points[:, list(ends)].mean(axis=1, keepdims=True)], axis=1)
         visible = np.concatenate([visible, visible[:, list(ends)].min(axis=1, keepdims=True)], axis=1)
         names.append(name)
-    return skeleton.taken_from(names, points, visible)
+    return skeleton.convert_points(names, points, visible)
 
 
 def compared(truth: People, found: Poses) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

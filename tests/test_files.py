@@ -9,7 +9,14 @@ import pytest
 
 from kerazoo.errors import UserError
 from kerazoo.files import writing
-from kerazoo.files.writing import atomic_text, beside, put, sweep, whole_file, whole_folder
+from kerazoo.files.writing import (
+    atomic_file,
+    atomic_folder,
+    atomic_text,
+    move_into_place,
+    remove_stale_files,
+    temporary_path,
+)
 
 
 def ended() -> int:
@@ -31,7 +38,7 @@ def test_only_what_ended_writers_left_is_swept(tmp_path):
     for path in (litter, folder / "inside", old, *(tmp_path / name for name in kept)):
         path.write_text("x")
     os.utime(old, (0, time.time() - 2 * writing.OLD))
-    sweep(tmp_path)
+    remove_stale_files(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
 
 
@@ -43,27 +50,27 @@ def test_a_writer_clears_its_folder_first(tmp_path):
 
 
 def test_a_writer_at_work_is_not_disturbed(tmp_path):
-    with whole_file(tmp_path / "a") as first:
+    with atomic_file(tmp_path / "a") as first:
         first.write_text("first")
-        sweep(tmp_path)
-        with whole_folder(tmp_path / "b") as second:
+        remove_stale_files(tmp_path)
+        with atomic_folder(tmp_path / "b") as second:
             (second / "inside").write_text("second")
     assert (tmp_path / "a").read_text() == "first"
     assert (tmp_path / "b" / "inside").read_text() == "second"
 
 
 def test_what_nobody_put_elsewhere_is_removed(tmp_path):
-    with beside(tmp_path / "a") as temporary:
+    with temporary_path(tmp_path / "a") as temporary:
         temporary.write_text("x")
-    with beside(tmp_path / "a") as temporary:
+    with temporary_path(tmp_path / "a") as temporary:
         temporary.write_text("y")
-        put(temporary, tmp_path / "b")
+        move_into_place(temporary, tmp_path / "b")
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
 def test_a_folder_does_not_replace_a_full_one(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "old").write_text("x")
-    with pytest.raises(UserError, match="cannot write"), whole_folder(tmp_path / "a") as temporary:
+    with pytest.raises(UserError, match="cannot write"), atomic_folder(tmp_path / "a") as temporary:
         (temporary / "new").write_text("y")
     assert [path.name for path in tmp_path.rglob("*")] == ["a", "old"]

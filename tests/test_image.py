@@ -208,7 +208,7 @@ def test_an_error_of_the_disk_is_no_damage(tmp_path, monkeypatch):
     def broken(*_):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("kerazoo.media.png.sound", broken)
+    monkeypatch.setattr("kerazoo.media.png.without_bad_chunks", broken)
     refused(tmp_path / "a.png", "cannot open", "Input/output error; check")
 
 

@@ -5,8 +5,15 @@ import os
 import pytest
 
 from kerazoo.errors import UserError
-from kerazoo.files.listing import below, files_below, find_images, folders_in, images_below, passed_over
-from kerazoo.files.writing import atomic_text, natural
+from kerazoo.files.listing import (
+    find_images,
+    list_files,
+    list_images,
+    list_subfolders,
+    unread_file_warnings,
+    walk_folder,
+)
+from kerazoo.files.writing import atomic_text, natural_key
 from kerazoo.image import read_image
 
 
@@ -17,7 +24,7 @@ def fill(folder, *names):
 
 
 def found(folder):
-    return [path.relative_to(folder).as_posix() for path in images_below(folder)]
+    return [path.relative_to(folder).as_posix() for path in list_images(folder)]
 
 
 def test_images_are_found_in_natural_order(tmp_path):
@@ -30,7 +37,7 @@ def test_images_are_found_in_natural_order(tmp_path):
         tmp_path / "notes.txt", tmp_path / "s2.png",
     ]  # fmt: skip
     assert find_images([f"{tmp_path}/**/*.JPG"]) == [tmp_path / "sub/s1.JPG"]
-    assert sorted(["a10", "a9b", "b1", "a9"], key=natural) == ["a9", "a9b", "a10", "b1"]
+    assert sorted(["a10", "a9b", "b1", "a9"], key=natural_key) == ["a9", "a9b", "a10", "b1"]
 
 
 def test_a_missing_file_is_left_to_the_reader(tmp_path):
@@ -51,7 +58,7 @@ def test_what_systems_and_editors_leave_is_no_image(tmp_path):
          "__MACOSX/b.png", "@eaDir/a.png", "b/.DS_Store", "b/Thumbs.db", "b/c.JPG")  # fmt: skip
     assert found(tmp_path) == ["a.png", "b/c.JPG"]
     assert find_images([f"{tmp_path}/**/*.png"]) == [tmp_path / "a.png"]
-    assert not passed_over(tmp_path, files_below(tmp_path))
+    assert not unread_file_warnings(tmp_path, list_files(tmp_path))
 
 
 def test_links_to_folders_are_followed_once_and_never_round(tmp_path):
@@ -71,11 +78,11 @@ def test_links_that_are_not_followed_are_known(tmp_path):
     (data / "a" / "up").symlink_to(tmp_path)
     (data / "b" / "more").symlink_to(data / "a")
     (data / "c").symlink_to(tmp_path / "pool")
-    listed = below(data)
-    assert listed.back == [data / "a" / "up"]
-    assert listed.twice == [data / "b" / "more"]
-    assert folders_in(data) == [data / "a", data / "b", data / "c"]
-    assert folders_in(data / "a") == []
+    listed = walk_folder(data)
+    assert listed.parent_links == [data / "a" / "up"]
+    assert listed.repeated_links == [data / "b" / "more"]
+    assert list_subfolders(data) == [data / "a", data / "b", data / "c"]
+    assert list_subfolders(data / "a") == []
     assert found(data) == ["a/2.png", "b/3.png", "c/1.png"]
 
 
@@ -92,7 +99,7 @@ def test_a_link_to_nothing_and_a_pipe_are_told_when_they_are_read(tmp_path):
 def test_files_that_are_not_read_are_counted_by_suffix(tmp_path):
     names = [f"{number}.HEIC" for number in range(3)]
     fill(tmp_path, *names, "scan.dcm", "a.png", "classes.json", "LICENSE", "clip.mp4")
-    (line,) = passed_over(tmp_path, files_below(tmp_path), frozenset({".mp4"}))
+    (line,) = unread_file_warnings(tmp_path, list_files(tmp_path), frozenset({".mp4"}))
     assert line == (
         f"files in {tmp_path} that are not read: 3 .heic, 1 .dcm, such as {tmp_path}/0.HEIC; "
         "convert them to JPEG or PNG"

@@ -11,13 +11,13 @@ import pytest
 
 from kerazoo.errors import UserError
 from kerazoo.files.reading import (
-    entries,
+    list_folder,
     npz_names,
-    opened,
+    open_file,
+    read_gunzipped,
     read_json,
     read_json_lines,
     read_npz,
-    read_packed,
     read_rows,
     read_text,
 )
@@ -80,25 +80,25 @@ def test_only_regular_files_of_a_bounded_size_are_opened(tmp_path):
         (f"{tmp_path}/a\0b", "holds a NUL"),
         (large, "more than the 99 that are read"),
     ):
-        with pytest.raises(UserError, match=told), opened(path, 99):
+        with pytest.raises(UserError, match=told), open_file(path, 99):
             pass
 
 
 def test_entries_of_a_folder_are_the_users_own(tmp_path):
     for name in ("b10", "b9", "__MACOSX", "@eaDir", ".ipynb_checkpoints", ".DS_Store", "._b9"):
         (tmp_path / name).mkdir()
-    assert [path.name for path in entries(tmp_path)] == ["b9", "b10"]
+    assert [path.name for path in list_folder(tmp_path)] == ["b9", "b10"]
     with pytest.raises(UserError, match="no such file"):
-        entries(tmp_path / "none")
+        list_folder(tmp_path / "none")
 
 
 def test_packed_files_are_unpacked_up_to_a_size(tmp_path):
     packed = written(tmp_path / "a.gz", gzip.compress(b"hello"))
-    assert read_packed(packed, 40) == read_packed(written(tmp_path / "a", "hello"), 40) == b"hello"
+    assert read_gunzipped(packed, 40) == read_gunzipped(written(tmp_path / "a", "hello"), 40) == b"hello"
     with pytest.raises(UserError, match="unpacks to more than the 999 bytes"):
-        read_packed(written(packed, gzip.compress(bytes(1000))), 999)
+        read_gunzipped(written(packed, gzip.compress(bytes(1000))), 999)
     with pytest.raises(UserError, match="cannot be unpacked"):
-        read_packed(written(packed, gzip.compress(b"hello")[:12]), 999)
+        read_gunzipped(written(packed, gzip.compress(b"hello")[:12]), 999)
 
 
 def test_text_that_is_not_utf8_is_told(tmp_path):

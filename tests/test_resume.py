@@ -22,7 +22,7 @@ from kerazoo.errors import UserError
 from kerazoo.families.unetpp import UNetPlusPlus
 from kerazoo.image import write_image
 from kerazoo.recipe import Recipe
-from kerazoo.run import being_trained, create_run, open_run
+from kerazoo.run import create_run, open_run, training_lock
 
 QUIET = Progress(quiet=True)
 
@@ -226,12 +226,12 @@ with being_trained(pathlib.Path({str(place / "run")!r})):
             resume_training(place / "run", progress=QUIET)
         other.stdin.close()
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    with being_trained(place / "run"):  # nobody holds it any longer
+    with training_lock(place / "run"):  # nobody holds it any longer
         pass
 
 
 def test_who_holds_a_run_is_told_in_plain_letters(place):
-    with being_trained(place / "run"):
+    with training_lock(place / "run"):
         (place / "run" / ".trained-by").write_text("process \x1b[31m1 on moon")
         with pytest.raises(UserError, match="is being trained by another process"):
             resume_training(place / "run", progress=QUIET)

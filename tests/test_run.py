@@ -62,7 +62,9 @@ def test_a_kill_between_weights_and_checksum_is_harmless(killed, folder, monkeyp
     old, new = FAMILY.build(), FAMILY.build()
     load_weights(old, folder / WEIGHTS)
     new.set_weights([value + 1 for value in values(old)])
-    step = {"before": "kerazoo.files.writing.put", "after": "kerazoo.files.checksums.record"}[killed]
+    step = {"before": "kerazoo.files.writing.move_into_place", "after": "kerazoo.files.checksums.record"}[
+        killed
+    ]
 
     def kill(*_):
         raise KeyboardInterrupt

@@ -17,24 +17,24 @@ from kerazoo.structures.skeleton import COCO17, COCO18, FACE68, KNOWN, MPII, Ske
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_mirror_image_is_the_same_skeleton(name):
     skeleton = KNOWN[name]
-    swapped = skeleton.swapped()
+    swapped = skeleton.flip_indices()
     np.testing.assert_array_equal(swapped[swapped], np.arange(len(skeleton.points)))
     limbs = {frozenset(limb) for limb in skeleton.limbs}
     assert {frozenset(swapped[list(limb)].tolist()) for limb in limbs} == limbs
-    np.testing.assert_array_equal(skeleton.spread()[swapped], skeleton.spread())
-    assert skeleton.colours().shape == (len(skeleton.limbs), 3)
+    np.testing.assert_array_equal(skeleton.sigma_per_point()[swapped], skeleton.sigma_per_point())
+    assert skeleton.limb_colours().shape == (len(skeleton.limbs), 3)
 
 
 def test_points_of_other_data_are_taken_by_name():
     rng = np.random.default_rng(0)
     points, visible = rng.random((3, 17, 2), "float32"), rng.integers(0, 3, (3, 17)).astype("uint8")
-    there, seen = COCO18.taken_from(COCO17.points, points, visible)
-    back, seen_back = COCO17.taken_from(COCO18.points, there, seen)
+    there, seen = COCO18.convert_points(COCO17.points, points, visible)
+    back, seen_back = COCO17.convert_points(COCO18.points, there, seen)
     np.testing.assert_array_equal(back, points)
     np.testing.assert_array_equal(seen_back, visible)
     np.testing.assert_allclose(there[:, 1], points[:, 5:7].mean(axis=1))
     np.testing.assert_array_equal(seen[:, 1], visible[:, 5:7].min(axis=1))
-    assert not MPII.taken_from(COCO17.points, points, visible)[1][:, MPII.points.index("head_top")].any()
+    assert not MPII.convert_points(COCO17.points, points, visible)[1][:, MPII.points.index("head_top")].any()
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -95,13 +95,13 @@ def test_what_differs_in_left_and_right_changes_places_in_a_mirror(points):
     skeleton = Skeleton(points=points)
     assert skeleton.flips == ((1, 2),)
     assert Skeleton(points=points[::-1]).flips == ((1, 0),)
-    assert skeleton.misled() == []
-    assert Skeleton(points=points, flips=()).misled() == list(points[1:])
+    assert skeleton.unflipped_points() == []
+    assert Skeleton(points=points, flips=()).unflipped_points() == list(points[1:])
 
 
 def test_other_names_keep_their_places_in_a_mirror():
     assert Skeleton(points=("bright", "Rear", "Lear", "r", "root", "loot")).flips == ()
-    assert Skeleton(points=("upright", "left_ear", "nose")).misled() == ["left_ear"]
+    assert Skeleton(points=("upright", "left_ear", "nose")).unflipped_points() == ["left_ear"]
     assert settings.from_plain(settings.to_plain(Skeleton(points=("left", "right"), flips=()))).flips == ()
 
 
@@ -132,7 +132,7 @@ def test_wrong_files(tmp_path, content, told):
 
 def test_faces_are_measured_by_their_outer_eye_corners():
     assert FACE68.normalise == (36, 45)
-    assert FACE68.annotated() == FACE68.points
-    assert COCO18.annotated() == COCO17.points
+    assert FACE68.annotated_points() == FACE68.points
+    assert COCO18.annotated_points() == COCO17.points
     with pytest.raises(pydantic.ValidationError):
         Skeleton(points=("a", "b"), normalise=(0, 2))

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from kerazoo.cli import main
-from kerazoo.draw import captioned, matrix, sheet
+from kerazoo.draw import add_caption, confusion_matrix, contact_sheet
 from kerazoo.errors import UserError
 from kerazoo.files.text import drawable, printable
 from kerazoo.image import write_image
@@ -59,20 +59,20 @@ def test_what_is_drawn():
 
 def test_every_name_is_drawn_and_no_two_alike():
     image = np.full((60, 400, 3), 90, "uint8")
-    captions = [captioned(image, name).tobytes() for name in NAMES]
+    captions = [add_caption(image, name).tobytes() for name in NAMES]
     assert len(set(captions)) == len(NAMES)
-    assert len({sheet([[image]], [name], [name]).tobytes() for name in NAMES}) == len(NAMES)
-    assert matrix(np.eye(len(NAMES), dtype=int), NAMES).shape[2] == 3
-    composed, apart = (captioned(image, name) for name in ("ü", "u\u0308"))
+    assert len({contact_sheet([[image]], [name], [name]).tobytes() for name in NAMES}) == len(NAMES)
+    assert confusion_matrix(np.eye(len(NAMES), dtype=int), NAMES).shape[2] == 3
+    composed, apart = (add_caption(image, name) for name in ("ü", "u\u0308"))
     assert np.array_equal(composed, apart)
 
 
 def test_a_text_that_does_not_fit_is_cut():
     image = np.full((200, 300, 3), 90, "uint8")
-    shown = captioned(image, "x" * 100_000)
+    shown = add_caption(image, "x" * 100_000)
     assert shown.shape == image.shape
     assert (shown[:, -4:] < 100).all()
-    assert captioned(np.zeros((1, 40_000, 3), "uint8"), "abc").shape == (1, 40_000, 3)
+    assert add_caption(np.zeros((1, 40_000, 3), "uint8"), "abc").shape == (1, 40_000, 3)
 
 
 def test_settings_refuse_halves_of_characters():

@@ -11,7 +11,7 @@ from kerazoo import video
 from kerazoo.errors import UserError
 from kerazoo.files import reading
 from kerazoo.media.packets import LARGEST
-from kerazoo.video import camera, is_video, open_video
+from kerazoo.video import camera_number, is_video, open_video
 from tests.videos import FRAMES, RATE, SECONDS, cut, damaged, index_first, made, make_image, make_video, shown
 
 UNEVEN = (0.0, 0.033, 0.067, 0.1, 0.6, 2.6, 2.7)
@@ -41,8 +41,8 @@ def test_what_is_a_video(name):
 
 
 def test_what_is_none(tmp_path):
-    assert camera(Path("camera:12")) == 12
-    assert camera(Path("camera:one")) is None
+    assert camera_number(Path("camera:12")) == 12
+    assert camera_number(Path("camera:one")) is None
     assert not is_video(Path("a.png"))
     (tmp_path / "broken.gif").write_bytes(b"GIF89a")
     assert not is_video(tmp_path / "broken.gif")
@@ -67,7 +67,7 @@ def test_a_gif_is_a_video_if_it_has_more_than_one_frame(tmp_path):
 )
 def test_frames_come_in_order_in_rgb_and_with_their_times(name, codec, tmp_path):
     opened, frames = read(made(tmp_path / name, codec=codec))
-    assert (opened.rate, opened.seen, opened.lost, opened.problem()) == (RATE, FRAMES, 0, None)
+    assert (opened.fps, opened.frames_read, opened.frames_lost, opened.problem()) == (RATE, FRAMES, 0, None)
     assert [frame.number for frame in frames] == list(range(FRAMES))
     assert seconds(frames) == list(SECONDS)
     assert max(map(off, frames)) < 6
@@ -128,7 +128,7 @@ def test_a_truncated_video_gives_what_it_has_and_says_so(name, codec, share, tmp
     assert 0 < len(frames) <= FRAMES
     told = opened.problem() or ""
     assert (f"{name} ends after {len(frames)} " in told) == (len(frames) < FRAMES or name == "a.mkv")
-    assert (f"missing frames: {opened.lost}," in told) == bool(lost(frames))
+    assert (f"missing frames: {opened.frames_lost}," in told) == bool(lost(frames))
     assert seconds(frames) == list(SECONDS[: len(frames)])
     assert capfd.readouterr().err == ""
 
@@ -149,7 +149,7 @@ def test_frames_that_are_lost_keep_their_numbers_and_the_rest_its_times(name, co
     assert seconds(frames) == list(SECONDS)
     assert max(off(frame) for frame in frames if frame.image is not None) < 6
     told = f"{path} has damaged or missing frames: {end - 5}, the first at 0.50 s; copy the video again"
-    assert (opened.lost, opened.problem()) == (end - 5, told)
+    assert (opened.frames_lost, opened.problem()) == (end - 5, told)
     assert capfd.readouterr().err == ""
 
 
@@ -157,7 +157,7 @@ def test_frames_that_are_lost_keep_their_numbers_and_the_rest_its_times(name, co
 def test_frames_that_need_lost_ones_stay_in_their_places(name, tmp_path):
     opened, frames = read(damaged(made(tmp_path / name, codec="libx264"), 4, 8))
     assert seconds(frames) == list(SECONDS)
-    assert opened.lost == len(lost(frames)) >= 4
+    assert opened.frames_lost == len(lost(frames)) >= 4
 
 
 @pytest.mark.parametrize(
@@ -200,10 +200,10 @@ def test_a_disk_that_fails_while_a_video_is_read_is_told(tmp_path, monkeypatch, 
 
     @contextlib.contextmanager
     def opened(path):
-        with reading.opened(path) as file:
+        with reading.open_file(path) as file:
             yield Failing(file)
 
-    monkeypatch.setattr("kerazoo.media.packets.opened", opened)
+    monkeypatch.setattr("kerazoo.media.packets.open_file", opened)
     with pytest.raises(UserError, match="cannot open .*a.ts: Input/output error"):
         frames.extend(open_video(path).frames())
     assert len(frames) < 200
@@ -218,9 +218,9 @@ def test_a_camera_that_is_not_there(capfd):
 
 def test_a_camera_tells_the_time_and_no_count(tmp_path, monkeypatch):
     source = str(make_video(tmp_path / "a.mp4", frames=3))
-    monkeypatch.setattr(video, "_capture", lambda cv2, number: cv2.VideoCapture(source))
+    monkeypatch.setattr(video, "_open_capture", lambda cv2, number: cv2.VideoCapture(source))
     opened, frames = read(Path("camera:0"))
-    assert opened.count is None
+    assert opened.frame_count is None
     assert 0 <= frames[0].seconds <= frames[1].seconds < 60
     assert "camera:0 gives no more frames" in opened.problem()
 

@@ -49,8 +49,8 @@ def test_frames_are_shown_at_their_times(times, tmp_path):
 
 
 def test_the_last_frame_lasts_as_long_as_one_does(tmp_path):
-    written(tmp_path / "a.mp4", (0, 2, 4), rate=0.5)
-    assert open_video(tmp_path / "a.mp4").rate == pytest.approx(0.5)
+    written(tmp_path / "a.mp4", (0, 2, 4), fps=0.5)
+    assert open_video(tmp_path / "a.mp4").fps == pytest.approx(0.5)
 
 
 def test_a_frame_lasts_no_longer_than_its_file_can_say(tmp_path):

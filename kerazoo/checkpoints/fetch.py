@@ -22,9 +22,9 @@ from typing import Any, BinaryIO
 from urllib.parse import SplitResult, urlsplit
 
 from kerazoo.errors import UserError
-from kerazoo.files.reading import opened
+from kerazoo.files.reading import open_file
 from kerazoo.files.text import printable
-from kerazoo.files.writing import make_folder, sha256, sync_folder, unwritable
+from kerazoo.files.writing import make_folder, sha256, sync_folder, write_error
 
 HUB = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?/(?P<file>.+)")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -74,7 +74,7 @@ def cache_folder() -> Path:
 
 
 def _existing(path: Path) -> Path:
-    with opened(path):
+    with open_file(path):
         return path
 
 
@@ -97,7 +97,7 @@ def _from_hub(reference: str) -> Path:
         raise UserError(f"{reference}: {_reason(error)}", "check owner, repository and file") from None
     except Exception as error:  # its HTTP client has a dozen kinds for a connection that breaks
         if isinstance(error, OSError) and error.errno:
-            raise unwritable(error.filename or "the hub's cache", error) from None
+            raise write_error(error.filename or "the hub's cache", error) from None
         raise UserError(f"{reference}: the transfer failed ({_reason(error)})", "try again") from None
 
 
@@ -117,7 +117,7 @@ def _from_address(reference: str) -> Path:
             make_folder(path.parent)
             _download_whole(address, path, wanted)
     except OSError as error:
-        raise unwritable(path, error) from None
+        raise write_error(path, error) from None
     return path
 
 

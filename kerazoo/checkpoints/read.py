@@ -8,7 +8,7 @@ import numpy as np
 
 from kerazoo.checkpoints import frozen_graph, hdf5_weights, tensorflow_checkpoint, torch_weights
 from kerazoo.errors import UserError
-from kerazoo.files.reading import archive, npz_names, opened, read_bytes, read_npz
+from kerazoo.files.reading import npz_names, open_file, open_zip, read_bytes, read_npz
 
 Arrays = dict[str, np.ndarray]
 
@@ -38,7 +38,7 @@ def read(path: str | Path) -> Arrays:
             unpacks to more than `RATIO` times its size.
     """
     path = Path(path)
-    with opened(path) as file:
+    with open_file(path) as file:
         start, size = file.read(9), file.seek(0, io.SEEK_END)
     try:
         found = _reader(path, start)(path, LEAST + RATIO * size)
@@ -76,7 +76,7 @@ def _zipped(path: Path) -> Callable[[Path, int], Mapping[str, np.ndarray]]:
     """Return the reader of a zip file: `.npz`, `.keras`, or one of PyTorch's."""
     if npz_names(path):
         return _read_npz
-    with opened(path) as file, archive(path, file) as members:
+    with open_file(path) as file, open_zip(path, file) as members:
         return _read_keras if KERAS_MEMBER in members.namelist() else torch_weights.tensors
 
 
@@ -92,7 +92,7 @@ def _read_npz(path: Path, largest: int) -> Mapping[str, np.ndarray]:
 
 
 def _read_keras(path: Path, largest: int) -> Mapping[str, np.ndarray]:
-    with opened(path) as file, archive(path, file) as members:
+    with open_file(path) as file, open_zip(path, file) as members:
         if members.getinfo(KERAS_MEMBER).file_size > largest:
             raise ValueError(f"{KERAS_MEMBER} unpacks to more than the {largest} bytes that are read")
         content = members.read(KERAS_MEMBER)

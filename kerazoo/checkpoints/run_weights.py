@@ -10,7 +10,7 @@ from kerazoo.checkpoints.hdf5_weights import refuse_larger
 from kerazoo.errors import UserError
 from kerazoo.files import checksums
 from kerazoo.files.reading import is_file
-from kerazoo.files.writing import sha256, whole_file
+from kerazoo.files.writing import atomic_file, sha256
 
 if TYPE_CHECKING:
     import keras
@@ -30,7 +30,7 @@ def save_weights(network: "keras.Model", path: Path) -> None:
     """
     if (wrong := not_finite(network)) is not None:
         raise UserError(f"the weights for {path} are not finite ({wrong})", "take other weights")
-    with whole_file(path) as partial:
+    with atomic_file(path) as partial:
         try:
             network.save_weights(str(partial))
         except RuntimeError as error:  # what HDF5 raises on a full disk

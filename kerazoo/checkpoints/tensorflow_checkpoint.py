@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kerazoo.checkpoints.frozen_graph import Fields, fields, integer, last
-from kerazoo.files.reading import opened, read_bytes
+from kerazoo.files.reading import open_file, read_bytes
 
 MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 """The last bytes of a table."""
@@ -41,7 +41,7 @@ class Place(NamedTuple):
 
 def is_index(path: Path) -> bool:
     """Whether a file ends as a table does."""
-    with opened(path) as file:
+    with open_file(path) as file:
         size = file.seek(0, 2)
         file.seek(max(size - len(MAGIC), 0))
         return size >= FOOTER and file.read() == MAGIC
@@ -137,7 +137,7 @@ def _place(index: Path, name: str, entry: Fields, shards: int) -> Place:
 
 
 def _values(data: Path, place: Place, name: str) -> np.ndarray:
-    with opened(data) as file:
+    with open_file(data) as file:
         if place.offset + place.size > file.seek(0, 2):
             raise ValueError(f"{data.name} ends within {name}")
         file.seek(place.offset)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo.errors import UserError
-from kerazoo.files.reading import archive, opened
+from kerazoo.files.reading import open_file, open_zip
 
 PASSED_OVER = (
     "argparse.Namespace",
@@ -85,7 +85,7 @@ def _check_shapes(found: Mapping[str, Any], largest: int) -> None:
 def _check_archive(path: Path, largest: int) -> None:
     if not zipfile.is_zipfile(path):
         return
-    with opened(path) as file, archive(path, file) as members:
+    with open_file(path) as file, open_zip(path, file) as members:
         names = members.namelist()
         size = sum(member.file_size for member in members.infolist())
     if any(name.endswith("/constants.pkl") for name in names):
@@ -99,7 +99,7 @@ def _content(path: Path, torch: Any) -> Any:
     """Return what PyTorch's reader of weights makes of a file."""
     beside = torch.serialization.safe_globals([(Inert, name) for name in PASSED_OVER])
     try:
-        with opened(path) as file, beside, warnings.catch_warnings(action="ignore"):
+        with open_file(path) as file, beside, warnings.catch_warnings(action="ignore"):
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         held = re.search(r"GLOBAL (\S+)", str(error))

@@ -12,8 +12,8 @@ import numpy as np
 from kerazoo.data.source import Split, existing
 from kerazoo.data.splits import by_split, split_of
 from kerazoo.errors import UserError
-from kerazoo.files.reading import entries
-from kerazoo.files.writing import natural
+from kerazoo.files.reading import list_folder
+from kerazoo.files.writing import natural_key
 
 LARGEST = 1e9
 """No coordinate is larger, in pixels."""
@@ -74,7 +74,7 @@ def annotation_files(root: Path, remarks: Remarks) -> dict[Split, Path]:
         return {"train": root}
     found, others = _named(root)
     if not found:
-        inside = {path: file for path in entries(root) if path.is_dir() and (file := _inside(path))}
+        inside = {path: file for path in list_folder(root) if path.is_dir() and (file := _inside(path))}
         found = {split: inside[folder] for split, folder in by_split(inside).items()}
     if len(others) == 1 and "train" not in found:
         found["train"] = others.pop()
@@ -104,7 +104,7 @@ def _named(root: Path) -> tuple[dict[Split, Path], list[Path]]:
     found: dict[Split, Path] = {}
     others = []
     inside = [file for folder in (root, root / "annotations", root / "annot") for file in _json_files(folder)]
-    for file in sorted(inside, key=natural):
+    for file in sorted(inside, key=natural_key):
         split = split_of_file(file)
         if split in found:
             told = " and ".join(str(each.relative_to(root)) for each in (found[split], file))

@@ -111,7 +111,7 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, co
     moved = Sample(jitter(warp.image(sample.image), settings, rng), truth, sample.name)
     if not isinstance(truth, Partnered):
         return moved
-    return moved._replace(truth=truth.joined(augment(truth.partner(rng), settings, rng, context)))
+    return moved._replace(truth=truth.with_partner(augment(truth.partner(rng), settings, rng, context)))
 
 
 def _each(sample: Sample, settings: Augmentation, rng: np.random.Generator) -> Sample:

@@ -12,7 +12,7 @@ import numpy as np
 from kerazoo.data.source import Source, Split
 from kerazoo.errors import UserError
 from kerazoo.files.text import printable
-from kerazoo.files.writing import natural
+from kerazoo.files.writing import natural_key
 from kerazoo.structures.sample import Sample
 
 LISTED = 100
@@ -130,7 +130,7 @@ def _read(
                 broken.add(str(found))
             if progress:
                 progress(count, len(places))
-    problems += sorted(broken, key=natural)
+    problems += sorted(broken, key=natural_key)
     return seen
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from kerazoo.data.source import Source
 from kerazoo.errors import UserError
-from kerazoo.files.reading import opened
-from kerazoo.settings import flat, to_plain
+from kerazoo.files.reading import open_file
+from kerazoo.settings import flatten, to_plain
 
 SMALL = 1 << 18
 
@@ -104,7 +104,7 @@ def fingerprint(source: Source, before: Fingerprint | None = None) -> Fingerprin
     with ThreadPoolExecutor(READERS) as pool:
         known = pool.map(_known, paths.values(), (former.get(name) for name in paths))
         files = dict(zip(paths, known, strict=True))
-    settings = {key: value for key, value in flat(to_plain(source)).items() if value is not None}
+    settings = {key: value for key, value in flatten(to_plain(source)).items() if value is not None}
     settings.pop("path", None)
     return Fingerprint(settings, classes, files)
 
@@ -119,7 +119,7 @@ def changed(before: Fingerprint | None, now: Fingerprint, where: Path) -> UserEr
 
 
 def _known(path: Path, before: Known | None) -> Known:
-    with opened(path) as file:
+    with open_file(path) as file:
         status = os.fstat(file.fileno())
         size, time = status.st_size, status.st_mtime_ns
         if before and size > SMALL and (size, time) == (before.bytes, before.mtime_ns):

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from kerazoo.data.dark import too_dark
 from kerazoo.errors import UserError
-from kerazoo.files.listing import Below, below, links_left_out, passed_over
+from kerazoo.files.listing import FolderTree, skipped_link_warnings, unread_file_warnings, walk_folder
 from kerazoo.media.pixels import ImageReading
 from kerazoo.settings import settings
 from kerazoo.structures.sample import Sample
@@ -112,9 +112,11 @@ class Files(Source):
         return self.image_files()
 
     def warnings(self) -> list[str]:
-        listed = below(self.root) if self.root.is_dir() else Below([], [], [])
-        skipped = passed_over(self.path, listed.files)
-        links = links_left_out(self.path, listed.back, "lead back to a folder that they lie in")
+        listed = walk_folder(self.root) if self.root.is_dir() else FolderTree([], [], [])
+        skipped = unread_file_warnings(self.path, listed.files)
+        links = skipped_link_warnings(
+            self.path, listed.parent_links, "lead back to a folder that they lie in"
+        )
         return [*skipped, *links, *too_dark(self.image_files(), self)]
 
     def samples(self, split: Split) -> Sequence[Sample]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from kerazoo.data.source import Split
 from kerazoo.errors import UserError
-from kerazoo.files.reading import entries
+from kerazoo.files.reading import list_folder
 
 NAMES: dict[Split, tuple[str, ...]] = {
     "train": ("train", "training"),
@@ -79,7 +79,7 @@ def by_split(folders: Iterable[Path]) -> dict[Split, Path]:
 
 def split_folders(folder: Path) -> dict[Split, Path]:
     """Return the sub-folders of a folder that are called like splits, as `by_split`."""
-    return by_split(path for path in entries(folder) if path.is_dir()) if folder.is_dir() else {}
+    return by_split(path for path in list_folder(folder) if path.is_dir()) if folder.is_dir() else {}
 
 
 def divide(

@@ -11,8 +11,8 @@ from kerazoo.data.classification.class_folders import ClassFolders
 from kerazoo.errors import UserError
 from kerazoo.families.conv4 import Conv4
 from kerazoo.media.pixels import ImageReading
-from kerazoo.run import Run, create_run, taken
-from kerazoo.settings import part
+from kerazoo.run import Run, create_run, existing_run_error
+from kerazoo.settings import fields_of
 from kerazoo.tasks.fewshot import FewShot
 
 
@@ -35,8 +35,10 @@ def adapt(run: Run, support: Path, folder: Path) -> Run:
             "adapt a run of protonet, maml or reptile, or train with --init",
         )
     if folder.exists():
-        raise taken(folder)
-    data = ClassFolders(path=str(support.absolute()), validation=0.0, **part(run.recipe.data, ImageReading))
+        raise existing_run_error(folder)
+    data = ClassFolders(
+        path=str(support.absolute()), validation=0.0, **fields_of(run.recipe.data, ImageReading)
+    )
     samples = data.samples("train")
     x = np.stack([family.prepare(sample.image)[0] for sample in samples])
     labels = np.array([sample.truth.label for sample in samples])

@@ -13,12 +13,12 @@ from kerazoo import backend, settings
 from kerazoo.checkpoints.fetch import cache_folder, fetch
 from kerazoo.checkpoints.mapping import assign, left_out, part_of
 from kerazoo.checkpoints.read import read
-from kerazoo.errors import UserError, about
+from kerazoo.errors import UserError, error_context
 from kerazoo.files.reading import read_text
 from kerazoo.files.text import printable
 from kerazoo.files.writing import make_folder, sha256
 from kerazoo.recipe import Recipe, load_recipe, recipe_names
-from kerazoo.run import Run, create_run, find_run, open_run, run_folder, taken, with_settings
+from kerazoo.run import Run, create_run, existing_run_error, find_run, open_run, run_folder, with_settings
 
 if TYPE_CHECKING:
     import keras
@@ -56,9 +56,9 @@ def convert(
     import keras
 
     if os.path.exists(folder):  # False for a name that no folder can have, which `create_run` tells
-        raise taken(folder)
+        raise existing_run_error(folder)
     arrays = read(fetch(checkpoint))
-    with about(checkpoint):
+    with error_context(checkpoint):
         arrays = part_of(arrays, part) if part else arrays
         family = recipe.family.for_checkpoint(arrays, layout)
     if names:
@@ -66,7 +66,7 @@ def convert(
     recipe = dataclasses.replace(recipe, family=family, weights=str(checkpoint))
     recipe = with_settings(Run(folder, recipe), assignments).recipe
     keras.config.set_dtype_policy("float32")
-    with about(checkpoint):
+    with error_context(checkpoint):
         weights = recipe.family.convert(arrays)
         network = _built(recipe)
         assign(network, weights)

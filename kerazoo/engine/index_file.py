@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kerazoo.errors import UserError
-from kerazoo.files.listing import images_below
-from kerazoo.files.reading import read_npz, unreadable
-from kerazoo.files.writing import sha256, whole_file
+from kerazoo.files.listing import list_images
+from kerazoo.files.reading import read_error, read_npz
+from kerazoo.files.writing import atomic_file, sha256
 
 KINDS = {
     "embeddings": "f",
@@ -92,7 +92,7 @@ def names_below(folder: Path) -> list[str]:
     """Return the names of all images of a folder and its sub-folders, `/` between folders."""
     if not folder.is_dir():
         return []
-    return [path.relative_to(folder).as_posix() for path in images_below(folder)]
+    return [path.relative_to(folder).as_posix() for path in list_images(folder)]
 
 
 def mark_of(path: Path) -> Mark:
@@ -105,7 +105,7 @@ def mark_of(path: Path) -> Mark:
         now = path.stat()
         return Mark(now.st_size, now.st_mtime_ns, bytes.fromhex(sha256(path)))
     except OSError as error:
-        raise unreadable(path, error) from None
+        raise read_error(path, error) from None
 
 
 def fits(mark: Mark, path: Path) -> bool:
@@ -135,7 +135,7 @@ def write_contents(contents: Contents, path: Path) -> None:
         "folder": np.array(str(contents.folder)),
         "run": np.array(contents.run),
     }
-    with whole_file(path) as partial, partial.open("wb") as file:
+    with atomic_file(path) as partial, partial.open("wb") as file:
         np.savez(file, checksum=np.array(_checksum(arrays)), **arrays)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from kerazoo.errors import UserError
 from kerazoo.files.listing import find_images
-from kerazoo.files.writing import make_folder, sync_folder, unwritable
-from kerazoo.video import SUFFIXES, camera
+from kerazoo.files.writing import make_folder, sync_folder, write_error
+from kerazoo.video import SUFFIXES, camera_number
 
 Row = dict[str, Any]
 
@@ -59,7 +59,7 @@ def stems(paths: Sequence[Path]) -> list[str]:
     taken: set[str] = set()
     numbers: dict[str, Iterator[int]] = {}
     for path in paths:
-        number = camera(path)
+        number = camera_number(path)
         stem = shortened(path.stem if number is None else f"camera{number}")
         numbered = (f"{stem}-{n}" for n in numbers.setdefault(stem, itertools.count(2)))
         candidates = itertools.chain([stem, shortened(f"{path.parent.name}-{stem}")], numbered)
@@ -122,7 +122,7 @@ def _writable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise unwritable(path, error) from None
+        raise write_error(path, error) from None
 
 
 def _within(path: str | Path, folder: Path) -> bool:

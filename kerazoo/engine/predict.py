@@ -12,8 +12,8 @@ from kerazoo.data.keypoints.box_files import read_boxes
 from kerazoo.engine.options import options_for
 from kerazoo.engine.outputs import Row, holds_any, shortened, stems
 from kerazoo.engine.progress import Progress, VideoProgress
-from kerazoo.errors import UserError, about
-from kerazoo.files.reading import unreadable
+from kerazoo.errors import UserError, error_context
+from kerazoo.files.reading import read_error
 from kerazoo.files.writing import make_folder
 from kerazoo.image import read_image, write_image
 from kerazoo.media.video_writer import VideoWriter
@@ -160,7 +160,7 @@ def _of_image(run: Run, look: Look, path: Path, stem: Path) -> Row:
     row: Row = {"image": str(path)}
     with _told_in(row):
         image = read_image(path, how=run.recipe.data)
-        with about(path):
+        with error_context(path):
             result = look(image, path, None)
         row |= _told(family, image, result, [])
         for file in family.save(result, stem):
@@ -193,21 +193,21 @@ def _of_video(family: Task, look: Look, path: Path, overlay: Path) -> Generator[
     with _told_in(ended):
         video = open_video(path)
         ended["frame"] = 0
-        frames = VideoProgress().through(video.frames(), video.count, str(path))
-        with VideoWriter(overlay, video.rate) as written, contextlib.closing(frames):
+        frames = VideoProgress().through(video.frames(), video.frame_count, str(path))
+        with VideoWriter(overlay, video.fps) as written, contextlib.closing(frames):
             for image, number, seconds in frames:
                 row = {"image": str(path), "frame": number, "seconds": round(seconds, 3)}
                 if image is None:
                     row["error"] = f"frame {number} of {path} is damaged or missing"
                 else:
-                    with about(f"{path}, frame {number}"):
+                    with error_context(f"{path}, frame {number}"):
                         result = look(image, path, number)
                     written.add(family.draw(image, result), seconds)
                     row |= _told(family, image, result, [overlay])
                 ended["frame"] = number + 1
                 yield row
         if (problem := video.problem()) is not None:
-            ended |= {"frame": video.seen, "error": problem}
+            ended |= {"frame": video.frames_read, "error": problem}
     if "error" in ended:
         yield ended
 
@@ -220,7 +220,7 @@ def _told_in(row: Row) -> Iterator[None]:
     except UserError as error:
         row["error"] = str(error)
     except OSError as error:  # of the disk that the file is on; what cannot be written is a UserError
-        row["error"] = str(unreadable(row["image"], error))
+        row["error"] = str(read_error(row["image"], error))
     except Exception as error:  # decoders, drivers and backends raise dozens of kinds
         reason = " ".join([f"{type(error).__name__}:", *str(error).split()])[:300]
         message = UserError(

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from kerazoo.errors import UserError
-from kerazoo.files.reading import is_file, opened, read_text
+from kerazoo.files.reading import is_file, open_file, read_text
 from kerazoo.files.writing import atomic_text, sha256
 
 SUMS = "SHA256SUMS"
@@ -16,7 +16,7 @@ _ROW = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 def record(*paths: Path) -> None:
     """Write the checksums of files of one folder, in place of all that were told there."""
-    _write(paths[0].parent, [(sha256(path), path.name) for path in paths])
+    _write_rows(paths[0].parent, [(sha256(path), path.name) for path in paths])
 
 
 def announce(path: Path, digest: str) -> None:
@@ -25,7 +25,7 @@ def announce(path: Path, digest: str) -> None:
     A writer announces, puts the new file in the old one's place, and records: killed at any moment it
     leaves a file that `verify` takes.
     """
-    _write(path.parent, [*_told(path.parent), (digest, path.name)])
+    _write_rows(path.parent, [*_read_rows(path.parent), (digest, path.name)])
 
 
 def verify(path: Path, largest: int | None = None) -> None:
@@ -36,9 +36,9 @@ def verify(path: Path, largest: int | None = None) -> None:
         largest: bytes above which it is not even read; None for any size.
     """
     for _ in range(2):  # a training may put a new file there between the two readings
-        with opened(path, largest) as file:
+        with open_file(path, largest) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        told = [known for known, name in _told(path.parent) if name == path.name]
+        told = [known for known, name in _read_rows(path.parent) if name == path.name]
         if digest in told:
             return
     what = f"is not what was written: its checksum is another than {SUMS} tells" if told else (
@@ -51,7 +51,7 @@ def verify(path: Path, largest: int | None = None) -> None:
     )
 
 
-def _told(folder: Path) -> list[tuple[str, str]]:
+def _read_rows(folder: Path) -> list[tuple[str, str]]:
     """Return (checksum, name) of every line; none where there is no such file."""
     if not is_file(folder / SUMS):
         return []
@@ -59,5 +59,5 @@ def _told(folder: Path) -> list[tuple[str, str]]:
     return [(found[1], found[2]) for line in lines if (found := _ROW.fullmatch(line))]
 
 
-def _write(folder: Path, rows: list[tuple[str, str]]) -> None:
+def _write_rows(folder: Path, rows: list[tuple[str, str]]) -> None:
     atomic_text(folder / SUMS, "".join(f"{digest}  {name}\n" for digest, name in rows))

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kerazoo.errors import UserError
-from kerazoo.files.reading import entries, hidden
-from kerazoo.files.writing import natural
+from kerazoo.files.reading import is_hidden, list_folder
+from kerazoo.files.writing import natural_key
 from kerazoo.media.formats import SUFFIXES
 
 _NO_IMAGES = frozenset({
@@ -26,21 +26,21 @@ def is_image(path: str | Path, also: frozenset[str] = frozenset()) -> bool:
     return os.path.splitext(path)[1].lower() in SUFFIXES | also
 
 
-class Below(NamedTuple):
+class FolderTree(NamedTuple):
     """What a folder and its sub-folders hold.
 
     Attributes:
-        files: all of them, hidden ones left out (`kerazoo.files.reading.hidden`).
-        back: links to a folder that they lie in, at any depth; not followed.
-        twice: links to a folder that is listed already; not followed.
+        files: all of them, hidden ones left out (`kerazoo.files.reading.is_hidden`).
+        parent_links: links to a folder that they lie in, at any depth; not followed.
+        repeated_links: links to a folder that is listed already; not followed.
     """
 
     files: list[Path]
-    back: list[Path]
-    twice: list[Path]
+    parent_links: list[Path]
+    repeated_links: list[Path]
 
 
-def below(folder: Path) -> Below:
+def walk_folder(folder: Path) -> FolderTree:
     """Return all files of a folder and its sub-folders.
 
     Links to folders are followed, to each folder once, after all folders that are there themselves.
@@ -48,80 +48,82 @@ def below(folder: Path) -> Below:
     Raises:
         UserError: a folder cannot be read.
     """
-    found, seen = Below([], [], []), set[str]()
+    found, seen = FolderTree([], [], []), set[str]()
     folders, links = [(folder, os.path.realpath(folder))], list[tuple[Path, str]]()
     while folders or links:
         linked = not folders
         place, real = links.pop(0) if linked else folders.pop()
         if real in seen:
-            found.twice.extend([place] * linked)
+            found.repeated_links.extend([place] * linked)
             continue
         seen.add(real)
-        for path in entries(place):
+        for path in list_folder(place):
             if not os.path.isdir(path):
                 found.files.append(path)
             elif not path.is_symlink():
                 folders.append((path, os.path.join(real, path.name)))
-            elif _leads_back(path):
-                found.back.append(path)
+            elif _leads_to_parent(path):
+                found.parent_links.append(path)
             else:
                 links.append((path, os.path.realpath(path)))
     return found
 
 
-def _leads_back(link: Path) -> bool:
+def _leads_to_parent(link: Path) -> bool:
     """Whether a link leads to a folder that it lies in."""
     parent = Path(os.path.realpath(link.parent))
     return Path(os.path.realpath(link)) in (parent, *parent.parents)
 
 
-def files_below(folder: Path) -> list[Path]:
-    """Return all files of a folder and its sub-folders, as `below`."""
-    return below(folder).files
+def list_files(folder: Path) -> list[Path]:
+    """Return all files of a folder and its sub-folders, as `walk_folder`."""
+    return walk_folder(folder).files
 
 
-def folders_in(folder: Path) -> list[Path]:
+def list_subfolders(folder: Path) -> list[Path]:
     """Return the folders that a folder holds, in natural order, each once, and no link that leads back."""
-    inside = [path for path in entries(folder) if path.is_dir()]
+    inside = [path for path in list_folder(folder) if path.is_dir()]
     found: dict[str, Path] = {}
     for path in sorted(inside, key=Path.is_symlink):
-        if not (path.is_symlink() and _leads_back(path)):
+        if not (path.is_symlink() and _leads_to_parent(path)):
             found.setdefault(os.path.realpath(path), path)
-    return sorted(found.values(), key=natural)
+    return sorted(found.values(), key=natural_key)
 
 
-def links_left_out(where: str | Path, links: Sequence[Path], why: str) -> list[str]:
+def skipped_link_warnings(where: str | Path, links: Sequence[Path], why: str) -> list[str]:
     """Return a line about links to folders that are not followed, if there are such."""
     told = ", ".join(repr(str(link)) for link in links[:5]) + ", ..." * (len(links) > 5)
     return [f"{where}: links to folders are left out, since they {why}: {told}"] if links else []
 
 
-def images_below(folder: Path, also: frozenset[str] = frozenset()) -> list[Path]:
-    """Return all image files of a folder and its sub-folders, as `files_below`, in natural order."""
-    return sorted((path for path in files_below(folder) if is_image(path, also)), key=natural)
+def list_images(folder: Path, also: frozenset[str] = frozenset()) -> list[Path]:
+    """Return all image files of a folder and its sub-folders, as `list_files`, in natural order."""
+    return sorted((path for path in list_files(folder) if is_image(path, also)), key=natural_key)
 
 
-def passed_over(where: str | Path, files: Iterable[Path], read: frozenset[str] = frozenset()) -> list[str]:
+def unread_file_warnings(
+    where: str | Path, files: Iterable[Path], read: frozenset[str] = frozenset()
+) -> list[str]:
     """Return a line about files that may be images and are of no format that is read, if there are such.
 
     Args:
         where: they are, for the line.
-        files: such as those of `files_below`.
+        files: such as those of `list_files`.
         read: suffixes of what else is read.
     """
-    others = [path for path in files if _unread(path, read)]
+    others = [path for path in files if _is_unread(path, read)]
     if not others:
         return []
     counts = Counter(path.suffix.lower() for path in others).most_common()
     told = ", ".join(f"{count} {suffix}" for suffix, count in counts[:8]) + ", ..." * (len(counts) > 8)
-    first = min(others, key=natural)
+    first = min(others, key=natural_key)
     return [f"files in {where} that are not read: {told}, such as {first}; convert them to JPEG or PNG"]
 
 
-def passed_over_in(paths: Iterable[str | Path], read: frozenset[str]) -> list[str]:
-    """Return a line for each folder among paths that holds files that are `passed_over`."""
+def unread_file_warnings_in(paths: Iterable[str | Path], read: frozenset[str]) -> list[str]:
+    """Return a line for each folder among paths that holds such files, as `unread_file_warnings`."""
     folders = [Path(path) for path in paths if os.path.isdir(path)]
-    return [line for folder in folders for line in passed_over(folder, files_below(folder), read)]
+    return [line for folder in folders for line in unread_file_warnings(folder, list_files(folder), read)]
 
 
 def find_images(paths: Sequence[str | Path], also: frozenset[str] = frozenset()) -> list[Path]:
@@ -139,28 +141,30 @@ def find_images(paths: Sequence[str | Path], also: frozenset[str] = frozenset())
     """
     found: dict[Path, None] = {}
     for path in paths:
-        images = _images_of(str(path), also)
+        images = _images_at(str(path), also)
         if not images:
-            skipped = passed_over(path, files_below(Path(path))) if os.path.isdir(path) else []
+            skipped = unread_file_warnings(path, list_files(Path(path))) if os.path.isdir(path) else []
             raise UserError(f"no images in {path}", *(skipped or ["docs/data.md tells what is read"]))
         found.update(dict.fromkeys(images))
     return list(found)
 
 
-def _images_of(path: str, also: frozenset[str]) -> list[Path]:
+def _images_at(path: str, also: frozenset[str]) -> list[Path]:
     if os.path.isdir(path):
-        return images_below(Path(path), also)
+        return list_images(Path(path), also)
     if os.path.exists(path) or not glob.has_magic(path):
         return [Path(path)]  # what is missing is told when it is read, so that it stops no other
     # Path.glob knows no absolute patterns.
-    matches = [Path(match) for match in sorted(glob.glob(_pattern(path), recursive=True), key=natural)]
+    matches = [
+        Path(match) for match in sorted(glob.glob(_escaped_glob(path), recursive=True), key=natural_key)
+    ]
     asked = set(Path(path).parts)
-    kept = (match for match in matches if not any(hidden(Path(part)) for part in {*match.parts} - asked))
-    nested = (images_below(match, also) if match.is_dir() else [match] for match in kept)
+    kept = (match for match in matches if not any(is_hidden(Path(part)) for part in {*match.parts} - asked))
+    nested = (list_images(match, also) if match.is_dir() else [match] for match in kept)
     return [image for images in nested for image in images if is_image(image, also)]
 
 
-def _pattern(path: str) -> str:
+def _escaped_glob(path: str) -> str:
     """Return a glob in which the folders that exist stand for themselves, whatever is in their names."""
     folder = Path(path).parent
     while not folder.is_dir():
@@ -168,6 +172,6 @@ def _pattern(path: str) -> str:
     return str(Path(glob.escape(str(folder)), Path(path).relative_to(folder)))
 
 
-def _unread(path: Path, read: frozenset[str]) -> bool:
+def _is_unread(path: Path, read: frozenset[str]) -> bool:
     suffix = path.suffix.lower()
     return bool(suffix) and suffix not in SUFFIXES | _NO_IMAGES | read

@@ -23,8 +23,8 @@ import numpy as np
 import pydantic
 
 from kerazoo.errors import UserError
-from kerazoo.files.writing import natural
-from kerazoo.settings import told
+from kerazoo.files.writing import natural_key
+from kerazoo.settings import validation_error
 
 LARGEST_TEXT = 1 << 30
 """Bytes of the largest JSON, CSV or text file that is read."""
@@ -48,7 +48,7 @@ _REASONS = {
 
 
 @contextlib.contextmanager
-def opened(path: str | Path, largest: int | None = None) -> Iterator[io.BufferedReader]:
+def open_file(path: str | Path, largest: int | None = None) -> Iterator[io.BufferedReader]:
     """Open a regular file for reading; pipes, devices and folders are refused without waiting for them.
 
     Args:
@@ -60,16 +60,16 @@ def opened(path: str | Path, largest: int | None = None) -> Iterator[io.Buffered
             block's reading of it raises as `OSError`, such as a disk's input/output error.
     """
     try:
-        with open(_descriptor(path), "rb") as file:
+        with open(_open_descriptor(path), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if largest is not None and size > largest:
                 raise UserError(f"{path} has {size} bytes, more than the {largest} that are read", "cut it")
             yield file
     except OSError as error:
-        raise unreadable(path, error) from None
+        raise read_error(path, error) from None
 
 
-def unreadable(path: str | Path, error: OSError) -> UserError:
+def read_error(path: str | Path, error: OSError) -> UserError:
     """Return the line a user reads when `path` could not be opened or read."""
     reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
     return UserError(f"cannot open {path}: {reason}", "check the path")
@@ -83,7 +83,7 @@ def is_file(path: str | Path) -> bool:
         return False
 
 
-def hidden(path: PurePath) -> bool:
+def is_hidden(path: PurePath) -> bool:
     """Whether a part of a path below the data is none of the user's: a dot file, or what a system leaves.
 
     >>> hidden(PurePath("cat/.ipynb_checkpoints/a.png")), hidden(PurePath("__MACOSX/a.png"))
@@ -92,30 +92,30 @@ def hidden(path: PurePath) -> bool:
     return any(part.startswith(".") or part in _LEFT_BY_SYSTEMS for part in path.parts)
 
 
-def entries(folder: Path) -> list[Path]:
+def list_folder(folder: Path) -> list[Path]:
     """Return the paths of what a folder holds, hidden ones left out, in natural order.
 
     Raises:
         UserError: there is no such folder, or it cannot be read.
     """
     try:
-        inside = [path for path in folder.iterdir() if not hidden(PurePath(path.name))]
+        inside = [path for path in folder.iterdir() if not is_hidden(PurePath(path.name))]
     except OSError as error:
-        raise unreadable(folder, error) from None
-    return sorted(inside, key=natural)
+        raise read_error(folder, error) from None
+    return sorted(inside, key=natural_key)
 
 
 def read_bytes(path: str | Path, largest: int = LARGEST_TEXT) -> bytes:
     """Return a file's content.
 
     Raises:
-        UserError: as `opened`.
+        UserError: as `open_file`.
     """
-    with opened(path, largest) as file:
+    with open_file(path, largest) as file:
         return file.read()
 
 
-def read_packed(path: str | Path, largest: int = LARGEST_TEXT) -> bytes:
+def read_gunzipped(path: str | Path, largest: int = LARGEST_TEXT) -> bytes:
     """Return what a file packed by gzip unpacks to, or another file's content.
 
     Args:
@@ -123,10 +123,10 @@ def read_packed(path: str | Path, largest: int = LARGEST_TEXT) -> bytes:
         largest: bytes above which it is refused, packed or unpacked.
 
     Raises:
-        UserError: as `opened`; damaged, or it unpacks to more.
+        UserError: as `open_file`; damaged, or it unpacks to more.
     """
     content = bytearray()
-    with opened(path, largest) as file:
+    with open_file(path, largest) as file:
         packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         stream = gzip.GzipFile(fileobj=file) if packed else file
@@ -148,7 +148,7 @@ def read_text(path: str | Path, largest: int = LARGEST_TEXT) -> str:
     """Return the text of a file in UTF-8, with or without a mark at its beginning.
 
     Raises:
-        UserError: as `opened`, or it is not UTF-8.
+        UserError: as `open_file`, or it is not UTF-8.
     """
     try:
         return read_bytes(path, largest).decode("utf-8-sig")
@@ -167,9 +167,9 @@ def read_json(path: str | Path, shape: Any = object, largest: int = LARGEST_TEXT
         largest: bytes above which it is refused.
 
     Raises:
-        UserError: as `opened`; no JSON; nested too deeply; or of another shape, naming the place in it.
+        UserError: as `open_file`; no JSON; nested too deeply; or of another shape, naming the place in it.
     """
-    return parsed_json(read_bytes(path, largest), path, shape)
+    return parse_json(read_bytes(path, largest), path, shape)
 
 
 def read_json_lines(path: str | Path, shape: Any = object, largest: int = LARGEST_TEXT) -> list[Any]:
@@ -180,13 +180,13 @@ def read_json_lines(path: str | Path, shape: Any = object, largest: int = LARGES
     """
     lines = read_bytes(path, largest).split(b"\n")
     return [
-        parsed_json(line, f"{path}, line {number}", shape)
+        parse_json(line, f"{path}, line {number}", shape)
         for number, line in enumerate(lines, 1)
         if line.strip()
     ]
 
 
-def parsed_json(data: bytes, name: str | Path, shape: Any = object) -> Any:
+def parse_json(data: bytes, name: str | Path, shape: Any = object) -> Any:
     """Return the JSON in bytes, as `read_json` does; `name` is what messages call it."""
     try:
         content = json.loads(data.decode("utf-8-sig"))
@@ -194,10 +194,10 @@ def parsed_json(data: bytes, name: str | Path, shape: Any = object) -> Any:
         raise UserError(f"{name} is nested too deeply to be read", _DAMAGED) from None
     except ValueError as error:  # no JSON, not UTF-8, or a number of thousands of digits
         raise UserError(f"{name} is no JSON: {error}", _DAMAGED) from None
-    return content if shape is object else shaped(content, name, shape)
+    return content if shape is object else validate_json(content, name, shape)
 
 
-def shaped(content: Any, name: str | Path, shape: Any) -> Any:
+def validate_json(content: Any, name: str | Path, shape: Any) -> Any:
     """Return decoded JSON checked against a type.
 
     Raises:
@@ -206,7 +206,9 @@ def shaped(content: Any, name: str | Path, shape: Any) -> Any:
     try:
         return pydantic.TypeAdapter(shape).validate_python(content)
     except pydantic.ValidationError as error:
-        raise UserError(f"{name} is not as expected: {told(error).message[:300]}", "correct it") from None
+        raise UserError(
+            f"{name} is not as expected: {validation_error(error).message[:300]}", "correct it"
+        ) from None
     except RecursionError:
         raise UserError(f"{name} is nested too deeply to be read", _DAMAGED) from None
 
@@ -247,9 +249,9 @@ def read_npz(path: str | Path, wanted: Mapping[str, str], largest: int) -> dict[
             anything is unpacked.
 
     Raises:
-        UserError: as `opened`; damaged; a missing name, another kind, or more than `largest`.
+        UserError: as `open_file`; damaged; a missing name, another kind, or more than `largest`.
     """
-    with opened(path) as file, archive(path, file) as members:
+    with open_file(path) as file, open_zip(path, file) as members:
         found: dict[str, np.ndarray] = {}
         for name, kinds in wanted.items():
             key = name.removesuffix("?")
@@ -258,7 +260,7 @@ def read_npz(path: str | Path, wanted: Mapping[str, str], largest: int) -> dict[
                     held = ", ".join(sorted(members.namelist())[:8]).replace(".npy", "")
                     raise UserError(f"{path} has no array {key!r}, only {held or 'none'}", _DAMAGED)
                 continue
-            found[key] = _member(
+            found[key] = _read_npz_member(
                 members, key, kinds, largest - sum(each.nbytes for each in found.values()), path
             )
         return found
@@ -267,21 +269,21 @@ def read_npz(path: str | Path, wanted: Mapping[str, str], largest: int) -> dict[
 def npz_names(path: str | Path) -> list[str]:
     """Return the names of the arrays in an `.npz` file; none for another file."""
     try:
-        with opened(path) as file, archive(path, file) as members:
+        with open_file(path) as file, open_zip(path, file) as members:
             return [name.removesuffix(".npy") for name in members.namelist() if name.endswith(".npy")]
     except UserError:
         return []
 
 
 @contextlib.contextmanager
-def archive(path: str | Path, file: BinaryIO) -> Iterator[zipfile.ZipFile]:
-    """Open a zip file, whose errors in the block are told as by `unzipping`."""
-    with unzipping(path), zipfile.ZipFile(file) as members:
+def open_zip(path: str | Path, file: BinaryIO) -> Iterator[zipfile.ZipFile]:
+    """Open a zip file, whose errors in the block are told as by `zip_errors`."""
+    with zip_errors(path), zipfile.ZipFile(file) as members:
         yield members
 
 
 @contextlib.contextmanager
-def unzipping(name: str | Path) -> Iterator[None]:
+def zip_errors(name: str | Path) -> Iterator[None]:
     """Turn whatever a damaged zip file makes `zipfile` raise in the block into a `UserError` about `name`."""
     try:
         yield
@@ -294,7 +296,7 @@ def unzipping(name: str | Path) -> Iterator[None]:
         raise UserError(f"{name} cannot be read: {reason}", _DAMAGED) from None
 
 
-def _descriptor(path: str | Path) -> int:
+def _open_descriptor(path: str | Path) -> int:
     """Open a regular file, without waiting for the other end of a pipe."""
     try:
         number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -308,7 +310,9 @@ def _descriptor(path: str | Path) -> int:
     raise UserError(f"{path} is {what}, not a file", "give a regular file")
 
 
-def _member(members: zipfile.ZipFile, key: str, kinds: str, largest: int, path: str | Path) -> np.ndarray:
+def _read_npz_member(
+    members: zipfile.ZipFile, key: str, kinds: str, largest: int, path: str | Path
+) -> np.ndarray:
     """Read one array, whose header is believed only as far as the archive's own account of its size."""
     stored = members.getinfo(f"{key}.npy").file_size
     with members.open(f"{key}.npy") as file:

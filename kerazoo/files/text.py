@@ -19,14 +19,14 @@ def printable(text: str) -> str:
     Control characters, line breaks, changes of the direction of writing, and bytes of file names that are
     not UTF-8 become escapes as in JSON, such as `\\u001b` and `\\udce9`.
     """
-    return _COMMANDS.sub(lambda found: _escaped(found[0]), text)
+    return _COMMANDS.sub(lambda found: _escape(found[0]), text)
 
 
 def drawable(text: str) -> str:
     """Return a text in characters that `font` has: `printable`, composed, and escapes for all others."""
-    known = _known()
+    known = _font_characters()
     composed = unicodedata.normalize("NFC", printable(text))
-    return "".join(char if ord(char) in known else _escaped(char) for char in composed)
+    return "".join(char if ord(char) in known else _escape(char) for char in composed)
 
 
 def is_unicode(text: str) -> bool:
@@ -39,22 +39,22 @@ def font(size: int) -> "ImageFont.FreeTypeFont":
     """Return DejaVu Sans, which comes with matplotlib, of `size` pixels."""
     from PIL import ImageFont
 
-    return ImageFont.truetype(_file(), size)
+    return ImageFont.truetype(_font_file(), size)
 
 
-def _escaped(char: str) -> str:
+def _escape(char: str) -> str:
     number = ord(char)
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
-def _file() -> Path:
+def _font_file() -> Path:
     import matplotlib
 
     return Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 
 
 @functools.cache
-def _known() -> frozenset[int]:
+def _font_characters() -> frozenset[int]:
     from matplotlib.ft2font import FT2Font
 
-    return frozenset(FT2Font(str(_file())).get_charmap())
+    return frozenset(FT2Font(str(_font_file())).get_charmap())

@@ -39,7 +39,7 @@ def atomic_bytes(path: str | Path, data: bytes) -> None:
         UserError: it cannot be written (no permission, read-only, disk full); no
             temporary file stays behind.
     """
-    with whole_file(Path(path)) as temporary:
+    with atomic_file(Path(path)) as temporary:
         temporary.write_bytes(data)
 
 
@@ -49,7 +49,7 @@ def atomic_text(path: str | Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path` for a library to write to; renamed to `path` at the end.
 
     For writers that open their target themselves. The suffix is kept, since some go by it.
@@ -57,43 +57,43 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         UserError: as `atomic_bytes`.
     """
-    with beside(path) as temporary:
+    with temporary_path(path) as temporary:
         yield temporary
-        put(temporary, path)
+        move_into_place(temporary, path)
 
 
 @contextlib.contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path` to fill; renamed to `path` at the end, removed on failure.
 
     Raises:
         UserError: as `atomic_bytes`, or `path` exists already and is not empty.
     """
-    with beside(path) as temporary:
+    with temporary_path(path) as temporary:
         temporary.mkdir()
         yield temporary
-        put(temporary, path)
+        move_into_place(temporary, path)
 
 
 @contextlib.contextmanager
-def beside(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; what nobody has `put` elsewhere at the end is removed.
+def temporary_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; at the end it is removed, unless `move_into_place` moved it.
 
     Raises:
         UserError: as `atomic_bytes`.
     """
-    _sweep_once(path.parent)
+    _remove_stale_files_once(path.parent)
     temporary = path.with_name(f".{_host():08x}{os.getpid():08x}{secrets.token_hex(8)}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
     except OSError as error:
-        raise unwritable(path, error) from None
+        raise write_error(path, error) from None
     finally:
-        _discard(temporary)
+        _remove(temporary)
 
 
-def put(temporary: Path, path: Path) -> None:
+def move_into_place(temporary: Path, path: Path) -> None:
     """Rename a finished file, flushed to the disk before, to `path`, or a folder whose files are flushed."""
     if temporary.is_file():
         with temporary.open("rb") as file:
@@ -102,15 +102,15 @@ def put(temporary: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
-def sweep(folder: Path) -> None:
+def remove_stale_files(folder: Path) -> None:
     """Remove what killed writers left in `folder`; those at work keep theirs.
 
     At work are the processes of this machine that are there, and of others those that wrote within `OLD`.
     """
     for path in folder.glob(".*"):
         found = re.match(r"\.([0-9a-f]{8})([0-9a-f]{8})[0-9a-f]{16}\.", path.name)
-        if found and (_gone(int(found[1], 16), int(found[2], 16)) or _is_old(path)):
-            _discard(path)
+        if found and (_has_ended(int(found[1], 16), int(found[2], 16)) or _is_old(path)):
+            _remove(path)
 
 
 def make_folder(path: Path) -> None:
@@ -122,7 +122,7 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise unwritable(path, error) from None
+        raise write_error(path, error) from None
 
 
 def sync_folder(folder: str | Path) -> None:
@@ -136,7 +136,7 @@ def sync_folder(folder: str | Path) -> None:
         os.close(handle)
 
 
-def unwritable(path: str | Path, error: OSError) -> UserError:
+def write_error(path: str | Path, error: OSError) -> UserError:
     """Return the line a user reads when `path` could not be written."""
     remedy = _REMEDIES.get(error.errno or 0, "choose another folder")
     return UserError(f"cannot write {path}: {error.strerror or error}", remedy)
@@ -148,14 +148,14 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def natural(path: str | Path) -> list[tuple[int, str]]:
+def natural_key(path: str | Path) -> list[tuple[int, str]]:
     """Return a sorting key by which `slice2` comes before `slice10`."""
     parts = re.split(r"([0-9]+)", str(path))
     key = [(int(part), "") if index % 2 else (-1, part) for index, part in enumerate(parts)]
     return [*key, (-1, str(path))]
 
 
-_sweep_once = functools.lru_cache(maxsize=64)(sweep)
+_remove_stale_files_once = functools.lru_cache(maxsize=64)(remove_stale_files)
 """Every process clears a folder before it first writes there."""
 
 
@@ -165,7 +165,7 @@ def _host() -> int:
     return zlib.crc32(platform.node().encode())
 
 
-def _gone(host: int, process: int) -> bool:
+def _has_ended(host: int, process: int) -> bool:
     """Whether a process is surely no more; of other machines', and on Windows, none is."""
     if host != _host() or os.name == "nt":
         return False
@@ -185,7 +185,7 @@ def _is_old(path: Path) -> bool:
         return False
 
 
-def _discard(temporary: Path) -> None:
+def _remove(temporary: Path) -> None:
     if temporary.is_dir():
         shutil.rmtree(temporary, ignore_errors=True)
         return

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from kerazoo.errors import UserError
-from kerazoo.files.reading import opened, unzipping
+from kerazoo.files.reading import open_file, zip_errors
 
 LARGEST = 2**26
 """Bytes of the largest member of an archive that is read: a small file may unpack to terabytes."""
@@ -21,7 +21,7 @@ _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP
 _UNPACK = "unpack it and give the folder"
 
 
-class Members(Mapping[str, bytes]):
+class ZipMembers(Mapping[str, bytes]):
     """The files of a zip file by name, read when they are asked for, by several threads.
 
     Names have "/" between their parts, whatever wrote the archive. Nothing is ever unpacked to the disk.
@@ -33,12 +33,12 @@ class Members(Mapping[str, bytes]):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with opened(path) as file:
+        with open_file(path) as file:
             if file.read(2) != b"PK":
                 raise UserError(f"{path} is no zip file", "give a .zip, or a folder")
-        with unzipping(path):
+        with zip_errors(path):
             self.archive = zipfile.ZipFile(path)
-        self.members = _by_name(path, self.archive.infolist())
+        self.members = _members_by_name(path, self.archive.infolist())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.members)
@@ -55,15 +55,15 @@ class Members(Mapping[str, bytes]):
             raise UserError(f"{self.path}: {name} is encrypted", _UNPACK)
         if info.compress_type not in _METHODS:
             raise UserError(f"{self.path}: {name} is packed by method {info.compress_type}", _UNPACK)
-        with unzipping(f"{self.path}: {name}"):
+        with zip_errors(f"{self.path}: {name}"):
             return self.archive.read(info)
 
 
-def _by_name(path: Path, infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+def _members_by_name(path: Path, infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     """Return the members that are files by their names."""
     found: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
-        name = _name(info)
+        name = _member_name(info)
         if name.endswith("/"):
             continue
         place = PurePosixPath(name)
@@ -75,7 +75,7 @@ def _by_name(path: Path, infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipI
     return found
 
 
-def _name(info: zipfile.ZipInfo) -> str:
+def _member_name(info: zipfile.ZipInfo) -> str:
     """Return a member's name with "/" between its parts; many write UTF-8 and do not say so."""
     name = info.filename
     if not info.flag_bits & _UTF8:

@@ -18,11 +18,11 @@ def orientation(info: Mapping[Any, Any]) -> int:
     Args:
         info: `PIL.Image.Image.info` of an image that is loaded.
     """
-    told = _of_exif(info.get("exif") or _of_text(info.get("Raw profile type exif", "")))
-    return told or _of_xmp(info.get("XML:com.adobe.xmp") or info.get("xmp") or "") or 1
+    told = _orientation_in_exif(info.get("exif") or _exif_in_text(info.get("Raw profile type exif", "")))
+    return told or _orientation_in_xmp(info.get("XML:com.adobe.xmp") or info.get("xmp") or "") or 1
 
 
-def _of_exif(data: bytes) -> int:
+def _orientation_in_exif(data: bytes) -> int:
     """Return the orientation in a block of EXIF, 0 where there is none."""
     while data.startswith(b"Exif\0\0"):
         data = data[6:]
@@ -37,21 +37,21 @@ def _of_exif(data: bytes) -> int:
     end = min(start + 12 * number(start - 2, 2), len(data) - 11)
     for entry in range(start, end, 12):
         if number(entry, 2) == _ORIENTATION:
-            return _valid(number(entry + 8, _TYPES.get(number(entry + 2, 2), 0)))
+            return _valid_orientation(number(entry + 8, _TYPES.get(number(entry + 2, 2), 0)))
     return 0
 
 
-def _of_text(text: str) -> bytes:
+def _exif_in_text(text: str) -> bytes:
     """Return the EXIF that ImageMagick writes into a PNG as text: a name, a length and hexadecimal digits."""
     digits = "".join(text.split()[2:])
     return bytes.fromhex(digits) if re.fullmatch(r"([0-9a-fA-F]{2})*", digits) else b""
 
 
-def _of_xmp(text: str | bytes) -> int:
+def _orientation_in_xmp(text: str | bytes) -> int:
     text = text if isinstance(text, str) else text.decode("latin-1")
     found = re.search(r'tiff:Orientation(="|>)([0-9])', text)
-    return _valid(int(found[2])) if found else 0
+    return _valid_orientation(int(found[2])) if found else 0
 
 
-def _valid(value: int) -> int:
+def _valid_orientation(value: int) -> int:
     return value if 1 <= value <= 8 else 0

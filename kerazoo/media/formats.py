@@ -62,26 +62,26 @@ def format_of(path: str, start: bytes) -> str:
     if not start:
         raise UserError(f"{path} is empty (0 bytes)", "copy or export it again")
     if start[4:8] == b"ftyp":
-        return _in_boxes(path, start)
+        return _isobmff_format(path, start)
     joined = start[:4] + start[8:] if start.startswith(b"RIFF") else start
     name = next((name for signature, name in _SIGNATURES.items() if joined.startswith(signature)), None)
-    return name or _rare(path, start)
+    return name or _rare_format(path, start)
 
 
-def plugin(name: str) -> type["ImageFile.ImageFile"]:
+def pillow_reader(name: str) -> type["ImageFile.ImageFile"]:
     """Return Pillow's reader of a format.
 
     `Image.open` would refuse what is above Pillow's own, lower limit of pixels, and can
     only be told otherwise for the whole process.
     """
     if name == "Jpeg":
-        return _jpeg()
+        return _jpeg_reader()
     module = "Bmp" if name == "Dib" else name
     return getattr(importlib.import_module(f"PIL.{module}ImagePlugin"), f"{name}ImageFile")
 
 
 @functools.cache
-def _jpeg() -> type["ImageFile.ImageFile"]:
+def _jpeg_reader() -> type["ImageFile.ImageFile"]:
     from PIL.JpegImagePlugin import JpegImageFile
 
     class Jpeg(JpegImageFile):
@@ -91,7 +91,7 @@ def _jpeg() -> type["ImageFile.ImageFile"]:
     return Jpeg
 
 
-def _in_boxes(path: str, start: bytes) -> str:
+def _isobmff_format(path: str, start: bytes) -> str:
     """Return the format of a file that begins like a video: AVIF does so, and HEIC."""
     from PIL import features
 
@@ -104,7 +104,7 @@ def _in_boxes(path: str, start: bytes) -> str:
     raise UserError(f"{path} is a {'HEIC image' if heic else 'video'}, which is not read here", _REMEDY)
 
 
-def _rare(path: str, start: bytes) -> str:
+def _rare_format(path: str, start: bytes) -> str:
     from PIL import Image
 
     suffix = Path(path).suffix.lower()

@@ -4,7 +4,7 @@ import heapq
 import itertools
 from typing import TYPE_CHECKING
 
-from kerazoo.media.packets import Read
+from kerazoo.media.packets import DemuxedPacket
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -46,10 +46,10 @@ class LostFrames:
         self._waiting: list[int] = []
         self._partial: set[int] = set()
 
-    def read(self, read: Read) -> None:
+    def note_packet(self, read: DemuxedPacket) -> None:
         """Note a packet, of which a frame is to come."""
         self.damaged |= read.damaged
-        time = None if read.packet is None else told_time(read.packet)
+        time = None if read.packet is None else timestamp(read.packet)
         if read.packet is None or time is None or read.packet.is_discard:
             return
         self._read = time
@@ -57,19 +57,19 @@ class LostFrames:
         if read.packet.is_corrupt:
             self._partial.add(time)
         if read.packet.is_corrupt or read.damaged:
-            self.failed()
+            self.note_failure()
 
-    def failed(self) -> None:
+    def note_failure(self) -> None:
         """Note that the packet that was read last could not be decoded."""
         self.damaged = True
         self._suspicious = self._read + REORDERED * self._period
 
-    def time(self, image: "VideoFrame") -> int | None:
+    def frame_time(self, image: "VideoFrame") -> int | None:
         """Return the time of a frame: its own, or else a period after the last.
 
         None where its time is over: in a damaged file the frame was told to be lost.
         """
-        time = told_time(image)
+        time = timestamp(image)
         if self.last is None:
             return time or 0
         if time is None:
@@ -78,23 +78,23 @@ class LostFrames:
             return None if self.damaged else self.last + 1
         return time
 
-    def before(self, time: int) -> list[int]:
+    def lost_before(self, time: int) -> list[int]:
         """Return the times of frames that were lost between the last one and one at `time`."""
         overdue = self._overdue(time)
         lost = overdue if self.damaged else []
         if self.last is not None and (self._steady or self.last < self._suspicious):
             known = itertools.pairwise([self.last, *lost, time])
-            lost = sorted(lost + [each for pair in known for each in _between(*pair, self._period)])
+            lost = sorted(lost + [each for pair in known for each in _missing_times(*pair, self._period)])
         self.last = time
         return lost
 
-    def partial(self, time: int) -> bool:
+    def is_partial(self, time: int) -> bool:
         """Whether the packet of a frame is there only in part."""
         there = time in self._partial
         self._partial.discard(time)
         return there
 
-    def after(self) -> list[int]:
+    def lost_after(self) -> list[int]:
         """Return the times of frames that were lost after the last one."""
         return [time for time in sorted(self._waiting) if self.damaged]
 
@@ -105,12 +105,12 @@ class LostFrames:
         return [each for each in overdue if (self.last is None or each > self.last) and each < time]
 
 
-def told_time(thing: "Packet[VideoStream] | VideoFrame") -> int | None:
+def timestamp(thing: "Packet[VideoStream] | VideoFrame") -> int | None:
     """Return when a packet or frame is shown or, where that is not told, when it is decoded."""
     return thing.dts if thing.pts is None else thing.pts
 
 
-def _between(start: int, end: int, period: float) -> list[int]:
+def _missing_times(start: int, end: int, period: float) -> list[int]:
     """Return the times of frames that are missing between two."""
     steps = (end - start) / period
     count = round(steps) - 1 if steps >= GAP else 0

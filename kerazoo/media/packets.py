@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from kerazoo.errors import UserError
-from kerazoo.files.reading import opened
+from kerazoo.files.reading import open_file
 
 if TYPE_CHECKING:
     from av.container.input import InputContainer
@@ -24,7 +24,7 @@ _CHUNK_HEADER = 8
 """Bytes between the place of an AVI chunk that the index tells and its data."""
 
 
-class Read(NamedTuple):
+class DemuxedPacket(NamedTuple):
     """A step of reading.
 
     Attributes:
@@ -36,7 +36,7 @@ class Read(NamedTuple):
     damaged: bool
 
 
-class _Source:
+class _FileSource:
     """A file that FFmpeg reads. What the disk raises is kept for later: FFmpeg would only ask again."""
 
     def __init__(self, file: BinaryIO):
@@ -66,8 +66,8 @@ def video_file(path: Path) -> Iterator["InputContainer"]:
     import av
 
     remedy = "it is truncated, or its format is not known: copy it again or convert it to MP4"
-    with opened(path) as file:
-        source = _Source(file)
+    with open_file(path) as file:
+        source = _FileSource(file)
         try:
             options = {"format_whitelist": FORMATS}
             container = av.open(source, "r", options=options, metadata_errors="replace")
@@ -87,7 +87,7 @@ def video_file(path: Path) -> Iterator["InputContainer"]:
         source.check()
 
 
-def packets(container: "InputContainer", period: int) -> Iterator[Read]:
+def read_packets(container: "InputContainer", period: int) -> Iterator[DemuxedPacket]:
     """Read the packets of a file's video, between which there are about `period` ticks; the last one is None.
 
     Two kinds of times are put right. An AVI file has none: FFmpeg counts its frames in the order of decoding,
@@ -98,9 +98,9 @@ def packets(container: "InputContainer", period: int) -> Iterator[Read]:
     avi = container.format.name == "avi"
     index: Any = container.streams.video[0].index_entries if avi else ()
     shift, last = 0, None
-    for packet, damaged in _demuxed(container):
+    for packet, damaged in _demux(container):
         if packet is not None and packet.dts is not None:
-            numbered = _time_of(index, packet.pos)
+            numbered = _indexed_time(index, packet.pos)
             missing = numbered is not None and numbered != packet.dts + shift
             if numbered is not None:
                 shift = numbered - packet.dts
@@ -109,10 +109,10 @@ def packets(container: "InputContainer", period: int) -> Iterator[Read]:
             packet.dts += shift
             packet.pts = None if avi or packet.pts is None else packet.pts + shift
             last, damaged = packet.dts, damaged or missing
-        yield Read(packet, damaged)
+        yield DemuxedPacket(packet, damaged)
 
 
-def _demuxed(container: "InputContainer") -> Iterator[Read]:
+def _demux(container: "InputContainer") -> Iterator[DemuxedPacket]:
     """Read packets as they are; what FFmpeg's demuxer thinks of the file it only logs."""
     import av
 
@@ -130,11 +130,11 @@ def _demuxed(container: "InputContainer") -> Iterator[Read]:
         ended = packet is None
         damaged |= av.logging.get_last_error()[0] > before
         if packet is None or packet.size:  # an empty one would tell the decoder that all is over
-            yield Read(packet, damaged)
+            yield DemuxedPacket(packet, damaged)
             damaged = False
 
 
-def _time_of(index: Any, position: int | None) -> int | None:
+def _indexed_time(index: Any, position: int | None) -> int | None:
     """Return the time that an AVI file's index tells for the frame at a position."""
     if position is None:
         return None

@@ -24,7 +24,7 @@ _SIDEWAYS = (5, 6, 7, 8)
 Band = Annotated[int, Field(ge=0)]
 
 
-def _rising(bounds: tuple[float, float]) -> tuple[float, float]:
+def _check_increasing(bounds: tuple[float, float]) -> tuple[float, float]:
     if bounds[0] >= bounds[1]:
         raise ValueError("the first value becomes black and the second white, so it must be larger")
     return bounds
@@ -42,7 +42,7 @@ class ImageReading:
 
     page: Band | None = None
     bands: tuple[Band] | tuple[Band, Band, Band] | None = None
-    range: Annotated[tuple[float, float], AfterValidator(_rising)] | None = None
+    range: Annotated[tuple[float, float], AfterValidator(_check_increasing)] | None = None
 
 
 def to_rgb(image: "ImageFile.ImageFile | Page", name: str, how: ImageReading) -> np.ndarray:
@@ -58,28 +58,28 @@ def to_rgb(image: "ImageFile.ImageFile | Page", name: str, how: ImageReading) ->
     """
     from PIL import Image
 
-    values = numbers(image, name, how)
+    values = stored_values(image, name, how)
     if isinstance(image, Page):
         assert values is not None
-        grey = _bytes(values, name, how.range)
-        return _upright(Image.fromarray(255 - grey if image.inverted else grey), image.orientation)
+        grey = _to_uint8(values, name, how.range)
+        return _apply_orientation(Image.fromarray(255 - grey if image.inverted else grey), image.orientation)
     if values is not None:
         known = image.format == "PPM" and image.mode == "I"  # its header tells which value is white
-        eight: Image.Image = Image.fromarray(_bytes(values, name, None if known else how.range))
+        eight: Image.Image = Image.fromarray(_to_uint8(values, name, None if known else how.range))
     elif how.range is not None and ";16" in raw_mode(image):
         raise UserError(f"{name} has colours of 16 bits, of which data.range can be told in TIFF only",
                         "save it as TIFF, or leave data.range out")  # fmt: skip
     else:
         eight = image
     image.load()
-    pixels = _upright(eight, orientation(image.info))
+    pixels = _apply_orientation(eight, orientation(image.info))
     if how.bands is None:
         return pixels
     three = how.bands if len(how.bands) == 3 else how.bands * 3
-    return np.ascontiguousarray(_chosen(pixels, three, name))
+    return np.ascontiguousarray(_select_bands(pixels, three, name))
 
 
-def numbers(image: "ImageFile.ImageFile | Page", name: str, how: ImageReading) -> np.ndarray | None:
+def stored_values(image: "ImageFile.ImageFile | Page", name: str, how: ImageReading) -> np.ndarray | None:
     """Return what an opened image stores in more than 8 bits, or in channels that are to be chosen.
 
     Returns:
@@ -95,7 +95,7 @@ def numbers(image: "ImageFile.ImageFile | Page", name: str, how: ImageReading) -
                 f"{name} has {image.channels} channels, and nothing tells which are red, green and blue",
                 "choose one as grey, such as --set data.bands=[0], or three, such as [2,1,0]",
             )
-        return _chosen(_plain(image), bands, name)
+        return _select_bands(_unpremultiply(image), bands, name)
     if image.mode[0] not in "IF":
         return None
     return np.array(image, "uint16") if image.format == "PPM" and image.mode == "I" else np.array(image)
@@ -130,7 +130,7 @@ def raw_mode(image: "ImageFile.ImageFile") -> str:
     return arguments if isinstance(arguments, str) else str((arguments or [""])[0])
 
 
-def _plain(page: Page) -> np.ndarray:
+def _unpremultiply(page: Page) -> np.ndarray:
     """Return the values of a page; colours that are multiplied by their opacity are divided by it."""
     values = page.values()
     multiplied = [channel for channel, is_multiplied in page.alpha.items() if is_multiplied]
@@ -143,7 +143,7 @@ def _plain(page: Page) -> np.ndarray:
     return np.minimum(divided, white).astype(values.dtype)
 
 
-def _chosen(values: np.ndarray, bands: tuple[int, ...], name: str) -> np.ndarray:
+def _select_bands(values: np.ndarray, bands: tuple[int, ...], name: str) -> np.ndarray:
     """Return some of the channels, without their axis where it is one."""
     count = values.shape[-1]
     if max(bands) >= count:
@@ -152,7 +152,7 @@ def _chosen(values: np.ndarray, bands: tuple[int, ...], name: str) -> np.ndarray
     return values[..., bands[0]] if len(bands) == 1 else values[..., list(bands)]
 
 
-def _bytes(values: np.ndarray, name: str, bounds: tuple[float, float] | None) -> np.ndarray:
+def _to_uint8(values: np.ndarray, name: str, bounds: tuple[float, float] | None) -> np.ndarray:
     """Return numbers as uint8 of the same shape."""
     if values.dtype == np.uint8:
         return np.ascontiguousarray(values)
@@ -170,7 +170,7 @@ def _bytes(values: np.ndarray, name: str, bounds: tuple[float, float] | None) ->
     )
 
 
-def _upright(image: "Image.Image", orientation: int) -> np.ndarray:
+def _apply_orientation(image: "Image.Image", orientation: int) -> np.ndarray:
     from PIL import Image
 
     if orientation in _TURNS:

@@ -10,16 +10,18 @@ _LONGEST_TEXT = 1 << 20
 _PACKED = {b"tEXt", b"zTXt", b"iTXt", b"iCCP"}
 
 
-def sound(file: BinaryIO) -> BinaryIO:
+def without_bad_chunks(file: BinaryIO) -> BinaryIO:
     """Return a PNG file without the chunks that only tell of the image and that Pillow would stop at.
 
     These are chunks with wrong checksums, long texts, such as of Photoshop and image generators, and colour
     profiles like that. A file
     without such is returned itself, at its beginning.
     """
-    chunks = _chunks(file)
+    chunks = _list_chunks(file)
     bad = [
-        (start, end) for kind, start, end in chunks if kind[:1].islower() and _stops(file, kind, start, end)
+        (start, end)
+        for kind, start, end in chunks
+        if kind[:1].islower() and _is_bad_chunk(file, kind, start, end)
     ]
     file.seek(0)
     if not bad:
@@ -29,7 +31,7 @@ def sound(file: BinaryIO) -> BinaryIO:
     return io.BytesIO(b"".join(data[start:end] for start, end in zip(starts, ends, strict=True)))
 
 
-def _chunks(file: BinaryIO) -> list[tuple[bytes, int, int]]:
+def _list_chunks(file: BinaryIO) -> list[tuple[bytes, int, int]]:
     """Return the kind, start and end of every chunk that is there as a whole."""
     length, place, found = file.seek(0, io.SEEK_END), 8, []
     while place + 12 <= length:
@@ -43,17 +45,17 @@ def _chunks(file: BinaryIO) -> list[tuple[bytes, int, int]]:
     return found
 
 
-def _stops(file: BinaryIO, kind: bytes, start: int, end: int) -> bool:
+def _is_bad_chunk(file: BinaryIO, kind: bytes, start: int, end: int) -> bool:
     if kind == b"fdAT":  # frames after the first one, which is read alone
         return False
     file.seek(start + 8)
     data = file.read(end - start - 12)
     if zlib.crc32(data, zlib.crc32(kind)) != int.from_bytes(file.read(4), "big"):
         return True
-    return kind in _PACKED and (len(data) > _LONGEST_TEXT or _unpacks_to_more(kind, data))
+    return kind in _PACKED and (len(data) > _LONGEST_TEXT or _is_badly_packed(kind, data))
 
 
-def _unpacks_to_more(kind: bytes, data: bytes) -> bool:
+def _is_badly_packed(kind: bytes, data: bytes) -> bool:
     """Whether a text or a profile is packed, and wrongly or longer than Pillow reads."""
     _, _, rest = data.partition(b"\0")
     if kind in (b"zTXt", b"iCCP"):

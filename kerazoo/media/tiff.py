@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from kerazoo.errors import UserError
-from kerazoo.media.tiff_tags import Entry, Tags, directories, written
+from kerazoo.media.tiff_tags import Entry, Tags, build_tiff, read_directories
 
 if TYPE_CHECKING:
     from PIL.TiffImagePlugin import TiffImageFile
@@ -73,44 +73,44 @@ class Page:
     name: str
     parts: tuple[Tags, ...]
 
-    def numbers(self, tag: _Tag) -> tuple[int, ...]:
+    def tag_values(self, tag: _Tag) -> tuple[int, ...]:
         """Return the values of a tag."""
-        return _numbers(self.parts[0], tag)
+        return _tag_values(self.parts[0], tag)
 
-    def number(self, tag: _Tag) -> int:
+    def tag_value(self, tag: _Tag) -> int:
         """Return the first value of a tag."""
-        return self.numbers(tag)[0]
+        return self.tag_values(tag)[0]
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height."""
-        return self.number(_Tag.WIDTH), self.number(_Tag.HEIGHT)
+        return self.tag_value(_Tag.WIDTH), self.tag_value(_Tag.HEIGHT)
 
     @property
     def channels(self) -> int:
         """How many values a pixel has."""
-        return self.number(_Tag.SAMPLES) * len(self.parts)
+        return self.tag_value(_Tag.SAMPLES) * len(self.parts)
 
     @property
-    def decoded(self) -> int:
+    def decoded_values(self) -> int:
         """How many values are decoded, with what tiles hold beyond the page's borders."""
-        (width, height), (columns, rows) = self.size, self._segment
+        (width, height), (columns, rows) = self.size, self._segment_size
         return math.ceil(width / columns) * columns * math.ceil(height / rows) * rows * self.channels
 
     @property
     def orientation(self) -> int:
         """As in EXIF: 1 is upright."""
-        return self.number(_Tag.ORIENTATION)
+        return self.tag_value(_Tag.ORIENTATION)
 
     @property
     def inverted(self) -> bool:
         """Whether 0 is white."""
-        return self.number(_Tag.PHOTOMETRIC) == 0
+        return self.tag_value(_Tag.PHOTOMETRIC) == 0
 
     @property
     def alpha(self) -> dict[int, bool]:
         """The channels that are opacities, and whether colours are multiplied by them."""
-        extra = self.numbers(_Tag.EXTRA) if _Tag.EXTRA in self.parts[0] else ()
+        extra = self.tag_values(_Tag.EXTRA) if _Tag.EXTRA in self.parts[0] else ()
         first = self.channels - len(extra)
         return {first + place: kind == 1 for place, kind in enumerate(extra) if kind in (1, 2)}
 
@@ -118,18 +118,18 @@ class Page:
     def colours(self) -> tuple[int, ...] | None:
         """The channels that are grey, or red, green and blue; None where nothing says which are."""
         count = self.channels - len(self.alpha)
-        if count == 3 or (count > 3 and self.number(_Tag.PHOTOMETRIC) == 2):
+        if count == 3 or (count > 3 and self.tag_value(_Tag.PHOTOMETRIC) == 2):
             return 0, 1, 2
         return (0,) if count == 1 else None
 
     @property
-    def usual(self) -> bool:
+    def pillow_decodes(self) -> bool:
         """Whether Pillow decodes the page, and rightly."""
-        bits, photometric = self.number(_Tag.BITS), self.number(_Tag.PHOTOMETRIC)
+        bits, photometric = self.tag_value(_Tag.BITS), self.tag_value(_Tag.PHOTOMETRIC)
         if photometric > 2 or bits % 8:
             return len(self.parts) == 1
-        rgb = photometric == 2 and self.number(_Tag.PLANAR) == 1 and self.channels in (3, 4)
-        return bits == 8 and self.number(_Tag.FORMAT) != 2 and (self.channels == 1 or rgb)
+        rgb = photometric == 2 and self.tag_value(_Tag.PLANAR) == 1 and self.channels in (3, 4)
+        return bits == 8 and self.tag_value(_Tag.FORMAT) != 2 and (self.channels == 1 or rgb)
 
     @property
     def dtype(self) -> np.dtype:
@@ -138,7 +138,7 @@ class Page:
         Raises:
             UserError: no numbers that NumPy knows.
         """
-        bits, formats = set(self.numbers(_Tag.BITS)), set(self.numbers(_Tag.FORMAT))
+        bits, formats = set(self.tag_values(_Tag.BITS)), set(self.tag_values(_Tag.FORMAT))
         kind = {1: "u", 2: "i", 3: "f", 4: "u"}.get(min(formats)) if len(formats) == 1 else None
         known = (16, 32, 64) if kind == "f" else (8, 16, 32, 64)
         if kind is None or len(bits) != 1 or min(bits) not in known:
@@ -147,7 +147,7 @@ class Page:
         return np.dtype(f"{self.parts[0].order}{kind}{min(bits) // 8}")
 
     def image(self) -> "TiffImageFile":
-        """Return the page as Pillow decodes it, which is right where it is `usual`.
+        """Return the page as Pillow decodes it, which is right where it is `pillow_decodes`.
 
         Raises:
             UserError: Pillow does not know this kind.
@@ -155,17 +155,17 @@ class Page:
         """
         from PIL.TiffImagePlugin import TiffImageFile
 
-        tags, bits = self.parts[0], self.number(_Tag.BITS)
+        tags, bits = self.parts[0], self.tag_value(_Tag.BITS)
         unknown = UserError(
             f"{self.name} is a TIFF of a kind that is not read: {self.channels} channels of {bits} bits, "
-            f"photometric {self.number(_Tag.PHOTOMETRIC)}, compression {self.number(_Tag.COMPRESSION)}",
+            f"photometric {self.tag_value(_Tag.PHOTOMETRIC)}, compression {self.tag_value(_Tag.COMPRESSION)}",
             _RESAVE,
         )
-        if self.number(_Tag.PLANAR) == 2 and bits > 8:  # which Pillow decodes to garbage
+        if self.tag_value(_Tag.PLANAR) == 2 and bits > 8:  # which Pillow decodes to garbage
             raise unknown
-        entries = {tag: tags.classic(tag) for tag in _DECODING if tag in tags}
+        entries = {tag: tags.classic_entry(tag) for tag in _DECODING if tag in tags}
         try:
-            return TiffImageFile(written(tags.order, entries, self._segments(tags), _Tag.TILES in tags))
+            return TiffImageFile(build_tiff(tags.order, entries, self._segments(tags), _Tag.TILES in tags))
         except SyntaxError:
             raise unknown from None
 
@@ -176,42 +176,44 @@ class Page:
             UserError: numbers or a compression that only suit usual pages.
             ValueError: the file is damaged.
         """
-        compression = self.number(_Tag.COMPRESSION)
+        compression = self.tag_value(_Tag.COMPRESSION)
         if compression not in _LOSSLESS:
-            told = f"{self.channels} channels of {self.number(_Tag.BITS)} bits"
-            raise UserError(f"{self.name} has {told}, compressed as {_called(compression)}", _RESAVE)
+            told = f"{self.channels} channels of {self.tag_value(_Tag.BITS)} bits"
+            raise UserError(
+                f"{self.name} has {told}, compressed as {_compression_name(compression)}", _RESAVE
+            )
         found = [plane for part in self.parts for plane in self._planes(part)]
         return found[0] if len(found) == 1 else np.concatenate(found, axis=-1)
 
     def _planes(self, part: Tags) -> Iterator[np.ndarray]:
         """Yield the values of a directory, `(H, W, N)`: all channels, or one by one where they lie apart."""
-        samples, segments = self.number(_Tag.SAMPLES), self._segments(part)
-        apart = samples if self.number(_Tag.PLANAR) == 2 else 1
+        samples, segments = self.tag_value(_Tag.SAMPLES), self._segments(part)
+        apart = samples if self.tag_value(_Tag.PLANAR) == 2 else 1
         each = len(segments) // apart
         for plane in range(apart):
-            yield self._unpacked(segments[plane * each : (plane + 1) * each], samples // apart)
+            yield self._decode_segments(segments[plane * each : (plane + 1) * each], samples // apart)
 
-    def _unpacked(self, segments: Sequence[bytes], samples: int) -> np.ndarray:
+    def _decode_segments(self, segments: Sequence[bytes], samples: int) -> np.ndarray:
         """Return the values in strips or tiles, `(H, W, samples)`; Pillow sees grey pixels of their bytes."""
         from PIL.TiffImagePlugin import TiffImageFile
 
-        tags, (width, height), (columns, rows) = self.parts[0], self.size, self._segment
+        tags, (width, height), (columns, rows) = self.parts[0], self.size, self._segment_size
         across, size = math.ceil(width / columns), columns * samples * self.dtype.itemsize
         told = {_Tag.WIDTH: across * size, _Tag.HEIGHT: height, _Tag.BITS: 8, _Tag.PHOTOMETRIC: 1}
         told |= {
-            _Tag.COMPRESSION: self.number(_Tag.COMPRESSION),
-            _Tag.FILL_ORDER: self.number(_Tag.FILL_ORDER),
+            _Tag.COMPRESSION: self.tag_value(_Tag.COMPRESSION),
+            _Tag.FILL_ORDER: self.tag_value(_Tag.FILL_ORDER),
         }
         tiled = _Tag.TILES in tags
         told |= {_Tag.TILE_WIDTH: size, _Tag.TILE_HEIGHT: rows} if tiled else {_Tag.ROWS: rows}
         entries = {int(tag): Entry(4, 1, struct.pack(f"{tags.order}I", value)) for tag, value in told.items()}
-        stored = np.array(TiffImageFile(written(tags.order, entries, segments, tiled)))
-        values = self._summed(stored.reshape(height, across, size), samples)
+        stored = np.array(TiffImageFile(build_tiff(tags.order, entries, segments, tiled)))
+        values = self._undo_predictor(stored.reshape(height, across, size), samples)
         return values.reshape(height, across * columns, samples)[:, :width]
 
-    def _summed(self, stored: np.ndarray, samples: int) -> np.ndarray:
+    def _undo_predictor(self, stored: np.ndarray, samples: int) -> np.ndarray:
         """Return the values in bytes `(H, segments across, size)`, of which a predictor left differences."""
-        predictor, (height, across, _) = self.number(_Tag.PREDICTOR), stored.shape
+        predictor, (height, across, _) = self.tag_value(_Tag.PREDICTOR), stored.shape
         if predictor == 3:  # of floats: differences of bytes; the first byte of all values, then the second
             sums = np.add.accumulate(stored.reshape(height, across, -1, samples), axis=2, dtype="uint8")
             split = sums.reshape(height, across, self.dtype.itemsize, -1).swapaxes(2, 3)
@@ -222,23 +224,23 @@ class Page:
         return np.add.accumulate(values, axis=2, dtype=self.dtype.newbyteorder("="))
 
     @property
-    def _segment(self) -> tuple[int, int]:
+    def _segment_size(self) -> tuple[int, int]:
         """Width and height of a tile, or of a strip."""
         width, height = self.size
         if _Tag.TILES not in self.parts[0]:
-            return width, min(max(self.number(_Tag.ROWS), 1), height)
-        return max(self.number(_Tag.TILE_WIDTH), 1), max(self.number(_Tag.TILE_HEIGHT), 1)
+            return width, min(max(self.tag_value(_Tag.ROWS), 1), height)
+        return max(self.tag_value(_Tag.TILE_WIDTH), 1), max(self.tag_value(_Tag.TILE_HEIGHT), 1)
 
     def _segments(self, part: Tags) -> list[bytes]:
         """Return the strips or tiles of a directory, as they are stored."""
-        tiled, (width, height), (columns, rows) = _Tag.TILES in part, self.size, self._segment
-        places = _numbers(part, _Tag.TILES if tiled else _Tag.STRIPS)
-        sizes = _numbers(part, _Tag.TILE_SIZES if tiled else _Tag.STRIP_SIZES)
-        planes = self.number(_Tag.SAMPLES) if self.number(_Tag.PLANAR) == 2 else 1
+        tiled, (width, height), (columns, rows) = _Tag.TILES in part, self.size, self._segment_size
+        places = _tag_values(part, _Tag.TILES if tiled else _Tag.STRIPS)
+        sizes = _tag_values(part, _Tag.TILE_SIZES if tiled else _Tag.STRIP_SIZES)
+        planes = self.tag_value(_Tag.SAMPLES) if self.tag_value(_Tag.PLANAR) == 2 else 1
         expected = math.ceil(width / columns) * math.ceil(height / rows) * planes
         if len(places) != expected or len(sizes) != expected:
             raise ValueError(f"it tells of {len(places)} strips or tiles, and should of {expected}")
-        return part.segments(places, sizes)
+        return part.read_segments(places, sizes)
 
 
 def open_page(name: str, file: BinaryIO, number: int | None = None) -> Page:
@@ -253,12 +255,12 @@ def open_page(name: str, file: BinaryIO, number: int | None = None) -> Page:
         UserError: several pages of which none is chosen, no such page, or a compression that is not read.
         ValueError: the file is damaged.
     """
-    found = directories(file)
-    full = [tags for tags in found if not _reduced(tags)] or found[:1]
-    told = _of_imagej(full[0])
+    found = read_directories(file)
+    full = [tags for tags in found if not _is_reduced(tags)] or found[:1]
+    told = _imagej_counts(full[0])
     count = max(len(full), told.get("images", 0))
     if number is None and told.get("channels") == len(full) == count:
-        return _checked(Page(name, tuple(full)))
+        return _check_page(Page(name, tuple(full)))
     if number is None and count > 1:
         raise UserError(
             f"{name} holds {count} pages, and none is chosen",
@@ -266,32 +268,32 @@ def open_page(name: str, file: BinaryIO, number: int | None = None) -> Page:
         )
     if (number or 0) >= len(full):
         raise UserError(f"{name} has no page {number}, only 0 to {len(full) - 1}", "choose one of them")
-    return _checked(Page(name, (full[number or 0],)))
+    return _check_page(Page(name, (full[number or 0],)))
 
 
-def _checked(page: Page) -> Page:
+def _check_page(page: Page) -> Page:
     """Return a page that `values` and `image` can begin with."""
-    if page.number(_Tag.COMPRESSION) not in _READ:
-        told = _called(page.number(_Tag.COMPRESSION))
+    if page.tag_value(_Tag.COMPRESSION) not in _READ:
+        told = _compression_name(page.tag_value(_Tag.COMPRESSION))
         raise UserError(f"{page.name} is compressed as {told}, which is not read in TIFF", _RESAVE)
-    if min(page.size) < 1 or not 1 <= page.number(_Tag.SAMPLES) < 2**16:
+    if min(page.size) < 1 or not 1 <= page.tag_value(_Tag.SAMPLES) < 2**16:
         raise ValueError("it has no pixels")
     alike = (_Tag.WIDTH, _Tag.HEIGHT, _Tag.BITS, _Tag.SAMPLES, _Tag.FORMAT, _Tag.PLANAR, _Tag.COMPRESSION)
-    if len({tuple(_numbers(part, tag) for tag in alike) for part in page.parts}) > 1:
+    if len({tuple(_tag_values(part, tag) for tag in alike) for part in page.parts}) > 1:
         raise UserError(f"{page.name} has channels of different kinds", "choose one with --set data.page=0")
     return page
 
 
-def _numbers(tags: Tags, tag: _Tag) -> tuple[int, ...]:
+def _tag_values(tags: Tags, tag: _Tag) -> tuple[int, ...]:
     return tags.numbers(tag, _DEFAULTS.get(tag, 1))
 
 
-def _reduced(tags: Tags) -> bool:
+def _is_reduced(tags: Tags) -> bool:
     """Whether a directory tells of a smaller copy of another page, or of its transparency."""
-    return bool(_numbers(tags, _Tag.SUBFILE)[0] & 5) or _numbers(tags, _Tag.OLD_SUBFILE)[0] == 2
+    return bool(_tag_values(tags, _Tag.SUBFILE)[0] & 5) or _tag_values(tags, _Tag.OLD_SUBFILE)[0] == 2
 
 
-def _of_imagej(tags: Tags) -> Mapping[str, int]:
+def _imagej_counts(tags: Tags) -> Mapping[str, int]:
     """Return the numbers in ImageJ's description of a file, such as of images and channels."""
     if _Tag.DESCRIPTION not in tags:
         return {}
@@ -300,5 +302,5 @@ def _of_imagej(tags: Tags) -> Mapping[str, int]:
     return {name: int(number) for name, number in found}
 
 
-def _called(compression: int) -> str:
+def _compression_name(compression: int) -> str:
     return _COMPRESSIONS.get(compression, f"scheme {compression}")

@@ -29,7 +29,7 @@ class Entry(NamedTuple):
     data: bytes
 
 
-class _Form(NamedTuple):
+class _Layout(NamedTuple):
     """How numbers of a directory are packed: its count, its entries, a place in the file."""
 
     length: str
@@ -38,7 +38,7 @@ class _Form(NamedTuple):
     inline: int
 
 
-_CLASSIC, _BIG = _Form("H", "HHI4s", "I", 4), _Form("Q", "HHQ8s", "Q", 8)
+_CLASSIC, _BIG = _Layout("H", "HHI4s", "I", 4), _Layout("Q", "HHQ8s", "Q", 8)
 
 
 class Tags:
@@ -46,20 +46,20 @@ class Tags:
 
     Attributes:
         order: "<" or ">", of the file's numbers.
-        following: where the next directory is; 0 after the last one.
+        next_offset: where the next directory is; 0 after the last one.
     """
 
-    def __init__(self, file: BinaryIO, order: str, form: _Form, offset: int) -> None:
+    def __init__(self, file: BinaryIO, order: str, form: _Layout, offset: int) -> None:
         self.file, self.order, self.form = file, order, form
-        (count,) = self._unpacked(form.length, offset)
+        (count,) = self._unpack(form.length, offset)
         if count > _MOST_TAGS:
             raise ValueError("its directory of tags is damaged")
         start = offset + struct.calcsize(f"={form.length}")
         width = struct.calcsize(f"={form.entry}")
-        rows = struct.iter_unpack(f"{order}{form.entry}", at(file, start, count * width))
+        rows = struct.iter_unpack(f"{order}{form.entry}", read_at(file, start, count * width))
         self.rows = {tag: (kind, number, field) for tag, kind, number, field in rows}
-        pointer = at(file, start + count * width, struct.calcsize(f"={form.place}"), short=True)
-        self.following = int.from_bytes(pointer, "little" if order == "<" else "big")
+        pointer = read_at(file, start + count * width, struct.calcsize(f"={form.place}"), short=True)
+        self.next_offset = int.from_bytes(pointer, "little" if order == "<" else "big")
 
     def __contains__(self, tag: int) -> bool:
         return tag in self.rows
@@ -75,9 +75,9 @@ class Tags:
         if size <= self.form.inline:
             return Entry(kind, count, field[:size])
         (place,) = struct.unpack(f"{self.order}{self.form.place}", field)
-        return Entry(kind, count, at(self.file, place, size))
+        return Entry(kind, count, read_at(self.file, place, size))
 
-    def classic(self, tag: int) -> Entry:
+    def classic_entry(self, tag: int) -> Entry:
         """Return a tag of the directory as classic TIFF has it: no numbers of 64 bits.
 
         Raises:
@@ -102,7 +102,7 @@ class Tags:
             raise ValueError(f"its tag {tag} has {count} values")
         return struct.unpack(f"{self.order}{count}{_CODES[kind]}", self.entry(tag).data)
 
-    def segments(self, places: Sequence[int], sizes: Sequence[int]) -> list[bytes]:
+    def read_segments(self, places: Sequence[int], sizes: Sequence[int]) -> list[bytes]:
         """Return pieces of the file.
 
         Raises:
@@ -110,24 +110,24 @@ class Tags:
         """
         if sum(sizes) > self.file.seek(0, io.SEEK_END):
             raise ValueError("it is shorter than its strips or tiles together")
-        return [at(self.file, place, size) for place, size in zip(places, sizes, strict=True)]
+        return [read_at(self.file, place, size) for place, size in zip(places, sizes, strict=True)]
 
-    def _unpacked(self, code: str, offset: int) -> tuple[int, ...]:
-        return struct.unpack(f"{self.order}{code}", at(self.file, offset, struct.calcsize(f"={code}")))
+    def _unpack(self, code: str, offset: int) -> tuple[int, ...]:
+        return struct.unpack(f"{self.order}{code}", read_at(self.file, offset, struct.calcsize(f"={code}")))
 
 
-def directories(file: BinaryIO) -> list[Tags]:
+def read_directories(file: BinaryIO) -> list[Tags]:
     """Return all directories of a TIFF file, one at least.
 
     Raises:
         ValueError: the first one cannot be read.
     """
-    header = at(file, 0, 16, short=True)
+    header = read_at(file, 0, 16, short=True)
     order = "<" if header.startswith(b"II") else ">"
     form = _BIG if header[2:4] in (b"+\0", b"\0+") else _CLASSIC
     (offset,) = struct.unpack_from(f"{order}{form.place}", header.ljust(16, b"\0"), form.inline)
     found, seen = [Tags(file, order, form, offset)], {offset}
-    while (offset := found[-1].following) and offset not in seen:
+    while (offset := found[-1].next_offset) and offset not in seen:
         seen.add(offset)
         try:
             found.append(Tags(file, order, form, offset))
@@ -136,7 +136,7 @@ def directories(file: BinaryIO) -> list[Tags]:
     return found
 
 
-def at(file: BinaryIO, place: int, size: int, short: bool = False) -> bytes:
+def read_at(file: BinaryIO, place: int, size: int, short: bool = False) -> bytes:
     """Return bytes of a file; with `short` there may be fewer.
 
     Raises:
@@ -149,7 +149,9 @@ def at(file: BinaryIO, place: int, size: int, short: bool = False) -> bytes:
     return file.read(min(size, left))
 
 
-def written(order: str, entries: Mapping[int, Entry], segments: Sequence[bytes], tiled: bool) -> io.BytesIO:
+def build_tiff(
+    order: str, entries: Mapping[int, Entry], segments: Sequence[bytes], tiled: bool
+) -> io.BytesIO:
     """Return a classic TIFF file of one page.
 
     Args:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from kerazoo.errors import UserError
-from kerazoo.files.writing import unwritable, whole_file
+from kerazoo.files.writing import atomic_file, write_error
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -35,12 +35,12 @@ class VideoWriter:
 
     Attributes:
         path: of the video, which ends in .mp4.
-        rate: frames per second, for the last frame: it lasts as long as one does at that rate.
+        fps: frames per second, for the last frame: it lasts as long as one does at that rate.
         frames: that were added so far; without any there will be no file.
     """
 
     def __init__(self, path: Path, rate: float):
-        self.path, self.rate, self.frames = path, rate, 0
+        self.path, self.fps, self.frames = path, rate, 0
         self._open = contextlib.ExitStack()
         self._stream: Any = None
         self._size = 0, 0
@@ -61,10 +61,10 @@ class VideoWriter:
         """
         import av
 
-        with self._telling():
+        with self._user_errors():
             if self._stream is None:
                 self._begin(image.shape[1], image.shape[0])
-            frame = av.VideoFrame.from_ndarray(_fitted(image, self._size), "rgb24")
+            frame = av.VideoFrame.from_ndarray(_resize_to(image, self._size), "rgb24")
             self._ticks = min(max(round(seconds * TICKS), self._ticks + 1), self._ticks + LONGEST)
             frame.pts, frame.time_base = self._ticks, Fraction(1, TICKS)
             self._write(self._stream.encode(frame))
@@ -72,14 +72,14 @@ class VideoWriter:
 
     def __exit__(self, *reason: object) -> None:
         if self._stream is not None:
-            with self._telling():
+            with self._user_errors():
                 self._write(self._stream.encode())
                 self._open.close()
 
     def _begin(self, width: int, height: int) -> None:
         import av
 
-        partial = self._open.enter_context(whole_file(self.path))
+        partial = self._open.enter_context(atomic_file(self.path))
         file = self._open.enter_context(partial.open("wb"))
         container = self._open.enter_context(av.open(file, "w", format="mp4"))
         scale = min(1.0, LARGEST_SIDE / max(width, height))
@@ -92,11 +92,11 @@ class VideoWriter:
 
     def _write(self, packets: "list[Packet]") -> None:
         for packet in packets:
-            packet.duration = round(TICKS / self.rate)
+            packet.duration = round(TICKS / self.fps)
             self._stream.container.mux(packet)
 
     @contextlib.contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _user_errors(self) -> Iterator[None]:
         """Turn what the disk and FFmpeg refuse into an error that a user reads; nothing is left behind."""
         import av
 
@@ -106,10 +106,10 @@ class VideoWriter:
             self._stream = None
             with contextlib.suppress(OSError, UserError, av.FFmpegError):  # which say the same
                 self._open.__exit__(type(error), error, None)
-            raise unwritable(self.path, OSError(error.errno, error.strerror)) from None
+            raise write_error(self.path, OSError(error.errno, error.strerror)) from None
 
 
-def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _resize_to(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if image.shape[1::-1] != size:
         from kerazoo.media.opencv import cv2
 

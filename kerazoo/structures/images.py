@@ -52,7 +52,7 @@ class Partners(Partnered):
         """Return one of them."""
         return self.samples[int(rng.integers(len(self.samples)))]
 
-    def joined(self, partner: Sample) -> Real:
+    def with_partner(self, partner: Sample) -> Real:
         """Return the partner's image and domain."""
         return Real(partner.truth.domain, partner.image)
 

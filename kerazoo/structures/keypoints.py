@@ -48,7 +48,7 @@ class People:
         """
         points, visible = warp.points(self.points), self.visible
         if np.linalg.det(warp.matrix) < 0:
-            swapped = self.skeleton.swapped()
+            swapped = self.skeleton.flip_indices()
             points, visible = points[:, swapped], visible[:, swapped]
         inside = ((points >= -0.5) & (points < np.array(warp.size[::-1]) - 0.5)).all(axis=-1)
         return dataclasses.replace(

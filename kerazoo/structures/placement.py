@@ -39,11 +39,11 @@ class Window(NamedTuple):
     columns: int
     rows: int
 
-    def inside(self, points: np.ndarray) -> np.ndarray:
+    def to_input(self, points: np.ndarray) -> np.ndarray:
         """Return where points of the image are in the input: `(..., 2)` of x and y."""
         return (points - self._corner() + 0.5) / self._scale() - 0.5
 
-    def outside(self, points: np.ndarray) -> np.ndarray:
+    def to_image(self, points: np.ndarray) -> np.ndarray:
         """Return where points of the input are in the image: `(..., 2)` of x and y."""
         return (points + 0.5) * self._scale() - 0.5 + self._corner()
 
@@ -54,7 +54,7 @@ class Window(NamedTuple):
         return np.array([self.width / self.columns, self.height / self.rows])
 
 
-def mirrored_window(image: np.ndarray, placement: Placement) -> np.ndarray:
+def reflected_window(image: np.ndarray, placement: Placement) -> np.ndarray:
     """Return a window of `image` that may reach beyond it; what lies there is mirrored.
 
     The edge itself is not repeated, and where the window is larger than the image the
@@ -67,12 +67,12 @@ def mirrored_window(image: np.ndarray, placement: Placement) -> np.ndarray:
     top, left, height, width = placement
     if 0 <= top and 0 <= left and top + height <= image.shape[0] and left + width <= image.shape[1]:
         return image[top : top + height, left : left + width]
-    rows = _mirrored(np.arange(top, top + height), image.shape[0])
-    columns = _mirrored(np.arange(left, left + width), image.shape[1])
+    rows = _reflected_index(np.arange(top, top + height), image.shape[0])
+    columns = _reflected_index(np.arange(left, left + width), image.shape[1])
     return image[rows[:, None], columns]
 
 
-def _mirrored(index: np.ndarray, size: int) -> np.ndarray:
+def _reflected_index(index: np.ndarray, size: int) -> np.ndarray:
     period = max(2 * (size - 1), 1)
     index = index % period
     return np.minimum(index, period - index) if size > 1 else index * 0

@@ -42,5 +42,5 @@ class Partnered(ABC):
         """Return the other sample, drawn by `rng`."""
 
     @abstractmethod
-    def joined(self, partner: Sample) -> Any:
+    def with_partner(self, partner: Sample) -> Any:
         """Return the truth that the sample has with its partner, after both were augmented."""

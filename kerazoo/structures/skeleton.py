@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import model_validator
 from pydantic_core import ArgsKwargs
 
-from kerazoo.errors import UserError, about
+from kerazoo.errors import UserError, error_context
 from kerazoo.files.reading import read_json
 from kerazoo.settings import build, check_names, fields, settings
 
@@ -45,7 +45,7 @@ class Skeleton:
         points: names, in channel order; none twice.
         limbs: pairs of points that a body part joins, in the order of a network's fields.
         flips: pairs of points that change places in a mirror; by default those whose names differ in left
-            and right (`mirrored`).
+            and right (`left_right_pairs`).
         sigmas: of the object keypoint similarity, a share of the object's size for every point; or
             one for all.
         between: `(point, end, end)`: points that lie in the middle of two others; data that do
@@ -66,7 +66,7 @@ class Skeleton:
 
     @model_validator(mode="before")
     @classmethod
-    def _whole(cls, value: Any) -> Any:
+    def _with_defaults(cls, value: Any) -> Any:
         if isinstance(value, str):
             if value not in KNOWN:
                 known = ", ".join(KNOWN)
@@ -78,7 +78,7 @@ class Skeleton:
         points = given.get("points")
         if not isinstance(points, list | tuple) or not all(isinstance(name, str) for name in points):
             return value
-        return given | {"flips": mirrored(points)}
+        return given | {"flips": left_right_pairs(points)}
 
     def __post_init__(self) -> None:
         count = len(self.points)
@@ -95,23 +95,23 @@ class Skeleton:
         if not {*self.published, *(name for middle in self.between for name in middle)} <= {*self.points}:
             raise ValueError("between and published name points that do not exist")
 
-    def annotated(self) -> tuple[str, ...]:
+    def annotated_points(self) -> tuple[str, ...]:
         """Return the points that people annotate and scores count, as their publisher orders them."""
         middles = {middle[0] for middle in self.between}
         return self.published or tuple(name for name in self.points if name not in middles)
 
-    def places(self, names: Sequence[str]) -> list[int]:
+    def indices(self, names: Sequence[str]) -> list[int]:
         """Return the index of each named point."""
         return [self.points.index(name) for name in names]
 
-    def swapped(self) -> np.ndarray:
+    def flip_indices(self) -> np.ndarray:
         """Return, for every point, the one whose place it takes in a mirror: int `(K,)`."""
         place = np.arange(len(self.points))
         for left, right in self.flips:
             place[[left, right]] = right, left
         return place
 
-    def misled(self) -> list[str]:
+    def unflipped_points(self) -> list[str]:
         """Return the points that are of one side by their names and that `flips` leave on it."""
         moved = {self.points[end] for pair in self.flips for end in pair}
         others = {name: _other_side(name) for name in self.points if name not in moved}
@@ -122,17 +122,17 @@ class Skeleton:
             if other != name and (other in known or _ALONE.search(name))
         ]
 
-    def spread(self) -> np.ndarray:
+    def sigma_per_point(self) -> np.ndarray:
         """Return the sigma of every point: float64 `(K,)`."""
         return np.broadcast_to(np.asarray(self.sigmas, "float64"), len(self.points))
 
-    def colours(self) -> np.ndarray:
+    def limb_colours(self) -> np.ndarray:
         """Return a colour per limb, hues around the circle: uint8 `(L, 3)`, RGB."""
         count = max(len(self.limbs), 1)
         hues = [colorsys.hsv_to_rgb(limb / count, 1.0, 1.0) for limb in range(count)]
         return (np.array(hues) * 255).astype("uint8")
 
-    def taken_from(self, names: Sequence[str], points: np.ndarray, visible: np.ndarray) -> tuple:
+    def convert_points(self, names: Sequence[str], points: np.ndarray, visible: np.ndarray) -> tuple:
         """Return key points of other data as this skeleton's, by name.
 
         Args:
@@ -149,16 +149,16 @@ class Skeleton:
         for index, name in enumerate(self.points):
             if name in place:
                 new_points[:, index], new_visible[:, index] = points[:, place[name]], visible[:, place[name]]
-            elif len(ends := [place[end] for end in self._ends(name) if end in place]) == 2:
+            elif len(ends := [place[end] for end in self._midpoint_ends(name) if end in place]) == 2:
                 new_points[:, index] = points[:, ends].mean(axis=1)
                 new_visible[:, index] = visible[:, ends].min(axis=1)
         return new_points, new_visible
 
-    def _ends(self, name: str) -> Sequence[str]:
+    def _midpoint_ends(self, name: str) -> Sequence[str]:
         return next((ends for middle, *ends in self.between if middle == name), ())
 
 
-def mirrored(names: Sequence[str]) -> tuple[Pair, ...]:
+def left_right_pairs(names: Sequence[str]) -> tuple[Pair, ...]:
     """Return the pairs of names that differ in left and right, the left ones first.
 
     >>> mirrored(["nose", "right_ear", "left_ear", "pawL", "pawR"])
@@ -246,7 +246,7 @@ MPII = Skeleton(
 """MPII's sixteen points; it has no sigmas of its own, these are what mmpose measures it with."""
 
 
-def _face(
+def _face_skeleton(
     count: int, pairs: Sequence[Pair], contours: Sequence[tuple[int, int, bool]], eyes: Pair
 ) -> Skeleton:
     """Return a skeleton of numbered landmarks; contours are (first, last, whether closed)."""
@@ -262,7 +262,7 @@ def _across(first: int, last: int) -> list[Pair]:
     return [(first + i, last - i) for i in range((last - first + 1) // 2)]
 
 
-FACE68 = _face(
+FACE68 = _face_skeleton(
     68,
     [
         *_across(0, 16), *_across(17, 26), *_across(31, 35), (36, 45), (37, 44), (38, 43), (39, 42), (40, 47),
@@ -276,7 +276,7 @@ FACE68 = _face(
 )  # fmt: skip
 """The 68 landmarks of 300W."""
 
-FACE98 = _face(
+FACE98 = _face_skeleton(
     98,
     [
         *_across(0, 32), (33, 46), (34, 45), (35, 44), (36, 43), (37, 42), (38, 50), (39, 49), (40, 48),
@@ -304,6 +304,6 @@ def read_skeleton(path: Path) -> Skeleton:
     if not isinstance(values, dict):
         remedy = 'give a JSON object such as {"points": ["nose", "tail"], "limbs": [[0, 1]]}'
         raise UserError(f"{path} holds no object", remedy)
-    with about(path):
+    with error_context(path):
         check_names(Skeleton, values)
         return build(Skeleton, values)

@@ -106,11 +106,11 @@ def test_what_is_no_video_and_a_camera_that_is_not_there_are_told_in_a_line(run,
 
 def test_an_interrupted_camera_keeps_what_was_seen(run, tmp_path, monkeypatch):
     source = str(make_video(tmp_path / "clip.mp4"))
-    monkeypatch.setattr(video, "_capture", lambda cv2, number: cv2.VideoCapture(source))
+    monkeypatch.setattr(video, "_open_capture", lambda cv2, number: cv2.VideoCapture(source))
     read = Camera._read
 
     def stopped(self):
-        if self.seen == 4:
+        if self.frames_read == 4:
             raise KeyboardInterrupt
         return read(self)
 
@@ -140,8 +140,8 @@ def test_an_interruption_between_frames_keeps_the_video(run, tmp_path, monkeypat
 
 
 def test_no_more_than_a_frame_is_in_memory(run, tmp_path, monkeypatch):
-    upright, write, order = video._upright, VideoWriter.add, []
-    monkeypatch.setattr(video, "_upright", lambda image: order.append("read") or upright(image))
+    upright, write, order = video._apply_display_matrix, VideoWriter.add, []
+    monkeypatch.setattr(video, "_apply_display_matrix", lambda image: order.append("read") or upright(image))
     monkeypatch.setattr(VideoWriter, "add", lambda self, *told: order.append("written") or write(self, *told))
     kerazoo(run, make_video(tmp_path / "clip.mp4"), "--output", tmp_path / "p")
     assert order == ["read", "written"] * FRAMES

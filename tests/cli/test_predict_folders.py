@@ -142,14 +142,14 @@ def test_the_same_call_again_leaves_its_results_out(run, tmp_path):
 
 def test_rows_of_before_stay_until_all_new_ones_are_there(run, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        video, "_capture", lambda cv2, number: cv2.VideoCapture(str(make_video(tmp_path / "c.mp4")))
+        video, "_open_capture", lambda cv2, number: cv2.VideoCapture(str(make_video(tmp_path / "c.mp4")))
     )
     write_image(tmp_path / "a.png", make_image(1))
     kerazoo(run, tmp_path / "a.png", "--output", tmp_path / "p")
     before, read = rows(tmp_path / "p"), Camera._read
 
     def stopped(self):
-        if self.seen == 2:
+        if self.frames_read == 2:
             raise KeyboardInterrupt
         return read(self)
 

@@ -156,7 +156,7 @@ def test_figures_as_a_source(skeleton):
 
 def test_the_neck_lies_between_the_shoulders():
     truth = Figures(train=1, skeleton=COCO18).samples("train")[0].truth
-    ends = truth.points[:, COCO18.places(("left_shoulder", "right_shoulder"))]
+    ends = truth.points[:, COCO18.indices(("left_shoulder", "right_shoulder"))]
     np.testing.assert_allclose(truth.points[:, COCO18.points.index("neck")], ends.mean(axis=1), atol=1e-4)
 
 

@@ -351,7 +351,7 @@ def test_real_annotations(real):
     assert report.tally == {"people": 12, "crowds": 0}
     truth = found.samples("val")[1].truth
     assert truth.image == 40083
-    assert (truth.visible[:, COCO18.places(COCO17.points)] > 0).sum(axis=1).tolist() == [14, 15, 0]
+    assert (truth.visible[:, COCO18.indices(COCO17.points)] > 0).sum(axis=1).tolist() == [14, 15, 0]
     left, top, width, height = truth.boxes[2].astype(int)  # she is not labelled, and 491 pixels large
     assert truth.ignore[top : top + height + 2, left : left + width + 2].sum() == truth.ignore.sum()
     assert 450 < truth.ignore.sum() < 600

@@ -7,7 +7,7 @@ import pytest
 
 from kerazoo.errors import UserError
 from kerazoo.files import zip_members
-from kerazoo.files.zip_members import Members
+from kerazoo.files.zip_members import ZipMembers
 
 
 def packed(folder, *names, content=b"hello"):
@@ -28,14 +28,14 @@ def changed(path, *replacements):
 
 def told(path):
     with pytest.raises(UserError) as caught:
-        dict(Members(path))
+        dict(ZipMembers(path))
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_names_have_one_kind_of_separator(tmp_path):
-    assert dict(Members(packed(tmp_path, "cat\\1.png", "./dog//2.png", "pig/", "cow\\"))) == {
+    assert dict(ZipMembers(packed(tmp_path, "cat\\1.png", "./dog//2.png", "pig/", "cow\\"))) == {
         "cat/1.png": b"hello",
         "dog/2.png": b"hello",
     }
@@ -43,8 +43,8 @@ def test_names_have_one_kind_of_separator(tmp_path):
 
 def test_names_in_utf8_are_read_whether_the_archive_says_so_or_not(tmp_path):
     path = packed(tmp_path, "xxxxx/1.png", "人/1.png")
-    assert list(Members(changed(path, (b"xxxxx", "Zäun".encode())))) == ["Zäun/1.png", "人/1.png"]
-    assert list(Members(changed(path, ("Zäun".encode(), b"Z\x84une")))) == ["Zäune/1.png", "人/1.png"]
+    assert list(ZipMembers(changed(path, (b"xxxxx", "Zäun".encode())))) == ["Zäun/1.png", "人/1.png"]
+    assert list(ZipMembers(changed(path, ("Zäun".encode(), b"Z\x84une")))) == ["Zäune/1.png", "人/1.png"]
 
 
 @pytest.mark.parametrize("name", ["../1.png", "cat/../../1.png", "/etc/1.png", "C:\\1.png", "..\\1.png"])
@@ -57,7 +57,7 @@ def test_two_files_of_one_name_are_refused(tmp_path):
 
 
 def test_a_name_ends_at_a_nul(tmp_path):
-    assert list(Members(changed(packed(tmp_path, "cat/1.png_x"), (b"_x", b"\0x")))) == ["cat/1.png"]
+    assert list(ZipMembers(changed(packed(tmp_path, "cat/1.png_x"), (b"_x", b"\0x")))) == ["cat/1.png"]
 
 
 def test_an_encrypted_file_is_told(tmp_path):

@@ -58,7 +58,7 @@ def test_of_several_people_the_one_in_the_middle_is_meant():
 def far(family, frame=WHOLE, noise=0.0):
     """Return how many pixels of the image decoded points are off, for 200 people."""
     off, rng = [], np.random.default_rng(1)
-    truth = frame.outside(somewhere(200))
+    truth = frame.to_image(somewhere(200))
     for points in truth:
         maps = family.encode(people(points[None]), frame)["heatmaps"]
         maps = maps + noise * rng.normal(size=maps.shape).astype("float32")

@@ -41,7 +41,7 @@ def test_points_are_where_their_pixels_went():
         weight = np.maximum(seen(image, frame)[..., 0] - 127.5, 0)
         y, x = np.indices(weight.shape)
         centre = np.array([(weight * x).sum(), (weight * y).sum()]) / weight.sum()
-        np.testing.assert_allclose(frame.inside(np.array([150, 77])), centre, atol=0.05)
+        np.testing.assert_allclose(frame.to_input(np.array([150, 77])), centre, atol=0.05)
 
 
 def test_a_box_is_framed_with_its_margin():

@@ -34,7 +34,7 @@ def painter(family, points):
 
     Inputs whose first pixel is brighter than their last are not mirrored.
     """
-    swapped = family.skeleton.swapped()
+    swapped = family.skeleton.flip_indices()
 
     def forward(x):
         maps = []
@@ -102,7 +102,7 @@ def test_a_symmetric_scene_is_answered_symmetrically():
     plain, averaged = (
         next(SMALL.infer(forward, [image], Options(tta=tta))).points[0] for tta in (False, True)
     )
-    turned = averaged[HAND.swapped()] * (-1, 1, 1) + (95, 0, 0)
+    turned = averaged[HAND.flip_indices()] * (-1, 1, 1) + (95, 0, 0)
     pairs = [0, 1, 3, 4]  # two cells of the middle point's map tie
     np.testing.assert_allclose(averaged[pairs], turned[pairs], atol=1e-3)
     assert np.abs(plain[0] - (plain[1] * (-1, 1, 1) + (95, 0, 0))).max() > 1

@@ -29,8 +29,8 @@ def test_a_image_is_scaled_to_the_height_and_points_come_back(size):
     assert x.shape[0] == 96
     assert x.shape[1] % 8 == 0
     points = np.array([[0.0, 0.0], [size[1] - 1, size[0] - 1], [13.5, 7.25]])
-    np.testing.assert_allclose(frame.outside(frame.inside(points)), points, atol=1e-9)
-    edge = frame.inside(np.array([[size[1] - 0.5, size[0] - 0.5]]))[0]
+    np.testing.assert_allclose(frame.to_image(frame.to_input(points)), points, atol=1e-9)
+    edge = frame.to_input(np.array([[size[1] - 0.5, size[0] - 0.5]]))[0]
     assert edge[1] == pytest.approx(95.5)
     assert edge[0] <= x.shape[1] - 0.5
 
@@ -42,7 +42,7 @@ def test_the_scaled_image_is_where_the_frame_says():
     bright = np.maximum(x[..., 0] - x[0, 0, 0], 0)
     rows, columns = np.indices(bright.shape)
     centre = [np.average(axis, weights=bright) for axis in (columns, rows)]
-    np.testing.assert_allclose(frame.outside(np.array(centre)), (241.5, 121.5), atol=0.6)
+    np.testing.assert_allclose(frame.to_image(np.array(centre)), (241.5, 121.5), atol=0.6)
 
 
 def test_training_windows_divide_by_the_stride():

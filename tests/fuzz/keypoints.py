@@ -50,7 +50,12 @@ def _read_skeleton(folder: Path) -> object:
     from kerazoo.structures.skeleton import read_skeleton
 
     skeleton = read_skeleton(folder / "own.json")
-    return skeleton.swapped(), skeleton.misled(), skeleton.spread(), skeleton.colours()
+    return (
+        skeleton.flip_indices(),
+        skeleton.unflipped_points(),
+        skeleton.sigma_per_point(),
+        skeleton.limb_colours(),
+    )
 
 
 READERS = {

@@ -48,10 +48,15 @@ def test_similarity_is_cocos_formula():
     truth = people(count=2)
     truth.visible[0, 3:7] = 0
     near = truth.points + np.random.default_rng(1).normal(0, 8, truth.points.shape)
-    told = similarity(near, truth.points, truth.areas, COCO17.spread(), truth.visible > 0)
+    told = similarity(near, truth.points, truth.areas, COCO17.sigma_per_point(), truth.visible > 0)
     for row in range(2):
         for column in range(2):
-            other = truth.points[column].astype("float64"), 12000.0, COCO17.spread(), truth.visible[column]
+            other = (
+                truth.points[column].astype("float64"),
+                12000.0,
+                COCO17.sigma_per_point(),
+                truth.visible[column],
+            )
             assert told[row, column] == pytest.approx(oks(near[row], *other), abs=1e-12)
 
 
@@ -78,7 +83,7 @@ def test_what_is_true_scores_one():
 def test_a_shifted_person_passes_the_thresholds_below_the_similarity(shift):
     truth = people(count=1)
     one, other = (truth.points[0] + np.array([step, 0.0]) for step in (shift, 0.0))
-    alike = oks(one, other, 12000.0, COCO17.spread(), truth.visible[0])
+    alike = oks(one, other, 12000.0, COCO17.sigma_per_point(), truth.visible[0])
     told = scores([(truth, found(truth, shift))], COCO17).numbers
     thresholds = np.linspace(0.5, 0.95, 10)
     assert told["ap"] == pytest.approx((alike >= thresholds).mean())
@@ -89,7 +94,7 @@ def test_a_shifted_person_passes_the_thresholds_below_the_similarity(shift):
 def test_left_and_right_swapped_scores_lower():
     truth = people(count=1)
     wrong = found(truth)
-    wrong.points[:] = wrong.points[:, COCO17.swapped()]
+    wrong.points[:] = wrong.points[:, COCO17.flip_indices()]
     told = scores([(truth, wrong)], COCO17).numbers
     assert told["ap"] == 0.0
     assert told["point_pck"]["nose"] == 1.0
@@ -192,9 +197,9 @@ def test_distinct_keeps_the_best_of_those_alike():
     truth = people(count=2)
     points = np.concatenate([found(truth, shift).points for shift in (0.0, 1.0, 60.0)])
     poses = Poses(points, np.array([0.3, 0.9, 0.8, 0.2, 0.7, 0.6], "float32"))
-    kept = distinct(poses, COCO17.spread())
+    kept = distinct(poses, COCO17.sigma_per_point())
     np.testing.assert_allclose(kept.scores, [0.9, 0.8, 0.7, 0.6])
-    everyone = distinct(poses, COCO17.spread(), limit=1.0)
+    everyone = distinct(poses, COCO17.sigma_per_point(), limit=1.0)
     np.testing.assert_allclose(everyone.scores, [0.9, 0.8, 0.7, 0.6, 0.3, 0.2])
 
 

@@ -25,7 +25,7 @@ def changed(shown):
 
 def test_limbs_and_points_lie_where_they_are():
     shown = draw_people(GREY, truth([[[20, 50], [100, 50], [100, 90]]], [[2, 2, 2]]), LINE)
-    red, cyan = LINE.colours()
+    red, cyan = LINE.limb_colours()
     assert (shown[50, 60] == red).all()
     assert (shown[70, 100] == cyan).all()
     assert (shown[50, 20] == red).all()

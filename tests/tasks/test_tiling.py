@@ -10,7 +10,7 @@ from kerazoo import backend
 from kerazoo.errors import UserError
 from kerazoo.families.unet import UNet
 from kerazoo.families.unetpp import UNetPlusPlus
-from kerazoo.structures.placement import Placement, mirrored_window
+from kerazoo.structures.placement import Placement, reflected_window
 from kerazoo.task import Options
 from kerazoo.tasks.images import TILE, WHOLE
 from kerazoo.tasks.segmentation.tiling import whole_or_tiled
@@ -73,12 +73,12 @@ def test_tile_without_room_for_a_core_is_refused(image):
 
 def test_mirrored_window_equals_numpy_reflection():
     image = np.arange(5 * 7).reshape(5, 7)
-    window = mirrored_window(image, Placement(-6, -3, 20, 30))
+    window = reflected_window(image, Placement(-6, -3, 20, 30))
     assert (window == np.pad(image, ((6, 9), (3, 20)), mode="reflect")).all()
 
 
 def test_mirrored_window_of_a_single_pixel():
-    assert (mirrored_window(np.array([[3]]), Placement(-2, -2, 5, 5)) == 3).all()
+    assert (reflected_window(np.array([[3]]), Placement(-2, -2, 5, 5)) == 3).all()
 
 
 def test_tiles_of_the_valid_unet_equal_the_whole_image(image):

@@ -15,13 +15,13 @@ from kerazoo.data.source import Split, existing
 from kerazoo.data.splits import split_in, split_of
 from kerazoo.errors import UserError
 from kerazoo.files.reading import (
-    entries,
     is_file,
+    list_folder,
     npz_names,
-    opened,
+    open_file,
     read_bytes,
+    read_gunzipped,
     read_npz,
-    read_packed,
     read_text,
 )
 
@@ -57,7 +57,7 @@ def holds_arrays(path: Path) -> bool:
     """Whether a path is a file, or a folder of array files without sub-folders."""
     if not os.path.isdir(path):
         return is_file(path)
-    inside = entries(path)
+    inside = list_folder(path)
     return not any(p.is_dir() for p in inside) and any(_kind(p) for p in inside if p.is_file())
 
 
@@ -96,7 +96,7 @@ def array_files(path: Path) -> list[Path]:
         return [path]
     if not os.path.isdir(path):
         raise UserError(f"{path} is no file", _REMEDY)
-    inside = [p for p in entries(path) if p.is_file() and (_kind(p) or p.name == FINE_NAMES)]
+    inside = [p for p in list_folder(path) if p.is_file() and (_kind(p) or p.name == FINE_NAMES)]
     return [p for p in inside if p.suffix != ".gz" or p.with_suffix("") not in inside]
 
 
@@ -115,7 +115,7 @@ def _kind(path: Path) -> Kind | None:
 
 def _start(path: Path) -> bytes:
     """Return the first four bytes of a file, unpacked; none where it is damaged, which is told later."""
-    with opened(path) as file:
+    with open_file(path) as file:
         start = file.read(1024)
     if start[:2] != b"\x1f\x8b":
         return start[:4]
@@ -169,7 +169,7 @@ def _idx(files: list[Path], path: Path) -> tuple[dict[Split, Stored], tuple[str,
 
 
 def _idx_array(path: Path) -> np.ndarray:
-    content = read_packed(path, _largest(path))
+    content = read_gunzipped(path, _largest(path))
     axes = _IDX.get(content[:4], 0)
     begin = 4 + 4 * axes
     shape = [int.from_bytes(content[place : place + 4], "big") for place in range(4, begin, 4)]

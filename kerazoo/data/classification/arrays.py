@@ -12,7 +12,7 @@ from kerazoo.data.classification.array_files import Stored, array_files, read_ar
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.source import Share, Source, Split
 from kerazoo.data.splits import divide
-from kerazoo.errors import UserError, about
+from kerazoo.errors import UserError, error_context
 from kerazoo.settings import settings
 from kerazoo.structures.label import Label
 from kerazoo.structures.sample import Sample
@@ -116,7 +116,7 @@ class Arrays(Source):
         for label in np.unique(labels).tolist():
             rows = np.flatnonzero(labels == label).tolist()
             try:
-                with about(f"{self.path}, {names[label]}"):
+                with error_context(f"{self.path}, {names[label]}"):
                     parts.append(divide(rows, self.validation, 0.0, "random", self.seed, remedy=_REMEDY))
             except UserError as error:
                 problems.append(error)

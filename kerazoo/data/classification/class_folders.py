@@ -11,10 +11,10 @@ from kerazoo.data.classification.class_lists import class_name
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.source import Files, Split, existing
 from kerazoo.data.splits import by_split, divide, split_in, split_of, splits_told
-from kerazoo.errors import UserError, about
-from kerazoo.files.listing import below, folders_in, is_image, links_left_out
-from kerazoo.files.reading import entries
-from kerazoo.files.writing import natural
+from kerazoo.errors import UserError, error_context
+from kerazoo.files.listing import is_image, list_subfolders, skipped_link_warnings, walk_folder
+from kerazoo.files.reading import list_folder
+from kerazoo.files.writing import natural_key
 from kerazoo.image import read_image
 from kerazoo.settings import settings
 from kerazoo.structures.label import Label
@@ -79,14 +79,16 @@ class ClassFolders(Files):
     def _listed(self) -> _Listed:
         if not os.path.isdir(existing(self.root)):
             raise UserError(f"data {self.root} is no folder", _layout(self.root))
-        listed = below(self.root)
+        listed = walk_folder(self.root)
         images = _by_folder(listed.files, self.root)
-        folders = by_split(path for path in folders_in(self.root) if folders_in(path))
+        folders = by_split(path for path in list_subfolders(self.root) if list_subfolders(path))
         inner = {split: _same_inside(split, folder) for split, folder in folders.items()}
         found = _by_class(_split_first(inner) if folders else _class_first(self.root), images)
         names = tuple(map(class_name, self.classes or ())) or _names(found, self.root)
         problems = [*_loose(inner.values() or [self.root]), *_unusable(found, names)]
-        links = links_left_out(self.path, listed.twice, "lead to folders that are read already")
+        links = skipped_link_warnings(
+            self.path, listed.repeated_links, "lead to folders that are read already"
+        )
         warnings = [*links, *_doubtful(found), *(_unread(self.root, folders, images) if folders else ())]
         shares = (0.0 if "val" in found else self.validation), (0.0 if "test" in found else self.test)
         parts, errors = _divided(found.pop("train", {}), shares, self.seed)
@@ -100,7 +102,7 @@ class ClassFolders(Files):
 def _by_folder(files: Iterable[Path], root: Path) -> _Images:
     """Return the images of every folder below a root, with those of its sub-folders, in natural order."""
     found: _Images = {}
-    for path in sorted(filter(is_image, files), key=natural):
+    for path in sorted(filter(is_image, files), key=natural_key):
         for above in path.parents:
             if above == root:
                 break
@@ -110,8 +112,13 @@ def _by_folder(files: Iterable[Path], root: Path) -> _Images:
 
 def _same_inside(split: Split, folder: Path) -> Path:
     """Return the folder of a split, or the only one in it where that is of the split: `test/test/CLASS`."""
-    inner = folders_in(folder)
-    if len(inner) == 1 and split_in(inner[0].name) == split and folders_in(inner[0]) and not _images(folder):
+    inner = list_subfolders(folder)
+    if (
+        len(inner) == 1
+        and split_in(inner[0].name) == split
+        and list_subfolders(inner[0])
+        and not _images(folder)
+    ):
         return inner[0]
     return folder
 
@@ -119,14 +126,14 @@ def _same_inside(split: Split, folder: Path) -> Path:
 def _split_first(folders: dict[Split, Path]) -> Iterator[tuple[Split, str, Path]]:
     """Yield split, class and folder of `train/CLASS/` and so on."""
     for split, folder in folders.items():
-        for path in folders_in(folder):
+        for path in list_subfolders(folder):
             yield split, path.name, path
 
 
 def _class_first(root: Path) -> Iterator[tuple[Split, str, Path]]:
     """Yield split, class and folder of `CLASS/train/` and so on, or of `CLASS/` itself as train."""
-    for path in folders_in(root):
-        inner = folders_in(path)
+    for path in list_subfolders(root):
+        inner = list_subfolders(path)
         told = splits_told(folder.name for folder in inner)
         whole: dict[Split, Path] = {"train": path}
         divided = inner and len(told) == len(inner) and not _images(path)
@@ -151,7 +158,7 @@ def _names(found: dict[Split, _ByClass], root: Path) -> tuple[str, ...]:
         deeper = [inner for folder, _ in known.values() if (inner := _data_in(folder))]
         told = f"{root} holds {len(known)} class(es){''.join(f', {name!r}' for name in known)}"
         raise UserError(told, f"give {str(deeper[0])!r}" if deeper else _layout(root))
-    names = tuple(sorted(known, key=natural))
+    names = tuple(sorted(known, key=natural_key))
     if len(splits_told(names)) == len(names):
         raise UserError(f"{root} holds no classes, only {' and '.join(names)}", _layout(root))
     if alike := _alike(folder for folder, _ in known.values()):
@@ -162,7 +169,7 @@ def _names(found: dict[Split, _ByClass], root: Path) -> tuple[str, ...]:
 
 def _data_in(folder: Path) -> Path | None:
     """Return the folder, it or the only one below it, that holds several folders and no images."""
-    inner = [] if _images(folder) else folders_in(folder)
+    inner = [] if _images(folder) else list_subfolders(folder)
     return _data_in(inner[0]) if len(inner) == 1 else folder if inner else None
 
 
@@ -170,9 +177,9 @@ def _alike(classes: Iterable[Path]) -> list[str]:
     """Return the names of folders, two at least, that all classes hold, and no images beside them."""
     shared: set[str] | None = None
     for folder in classes:
-        inner = set() if _images(folder) else {path.name for path in folders_in(folder)}
+        inner = set() if _images(folder) else {path.name for path in list_subfolders(folder)}
         shared = inner if shared is None else shared & inner
-    return sorted(shared, key=natural) if shared and len(shared) > 1 else []
+    return sorted(shared, key=natural_key) if shared and len(shared) > 1 else []
 
 
 def _loose(folders: Iterable[Path]) -> Iterator[UserError]:
@@ -197,7 +204,7 @@ def _unusable(found: dict[Split, _ByClass], names: Sequence[str]) -> Iterator[Us
 def _doubtful(found: dict[Split, _ByClass]) -> Iterator[str]:
     """Yield a line for each class folder that may be meant for a split, or to hold some."""
     for name, (folder, _) in (each for classes in found.values() for each in classes.items()):
-        inner = [path.name for path in folders_in(folder) if split_of(path.name)]
+        inner = [path.name for path in list_subfolders(folder) if split_of(path.name)]
         if split_of(name):
             yield f"{folder} is called like a split, but it holds images itself; it is taken for a class"
         if inner:
@@ -206,7 +213,7 @@ def _doubtful(found: dict[Split, _ByClass]) -> Iterator[str]:
 
 def _unread(root: Path, folders: dict[Split, Path], images: _Images) -> Iterator[str]:
     """Yield a line about what lies beside the folders of splits."""
-    others = [path for path in folders_in(root) if path not in folders.values() and path in images]
+    others = [path for path in list_subfolders(root) if path not in folders.values() and path in images]
     names = [path.name for path in [*others, *_images(root)]]
     if names:
         told = ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
@@ -223,7 +230,7 @@ def _divided(
     for name, (_, files) in classes.items():
         divided: dict[Split, list[Path]] = {"train": files}
         try:
-            with about(f"class {name!r}"):
+            with error_context(f"class {name!r}"):
                 divided = divide(files, *shares, "random", seed, remedy=_TOO_FEW)
         except UserError as error:
             problems.append(error)
@@ -243,7 +250,7 @@ def _interleaved(files: dict[str, list[Path]], names: Sequence[str]) -> list[tup
 
 def _images(folder: Path) -> list[Path]:
     """Return the images that lie in the folder itself."""
-    return [path for path in entries(folder) if is_image(path) and path.is_file()]
+    return [path for path in list_folder(folder) if is_image(path) and path.is_file()]
 
 
 _FOLDS = "call them train, val and test, or give one of them; if they are classes, name them in data.classes"

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from kerazoo.data.source import Split
 from kerazoo.data.splits import NAMES, divide, split_of, splits_told
 from kerazoo.errors import UserError
-from kerazoo.files.reading import entries, hidden, read_text
-from kerazoo.files.writing import natural
+from kerazoo.files.reading import is_hidden, list_folder, read_text
+from kerazoo.files.writing import natural_key
 
 OMNIGLOT: dict[str, Split] = {"images_background": "train", "images_evaluation": "test"}
 """What Lake et al. 2015 call the alphabets to learn from and those to be asked about."""
@@ -21,8 +21,8 @@ Names = dict[str, list[str]]
 def by_folder(files: Iterable[str]) -> Names:
     """Return the files of every folder that holds some, hidden ones left out, all in natural order."""
     found: Names = {}
-    for path in sorted(map(PurePosixPath, files), key=lambda path: natural(str(path))):
-        if not hidden(path):
+    for path in sorted(map(PurePosixPath, files), key=lambda path: natural_key(str(path))):
+        if not is_hidden(path):
             found.setdefault(path.parent.as_posix(), []).append(path.as_posix())
     return found
 
@@ -140,7 +140,7 @@ def held_back(classes: Sequence[str], shares: tuple[float, float], seed: int) ->
 
 def listed_in(folder: Path, named: Names) -> dict[Split, list[str]]:
     """Return the splits of a folder of text files."""
-    files = {split_of(path.stem): path for path in entries(folder) if path.suffix.lower() == ".txt"}
+    files = {split_of(path.stem): path for path in list_folder(folder) if path.suffix.lower() == ".txt"}
     splits: dict[Split, list[str]] = {}
     known: dict[str, Split] = {}
     for split in NAMES:

@@ -24,11 +24,17 @@ from kerazoo.data.lazy import Lazy
 from kerazoo.data.loader import Remembered
 from kerazoo.data.source import Files, Share, Source, Split, existing
 from kerazoo.data.splits import NAMES
-from kerazoo.errors import UserError, about
-from kerazoo.files.listing import Below, below, is_image, links_left_out, passed_over
-from kerazoo.files.reading import hidden
-from kerazoo.files.zip_members import Members
-from kerazoo.image import centred, decode_image, read_image
+from kerazoo.errors import UserError, error_context
+from kerazoo.files.listing import (
+    FolderTree,
+    is_image,
+    skipped_link_warnings,
+    unread_file_warnings,
+    walk_folder,
+)
+from kerazoo.files.reading import is_hidden
+from kerazoo.files.zip_members import ZipMembers
+from kerazoo.image import center_crop, decode_image, read_image
 from kerazoo.settings import settings
 from kerazoo.structures.label import Label
 from kerazoo.structures.sample import Sample
@@ -43,7 +49,7 @@ class ByClass(Source):
 
     Attributes:
         episodes_per_epoch: how many samples are drawn from train (in an epoch), val and test.
-        size: height and width that images are brought to (`kerazoo.image.centred`); None as they are.
+        size: height and width that images are brought to (`kerazoo.image.center_crop`); None as they are.
         training: how samples to train on are drawn; the family says it.
         asked: how those of val and test are, in turns; the family says it.
         seed: of what is drawn from val and test.
@@ -134,8 +140,8 @@ class ImageClasses(ByClass, Files):
     def warnings(self) -> list[str]:
         if self._archive is None:
             return [*super().warnings(), *self._listed.warnings]
-        members = (path for path in map(Path, self._archive) if not hidden(path))
-        return [*passed_over(self.path, members), *self._listed.warnings]
+        members = (path for path in map(Path, self._archive) if not is_hidden(path))
+        return [*unread_file_warnings(self.path, members), *self._listed.warnings]
 
     def image_files(self) -> Sequence[Path]:
         names = [name for files in self._listed.files.values() for name in files]
@@ -159,7 +165,7 @@ class ImageClasses(ByClass, Files):
     def _read(self, place: tuple[str, int]) -> Sample:
         file, label = place
         image = self._image(file)
-        return Sample(image if self.size is None else centred(image, self.size), Label(label), file)
+        return Sample(image if self.size is None else center_crop(image, self.size), Label(label), file)
 
     def _image(self, file: str) -> np.ndarray:
         if self._archive is None:
@@ -167,21 +173,23 @@ class ImageClasses(ByClass, Files):
         return decode_image(self._archive[file], f"{self.path}: {file}", self)
 
     @functools.cached_property
-    def _archive(self) -> Members | None:
-        return None if os.path.isdir(self.root) else Members(self.root)
+    def _archive(self) -> ZipMembers | None:
+        return None if os.path.isdir(self.root) else ZipMembers(self.root)
 
     @functools.cached_property
     def _listed(self) -> _Listed:
         root = existing(self.root)
-        listed = Below([], [], []) if self._archive else below(root)
+        listed = FolderTree([], [], []) if self._archive else walk_folder(root)
         files = self._archive or [path.relative_to(root).as_posix() for path in listed.files]
         found = by_folder(filter(is_image, files))
         alone, problems = classes_alone(self.path, found)
         if not alone:
             raise UserError(f"{self.path} holds no folders of images", _LAYOUT)
-        links = links_left_out(self.path, listed.twice, "lead to folders that are read already")
+        links = skipped_link_warnings(
+            self.path, listed.repeated_links, "lead to folders that are read already"
+        )
         warnings = [*links, *doubtful(self.path, alone)]
-        with about(self.path):
+        with error_context(self.path):
             given, named = classes_by_split(alone)
             shares = (0.0 if "val" in given else self.validation), (0.0 if "test" in given else self.test)
             held = {} if self.splits else held_back(given.get("train", []), shares, self.seed)

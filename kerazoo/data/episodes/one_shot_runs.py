@@ -12,8 +12,8 @@ from kerazoo.data.lazy import Lazy
 from kerazoo.data.source import Split, existing
 from kerazoo.errors import UserError
 from kerazoo.files.reading import is_file
-from kerazoo.files.zip_members import Members
-from kerazoo.image import centred, decode_image
+from kerazoo.files.zip_members import ZipMembers
+from kerazoo.image import center_crop, decode_image
 from kerazoo.settings import settings
 from kerazoo.structures.episodes import Episode
 from kerazoo.structures.sample import Sample
@@ -26,7 +26,7 @@ def holds_runs(path: Path) -> bool:
     """Whether a path is a zip file of such runs."""
     if not is_file(path) or path.suffix.lower() != ".zip":
         return False
-    return any(PurePosixPath(name).name == LABELS for name in Members(path))
+    return any(PurePosixPath(name).name == LABELS for name in ZipMembers(path))
 
 
 @settings
@@ -55,8 +55,8 @@ class OneShotRuns(ByClass):
         raise UserError(f"{self.path} holds questions and nothing to train on", "use it with 'evaluate'")
 
     @functools.cached_property
-    def _members(self) -> Members:
-        return Members(existing(Path(self.path).expanduser()))
+    def _members(self) -> ZipMembers:
+        return ZipMembers(existing(Path(self.path).expanduser()))
 
     @functools.cached_property
     def _runs(self) -> dict[str, list[tuple[str, str]]]:
@@ -86,4 +86,4 @@ class OneShotRuns(ByClass):
 
     def _image(self, file: str) -> np.ndarray:
         image = decode_image(self._members[file], f"{self.path}: {file}", self)
-        return image if self.size is None else centred(image, self.size)
+        return image if self.size is None else center_crop(image, self.size)

@@ -16,7 +16,7 @@ from kerazoo.data.loader import Remembered
 from kerazoo.data.source import Source, Split, existing
 from kerazoo.errors import UserError
 from kerazoo.files.reading import is_file, read_rows, read_text
-from kerazoo.image import centred, read_image
+from kerazoo.image import center_crop, read_image
 from kerazoo.media.formats import SUFFIXES as IMAGES
 from kerazoo.settings import settings
 from kerazoo.structures.pairs import Couples
@@ -111,7 +111,7 @@ class PairList(Source):
         return {name: place for place, name in enumerate(names)}, Remembered(Lazy(names, self._read))
 
     def _read(self, name: str) -> Sample:
-        image = centred(read_image(self._listed.files[name], how=self), self.size)
+        image = center_crop(read_image(self._listed.files[name], how=self), self.size)
         return Sample(image, Couples(np.zeros(0, bool)), name)
 
     def _sample(self, pairs: Sequence[_Pair]) -> Sample:

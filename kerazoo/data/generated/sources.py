@@ -43,7 +43,7 @@ class Generated(Source):
     seed: Count = 0
     generated: ClassVar[bool] = True
 
-    def places(self, split: Split) -> range:
+    def indices(self, split: Split) -> range:
         """Return the numbers of a split's images, from 0."""
         return range({"train": self.train, "val": self.validation, "test": self.test}[split])
 
@@ -72,7 +72,7 @@ class Cells(Generated):
     size: Side | tuple[Side, Side] = (128, 128)
 
     def samples(self, split: Split) -> Sequence[Sample]:
-        return Lazy(self.places(split), functools.partial(_cells, self, split))
+        return Lazy(self.indices(split), functools.partial(_cells, self, split))
 
     def class_names(self) -> tuple[str, ...]:
         return "background", "cell", "membrane"
@@ -100,7 +100,7 @@ class Shapes(Generated):
     size: Side = 32
 
     def samples(self, split: Split) -> Sequence[Sample]:
-        return Lazy(self.places(split), functools.partial(_shape, self, split))
+        return Lazy(self.indices(split), functools.partial(_shape, self, split))
 
     def class_names(self) -> tuple[str, ...]:
         from kerazoo.data.generated.shapes import NAMES
@@ -136,7 +136,7 @@ class Landscapes(Generated):
         from kerazoo.data.translation.unpaired import alternating, paired
 
         summer, winter = (
-            Lazy(self.places(split), functools.partial(_landscape, self, split, domain)) for domain in (0, 1)
+            Lazy(self.indices(split), functools.partial(_landscape, self, split, domain)) for domain in (0, 1)
         )
         return paired(summer, winter) if split == "train" else alternating(summer, winter)
 
@@ -177,16 +177,16 @@ class Figures(Generated):
     def samples(self, split: Split) -> Sequence[Sample]:
         from kerazoo.data.generated.figures import POINTS
 
-        lacking = [name for name in self.skeleton.annotated() if name not in POINTS]
+        lacking = [name for name in self.skeleton.annotated_points() if name not in POINTS]
         if lacking:
             raise UserError(
                 f"built-in figures have no point {lacking[0]!r}", "give your own data with --data"
             )
         if self.windows is None:
-            return Lazy(self.places(split), functools.partial(_figures, self, split))
+            return Lazy(self.indices(split), functools.partial(_figures, self, split))
         people = (
             (index, person)
-            for index in self.places(split)
+            for index in self.indices(split)
             for person in range(_people(self, split, index)[0])
         )
         return Lazy(list(people), functools.partial(_figure, self, split))
@@ -210,7 +210,7 @@ def _figures(source: Figures, split: Split, index: int) -> Sample:
 
     count, rng = _people(source, split, index)
     drawn = draw_figures(rng, _sides(source.size), count)
-    points, visible = source.skeleton.taken_from(POINTS, drawn.points, drawn.visible)
+    points, visible = source.skeleton.convert_points(POINTS, drawn.points, drawn.visible)
     people = People(points, visible, drawn.boxes, drawn.areas, source.skeleton, image=index + 1)
     return Sample(drawn.image, people, f"{split}-{index:05}.png")
 
@@ -247,8 +247,8 @@ class Faces(Generated):
 
     def samples(self, split: Split) -> Sequence[Sample]:
         if self.windows is None:
-            return Lazy(self.places(split), functools.partial(_face, self, split))
-        return Lazy([(index, 0) for index in self.places(split)], functools.partial(_figure, self, split))
+            return Lazy(self.indices(split), functools.partial(_face, self, split))
+        return Lazy([(index, 0) for index in self.indices(split)], functools.partial(_figure, self, split))
 
     def class_names(self) -> tuple[str, ...]:
         return self.skeleton.points

@@ -12,7 +12,7 @@ import numpy as np
 import pydantic
 from pydantic import Field
 
-from kerazoo.errors import UserError, about
+from kerazoo.errors import UserError, error_context
 from kerazoo.files.reading import read_json, read_json_lines, read_text
 
 LEAST = 0.3
@@ -140,7 +140,7 @@ def read_boxes(path: Path, images: Sequence[Path], least: float | None = None) -
         raise UserError(
             f"{path} tells boxes as shares of the image", "give left, top, width, height in pixels"
         )
-    with about(path):
+    with error_context(path):
         matched = _matched(dict.fromkeys(box.key for box in kept), images)
     if not matched:
         raise UserError(

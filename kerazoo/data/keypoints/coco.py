@@ -76,7 +76,7 @@ class CocoKeypoints(Keypoints):
     def _truths(self, told: Annotated, category: _Category, images: list[Key]) -> list[tuple]:
         """Return of every image its people, who of them is labelled, and where nothing is known."""
         boxes, areas = boxes_and_areas(told)
-        points, visible = self.skeleton.taken_from(
+        points, visible = self.skeleton.convert_points(
             category.points, told.points.astype("float32"), told.visible
         )
         labelled = self.enough(visible, areas) & ~told.crowd

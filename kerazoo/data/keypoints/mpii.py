@@ -59,7 +59,7 @@ class MpiiKeypoints(Keypoints):
             file,
             remarks,
         )
-        points, visible = self.skeleton.taken_from(MPII.points, given.astype("float32"), visible)
+        points, visible = self.skeleton.convert_points(MPII.points, given.astype("float32"), visible)
         boxes, areas = squares[sound], _areas(points, visible)
         labelled = self.enough(visible, areas)
         images = []

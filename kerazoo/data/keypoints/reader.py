@@ -7,7 +7,7 @@ from kerazoo.data.keypoints.coco import CocoKeypoints
 from kerazoo.data.keypoints.mpii import MpiiKeypoints
 from kerazoo.data.source import Source
 from kerazoo.errors import UserError
-from kerazoo.files.reading import opened
+from kerazoo.files.reading import open_file
 
 
 def reader(path: Path) -> type[Source]:
@@ -17,7 +17,7 @@ def reader(path: Path) -> type[Source]:
         UserError: there is nothing, or something else.
     """
     file = next(iter(annotation_files(path.expanduser(), Remarks()).values()))
-    with opened(file) as content:
+    with open_file(file) as content:
         start = content.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if start not in (b"{", b"["):
         raise UserError(

@@ -17,7 +17,7 @@ from kerazoo.data.lazy import Lazy
 from kerazoo.data.regions import Region, covered
 from kerazoo.data.source import Files, Source, Split
 from kerazoo.data.splits import divide
-from kerazoo.errors import UserError, about
+from kerazoo.errors import UserError, error_context
 from kerazoo.image import image_size, read_image
 from kerazoo.media.pixels import ImageReading
 from kerazoo.settings import replace, settings
@@ -134,7 +134,7 @@ class Keypoints(Files):
         return replace(self, {"windows": None, "detections": None}) if self.windows else self
 
     def warnings(self) -> list[str]:
-        misled = ", ".join(self.skeleton.misled())[:200]
+        misled = ", ".join(self.skeleton.unflipped_points())[:200]
         told = f"the skeleton's flips leave out {misled}: a mirror image (augmentation.flip, --tta) shows the"
         mirrored = [f"{told} other side under their names"] if misled else []
         return [*super().warnings(), *mirrored, *self._surveyed.remarks.warnings]
@@ -150,7 +150,7 @@ class Keypoints(Files):
 
     def check_points(self, names: Sequence[str], file: Path) -> None:
         """Raise a `UserError` where a file lacks points of the skeleton; `names` are those it has."""
-        lacking = [name for name in self.skeleton.annotated() if name not in names]
+        lacking = [name for name in self.skeleton.annotated_points() if name not in names]
         if lacking:
             raise UserError(
                 f"{file} has no point {lacking[0]!r}, its points are {', '.join(names)[:200]}",
@@ -173,7 +173,7 @@ class Keypoints(Files):
         training = found.get("train", Listed(self.root, []))
         pool = training.images
         shares = ("val" not in found) * self.validation, ("test" not in found) * self.test
-        with about(self.root):
+        with error_context(self.root):
             parts = dict.fromkeys(SPLITS, pool) if self.same else divide(pool, *shares, "random", self.seed)
         divided = {split: training._replace(images=parts[split]) for split in SPLITS}
         splits = divided | {split: listed for split, listed in found.items() if split != "train"}

@@ -20,7 +20,7 @@ from kerazoo.data.segmentation.pairing import Kind, Pair, list_pairs, places, un
 from kerazoo.data.source import Files, Split
 from kerazoo.data.splits import divide
 from kerazoo.errors import UserError
-from kerazoo.files.writing import natural
+from kerazoo.files.writing import natural_key
 from kerazoo.image import read_image
 from kerazoo.settings import replace, settings
 from kerazoo.structures.mask import VOID, Mask
@@ -84,7 +84,7 @@ class Folder(Files):
         splits: dict[Split, Sequence[Sample]] = {
             split: Lazy(pairs, self._read) for split, pairs in self._listed.splits.items()
         }
-        return splits, sorted(self._listed.problems + problems, key=lambda error: natural(error.message))
+        return splits, sorted(self._listed.problems + problems, key=lambda error: natural_key(error.message))
 
     def facts(self) -> dict[str, str]:
         return dict(self._meaning.facts)
@@ -169,7 +169,7 @@ class Folder(Files):
     @functools.cached_property
     def _meaning(self) -> Meaning:
         """What the masks mean, and those that do not fit it."""
-        masks = sorted((pair.mask for pair in self._pairs), key=natural)
+        masks = sorted((pair.mask for pair in self._pairs), key=natural_key)
         if self._listed.kind == "instances":
             return self._of_instances()
         try:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from kerazoo.data.segmentation.mask_files import Channel, MaskFile, Summary, codes, packed, unpacked
 from kerazoo.errors import UserError
-from kerazoo.files.reading import read_json, shaped
+from kerazoo.files.reading import read_json, validate_json
 from kerazoo.settings import replace, settings
 from kerazoo.structures.mask import VOID
 
@@ -238,7 +238,7 @@ def declared(path: Path) -> MaskClasses:
         UserError: the file is unreadable or contradicts itself; names the entry.
     """
     try:
-        entries = tuple(shaped(_objects(path), path, list[ClassEntry]))
+        entries = tuple(validate_json(_objects(path), path, list[ClassEntry]))
     except UserError as error:
         raise UserError(error.message, _AS_LIST) from None
     names = tuple(entry.name for entry in entries if not entry.void)

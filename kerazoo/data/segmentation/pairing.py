@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 from kerazoo.data import splits
 from kerazoo.data.source import Split, existing
 from kerazoo.errors import UserError
-from kerazoo.files.listing import images_below
-from kerazoo.files.reading import entries
+from kerazoo.files.listing import list_images
+from kerazoo.files.reading import list_folder
 
 Kind = Literal["masks", "instances"]
 
@@ -63,7 +63,7 @@ def list_pairs(place: Place) -> Listing:
     with `_mask` behind it; sub-folders must agree too. Names are compared in Unicode's composed form,
     since a Mac writes umlauts in another one than Linux.
     """
-    images, masks = images_below(place.images), images_below(place.masks)
+    images, masks = list_images(place.images), list_images(place.masks)
     if not images:
         return Listing([], [UserError(f"{place.images} holds no images", "put images there, or remove it")])
     known: dict[str, list[Path]] = {}
@@ -110,7 +110,7 @@ def places(root: Path) -> dict[Split, Place]:
         raise UserError(f"data folder {root} cannot be read", "change its permissions")
     if not any(root.iterdir()):
         raise UserError(f"data folder {root} is empty", _layout(root))
-    folders = [path for path in entries(root) if path.is_dir()]
+    folders = [path for path in list_folder(root) if path.is_dir()]
     named = splits.by_split(p for p in folders if splits.split_of(p.name) or (p / "images").is_dir())
     inside = _inside(root) if (root / "images").is_dir() or not named else {}
     if twice := named.keys() & inside.keys():
@@ -127,7 +127,7 @@ def unseen(place: Place, split: Split) -> list[str]:
         place: of the split, or of all images where no split has a folder.
         split: that all of it is taken for.
     """
-    images = images_below(place.images)
+    images = list_images(place.images)
     names = {name: None for image in images for name in image.relative_to(place.images).parent.parts}
     folds = [name for name in names if _FOLD.search(name.casefold())]
     if not folds and {splits.split_in(name) for name in names} in (set(), {None}, {split}):
@@ -151,7 +151,7 @@ def _inside(root: Path) -> dict[Split, Place]:
         told = f"{there[split]} is a folder of {split}, {lacking} has none"
         raise UserError(told, "divide both in the same way")
     for folder, parts in ((place.images, images), (place.masks, masks)):
-        first = {file: file.relative_to(folder).parts[0] for file in images_below(folder)}
+        first = {file: file.relative_to(folder).parts[0] for file in list_images(folder)}
         known = [part.name for part in parts.values()]
         loose = [file for file, part in first.items() if part not in known]
         if loose:

@@ -13,9 +13,9 @@ from kerazoo.data.lazy import Lazy
 from kerazoo.data.loader import Remembered
 from kerazoo.data.source import Files, Share, Source, Split, existing
 from kerazoo.data.splits import NAMES, by_split, divide, split_of
-from kerazoo.errors import UserError, about
-from kerazoo.files.listing import images_below
-from kerazoo.files.reading import entries, is_file
+from kerazoo.errors import UserError, error_context
+from kerazoo.files.listing import list_images
+from kerazoo.files.reading import is_file, list_folder
 from kerazoo.files.writing import sha256
 from kerazoo.image import read_image
 from kerazoo.settings import replace, settings
@@ -84,12 +84,12 @@ class Unpaired(Files):
         """The files of both domains by split, and the domains that are too small to be divided."""
         places, domains, problems = _places(existing(self.root)), [], []
         for domain in DOMAINS:
-            files = {split: images_below(path) for (split, of), path in places.items() if of == domain}
+            files = {split: list_images(path) for (split, of), path in places.items() if of == domain}
             if not files.get("train"):
                 raise _empty(self.root, domain, places)
             shares = (0.0 if "val" in files else self.validation), (0.0 if "test" in files else self.test)
             try:
-                with about(places["train", domain]):
+                with error_context(places["train", domain]):
                     remedy = f"add some, or put others into {self.root / f'val{domain}'}"
                     files = divide(files["train"], *shares, "random", self.seed, remedy=remedy) | {
                         split: paths for split, paths in files.items() if split != "train"
@@ -143,10 +143,10 @@ def _image(path: Path, source: Unpaired, domain: int, size: tuple[int, int] | No
 
 def _places(root: Path) -> dict[tuple[Split, str], Path]:
     """Return the folders of images by split and domain."""
-    folders = [path for path in entries(root) if path.is_dir()]
+    folders = [path for path in list_folder(root) if path.is_dir()]
     named = [(_split_and_domain(path.name), path) for path in folders]
     for split, folder in by_split(path for path in folders if not _split_and_domain(path.name)).items():
-        inside = ((path.name.upper(), path) for path in entries(folder) if path.is_dir())
+        inside = ((path.name.upper(), path) for path in list_folder(folder) if path.is_dir())
         named += [((split, name), path) for name, path in inside if name in DOMAINS]
     found: dict[tuple[Split, str], Path] = {}
     for place, path in named:
@@ -173,7 +173,7 @@ def _empty(root: Path, domain: str, places: dict[tuple[Split, str], Path]) -> Us
     remedy = f"put those of one domain into {root / 'trainA'}, those of the other into {root / 'trainB'}"
     if ("train", domain) in places:
         return UserError(f"{places['train', domain]} holds no images", remedy)
-    held = ", ".join(path.name for path in entries(root)[:5]) or "nothing"
+    held = ", ".join(path.name for path in list_folder(root)[:5]) or "nothing"
     return UserError(f"{root} has no folder train{domain} or {domain}, only {held}", remedy)
 
 

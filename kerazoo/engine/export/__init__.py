@@ -12,7 +12,7 @@ from typing import Any
 from kerazoo import backend
 from kerazoo.engine.export.formats import NEEDS, RECORD, Format, Record
 from kerazoo.errors import UserError
-from kerazoo.files.reading import is_file, read_json, shaped
+from kerazoo.files.reading import is_file, read_json, validate_json
 from kerazoo.run import Run
 
 
@@ -67,7 +67,7 @@ def report(artefact: Path) -> dict[str, Any]:
 
 def summary(artefact: Path) -> str:
     """Return the lines that tell a person where an artefact is, how exact, and how to serve it."""
-    known = shaped(report(artefact), RECORD, Record)
+    known = validate_json(report(artefact), RECORD, Record)
     lines = [
         f"{known.format} {artefact}",
         f"largest difference from Keras {known.largest_difference:.1e} "

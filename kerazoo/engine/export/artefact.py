@@ -16,7 +16,7 @@ from kerazoo import backend, settings
 from kerazoo.engine.export.formats import NEEDS, RECORD
 from kerazoo.engine.export.verify import tolerance, verified
 from kerazoo.files.reading import read_json
-from kerazoo.files.writing import atomic_text, beside, put, sha256
+from kerazoo.files.writing import atomic_text, move_into_place, sha256, temporary_path
 from kerazoo.run import Run
 
 MODULES = {"savedmodel": "savedmodel", "onnx": "onnx", "litert": "litert", "keras": "keras_archive"}
@@ -33,7 +33,7 @@ def write(run: Run, format: str, output: Path) -> Path:  # noqa: A002
         network = Run(run.folder, run.recipe).deployed
         model, allowed = family.serving(network), tolerance(family, network)
     name = run.folder.resolve().name
-    with beside(_target(output, name, format)) as partial:
+    with temporary_path(_target(output, name, format)) as partial:
         module.write(model, partial, family.class_names())
         what = f"the {format} export of {run.folder}"
         cases = verified(family, model, module.forward(partial), allowed, what)
@@ -41,7 +41,7 @@ def write(run: Run, format: str, output: Path) -> Path:  # noqa: A002
         with FileLock(output / f".{RECORD}.lock"):  # another export may have taken the version meanwhile
             path = _target(output, name, format)
             entry["files"] = _files(partial, path.name)
-            put(partial, path)
+            move_into_place(partial, path)
             _record(output, path, entry)
     return path
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from kerazoo.checkpoints.fetch import fetch
 from kerazoo.checkpoints.mapping import fit, left_out, listed
 from kerazoo.checkpoints.read import Arrays, read
-from kerazoo.errors import UserError, about
+from kerazoo.errors import UserError, error_context
 from kerazoo.run import Run
 from kerazoo.settings import fields
 from kerazoo.task import Task
@@ -58,6 +58,6 @@ def _given(family: Task, init: Run | str) -> tuple[Task, Arrays, str]:
         weights = {v.path: keras.ops.convert_to_numpy(v) for v in init.network.weights}
         return init.recipe.family, weights, ""
     arrays = read(fetch(init))
-    with about(init):
+    with error_context(init):
         maker, weights = family.start(arrays)
     return maker, weights, left_out(arrays, weights)

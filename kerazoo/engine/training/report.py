@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kerazoo.draw import sheet
+from kerazoo.draw import contact_sheet
 from kerazoo.files.writing import atomic_bytes
 from kerazoo.image import write_image
 from kerazoo.structures.scores import Scores
@@ -48,7 +48,7 @@ def sample_sheet(path: Path, task: Task, pairs: Sequence[tuple]) -> None:
     """Draw (sample, result) pairs, one or more, as the task lays them out: a row each, as a PNG."""
     rows = [task.row(sample, result) for sample, result in pairs]
     legend = task.class_names() if task.colors_classes else ()
-    write_image(path, sheet([list(row.values()) for row in rows], list(rows[0]), legend=legend))
+    write_image(path, contact_sheet([list(row.values()) for row in rows], list(rows[0]), legend=legend))
 
 
 def write_drawings(folder: Path, prefix: str, scores: Scores) -> None:

@@ -14,7 +14,7 @@ import pydantic
 from kerazoo.errors import UserError
 from kerazoo.files import checksums
 from kerazoo.files.reading import npz_names, read_json, read_npz
-from kerazoo.files.writing import atomic_text, whole_folder
+from kerazoo.files.writing import atomic_folder, atomic_text
 
 if TYPE_CHECKING:
     import keras
@@ -86,7 +86,7 @@ def save(
     """
     point = folder / f"step-{state.step:08d}"
     shutil.rmtree(point, ignore_errors=True)  # left by a training that was killed after this step
-    with whole_folder(point) as partial:
+    with atomic_folder(point) as partial:
         with open(partial / ARRAYS, "wb") as file:
             np.savez(file, allow_pickle=False, **_arrays(variables))
             file.flush()

@@ -19,7 +19,7 @@ from kerazoo.engine.training.steps import finish, restart_epoch, started
 from kerazoo.errors import UserError
 from kerazoo.files.checksums import verify
 from kerazoo.recipe import Recipe
-from kerazoo.run import LOG, Metrics, Run, being_trained, create_run, open_run, taken
+from kerazoo.run import LOG, Metrics, Run, create_run, existing_run_error, open_run, training_lock
 
 DATA = "data.json"
 """What the data of a run are known by: it tells what differs from before, the resume points whether."""
@@ -40,7 +40,7 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
             non-finite gradients in a row.
     """
     if folder.exists():
-        raise taken(folder)
+        raise existing_run_error(folder)
     recipe = recipe.configured()
     _check(recipe)
     data = fingerprint(recipe.data)
@@ -50,7 +50,7 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
         if (start := init or recipe.weights) is not None:
             progress.say(initialise(network, recipe.family, start))
         run = create_run(recipe, folder, network, {DATA: data.plain()})
-        with being_trained(folder):
+        with training_lock(folder):
             return finish(started(run, network, progress, State(data=data.digest())))
 
 
@@ -78,7 +78,7 @@ def resume_training(
             other data than before or lost its weights or resume points.
     """
     run, progress = open_run(folder), progress or Progress()
-    with being_trained(folder):
+    with training_lock(folder):
         if epochs is None and run.read_json("metrics.json", Metrics) is not None:
             message = f"the training in {folder} has ended"
             raise UserError(message, "to train longer add --epochs N with a larger N")

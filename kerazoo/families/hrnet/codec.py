@@ -34,7 +34,7 @@ def targets(truth: People, window: Window, *, sigma: float, first: float, rounde
     if not len(truth.points):
         return {"heatmaps": np.zeros((*shape, count), "float32"), "weights": np.zeros(count, "float32")}
     person = _middle(truth.boxes, window)
-    points = window.inside(truth.points[person])
+    points = window.to_input(truth.points[person])
     within = ((points >= -0.5) & (points < np.array([window.columns, window.rows]) - 0.5)).all(axis=-1)
     weights = ((truth.visible[person] > 0) & within).astype("float32")
     maps = gaussians((points - first) / STRIDE, shape, sigma, rounded)

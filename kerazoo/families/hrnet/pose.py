@@ -135,7 +135,7 @@ class HRNetPose(Pose):
         from kerazoo.families.hrnet.codec import STRIDE, peaks, person_score
 
         points = peaks(outputs["heatmaps"], self.sigma if self.decode_by == "dark" else None)
-        points[:, :2] = placement.outside(points[:, :2] * STRIDE + self.first)
+        points[:, :2] = placement.to_image(points[:, :2] * STRIDE + self.first)
         return Poses(points[None], np.array([person_score(points[:, 2])], "float32"))
 
     def infer(

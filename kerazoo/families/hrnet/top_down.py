@@ -53,7 +53,7 @@ def mirrored(heatmaps: np.ndarray, skeleton: Skeleton, shifted: bool) -> np.ndar
         skeleton: says which points change places.
         shifted: whether cell g stands for pixel 4 g.
     """
-    turned = heatmaps[:, :, ::-1][..., skeleton.swapped()]
+    turned = heatmaps[:, :, ::-1][..., skeleton.flip_indices()]
     return np.concatenate([turned[:, :, :1], turned[:, :, :-1]], axis=2) if shifted else turned
 
 
@@ -80,4 +80,4 @@ def in_boxes(
     none = np.zeros((0, len(family.skeleton.points), 3), "float32")
     points = np.concatenate([none, *(person.points for person in found)])
     ranked = np.array([person.scores[0] for person in found], "float32") * np.asarray(scores, "float32")
-    return distinct(Poses(points, ranked), family.skeleton.spread())
+    return distinct(Poses(points, ranked), family.skeleton.sigma_per_point())

@@ -10,7 +10,7 @@ from pydantic import Field
 from kerazoo.errors import UserError
 from kerazoo.families.openpose.codec import STRIDE
 from kerazoo.families.openpose.parser import PRESETS, Parser, Preset
-from kerazoo.image import check_scaled
+from kerazoo.image import check_enlargement
 from kerazoo.settings import settings
 from kerazoo.structures.keypoints import People, Poses
 from kerazoo.structures.placement import Window
@@ -111,7 +111,7 @@ class OpenPose(Pose):
         from kerazoo.media.opencv import cv2
 
         rows, columns = height, max(round(image.shape[1] * height / image.shape[0]), 1)
-        check_scaled(image.shape, (rows, columns), LARGEST_INPUT)
+        check_enlargement(image.shape, (rows, columns), LARGEST_INPUT)
         method = cv2.INTER_AREA if rows < image.shape[0] else cv2.INTER_CUBIC
         small = cv2.resize(image, (columns, rows), interpolation=method)
         filled = [-(-side // STRIDE) * STRIDE for side in (rows, columns)]
@@ -123,7 +123,7 @@ class OpenPose(Pose):
     def encode(self, truth: People, placement: Window) -> dict[str, np.ndarray]:
         from kerazoo.families.openpose.codec import targets
 
-        people = dataclasses.replace(truth, points=placement.inside(truth.points).astype("float32"))
+        people = dataclasses.replace(truth, points=placement.to_input(truth.points).astype("float32"))
         size = placement.rows // STRIDE, placement.columns // STRIDE
         return targets(
             people, size, stride=STRIDE, sigma=self.sigma, half_width=self.half_width, mode=self.targets
@@ -145,7 +145,7 @@ class OpenPose(Pose):
         from kerazoo.families.openpose.grouping import people
 
         found = people(heatmaps, fields, self.skeleton, self.parsing(), stride=STRIDE, sigma=self.sigma)
-        found.points[..., :2] = window.outside(found.points[..., :2])
+        found.points[..., :2] = window.to_image(found.points[..., :2])
         return found
 
     def infer(

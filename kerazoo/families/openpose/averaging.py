@@ -47,7 +47,7 @@ def mirror(heatmaps: np.ndarray, fields: np.ndarray, skeleton: Skeleton) -> Maps
     Columns are reversed, left and right points and limbs change places, and vectors turn round in x. A limb
     whose mirror image is listed from its other end turns round as a whole.
     """
-    swapped = skeleton.swapped()
+    swapped = skeleton.flip_indices()
     heatmaps = heatmaps[:, ::-1][..., [*swapped, len(swapped)]]
     vectors = fields[:, ::-1].reshape(*fields.shape[:2], -1, 2)
     place, direction = _mirrored_limbs(skeleton)
@@ -57,7 +57,7 @@ def mirror(heatmaps: np.ndarray, fields: np.ndarray, skeleton: Skeleton) -> Maps
 
 def _mirrored_limbs(skeleton: Skeleton) -> tuple[list[int], np.ndarray]:
     """Return, for every limb, which one is its mirror image, and 1 or (the other way round) -1."""
-    swapped = skeleton.swapped()
+    swapped = skeleton.flip_indices()
     place, direction = [], []
     for first, second in skeleton.limbs:
         image = (int(swapped[first]), int(swapped[second]))
@@ -86,7 +86,7 @@ def _in_window(maps: Maps, window: Window, target: Window) -> Maps:
     rows, columns = (round(side * maps[0].shape[0] / window.rows) for side in (target.rows, target.columns))
     x = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1) + 0.5
     cell = window.rows / maps[0].shape[0]
-    places = (window.inside(target.outside(x * cell - 0.5)) + 0.5) / cell - 0.5
+    places = (window.to_input(target.to_image(x * cell - 0.5)) + 0.5) / cell - 0.5
     x, y = (places[..., axis].astype("float32") for axis in (0, 1))
     heatmaps, fields = (
         np.stack([cv2.remap(m, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)

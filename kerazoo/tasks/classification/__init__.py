@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from kerazoo.image import centred
+from kerazoo.image import center_crop
 from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.label import Classified, Label
 from kerazoo.structures.placement import Placement
@@ -86,7 +86,7 @@ class Classification(Labelled):
 
     def centre(self, image: np.ndarray) -> np.ndarray:
         """Return what the network sees of an image: uint8 `(H, W, 3)` -> `(*size, 3)`."""
-        return centred(image, self.size, self.crop_pct, self.interpolation)
+        return center_crop(image, self.size, self.crop_pct, self.interpolation)
 
     def encode(self, truth: Label, placement: Placement) -> dict[str, np.ndarray]:
         targets = np.full(self.classes, self.label_smoothing / self.classes, "float32")
@@ -124,23 +124,23 @@ class Classification(Labelled):
 
     def evaluate(self, pairs: Iterable[tuple[Label, Classified]]) -> Scores:
         """Return the scores, and a drawing of the confusion matrix, where there is one."""
-        from kerazoo.draw import matrix
+        from kerazoo.draw import confusion_matrix
         from kerazoo.tasks.classification.scores import scores
 
         names = self.class_names()
         numbers = scores(((truth.label, result.probabilities) for truth, result in pairs), names)
         counts = numbers["confusion"]
-        drawings = {"confusion": lambda: matrix(np.array(counts), names)} if counts else {}
+        drawings = {"confusion": lambda: confusion_matrix(np.array(counts), names)} if counts else {}
         return Scores(numbers, drawings=drawings)
 
     def draw(self, image: np.ndarray, result: "Classified | Label") -> np.ndarray:
-        from kerazoo.draw import captioned
+        from kerazoo.draw import add_caption
 
         names = self.class_names()
         if isinstance(result, Label):
-            return captioned(image, names[result.label])
+            return add_caption(image, names[result.label])
         best = int(result.probabilities.argmax())
-        return captioned(image, f"{result.probabilities[best]:.0%} {names[best]}")
+        return add_caption(image, f"{result.probabilities[best]:.0%} {names[best]}")
 
     def source_for(self, path: str) -> "type[Source]":
         from kerazoo.data.classification.array_files import holds_arrays

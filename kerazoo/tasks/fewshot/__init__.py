@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from kerazoo.errors import UserError
-from kerazoo.image import centred
+from kerazoo.image import center_crop
 from kerazoo.settings import replace, settings
 from kerazoo.structures.episodes import Answers, Episode
 from kerazoo.structures.placement import Placement
@@ -125,7 +125,9 @@ class FewShot(ImageTask):
     def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Placement]:
         """Return the network's input for an image, or for a stack of images of the right size."""
         fitting = image.shape[-3:-1] == self.size
-        return self.normalised(image if fitting else centred(image, self.size)), Placement(0, 0, *self.size)
+        return self.normalised(image if fitting else center_crop(image, self.size)), Placement(
+            0, 0, *self.size
+        )
 
     def encode(self, truth: Episode, placement: Placement) -> dict[str, np.ndarray]:
         return {"labels": np.arange(len(truth.names), dtype="int32")}

@@ -55,7 +55,7 @@ def _width(places: np.ndarray, known: np.ndarray, skeleton: Skeleton) -> float:
 
 
 def _person(shown: np.ndarray, places: np.ndarray, state: np.ndarray, skeleton: Skeleton, width: int) -> None:
-    colours = skeleton.colours().tolist()
+    colours = skeleton.limb_colours().tolist()
     limbs = [
         (limb, colours[index]) for index, limb in enumerate(skeleton.limbs) if index not in skeleton.bridges
     ]

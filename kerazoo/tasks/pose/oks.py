@@ -51,7 +51,7 @@ def images(pairs: Iterable[tuple[People, Poses]], skeleton: Skeleton) -> Seen:
     The truth of an image is taken from its first window. What is found in a window is shifted to where
     the window is and its score multiplied by the window's; where there are several, `distinct` people stay.
     """
-    columns = skeleton.places(skeleton.annotated())
+    columns = skeleton.indices(skeleton.annotated_points())
     truths: dict[int | str, People] = {}
     poses: dict[int | str, list[Poses]] = {}
     for truth, result in pairs:
@@ -87,7 +87,7 @@ def _joined(windows: Sequence[Poses], sigmas: np.ndarray) -> Poses:
 
 
 def _sigmas(skeleton: Skeleton) -> np.ndarray:
-    return skeleton.spread()[skeleton.places(skeleton.annotated())]
+    return skeleton.sigma_per_point()[skeleton.indices(skeleton.annotated_points())]
 
 
 def _precision(seen: Seen, results: list[dict[str, Any]], sigmas: np.ndarray) -> dict[str, float | None]:

@@ -41,7 +41,7 @@ def pck_scores(
         skeleton: of all of them.
         sigmas: float64 `(K,)`, of those points.
     """
-    names = skeleton.annotated()
+    names = skeleton.annotated_points()
     count = len(names)
     off = np.concatenate([np.zeros((0, count))] + [_distances(*pair, sigmas) for pair in seen])
     points = np.concatenate([np.zeros((0, count, 2))] + [_labelled(truth) for truth, _ in seen])

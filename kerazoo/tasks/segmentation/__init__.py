@@ -10,7 +10,7 @@ from pydantic import Field
 from kerazoo.errors import UserError
 from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.mask import VOID, Mask, Segmented
-from kerazoo.structures.placement import Placement, mirrored_window
+from kerazoo.structures.placement import Placement, reflected_window
 from kerazoo.structures.scores import Scores
 from kerazoo.task import PLAIN, Forward, Options
 from kerazoo.tasks.images import Labelled, activated
@@ -112,7 +112,7 @@ class Segmentation(Labelled):
             inner = Placement(context, context, height - 2 * context, width - 2 * context)
             return self.normalised(image), inner
         size = (self.admissible(n + 2 * context) for n in (height, width))
-        window = mirrored_window(image, Placement(-context, -context, *size))
+        window = reflected_window(image, Placement(-context, -context, *size))
         return self.normalised(window), Placement(0, 0, height, width)
 
     def _check_window(self, height: int, width: int) -> None:

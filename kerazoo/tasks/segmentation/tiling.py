@@ -6,7 +6,7 @@ import numpy as np
 
 from kerazoo.errors import UserError
 from kerazoo.structures.mask import Segmented
-from kerazoo.structures.placement import Placement, mirrored_window
+from kerazoo.structures.placement import Placement, reflected_window
 from kerazoo.task import Forward, Options
 from kerazoo.tasks.images import tile_for
 
@@ -39,7 +39,7 @@ def whole_or_tiled(task: "Segmentation", forward: Forward, image: np.ndarray, op
     labels = np.empty((height, width), "uint8")
     for top in range(0, height, core):
         for left in range(0, width, core):
-            window = mirrored_window(image, Placement(top - margin, left - margin, side, side))
+            window = reflected_window(image, Placement(top - margin, left - margin, side, side))
             inner = _averaged(task, forward, window, tta, whole=False)[skip : skip + core, skip : skip + core]
             place = labels[top : top + core, left : left + core]
             place[:] = task.label(inner).labels[: place.shape[0], : place.shape[1]]

@@ -148,7 +148,7 @@ class Translation(ImageTask):
 
     def draw(self, image: np.ndarray, result: Real | Translated) -> np.ndarray:
         """Return a sheet of the image, its translation, and there and back; a row per direction."""
-        from kerazoo.draw import sheet
+        from kerazoo.draw import contact_sheet
 
         if isinstance(result, Real):
             return image
@@ -159,7 +159,7 @@ class Translation(ImageTask):
             shown = [name for name in (way, back) if name in result.images]
             row = [image, *(result.images[name] for name in shown)]
             if shown:
-                rows.append(sheet([row], ["image", *(titles[name] for name in shown)]))
+                rows.append(contact_sheet([row], ["image", *(titles[name] for name in shown)]))
         return np.concatenate(rows, axis=0)
 
     def describe(self, result: Translated) -> dict[str, Any]:

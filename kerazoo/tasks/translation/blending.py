@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from kerazoo.errors import UserError
-from kerazoo.structures.placement import Placement, mirrored_window
+from kerazoo.structures.placement import Placement, reflected_window
 
 LEAST = 16
 """Pixels of the smallest tile."""
@@ -55,7 +55,7 @@ def _strip(translate: Callable, image: np.ndarray, top: int, tile: int) -> dict[
     strips: dict[str, np.ndarray] = {}
     left_halves: dict[str, np.ndarray] = {}
     for left in range(-step, width, step):
-        window = mirrored_window(image, Placement(top, left, 2 * step, 2 * step))
+        window = reflected_window(image, Placement(top, left, 2 * step, 2 * step))
         for name, made in translate(window).items():
             if name in left_halves:
                 mixed = (1 - fading) * left_halves[name] + fading * made[:, :step]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from kerazoo.image import centred
+from kerazoo.image import center_crop
 from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.episodes import Episode
 from kerazoo.structures.pairs import Couples, Distances, Nearest
@@ -143,7 +143,7 @@ class Verification(ImageTask):
     def _fitted(self, image: np.ndarray) -> np.ndarray:
         if image.shape[-3:-1] == self.size:
             return image
-        fitted = [centred(one, self.size) for one in image.reshape(-1, *image.shape[-3:])]
+        fitted = [center_crop(one, self.size) for one in image.reshape(-1, *image.shape[-3:])]
         return np.stack(fitted).reshape(*image.shape[:-3], *self.size, 3)
 
     def encode(self, truth: Couples | Episode, placement: Placement) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerazoo.draw import captioned, sheet
+from kerazoo.draw import add_caption, contact_sheet
 
 if TYPE_CHECKING:
     from kerazoo.structures.pairs import Distances, Nearest
@@ -69,7 +69,7 @@ def draw_stack(image: np.ndarray) -> np.ndarray:
 def draw_couple(images: Sequence[np.ndarray], names: Sequence[str], caption: str, alike: bool) -> np.ndarray:
     """Return two images side by side with their names and, below, what they are to each other."""
     framed = [_framed(image[None], RIGHT if alike else WRONG)[0] for image in images]
-    return captioned(sheet([framed], [_short(name) for name in names]), caption)
+    return add_caption(contact_sheet([framed], [_short(name) for name in names]), caption)
 
 
 def draw_nearest(image: np.ndarray, result: "Nearest") -> np.ndarray:
@@ -81,7 +81,7 @@ def draw_nearest(image: np.ndarray, result: "Nearest") -> np.ndarray:
     images = [blank if near is None else near for near in result.images]
     neighbours = zip(result.files[: len(images)], result.distances[: len(images)], strict=True)
     titles = ["query", *(f"{apart:.2f} {_short(file, 18)}" for file, apart in neighbours)]
-    return sheet([[image, *images]], titles)
+    return contact_sheet([[image, *images]], titles)
 
 
 def _short(name: str, length: int = 24) -> str:
@@ -91,7 +91,7 @@ def _short(name: str, length: int = 24) -> str:
 
 def _pair(both: np.ndarray, caption: str, right: bool) -> np.ndarray:
     sides = np.concatenate(list(_framed(both, RIGHT if right else WRONG)), axis=1)
-    return captioned(sides, caption)
+    return add_caption(sides, caption)
 
 
 def _framed(images: np.ndarray, colour: np.ndarray) -> np.ndarray:
