@@ -127,8 +127,8 @@ class Task(ABC):
             options: of those that the task `supports`.
         """
         for image in images:
-            x, placement = self.prepare(image)
-            outputs = forward(x[None])
+            x, placement = self.prepare(image)  # (H, W, 3) -> (h, w, C)
+            outputs = forward(x[None])  # (1, h, w, C) -> {name: (1, ...)}
             yield self.decode({name: value[0] for name, value in outputs.items()}, placement)
 
     # --- scores and drawings ------------------------------------------------------------------

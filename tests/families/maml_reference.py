@@ -52,7 +52,7 @@ def slopes(loss: Callable[[Weights], float], weights: Weights, step: float = 1e-
     return found
 
 
-def descended(loss: Callable[[Weights], float], weights: Weights, rate: float) -> Weights:
+def gradient_descent(loss: Callable[[Weights], float], weights: Weights, rate: float) -> Weights:
     """Return the weights after a step of gradient descent."""
     found = slopes(loss, weights)
     return {name: value - rate * found[name] for name, value in weights.items()}
