@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo.data.source import Split, existing
-from kerazoo.data.splits import by_split, split_of
+from kerazoo.data.source import Split, existing_path
+from kerazoo.data.splits import folders_by_split, split_of
 from kerazoo.errors import UserError
 from kerazoo.files.reading import list_folder
 from kerazoo.files.writing import natural_key
@@ -70,12 +70,16 @@ def annotation_files(root: Path, remarks: Remarks) -> dict[Split, Path]:
     Raises:
         UserError: there is none, or several for a split.
     """
-    if not existing(root).is_dir():
+    if not existing_path(root).is_dir():
         return {"train": root}
-    found, others = _named(root)
+    found, others = _files_by_name(root)
     if not found:
-        inside = {path: file for path in list_folder(root) if path.is_dir() and (file := _inside(path))}
-        found = {split: inside[folder] for split, folder in by_split(inside).items()}
+        inside = {
+            path: file
+            for path in list_folder(root)
+            if path.is_dir() and (file := _file_in_split_folder(path))
+        }
+        found = {split: inside[folder] for split, folder in folders_by_split(inside).items()}
     if len(others) == 1 and "train" not in found:
         found["train"] = others.pop()
     if not found and not others:
@@ -99,7 +103,7 @@ def split_of_file(file: Path) -> Split | None:
     return split_of(re.split("[^a-z]", end)[0] if marked else end.rstrip("0123456789"))
 
 
-def _named(root: Path) -> tuple[dict[Split, Path], list[Path]]:
+def _files_by_name(root: Path) -> tuple[dict[Split, Path], list[Path]]:
     """Return the files called after splits, and those of key points that are called after none."""
     found: dict[Split, Path] = {}
     others = []
@@ -116,7 +120,7 @@ def _named(root: Path) -> tuple[dict[Split, Path], list[Path]]:
     return found, others
 
 
-def _inside(folder: Path) -> Path | None:
+def _file_in_split_folder(folder: Path) -> Path | None:
     """Return the file of annotations in the folder of a split: Roboflow's, or the only one."""
     files = _json_files(folder)
     known = folder / "_annotations.coco.json"
@@ -127,7 +131,7 @@ def _json_files(folder: Path) -> list[Path]:
     return [file for file in folder.glob("*.json") if not file.name.startswith(".")]
 
 
-def numbers(rows: Sequence[Any], width: int) -> tuple[np.ndarray, np.ndarray]:
+def number_array(rows: Sequence[Any], width: int) -> tuple[np.ndarray, np.ndarray]:
     """Return lists of numbers side by side, and which of them are such lists.
 
     Args:
@@ -146,7 +150,7 @@ def numbers(rows: Sequence[Any], width: int) -> tuple[np.ndarray, np.ndarray]:
     if whole.shape != (len(rows), width) or whole.dtype.kind not in "iuf":
         sound = np.array([_are_numbers(row, width) for row in rows], bool)
         empty = [np.nan] * width
-        floats = [_floats(row) if fits else empty for row, fits in zip(rows, sound, strict=True)]
+        floats = [_to_floats(row) if fits else empty for row, fits in zip(rows, sound, strict=True)]
         whole = np.array(floats, "float64").reshape(-1, width)
     whole = whole.astype("float64")
     whole[~(np.abs(whole) <= LARGEST)] = np.nan
@@ -157,11 +161,11 @@ def _are_numbers(row: Any, width: int) -> bool:
     return isinstance(row, list) and len(row) == width and set(map(type, row)) <= _NUMBERS
 
 
-def _floats(row: list[Any]) -> list[float]:
+def _to_floats(row: list[Any]) -> list[float]:
     return [float(value) if value is not None and abs(value) <= LARGEST else np.nan for value in row]
 
 
-def key_of(value: Any) -> Key | None:
+def parse_key(value: Any) -> Key | None:
     """Return an id as it is compared: whole numbers and text; None for anything else.
 
     >>> key_of(3.0), key_of("0003"), key_of(True), key_of([3])
@@ -180,22 +184,22 @@ class Ids:
         self._keys = set(keys)
         self._by_number: dict[int, Key | None] = {}
         for key in self._keys:
-            if (number := _number(key)) is not None:
+            if (number := _whole_number(key)) is not None:
                 self._by_number[number] = None if number in self._by_number else key
 
     def __str__(self) -> str:
         return ", ".join(map(str, self._keys))
 
-    def of(self, value: Any) -> Key | None:
+    def find(self, value: Any) -> Key | None:
         """Return the id that a value means; None where there is none."""
-        key = key_of(value)
+        key = parse_key(value)
         if key is None or key in self._keys:
             return key
-        number = _number(key)
+        number = _whole_number(key)
         return None if number is None else self._by_number.get(number)
 
 
-def _number(key: Key) -> int | None:
+def _whole_number(key: Key) -> int | None:
     if isinstance(key, int):
         return key
     return int(key) if key.isdecimal() and len(key) < 20 else None

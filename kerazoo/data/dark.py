@@ -14,7 +14,7 @@ BRIGHT = 2**14
 """Who fills 16 bits has an image among these that is brighter than this."""
 
 
-def too_dark(images: Sequence[Path], how: ImageReading) -> list[str]:
+def dark_image_warnings(images: Sequence[Path], how: ImageReading) -> list[str]:
     """Return a line where images of 16 bits hold small numbers only: the upper eight bits would be read.
 
     Args:

@@ -124,7 +124,7 @@ def _looking(
     in_boxes = functools.partial(family.infer_boxes, tta=tta)
     _check_accepted(lambda forward, image: in_boxes(forward, image, *one), family, None)
     forward = backend.forward(run.deployed)
-    return lambda image, path, frame: in_boxes(forward, image, *found.of(path, image.shape[:2], frame))
+    return lambda image, path, frame: in_boxes(forward, image, *found.in_image(path, image.shape[:2], frame))
 
 
 class _Asked(Exception):

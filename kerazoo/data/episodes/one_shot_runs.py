@@ -9,7 +9,7 @@ import numpy as np
 from kerazoo.data.episodes.by_class import ByClass
 from kerazoo.data.episodes.sampling import Classes
 from kerazoo.data.lazy import Lazy
-from kerazoo.data.source import Split, existing
+from kerazoo.data.source import Split, existing_path
 from kerazoo.errors import UserError
 from kerazoo.files.reading import is_file
 from kerazoo.files.zip_members import ZipMembers
@@ -39,7 +39,7 @@ class OneShotRuns(ByClass):
 
     path: str
 
-    def told(self) -> str:
+    def display_name(self) -> str:
         return self.path
 
     def classes(self, split: Split) -> Classes:
@@ -56,7 +56,7 @@ class OneShotRuns(ByClass):
 
     @functools.cached_property
     def _members(self) -> ZipMembers:
-        return ZipMembers(existing(Path(self.path).expanduser()))
+        return ZipMembers(existing_path(Path(self.path).expanduser()))
 
     @functools.cached_property
     def _runs(self) -> dict[str, list[tuple[str, str]]]:

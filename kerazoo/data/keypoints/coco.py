@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerazoo.data.annotations import LARGEST, Ids, Key, Remarks, entry_errors, key_of
-from kerazoo.data.keypoints.coco_people import Annotated, boxes_and_areas, check_boxes, measured
-from kerazoo.data.keypoints.plausible import checked_points
-from kerazoo.data.keypoints.source import AnnotatedImage, Keypoints, Listed, size_of
-from kerazoo.data.located import located
-from kerazoo.data.regions import region
+from kerazoo.data.annotations import LARGEST, Ids, Key, Remarks, entry_errors, parse_key
+from kerazoo.data.image_paths import locate_images
+from kerazoo.data.keypoints.coco_people import AnnotatedPeople, boxes_and_areas, check_boxes, parse_people
+from kerazoo.data.keypoints.plausible import validate_points
+from kerazoo.data.keypoints.source import AnnotatedImage, AnnotatedImages, Keypoints, try_image_size
+from kerazoo.data.regions import parse_region
 from kerazoo.errors import UserError
 from kerazoo.files.reading import read_json
 from kerazoo.settings import nearest, settings
@@ -33,7 +33,7 @@ class _Category(NamedTuple):
     name: str
     keys: tuple[Key, ...]
     points: tuple[str, ...]
-    known: dict[Key, str]
+    names: dict[Key, str]
     """Ids and names of all categories."""
 
 
@@ -52,36 +52,36 @@ class CocoKeypoints(Keypoints):
 
     category: str = "person"
 
-    def parsed(self, file: Path, remarks: Remarks) -> Listed:
+    def parse_file(self, file: Path, remarks: Remarks) -> AnnotatedImages:
         content = read_json(file)
         if not isinstance(content, dict) or not all(isinstance(content.get(part), list) for part in _PARTS):
             raise UserError(
                 f"{file} has no lists {', '.join(_PARTS)}", "export the key points in COCO's form"
             )
-        category = _category(content["categories"], self.category, file, remarks)
+        category = _find_category(content["categories"], self.category, file, remarks)
         self.check_points(category.points, file)
-        images = _images(content["images"], file, remarks)
-        folder, names = located(file, [each.name for each in images.values()], self.images, remarks)
+        images = _images_by_key(content["images"], file, remarks)
+        folder, names = locate_images(file, [each.name for each in images.values()], self.images, remarks)
         sizes = [
-            image.size or size_of(folder, name, self)
+            image.size or try_image_size(folder, name, self)
             for image, name in zip(images.values(), names, strict=True)
         ]
-        told = _people(content["annotations"], images, sizes, category, file, remarks)
-        told = _checked(told, file, remarks)
+        told = _parse_people(content["annotations"], images, sizes, category, file, remarks)
+        told = _check_people(told, file, remarks)
         truths = self._truths(told, category, list(images))
         parts = zip(truths, names, sizes, strict=True)
         there = [AnnotatedImage(name, size, *each) for each, name, size in parts if name is not None]
-        return Listed(folder, there, category.keys)
+        return AnnotatedImages(folder, there, category.keys)
 
-    def _truths(self, told: Annotated, category: _Category, images: list[Key]) -> list[tuple]:
+    def _truths(self, told: AnnotatedPeople, category: _Category, images: list[Key]) -> list[tuple]:
         """Return of every image its people, who of them is labelled, and where nothing is known."""
         boxes, areas = boxes_and_areas(told)
         points, visible = self.skeleton.convert_points(
             category.points, told.points.astype("float32"), told.visible
         )
-        labelled = self.enough(visible, areas) & ~told.crowd
-        order = np.argsort(told.place, kind="stable")
-        ends = np.searchsorted(told.place[order], np.arange(len(images)), side="right")
+        labelled = self.has_enough_points(visible, areas) & ~told.crowd
+        order = np.argsort(told.image_index, kind="stable")
+        ends = np.searchsorted(told.image_index[order], np.arange(len(images)), side="right")
         found = []
         for part, image in zip(np.split(order, ends)[:-1], images, strict=True):
             quiet = part[~labelled[part]].tolist()
@@ -96,12 +96,14 @@ class CocoKeypoints(Keypoints):
                 image=image,
                 category=category.keys[0],
             )
-            ignore = tuple(region(told.entries[each].get("segmentation"), boxes[each]) for each in quiet)
+            ignore = tuple(
+                parse_region(told.entries[each].get("segmentation"), boxes[each]) for each in quiet
+            )
             found.append((truth, labelled[people], ignore))
         return found
 
 
-def _category(categories: list[Any], name: str, file: Path, remarks: Remarks) -> _Category:
+def _find_category(categories: list[Any], name: str, file: Path, remarks: Remarks) -> _Category:
     """Return what is said of the categories of a name."""
     objects = [each for each in categories if isinstance(each, dict)]
     with_points = dict.fromkeys(str(each.get("name")) for each in objects if each.get("keypoints"))
@@ -111,7 +113,7 @@ def _category(categories: list[Any], name: str, file: Path, remarks: Remarks) ->
         remedy = nearest(name, list(with_points)) + ", with --set data.category"
         raise UserError(f"{file} has no category {name!r} with keypoints", remedy)
     wanted = [each for each in objects if str(each.get("name")) == name]
-    keys = [key for each in wanted if (key := key_of(each.get("id"))) is not None]
+    keys = [key for each in wanted if (key := parse_key(each.get("id"))) is not None]
     if len(keys) < len(wanted):
         raise UserError(f"{file}: the category {name!r} has no id", "give it a whole number")
     points, *others = [each["keypoints"] for each in wanted if each.get("keypoints")]
@@ -123,25 +125,25 @@ def _category(categories: list[Any], name: str, file: Path, remarks: Remarks) ->
     if len(wanted) > 1:
         told = ", ".join(map(str, keys))
         remarks.warnings.append(f"{file}: the categories {told} are all called {name!r} and taken for one")
-    return _Category(name, tuple(keys), tuple(map(str, points)), _names(objects, file))
+    return _Category(name, tuple(keys), tuple(map(str, points)), _category_names(objects, file))
 
 
-def _names(categories: list[dict[str, Any]], file: Path) -> dict[Key, str]:
+def _category_names(categories: list[dict[str, Any]], file: Path) -> dict[Key, str]:
     """Return the names of categories by their ids."""
     known: dict[Key, str] = {}
     for each in categories:
-        key = key_of(each.get("id"))
+        key = parse_key(each.get("id"))
         if key in known:
             raise UserError(f"{file}: the category id {key} is there twice", "give each an id of its own")
         known |= {} if key is None else {key: str(each.get("name"))}
     return known
 
 
-def _images(images: list[Any], file: Path, remarks: Remarks) -> dict[Key, _Image]:
+def _images_by_key(images: list[Any], file: Path, remarks: Remarks) -> dict[Key, _Image]:
     """Return the images by id."""
     found: dict[Key, _Image] = {}
     for index, each in enumerate(images, 1):
-        key = key_of(each.get("id")) if isinstance(each, dict) else None
+        key = parse_key(each.get("id")) if isinstance(each, dict) else None
         name = each.get("file_name") if isinstance(each, dict) else None
         if key is None or not isinstance(name, str) or not name:
             which = f"number {index}" if key is None else key
@@ -150,7 +152,7 @@ def _images(images: list[Any], file: Path, remarks: Remarks) -> dict[Key, _Image
             told = f"{file}: image {key} is there twice"
             remarks.problems.append(UserError(told, "give each an id of its own"))
         else:
-            size = _side(each.get("height")), _side(each.get("width"))
+            size = _parse_side(each.get("height")), _parse_side(each.get("width"))
             found[key] = _Image(name, size if all(size) else None)
     twice = [name for name, count in Counter(image.name for image in found.values()).items() if count > 1]
     if twice:
@@ -159,32 +161,32 @@ def _images(images: list[Any], file: Path, remarks: Remarks) -> dict[Key, _Image
     return found
 
 
-def _side(value: Any) -> int:
+def _parse_side(value: Any) -> int:
     """Return the length of a side in pixels, 0 where it is not told."""
-    length = key_of(value)
+    length = parse_key(value)
     return length if isinstance(length, int) and 0 < length < LARGEST else 0
 
 
-def _people(
+def _parse_people(
     annotations: list[Any],
     images: dict[Key, _Image],
     sizes: list[tuple[int, int] | None],
     category: _Category,
     file: Path,
     remarks: Remarks,
-) -> Annotated:
+) -> AnnotatedPeople:
     """Return the annotations of the category that say what they must."""
-    entries, place = _entries(annotations, images, category, file, remarks)
+    entries, place = _select_annotations(annotations, images, category, file, remarks)
     sides = np.array([size or (np.inf, np.inf) for size in sizes], "float64").reshape(-1, 2)
-    told, wrong = measured(entries, place, sides[place], len(category.points))
+    told, wrong = parse_people(entries, place, sides[place], len(category.points))
     named = ((entries[index].get("id"), problem) for index, problem in sorted(wrong.items()))
     remarks.problems += entry_errors(file, "annotation", named)
-    return told.only([index not in wrong for index in range(len(entries))])
+    return told.select([index not in wrong for index in range(len(entries))])
 
 
-def _checked(told: Annotated, file: Path, remarks: Remarks) -> Annotated:
+def _check_people(told: AnnotatedPeople, file: Path, remarks: Remarks) -> AnnotatedPeople:
     """Return annotations whose points are in their images, and tell what their numbers cannot mean."""
-    points, visible = checked_points(
+    points, visible = validate_points(
         told.points,
         told.visible,
         told.sizes,
@@ -197,11 +199,11 @@ def _checked(told: Annotated, file: Path, remarks: Remarks) -> Annotated:
     return found
 
 
-def _entries(
+def _select_annotations(
     annotations: list[Any], images: dict[Key, _Image], category: _Category, file: Path, remarks: Remarks
 ) -> tuple[list[dict[str, Any]], np.ndarray]:
     """Return the annotations of the category, and the number of the image that each is in."""
-    categories, keys = Ids(category.known), Ids(images)
+    categories, keys = Ids(category.names), Ids(images)
     places = {key: place for place, key in enumerate(images)}
     entries, place, seen, others = [], [], set(), Counter[str]()
     wrong: list[tuple[object, str]] = []
@@ -209,15 +211,15 @@ def _entries(
         if not isinstance(each, dict):
             wrong.append((f"number {index}", "is no object"))
             continue
-        key, kind = key_of(each.get("id")), categories.of(each.get("category_id"))
+        key, kind = parse_key(each.get("id")), categories.find(each.get("category_id"))
         problem = ""
         if key is not None and key in seen:
             problem = "is there twice"
         elif kind is None:
             problem = f"is of the unknown category {each.get('category_id')!r:.80}"
         elif kind not in category.keys:
-            others[category.known[kind]] += bool(each.get("keypoints"))
-        elif (image := keys.of(each.get("image_id"))) is None:
+            others[category.names[kind]] += bool(each.get("keypoints"))
+        elif (image := keys.find(each.get("image_id"))) is None:
             problem = f"is of the unknown image {each.get('image_id')!r:.80}"
         else:
             entries.append(each)

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from kerazoo.data.annotations import LARGEST, Remarks, numbers
-from kerazoo.data.keypoints.plausible import are_corners, misplaced
+from kerazoo.data.annotations import LARGEST, Remarks, number_array
+from kerazoo.data.keypoints.plausible import are_corners, are_misplaced
 from kerazoo.data.keypoints.source import AREA_OF_BOX
 from kerazoo.errors import UserError
 
@@ -22,12 +22,12 @@ _FEW = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
-class Annotated:
+class AnnotatedPeople:
     """People and crowds.
 
     Attributes:
         entries: the annotations themselves.
-        place: int `(N,)`, number of the image that each is in.
+        image_index: int `(N,)`, number of the image that each is in.
         sizes: float64 `(N, 2)`, its height and width; infinite where unknown.
         points: float64 `(N, K, 2)`; 0 where not labelled.
         visible: uint8 `(N, K)`, as COCO counts it.
@@ -36,14 +36,14 @@ class Annotated:
     """
 
     entries: list[dict[str, Any]]
-    place: np.ndarray
+    image_index: np.ndarray
     sizes: np.ndarray
     points: np.ndarray
     visible: np.ndarray
     boxes: np.ndarray
     crowd: np.ndarray
 
-    def only(self, kept: Sequence[bool]) -> Self:
+    def select(self, kept: Sequence[bool]) -> Self:
         """Return those that are kept: bool `(N,)`."""
         chosen = np.array(kept, bool)
         entries = [each for each, keep in zip(self.entries, kept, strict=True) if keep]
@@ -51,30 +51,32 @@ class Annotated:
         return type(self)(entries, **{name: array[chosen] for name, array in arrays.items()})
 
 
-def measured(
+def parse_people(
     entries: list[dict[str, Any]], place: np.ndarray, sizes: np.ndarray, count: int
-) -> tuple[Annotated, dict[int, str]]:
+) -> tuple[AnnotatedPeople, dict[int, str]]:
     """Return the numbers of annotations, and by index what is wrong with some.
 
     Args:
         entries: decoded JSON.
-        place, sizes: as in `Annotated`.
+        image_index, sizes: as in `AnnotatedPeople`.
         count: of points, K.
     """
     flags = [each.get("iscrowd", 0) for each in entries]
     odd = np.array([not isinstance(flag, _FLAG) or flag not in _FLAGS for flag in flags], bool)
     crowd = np.array([not strange and _FLAGS[flag] for flag, strange in zip(flags, odd, strict=True)], bool)
-    given = [_keypoints(each, quiet, count) for each, quiet in zip(entries, crowd.tolist(), strict=True)]
-    flat, sound = numbers(given, 3 * count)
-    points, visible = _places(flat.reshape(-1, count, 3))
-    boxes, of_four = numbers([each.get("bbox") or [None] * 4 for each in entries], 4)
+    given = [
+        _keypoint_numbers(each, quiet, count) for each, quiet in zip(entries, crowd.tolist(), strict=True)
+    ]
+    flat, sound = number_array(given, 3 * count)
+    points, visible = _points_and_visibility(flat.reshape(-1, count, 3))
+    boxes, of_four = number_array([each.get("bbox") or [None] * 4 for each in entries], 4)
     wrong: dict[int, str] = {}
     for unsound, problem in (
         (odd, "has an iscrowd other than 0 and 1"),
         (~np.isin(visible, (0, 1, 2)).all(axis=1), "has keypoints of a visibility other than 0, 1, 2"),
         (~sound | np.isnan(visible).any(axis=1) | np.isnan(points).any(axis=(1, 2)),
          "has keypoints that are no finite numbers"),
-        (_is_beyond(boxes, sizes), "has a bbox outside the image"),
+        (_is_outside(boxes, sizes), "has a bbox outside the image"),
         (_is_no_box(boxes) | ~of_four, "has no bbox of left, top, width and height"),
     ):  # fmt: skip
         wrong |= dict.fromkeys(np.flatnonzero(unsound).tolist(), problem)
@@ -83,10 +85,10 @@ def measured(
         if length != 3 * count:
             wrong[index] = f"has {length} numbers as keypoints, {count} points need {3 * count}"
     visible = np.where(np.isin(visible, (0, 1, 2)), visible, 0).astype("uint8")
-    return Annotated(entries, place, sizes, points, visible, boxes, crowd), wrong
+    return AnnotatedPeople(entries, place, sizes, points, visible, boxes, crowd), wrong
 
 
-def check_boxes(told: Annotated, file: Path, remarks: Remarks) -> None:
+def check_boxes(told: AnnotatedPeople, file: Path, remarks: Remarks) -> None:
     """Tell which boxes are missing or misplaced.
 
     Raises:
@@ -103,7 +105,7 @@ def check_boxes(told: Annotated, file: Path, remarks: Remarks) -> None:
                         "write width and height in place of right and bottom")  # fmt: skip
     none, known = np.isnan(told.boxes).any(axis=1), labelled.any(axis=1)
     odd = np.zeros_like(none)
-    odd[some] = misplaced(*boxed)
+    odd[some] = are_misplaced(*boxed)
     if 2 * (count := int((odd & known).sum())) > (of := int((some & known).sum())):
         wrong = f"{file}: the bbox of {count} of {of} people with points misses them or leaves the image"
         raise UserError(wrong, "write left, top, width and height; boxes and points in pixels of the image")
@@ -117,7 +119,7 @@ def check_boxes(told: Annotated, file: Path, remarks: Remarks) -> None:
             remarks.warnings.append(f"{file}: {count} annotation(s), the first is {first}, have {what}")
 
 
-def boxes_and_areas(told: Annotated) -> tuple[np.ndarray, np.ndarray]:
+def boxes_and_areas(told: AnnotatedPeople) -> tuple[np.ndarray, np.ndarray]:
     """Return boxes within their images, `(N, 4)`, and areas, `(N,)`, both float32.
 
     A box without extent becomes that of the labelled points; where none is told either, the image.
@@ -130,17 +132,17 @@ def boxes_and_areas(told: Annotated) -> tuple[np.ndarray, np.ndarray]:
     low = np.maximum(np.nan_to_num(boxes[:, :2]), 0)
     high = np.minimum(np.nan_to_num(boxes[:, :2] + boxes[:, 2:], nan=LARGEST), told.sizes[:, ::-1])
     clipped = np.concatenate([low, np.maximum(high - low, 0)], axis=1)
-    areas = numbers([[each.get("area")] for each in told.entries], 1)[0][:, 0]
+    areas = number_array([[each.get("area")] for each in told.entries], 1)[0][:, 0]
     usual = AREA_OF_BOX * clipped[:, 2:].prod(axis=1)
     return clipped.astype("float32"), np.where(areas > 0, areas, usual).astype("float32")
 
 
-def _keypoints(each: dict[str, Any], crowd: bool, count: int) -> Any:
+def _keypoint_numbers(each: dict[str, Any], crowd: bool, count: int) -> Any:
     """Return the numbers of a person's points; a crowd has none, nor have those whom nobody labelled."""
     return [0] * (3 * count) if crowd else each.get("keypoints") or [0] * (3 * count)
 
 
-def _places(given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _points_and_visibility(given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return points `(N, K, 2)` and visibilities `(N, K)`; what is not labelled may have no place."""
     points, visible = given[..., :2].copy(), given[..., 2]
     points[(visible == 0) & np.isnan(points).any(axis=2)] = 0
@@ -152,7 +154,7 @@ def _is_no_box(boxes: np.ndarray) -> np.ndarray:
     return (untold.any(axis=1) & ~untold.all(axis=1)) | (boxes[:, 2:] < 0).any(axis=1)
 
 
-def _is_beyond(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def _is_outside(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     beyond = ((low >= sizes[:, ::-1]) | (high <= 0)).any(axis=1)
     return beyond & (boxes[:, 2:] > 0).all(axis=1)  # COCO has a few boxes without extent

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo.data.annotations import Ids, Key, key_of, numbers
+from kerazoo.data.annotations import Ids, Key, number_array, parse_key
 from kerazoo.data.keypoints.plausible import are_corners, are_shares
 from kerazoo.errors import UserError
 from kerazoo.files.reading import read_json
@@ -31,18 +31,18 @@ def read_detections(
         UserError: the file cannot be read, an entry is no box, there is none of a person in these images, or
             boxes are shares of sides or corners.
     """
-    told = _of_people(path, Ids(categories))
-    boxes, _ = numbers([entry.get("bbox") for entry in told.values()], 4)
-    scores, _ = numbers([[entry.get("score")] for entry in told.values()], 1)
+    told = _person_entries(path, Ids(categories))
+    boxes, _ = number_array([entry.get("bbox") for entry in told.values()], 4)
+    scores, _ = number_array([[entry.get("score")] for entry in told.values()], 1)
     both = np.concatenate([boxes, scores], axis=1)
     sound = np.isfinite(both).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
-    sound &= np.array([key_of(entry.get("image_id")) is not None for entry in told.values()], bool)
+    sound &= np.array([parse_key(entry.get("image_id")) is not None for entry in told.values()], bool)
     if not sound.all():
         raise UserError(f"{path}: entry {list(told)[int(sound.argmin())]} is no box of an image", _REMEDY)
     images = Ids(sizes)
     found: dict[Key, list[int]] = {}
     for index, entry in enumerate(told.values()):
-        key = images.of(entry["image_id"])
+        key = images.find(entry["image_id"])
         if key is not None:
             found.setdefault(key, []).append(index)
     if not found:
@@ -53,7 +53,7 @@ def read_detections(
     return {key: both[each].astype("float32") for key, each in found.items()}
 
 
-def _of_people(path: Path, categories: Ids) -> dict[int, dict[str, Any]]:
+def _person_entries(path: Path, categories: Ids) -> dict[int, dict[str, Any]]:
     """Return the boxes of some categories, and those of none, by their numbers in the file."""
     told = read_json(path)
     if not isinstance(told, list) or not all(isinstance(entry, dict) for entry in told):
@@ -61,7 +61,7 @@ def _of_people(path: Path, categories: Ids) -> dict[int, dict[str, Any]]:
     wanted = {
         number: entry
         for number, entry in enumerate(told, 1)
-        if "category_id" not in entry or categories.of(entry["category_id"]) is not None
+        if "category_id" not in entry or categories.find(entry["category_id"]) is not None
     }
     if not wanted:
         raise UserError(f"{path} has no box of category {categories}", _REMEDY)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kerazoo import settings
 from kerazoo.checkpoints.run_weights import WEIGHTS
-from kerazoo.data.fingerprint import Fingerprint, changed, fingerprint
+from kerazoo.data.fingerprint import Fingerprint, changed_data_error, fingerprint
 from kerazoo.engine.progress import Progress
 from kerazoo.engine.training import resume
 from kerazoo.engine.training.initialise import initialise
@@ -133,7 +133,7 @@ def _other_data(run: Run, state: State, progress: Progress, *, accept: bool) -> 
     now = fingerprint(run.recipe.data, before)
     other = state.data not in ("", now.digest())
     if other and not accept:
-        raise changed(before, now, run.folder)
+        raise changed_data_error(before, now, run.folder)
     if other and (found := obstacles(run.recipe)):
         raise found[0]
     if other or before is None:
