@@ -85,11 +85,11 @@ def _from_hub(reference: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    found = HUB.fullmatch(reference)
-    if not found:
+    match = HUB.fullmatch(reference)
+    if not match:
         raise UserError(f"{reference} names no file on the hub", "write hf://owner/repo[@revision]/file")
     try:
-        return Path(hf_hub_download(found["repo"], found["file"], revision=found["revision"]))
+        return Path(hf_hub_download(match["repo"], match["file"], revision=match["revision"]))
     except LocalEntryNotFoundError:
         message = f"{reference} was not fetched before and the hub cannot be reached"
         raise UserError(message, "check the network, HF_HUB_OFFLINE and HF_ENDPOINT") from None
@@ -107,10 +107,10 @@ def _from_hub(reference: str) -> Path:
 def _from_address(reference: str) -> Path:
     address, _, fragment = reference.partition("#")
     _parse_address(address)
-    told = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", fragment)
-    if not told:
+    match = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", fragment)
+    if not match:
         raise UserError(f"{reference} does not tell its sha256", "write https://...#sha256=64 hex digits")
-    wanted = told[1].lower()
+    wanted = match[1].lower()
     path = cache_folder() / "downloads" / wanted
     try:
         if not (path.is_file() and sha256(path) == wanted):
@@ -146,11 +146,11 @@ def _download_whole(address: str, path: Path, wanted: str) -> None:
         if path.is_file() and sha256(path) == wanted:  # another process was quicker
             return
         _download(address, part)
-        found = sha256(part)
-        if found != wanted:
+        digest = sha256(part)
+        if digest != wanted:
             part.unlink()
             raise UserError(
-                f"{address} has the sha256 {found} and not {wanted}; it was removed",
+                f"{address} has the sha256 {digest} and not {wanted}; it was removed",
                 "check both: the file may have been replaced since",
             )
         with part.open("rb") as file:
@@ -178,8 +178,8 @@ def _download(address: str, part: Path) -> None:
             return  # nothing is lacking
         raise UserError(f"{address}: the server answers {error.code} {error.reason}", "check it") from None
     except (urllib.error.URLError, http.client.HTTPException, *BROKEN) as error:
-        told = f"{address}: the connection failed ({_reason(error)})"
-        raise UserError(told, "check the network and try again; what arrived is kept") from None
+        message = f"{address}: the connection failed ({_reason(error)})"
+        raise UserError(message, "check the network and try again; what arrived is kept") from None
 
 
 class _RedirectionGuard(urllib.request.HTTPRedirectHandler):
@@ -214,10 +214,12 @@ def check_redirection(first: str, following: str) -> None:
 def _is_private(host: str | None) -> bool:
     """Whether a name stands for an address that is not of the public internet; False for unknown ones."""
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:  # perhaps a proxy knows it
         return False
-    return not all(ipaddress.ip_address(str(each[4][0]).partition("%")[0]).is_global for each in found)
+    return not all(
+        ipaddress.ip_address(str(address[4][0]).partition("%")[0]).is_global for address in addresses
+    )
 
 
 class _SpeedGuard(io.RawIOBase):
@@ -256,10 +258,10 @@ class _GuardedResponse(http.client.HTTPResponse):
 
 class _GuardedHandler(urllib.request.AbstractHTTPHandler):
     def do_open(self, http_class, req, **options):
-        def connection(*arguments, **given):
-            made = http_class(*arguments, **given)
-            made.response_class = _GuardedResponse
-            return made
+        def connection(*arguments, **keywords):
+            http = http_class(*arguments, **keywords)
+            http.response_class = _GuardedResponse
+            return http
 
         return super().do_open(connection, req, **options)
 

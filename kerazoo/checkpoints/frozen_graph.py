@@ -64,7 +64,7 @@ def parse_fields(message: int | memoryview) -> Fields:
     """
     if isinstance(message, int):
         raise ValueError("an integer where a message belongs")
-    found: Fields = defaultdict(list)
+    parsed: Fields = defaultdict(list)
     at = count = 0
     while at < len(message):
         count += 1
@@ -74,14 +74,14 @@ def parse_fields(message: int | memoryview) -> Fields:
         kind = key & 7
         if kind == 0:
             value, at = read_varint(message, at)
-            found[key >> 3].append(value)
+            parsed[key >> 3].append(value)
             continue
         size, at = read_varint(message, at) if kind == 2 else ({1: 8, 5: 4}.get(kind, -1), at)
         if not 0 <= size <= len(message) - at:
             raise ValueError(f"a field of {size} bytes where {len(message) - at} are left")
-        found[key >> 3].append(message[at : at + size])
+        parsed[key >> 3].append(message[at : at + size])
         at += size
-    return found
+    return parsed
 
 
 def read_varint(message: memoryview, at: int) -> tuple[int, int]:

@@ -113,4 +113,4 @@ def _keras3_name(group: str, number: str, layers: Mapping[str, str], counts: Map
     count = counts[f"{group}/vars"]
     if len(names) == count or (names[:1] == ("kernel",) and count == 1):
         number = dict(zip("0123", names, strict=False)).get(number, number)
-    return "/".join([*(layers[each] for each in above if each in layers), number])
+    return "/".join([*(layers[path] for path in above if path in layers), number])

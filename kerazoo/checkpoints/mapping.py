@@ -146,7 +146,7 @@ def _rank(start: str) -> tuple[bool, int]:
     """Return a number for each place of a network; the lowest is meant."""
     containers = start.split(":")[:-1]
     known = (rank for rank, name in enumerate(CONTAINERS) if name in containers)
-    published = any(PUBLISHED.fullmatch(each) for each in re.split("[.:/]", start))
+    published = any(PUBLISHED.fullmatch(part) for part in re.split("[.:/]", start))
     return not published, next(known, len(CONTAINERS))
 
 
@@ -161,11 +161,11 @@ def part_of(arrays: Arrays, name: str) -> Arrays:
         UserError: nothing is.
     """
     starts = (f"{name}.", f"{name}:", f"{name}/")
-    found = {key: array for key, array in arrays.items() if key.startswith(starts)}
-    if not found:
+    part = {key: array for key, array in arrays.items() if key.startswith(starts)}
+    if not part:
         parts = sorted({re.split("[.:/]", key)[0] for key in arrays})
         raise UserError(f"the checkpoint has no part {name!r}", f"it has {join_names(parts)}")
-    return found
+    return part
 
 
 def unused_arrays(arrays: Arrays, made: Arrays) -> str:
@@ -219,11 +219,11 @@ def recognise(
         raise UserError(f"unknown layout {layout!r}", nearest(layout, list(candidates)))
     tried = [layout] if layout is not None else list(candidates)
     fitting = {
-        name: found for name in tried if (found := _try_settings(candidates[name], arrays)) is not None
+        name: settings for name in tried if (settings := _try_settings(candidates[name], arrays)) is not None
     }
     if len(fitting) == 1:
-        ((name, found),) = fitting.items()
-        return name, found | _normalisation(arrays)
+        ((name, settings),) = fitting.items()
+        return name, settings | _normalisation(arrays)
     if fitting:
         raise UserError(
             f"the checkpoint may be in any of the layouts {', '.join(fitting)}",
@@ -237,7 +237,7 @@ def recognise(
 
 def fits(candidates: Mapping[str, Callable[[Arrays], dict[str, Any] | None]], arrays: Arrays) -> bool:
     """Whether a checkpoint is in one of the layouts that `recognise` would choose from."""
-    return any(_try_settings(each, arrays) is not None for each in candidates.values())
+    return any(_try_settings(candidate, arrays) is not None for candidate in candidates.values())
 
 
 def _try_settings(
@@ -253,14 +253,14 @@ def _normalisation(arrays: Arrays) -> dict[str, tuple[float, ...]]:
     """Return the mean and std that a checkpoint keeps for images of 0..1 or 0..255, if it does."""
     means = [key for key in arrays if re.fullmatch(r"([\w.:]*[.:])?(pixel_)?mean", key)]
     pairs = [(arrays[key], arrays.get(f"{key[: -len('mean')]}std")) for key in means]
-    found = {
+    statistics = {
         (tuple(mean.ravel().tolist()), tuple(std.ravel().tolist()))
         for mean, std in pairs
         if std is not None and mean.size == std.size in (1, 3)
     }
-    if len(found) != 1:
+    if len(statistics) != 1:
         return {}
-    ((mean, std),) = found
+    ((mean, std),) = statistics
     scale = 255.0 if max(map(abs, (*mean, *std))) <= 1 else 1.0
     return {
         "mean": tuple(round(scale * value, 3) for value in mean),
@@ -358,9 +358,9 @@ def _refuse(
         "of another shape": sorted(misshapen),
         "not finite": sorted(infinite),
     }
-    told = [f"{len(names)} {kind} ({join_names(names)})" for kind, names in wrong.items() if names]
-    if told:
-        raise UserError(f"the checkpoint does not fit: {'; '.join(told)}", remedy)
+    reasons = [f"{len(names)} {kind} ({join_names(names)})" for kind, names in wrong.items() if names]
+    if reasons:
+        raise UserError(f"the checkpoint does not fit: {'; '.join(reasons)}", remedy)
 
 
 def join_names(names: list[str]) -> str:

@@ -41,7 +41,7 @@ def read(path: str | Path) -> Arrays:
     with open_file(path) as file:
         start, size = file.read(9), file.seek(0, io.SEEK_END)
     try:
-        found = _reader(path, start)(path, LEAST + RATIO * size)
+        arrays = _reader(path, start)(path, LEAST + RATIO * size)
     except UserError:
         raise
     except MemoryError:
@@ -49,7 +49,7 @@ def read(path: str | Path) -> Arrays:
     except Exception as error:  # the parsers of foreign files raise whatever they stumble over
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise UserError(f"{path} is truncated or damaged: {reason}", "get the file again") from None
-    return {key: _to_float32(array) for key, array in found.items()}
+    return {key: _to_float32(array) for key, array in arrays.items()}
 
 
 def _reader(path: Path, start: bytes) -> Callable[[Path, int], Mapping[str, np.ndarray]]:
@@ -87,8 +87,8 @@ def _read_safetensors(path: Path, largest: int) -> Mapping[str, np.ndarray]:
 
 
 def _read_npz(path: Path, largest: int) -> Mapping[str, np.ndarray]:
-    found = read_npz(path, dict.fromkeys(npz_names(path), "fiubUS"), largest)
-    return {name: array for name, array in found.items() if array.dtype.kind in "fiub"}
+    arrays = read_npz(path, dict.fromkeys(npz_names(path), "fiubUS"), largest)
+    return {name: array for name, array in arrays.items() if array.dtype.kind in "fiub"}
 
 
 def _read_keras(path: Path, largest: int) -> Mapping[str, np.ndarray]:

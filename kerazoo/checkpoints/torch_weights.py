@@ -66,18 +66,18 @@ def read_tensors(path: Path, largest: int) -> dict[str, np.ndarray]:
         remedy = "pip install 'kerazoo[torch]', or save it as .safetensors where PyTorch is"
         raise UserError(f"{path} is a PyTorch file and PyTorch is not installed", remedy) from None
     content = _flatten(_load_content(path, torch))
-    found = {name: value for name, value in content if isinstance(value, torch.Tensor)}
-    if not found:
+    tensors = {name: value for name, value in content if isinstance(value, torch.Tensor)}
+    if not tensors:
         raise UserError(f"{path} holds no weights by name", "save model.state_dict()")
-    _check_shapes(found, largest)
-    return {name: _to_numpy(tensor, torch) for name, tensor in found.items()}
+    _check_shapes(tensors, largest)
+    return {name: _to_numpy(tensor, torch) for name, tensor in tensors.items()}
 
 
-def _check_shapes(found: Mapping[str, Any], largest: int) -> None:
-    for name, tensor in found.items():
+def _check_shapes(tensors: Mapping[str, Any], largest: int) -> None:
+    for name, tensor in tensors.items():
         if tensor.untyped_storage().nbytes() < tensor.nbytes:
             raise ValueError(f"{name} claims more values than are stored")
-    claimed = sum(tensor.nbytes for tensor in found.values())
+    claimed = sum(tensor.nbytes for tensor in tensors.values())
     if claimed > largest:
         raise ValueError(f"its tensors claim {claimed} bytes, more than the {largest} that are read")
 

@@ -50,14 +50,14 @@ def entry_errors(file: Path, kind: str, wrong: Iterable[tuple[object, str]]) -> 
     names = defaultdict(list)
     for name, reason in wrong:
         names[reason].append(str(name))
-    told = []
+    lines = []
     for reason, (first, *others) in names.items():
         if len(others) < MANY:
-            told += [f"{kind} {name} {reason}" for name in (first, *others)]
+            lines += [f"{kind} {name} {reason}" for name in (first, *others)]
         else:
             shown = ", ".join(others[:NAMED])
-            told.append(f"{kind} {first} {reason} ({len(others)} more are like it: {shown}, ...)")
-    return [UserError(f"{file}: {line}", "mend or remove it") for line in told]
+            lines.append(f"{kind} {first} {reason} ({len(others)} more are like it: {shown}, ...)")
+    return [UserError(f"{file}: {line}", "mend or remove it") for line in lines]
 
 
 def annotation_files(root: Path, remarks: Remarks) -> dict[Split, Path]:
@@ -72,25 +72,25 @@ def annotation_files(root: Path, remarks: Remarks) -> dict[Split, Path]:
     """
     if not existing_path(root).is_dir():
         return {"train": root}
-    found, others = _files_by_name(root)
-    if not found:
+    files, others = _files_by_name(root)
+    if not files:
         inside = {
             path: file
             for path in list_folder(root)
             if path.is_dir() and (file := _file_in_split_folder(path))
         }
-        found = {split: inside[folder] for split, folder in folders_by_split(inside).items()}
-    if len(others) == 1 and "train" not in found:
-        found["train"] = others.pop()
-    if not found and not others:
+        files = {split: inside[folder] for split, folder in folders_by_split(inside).items()}
+    if len(others) == 1 and "train" not in files:
+        files["train"] = others.pop()
+    if not files and not others:
         raise UserError(
             f"{root} has no annotations", "put train.json and val.json there, or give a .json file"
         )
-    if not found:
-        told = " and ".join(str(file.relative_to(root)) for file in others)
-        raise UserError(f"{root} has {told}, none for train", "give one, or call one train.json")
+    if not files:
+        names = " and ".join(str(file.relative_to(root)) for file in others)
+        raise UserError(f"{root} has {names}, none for train", "give one, or call one train.json")
     remarks.warnings += [f"{file} is named after no split and is left out" for file in others]
-    return found
+    return files
 
 
 def split_of_file(file: Path) -> Split | None:
@@ -105,19 +105,19 @@ def split_of_file(file: Path) -> Split | None:
 
 def _files_by_name(root: Path) -> tuple[dict[Split, Path], list[Path]]:
     """Return the files called after splits, and those of key points that are called after none."""
-    found: dict[Split, Path] = {}
+    files: dict[Split, Path] = {}
     others = []
     inside = [file for folder in (root, root / "annotations", root / "annot") for file in _json_files(folder)]
     for file in sorted(inside, key=natural_key):
         split = split_of_file(file)
-        if split in found:
-            told = " and ".join(str(each.relative_to(root)) for each in (found[split], file))
-            raise UserError(f"{root} has {told}, all for {split}", "keep one, or give the file itself")
+        if split in files:
+            names = " and ".join(str(path.relative_to(root)) for path in (files[split], file))
+            raise UserError(f"{root} has {names}, all for {split}", "keep one, or give the file itself")
         if split:
-            found[split] = file
+            files[split] = file
         elif "keypoints_" in file.stem.casefold():
             others.append(file)
-    return found, others
+    return files, others
 
 
 def _file_in_split_folder(folder: Path) -> Path | None:

@@ -66,9 +66,9 @@ class Report:
         rows += [("void", f"{self.void:7.2%} {of}")] if self.void else []
         rows += self.facts.items()
         width = max(len(name) for name, _ in rows)
-        told = [f"{name:<{width}}  {text}" for name, text in rows]
+        text_lines = [f"{name:<{width}}  {text}" for name, text in rows]
         return [
-            *told,
+            *text_lines,
             *(f"warning: {line}" for line in self.warnings),
             *self.problems,
             f"{len(self.problems) or 'no'} problem{'s' * (len(self.problems) != 1)}",
@@ -123,11 +123,11 @@ def _read_samples(
     places = [(split, samples, i, classes) for split, samples in splits.items() for i in range(len(samples))]
     seen, broken = list[_SampleFacts](), set[str]()
     with ThreadPoolExecutor() as pool:
-        for count, found in enumerate(pool.map(_read_sample, places), 1):
-            if isinstance(found, _SampleFacts):
-                seen.append(found)
-            elif str(found) not in problems:
-                broken.add(str(found))
+        for count, result in enumerate(pool.map(_read_sample, places), 1):
+            if isinstance(result, _SampleFacts):
+                seen.append(result)
+            elif str(result) not in problems:
+                broken.add(str(result))
             if progress:
                 progress(count, len(places))
     problems += sorted(broken, key=natural_key)

@@ -81,12 +81,12 @@ class Fingerprint:
             "added": now.files.keys() - self.files.keys(),
             "changed": changed,
         }
-        told = [
+        file_changes = [
             f"{len(names)} file(s) {what}: {_join_names(sorted(names))}"
             for what, names in files.items()
             if names
         ]
-        return settings + classes * (self.classes != now.classes) + told
+        return settings + classes * (self.classes != now.classes) + file_changes
 
 
 def fingerprint(source: Source, before: Fingerprint | None = None) -> Fingerprint:

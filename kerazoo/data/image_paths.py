@@ -20,7 +20,7 @@ _DEEPEST = 20
 
 
 def locate_images(
-    file: Path, names: Sequence[str], given: str | None, remarks: Remarks
+    file: Path, names: Sequence[str], chosen: str | None, remarks: Remarks
 ) -> tuple[Path, list[str | None]]:
     """Return the folder of the images that a file of annotations names, and where in it each of them is.
 
@@ -32,49 +32,49 @@ def locate_images(
     Args:
         file: of annotations.
         names: of the images.
-        given: the folder that the user says, or None.
+        chosen: the folder that the user says, or None.
         remarks: gets what is missing and what is found by the end of its name.
 
     Returns:
         The folder, and for every name a path in it, or None where there is no such image.
     """
-    places = [Path(given).expanduser()] if given else _candidate_folders(file)
-    if given and not os.path.isdir(places[0]):
-        raise UserError(f"data.images={given} is no folder", "check the path")
+    places = [Path(chosen).expanduser()] if chosen else _candidate_folders(file)
+    if chosen and not os.path.isdir(places[0]):
+        raise UserError(f"data.images={chosen} is no folder", "check the path")
     looked_at = names[:: max(len(names) // _LOOKED_AT, 1)][:_LOOKED_AT]
     folder = max(places, key=lambda place: sum(_match_quality(place, name) for name in looked_at))
-    found = [name if _has_file(folder, name) else _find_by_end(folder, name) for name in names]
-    if names and not any(found):
-        told = f"{file}: none of its {len(names)} image(s), such as {names[0]!r}, is in {folder}"
-        remedy = "check data.images" if given else "say with --set data.images=FOLDER where they are"
-        remarks.problems.append(UserError(told, remedy))
+    paths = [name if _has_file(folder, name) else _find_by_end(folder, name) for name in names]
+    if names and not any(paths):
+        message = f"{file}: none of its {len(names)} image(s), such as {names[0]!r}, is in {folder}"
+        remedy = "check data.images" if chosen else "say with --set data.images=FOLDER where they are"
+        remarks.problems.append(UserError(message, remedy))
     else:
         remarks.problems += [
             UserError(f"{file}: there is no {folder / name}", "add the image, or take it out of the file")
-            for name, path in zip(names, found, strict=True)
+            for name, path in zip(names, paths, strict=True)
             if path is None
         ]
-    _report_partial_matches(file, names, found, remarks)
-    return folder, found
+    _report_partial_matches(file, names, paths, remarks)
+    return folder, paths
 
 
 def _report_partial_matches(
-    file: Path, names: Sequence[str], found: list[str | None], remarks: Remarks
+    file: Path, names: Sequence[str], paths: list[str | None], remarks: Remarks
 ) -> None:
     """Tell which images are found by parts of their names; what several are found by is nobody's."""
-    by_end = [(name, path) for name, path in zip(names, found, strict=True) if path and path != name]
-    shared = {path for path, count in Counter(found).items() if path and count > 1}
+    by_end = [(name, path) for name, path in zip(names, paths, strict=True) if path and path != name]
+    shared = {path for path, count in Counter(paths).items() if path and count > 1}
     for name, path in by_end:
         if path in shared:
-            told = f"{file}: {path} is found for {name!r} and for another image"
-            remarks.problems.append(UserError(told, "keep the folders that the file names"))
+            message = f"{file}: {path} is found for {name!r} and for another image"
+            remarks.problems.append(UserError(message, "keep the folders that the file names"))
     shorter = [
         (name, path) for name, path in by_end if path.count("/") < next(_path_ends(name), "").count("/")
     ]
     if shorter:
-        told = "{!r} is taken to be {}".format(*shorter[0])
+        example = "{!r} is taken to be {}".format(*shorter[0])
         remarks.warnings.append(
-            f"{file}: {len(shorter)} image(s) are found by the ends of their names: {told}"
+            f"{file}: {len(shorter)} image(s) are found by the ends of their names: {example}"
         )
 
 
@@ -86,7 +86,11 @@ def _candidate_folders(file: Path) -> list[Path]:
     split = split_of_file(file)
     around = dict.fromkeys((here, here / "images", above, above / "images"))
     inside = [folder for place in around for folder in place.glob("*")]
-    return places + [each for each in inside if split and split_in_name(each.name) == split and each.is_dir()]
+    return places + [
+        candidate
+        for candidate in inside
+        if split and split_in_name(candidate.name) == split and candidate.is_dir()
+    ]
 
 
 def _match_quality(folder: Path, name: str) -> int:

@@ -54,14 +54,14 @@ def region_mask(regions: Iterable[Region], size: tuple[int, int]) -> np.ndarray:
     from kerazoo.media.opencv import cv2
 
     mask = np.zeros(size, "uint8")
-    for each in regions:
-        if each.polygons:
-            for ring in each.polygons:  # one by one: where rings of one call overlap, OpenCV leaves a hole
+    for region in regions:
+        if region.polygons:
+            for ring in region.polygons:  # one by one: where rings of one call overlap, OpenCV leaves a hole
                 cv2.fillPoly(mask, [np.rint(ring).astype("int32")], 1)
-        elif each.rle and (decoded := decode_rle(each.rle, size)) is not None:
+        elif region.rle and (decoded := decode_rle(region.rle, size)) is not None:
             mask |= decoded
         else:
-            left, top, width, height = each.box
+            left, top, width, height = region.box
             low = np.maximum(np.floor((left, top)), 0).astype(int)
             high = np.maximum(np.ceil((left + width, top + height)), 0).astype(int)
             mask[low[1] : high[1], low[0] : high[0]] = 1

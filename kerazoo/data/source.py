@@ -112,11 +112,9 @@ class FileSource(Source):
         return self.image_files()
 
     def warnings(self) -> list[str]:
-        listed = walk_folder(self.root) if self.root.is_dir() else FolderTree([], [], [])
-        skipped = unread_file_warnings(self.path, listed.files)
-        links = skipped_link_warnings(
-            self.path, listed.parent_links, "lead back to a folder that they lie in"
-        )
+        tree = walk_folder(self.root) if self.root.is_dir() else FolderTree([], [], [])
+        skipped = unread_file_warnings(self.path, tree.files)
+        links = skipped_link_warnings(self.path, tree.parent_links, "lead back to a folder that they lie in")
         return [*skipped, *links, *dark_image_warnings(self.image_files(), self)]
 
     def samples(self, split: Split) -> Sequence[Sample]:

@@ -44,8 +44,8 @@ def split_in_name(name: str) -> Split | None:
     """
     parted = re.sub("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).casefold()  # MNISTTest
     words = (_GLUED.sub("", word) for word in re.findall(r"t10k|[^\W\d_]+", parted))
-    told = {split for word in words if (split := "test" if word == "t10k" else _SPLITS.get(word))}
-    return told.pop() if len(told) == 1 else None
+    splits = {split for word in words if (split := "test" if word == "t10k" else _SPLITS.get(word))}
+    return splits.pop() if len(splits) == 1 else None
 
 
 def splits_by_name(names: Iterable[str]) -> dict[str, Split]:
@@ -69,12 +69,14 @@ def folders_by_split(folders: Iterable[Path]) -> dict[Split, Path]:
         UserError: two are of one split, such as `val` and `Validation`.
     """
     paths = {path.name: path for path in folders}
-    found: dict[Split, Path] = {}
+    by_split: dict[Split, Path] = {}
     for name, split in splits_by_name(paths).items():
-        if split in found:
-            raise UserError(f"{found[split]} and {paths[name]} are both {split} folders", "keep one of them")
-        found[split] = paths[name]
-    return {split: found[split] for split in get_args(Split) if split in found}
+        if split in by_split:
+            raise UserError(
+                f"{by_split[split]} and {paths[name]} are both {split} folders", "keep one of them"
+            )
+        by_split[split] = paths[name]
+    return {split: by_split[split] for split in get_args(Split) if split in by_split}
 
 
 def split_folders(folder: Path) -> dict[Split, Path]:

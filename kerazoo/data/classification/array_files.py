@@ -73,8 +73,8 @@ def read_arrays(path: Path) -> tuple[dict[Split, LabelledArrays], tuple[str, ...
     """
     kinds = {file: kind for file in array_files(path) if (kind := _file_kind(file))}
     if len(set(kinds.values())) != 1:
-        told = "several kinds of arrays" if kinds else "no arrays of a known kind"
-        raise UserError(f"{path} holds {told}", _REMEDY)
+        contents = "several kinds of arrays" if kinds else "no arrays of a known kind"
+        raise UserError(f"{path} holds {contents}", _REMEDY)
     (kind,) = set(kinds.values())
     if kind == "pickle":
         raise UserError(
@@ -82,8 +82,8 @@ def read_arrays(path: Path) -> tuple[dict[Split, LabelledArrays], tuple[str, ...
             "get CIFAR's binary version, cifar-10-binary.tar.gz or cifar-100-binary.tar.gz, and unpack it",
         )
     read = {"cifar": _read_cifar, "idx": _read_idx, "npz": _read_npz}[kind]
-    found, names = read(list(kinds), path)
-    return {split: _check_arrays(stored, f"{path} ({split})") for split, stored in found.items()}, names
+    by_split, names = read(list(kinds), path)
+    return {split: _check_arrays(stored, f"{path} ({split})") for split, stored in by_split.items()}, names
 
 
 def array_files(path: Path) -> list[Path]:
@@ -133,21 +133,21 @@ def _unpacked_limit(path: Path) -> int:
 def _read_cifar(files: list[Path], path: Path) -> tuple[dict[Split, LabelledArrays], tuple[str, ...]]:
     """Read records of one label byte (CIFAR-10) or two (CIFAR-100: coarse, fine) and 3 x 32 x 32 bytes."""
     contents = [np.frombuffer(read_bytes(file, _unpacked_limit(file)), "uint8") for file in files]
-    width = next((w for w in (3073, 3074) if not any(len(each) % w for each in contents)), None)
+    width = next((w for w in (3073, 3074) if not any(len(data) % w for data in contents)), None)
     if width is None:
         raise UserError(f"{path} holds files that are neither all CIFAR-10's nor all CIFAR-100's", _REMEDY)
     parts: dict[Split, list[np.ndarray]] = {}
     for file, content in zip(files, contents, strict=True):
         parts.setdefault(split_in_name(file.name) or "train", []).append(content.reshape(-1, width))
-    found = {}
+    by_split = {}
     for split, records in parts.items():
         all_records = np.concatenate(records)
         images = all_records[:, -3072:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-        found[split] = LabelledArrays(images, all_records[:, width - 3073].astype("int64"))
+        by_split[split] = LabelledArrays(images, all_records[:, width - 3073].astype("int64"))
     names = files[0].with_name(FINE_NAMES)
     if width == 3073:
-        return found, CIFAR_10
-    return found, tuple(read_text(names).split()) if is_file(names) else ()
+        return by_split, CIFAR_10
+    return by_split, tuple(read_text(names).split()) if is_file(names) else ()
 
 
 def _read_idx(files: list[Path], path: Path) -> tuple[dict[Split, LabelledArrays], tuple[str, ...]]:
@@ -176,8 +176,8 @@ def _read_idx_array(path: Path) -> np.ndarray:
     begin = 4 + 4 * axes
     shape = [int.from_bytes(content[place : place + 4], "big") for place in range(4, begin, 4)]
     if not axes or len(content) != begin + math.prod(shape):
-        told = f"{path} has {len(content)} bytes, its header tells another number"
-        raise UserError(told, "the file is damaged: download it again")
+        message = f"{path} has {len(content)} bytes, its header tells another number"
+        raise UserError(message, "the file is damaged: download it again")
     return np.frombuffer(content, "uint8", offset=begin).reshape(shape)
 
 
@@ -188,8 +188,8 @@ def _read_npz(files: list[Path], path: Path) -> tuple[dict[Split, LabelledArrays
     named = _array_names_by_split(file)
     lacking = [f"y_{split}" for split, kinds in named.items() if "y" not in kinds]
     if not named or lacking:
-        told = f"{file} has no {', '.join(lacking) or 'x_train'}, only {', '.join(npz_names(file)[:8])}"
-        raise UserError(told, _REMEDY)
+        message = f"{file} has no {', '.join(lacking) or 'x_train'}, only {', '.join(npz_names(file)[:8])}"
+        raise UserError(message, _REMEDY)
     wanted = {name: "biuf" for kinds in named.values() for name in kinds.values()}
     arrays = read_npz(file, wanted, _unpacked_limit(file))
     return {
@@ -199,16 +199,16 @@ def _read_npz(files: list[Path], path: Path) -> tuple[dict[Split, LabelledArrays
 
 def _array_names_by_split(file: Path) -> dict[Split, dict[str, str]]:
     """Return the names of the arrays `x` and `y` of each split that has images, such as `x_train`."""
-    found: dict[Split, dict[str, str]] = {}
+    names: dict[Split, dict[str, str]] = {}
     for name in npz_names(file):
         kind, _, rest = name.casefold().partition("_")
         split = split_of(rest)
         if split is None or kind not in ("x", "y"):
             continue
-        other = found.setdefault(split, {}).setdefault(kind, name)
+        other = names.setdefault(split, {}).setdefault(kind, name)
         if other != name:
             raise UserError(f"{file} has {other} and {name}, both of {split}", "keep one of them")
-    return {split: kinds for split, kinds in found.items() if "x" in kinds}
+    return {split: kinds for split, kinds in names.items() if "x" in kinds}
 
 
 def _check_arrays(stored: LabelledArrays, what: str) -> LabelledArrays:
@@ -217,18 +217,18 @@ def _check_arrays(stored: LabelledArrays, what: str) -> LabelledArrays:
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if images.dtype != np.uint8 or not np.issubdtype(labels.dtype, np.integer):
-        told = f"images {images.dtype} and labels {labels.dtype}"
-        raise UserError(f"{what} holds {told}", "save images as uint8, 0..255, and labels as integers")
+        contents = f"images {images.dtype} and labels {labels.dtype}"
+        raise UserError(f"{what} holds {contents}", "save images as uint8, 0..255, and labels as integers")
     if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[-1] not in (1, 3)):
         raise UserError(
             f"{what} holds images of shape {images.shape}", "save them as (N, H, W) or (N, H, W, 3)"
         )
     if labels.shape != images.shape[:1] or not len(labels):
-        told = f"{len(images)} images and labels of shape {labels.shape}"
-        raise UserError(f"{what} holds {told}", "save one label for each image")
+        contents = f"{len(images)} images and labels of shape {labels.shape}"
+        raise UserError(f"{what} holds {contents}", "save one label for each image")
     if labels.min() < 0:
         raise UserError(f"{what} holds the label {labels.min()}", "number the classes from 0")
     if labels.max() >= MOST_CLASSES:
-        told = f"{what} holds the label {labels.max()}, and fewer than {MOST_CLASSES} classes are read"
-        raise UserError(told, "number the classes from 0, one after the other")
+        message = f"{what} holds the label {labels.max()}, and fewer than {MOST_CLASSES} classes are read"
+        raise UserError(message, "number the classes from 0, one after the other")
     return LabelledArrays(images, labels.astype("int64"))

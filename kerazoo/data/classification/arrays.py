@@ -58,13 +58,13 @@ class Arrays(Source):
     def warnings(self) -> list[str]:
         seen = {label for labels in self._labels.values() for label in labels}
         absent = [name for label, name in enumerate(self.class_names()) if label not in seen]
-        told = f"{self.path}: {len(absent)} of {len(self.class_names())} classes have no images: "
-        line = f"{told}{_join_names(absent)}; number the classes from 0, one after the other"
+        counts = f"{len(absent)} of {len(self.class_names())} classes have no images"
+        line = f"{self.path}: {counts}: {_join_names(absent)}; number the classes from 0, one after the other"
         return [*([line] if absent else []), *(self._untrained_class_messages() if self._known_names else ())]
 
     def class_names(self) -> tuple[str, ...]:
         stored, _ = self._stored
-        count = 1 + max(int(each.labels.max()) for each in stored.values())
+        count = 1 + max(int(arrays.labels.max()) for arrays in stored.values())
         names = self._known_names or tuple(f"class {label}" for label in range(count))
         if count > len(names):
             raise UserError(
@@ -88,7 +88,7 @@ class Arrays(Source):
     @functools.cached_property
     def _labels(self) -> dict[Split, set[int]]:
         """The labels that there are in each split."""
-        return {split: set(np.unique(each.labels).tolist()) for split, each in self._stored[0].items()}
+        return {split: set(np.unique(arrays.labels).tolist()) for split, arrays in self._stored[0].items()}
 
     def _untrained_class_messages(self) -> list[str]:
         """Return a line for each split that holds classes which train has no images of."""
@@ -105,12 +105,12 @@ class Arrays(Source):
         """Where the samples of each split are: arrays, the split these were stored as, rows."""
         stored, _ = self._stored
         nothing = LabelledArrays(np.zeros((0, 1, 1), "uint8"), np.zeros(0, "int64"))
-        parts = {split: (each, split, list(range(len(each.labels)))) for split, each in stored.items()}
+        parts = {split: (part, split, list(range(len(part.labels)))) for split, part in stored.items()}
         problems: list[UserError] = []
         if "val" not in stored and "train" in stored:
             divided, problems = self._divide_classes(stored["train"].labels)
             for split in ("train", "val"):
-                rows = sorted(row for each in divided for row in each[split])
+                rows = sorted(row for part in divided for row in part[split])
                 parts[split] = stored["train"], "train", rows
         return {split: parts.get(split, (nothing, split, [])) for split in ("train", "val", "test")}, problems
 

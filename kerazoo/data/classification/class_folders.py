@@ -83,37 +83,38 @@ class ClassFolders(FileSource):
         images = _images_by_folder(listed.files, self.root)
         folders = folders_by_split(path for path in list_subfolders(self.root) if list_subfolders(path))
         inner = {split: _innermost_split_folder(split, folder) for split, folder in folders.items()}
-        found = _group_by_class(
+        by_split = _group_by_class(
             _classes_in_splits(inner) if folders else _splits_in_classes(self.root), images
         )
-        names = tuple(map(class_name, self.classes or ())) or _class_names(found, self.root)
-        problems = [*_loose_image_errors(inner.values() or [self.root]), *_class_errors(found, names)]
+        names = tuple(map(class_name, self.classes or ())) or _class_names(by_split, self.root)
+        problems = [*_loose_image_errors(inner.values() or [self.root]), *_class_errors(by_split, names)]
         links = skipped_link_warnings(
             self.path, listed.repeated_links, "lead to folders that are read already"
         )
         warnings = [
             *links,
-            *_class_warnings(found),
+            *_class_warnings(by_split),
             *(_unread_warnings(self.root, folders, images) if folders else ()),
         ]
-        shares = (0.0 if "val" in found else self.validation), (0.0 if "test" in found else self.test)
-        parts, errors = _divide_classes(found.pop("train", {}), shares, self.seed)
+        shares = (0.0 if "val" in by_split else self.validation), (0.0 if "test" in by_split else self.test)
+        parts, errors = _divide_classes(by_split.pop("train", {}), shares, self.seed)
         parts |= {
-            split: {name: each.files for name, each in classes.items()} for split, classes in found.items()
+            split: {name: entry.files for name, entry in classes.items()}
+            for split, classes in by_split.items()
         }
-        files = {split: _interleave(each, names) for split, each in parts.items()}
+        files = {split: _interleave(entry, names) for split, entry in parts.items()}
         return _Listing(names, files, problems + errors, warnings)
 
 
 def _images_by_folder(files: Iterable[Path], root: Path) -> _Images:
     """Return the images of every folder below a root, with those of its sub-folders, in natural order."""
-    found: _Images = {}
+    images: _Images = {}
     for path in sorted(filter(is_image, files), key=natural_key):
         for above in path.parents:
             if above == root:
                 break
-            found.setdefault(above, []).append(path)
-    return found
+            images.setdefault(above, []).append(path)
+    return images
 
 
 def _innermost_split_folder(split: Split, folder: Path) -> Path:
@@ -140,36 +141,39 @@ def _splits_in_classes(root: Path) -> Iterator[tuple[Split, str, Path]]:
     """Yield split, class and folder of `CLASS/train/` and so on, or of `CLASS/` itself as train."""
     for path in list_subfolders(root):
         inner = list_subfolders(path)
-        told = splits_by_name(folder.name for folder in inner)
+        splits = splits_by_name(folder.name for folder in inner)
         whole: dict[Split, Path] = {"train": path}
-        divided = inner and len(told) == len(inner) and not _images_in(path)
+        divided = inner and len(splits) == len(inner) and not _images_in(path)
         for split, folder in (folders_by_split(inner) if divided else whole).items():
             yield split, path.name, folder
 
 
 def _group_by_class(places: Iterable[tuple[Split, str, Path]], images: _Images) -> dict[Split, _ByClass]:
-    found: dict[Split, _ByClass] = {}
+    by_split: dict[Split, _ByClass] = {}
     for split, folder, path in places:
-        name, classes = class_name(folder), found.setdefault(split, {})
+        name, classes = class_name(folder), by_split.setdefault(split, {})
         if name in classes:
             raise UserError(f"{path} and {classes[name].folder} are the same class {name!r}", "rename one")
         classes[name] = _ClassFolder(path, images.get(path, []))
-    return found
+    return by_split
 
 
-def _class_names(found: dict[Split, _ByClass], root: Path) -> tuple[str, ...]:
+def _class_names(by_split: dict[Split, _ByClass], root: Path) -> tuple[str, ...]:
     """Return the names of the classes to be trained on, in natural order."""
-    known = found.get("train") or {name: each for classes in found.values() for name, each in classes.items()}
+    known = by_split.get("train") or {
+        name: entry for classes in by_split.values() for name, entry in classes.items()
+    }
     if len(known) < 2:
         deeper = [inner for folder, _ in known.values() if (inner := _nested_data_folder(folder))]
-        told = f"{root} holds {len(known)} class(es){''.join(f', {name!r}' for name in known)}"
-        raise UserError(told, f"give {str(deeper[0])!r}" if deeper else _layout_remedy(root))
+        message = f"{root} holds {len(known)} class(es){''.join(f', {name!r}' for name in known)}"
+        raise UserError(message, f"give {str(deeper[0])!r}" if deeper else _layout_remedy(root))
     names = tuple(sorted(known, key=natural_key))
     if len(splits_by_name(names)) == len(names):
         raise UserError(f"{root} holds no classes, only {' and '.join(names)}", _layout_remedy(root))
     if alike := _shared_folder_names(folder for folder, _ in known.values()):
-        told = f"{' and '.join(map(repr, names[:5]))} in {root} hold the same folders, such as {alike[0]!r}"
-        raise UserError(f"{told}: these look like splits or folds of the data", _FOLDS)
+        shared = f"hold the same folders, such as {alike[0]!r}"
+        several = f"{' and '.join(map(repr, names[:5]))} in {root} {shared}"
+        raise UserError(f"{several}: these look like splits or folds of the data", _FOLDS)
     return names
 
 
@@ -194,22 +198,22 @@ def _loose_image_errors(folders: Iterable[Path]) -> Iterator[UserError]:
             yield UserError(f"{path} lies in no class folder", f"move it into one of {folder}/*")
 
 
-def _class_errors(found: dict[Split, _ByClass], names: Sequence[str]) -> Iterator[UserError]:
+def _class_errors(by_split: dict[Split, _ByClass], names: Sequence[str]) -> Iterator[UserError]:
     """Yield a line for each class without images, and for each that is not known."""
-    for name, (folder, files) in (each for classes in found.values() for each in classes.items()):
+    for name, (folder, files) in (item for classes in by_split.values() for item in classes.items()):
         if not files:
             yield UserError(f"{folder} holds no images", "add some or remove it")
         if name not in names:
-            told = f"{str(folder)!r} is none of the classes {', '.join(map(repr, names))}"
+            message = f"{str(folder)!r} is none of the classes {', '.join(map(repr, names))}"
             near = [known for known in names if known.casefold().strip() == name.casefold().strip()]
             inner = _nested_data_folder(folder)
             remedy = "remove it or name it in data.classes" if inner is None else f"give {str(inner)!r}"
-            yield UserError(told, f"rename it to {near[0]!r}" if near else remedy)
+            yield UserError(message, f"rename it to {near[0]!r}" if near else remedy)
 
 
-def _class_warnings(found: dict[Split, _ByClass]) -> Iterator[str]:
+def _class_warnings(by_split: dict[Split, _ByClass]) -> Iterator[str]:
     """Yield a line for each class folder that may be meant for a split, or to hold some."""
-    for name, (folder, _) in (each for classes in found.values() for each in classes.items()):
+    for name, (folder, _) in (item for classes in by_split.values() for item in classes.items()):
         inner = [path.name for path in list_subfolders(folder) if split_of(path.name)]
         if split_of(name):
             yield f"{folder} is called like a split, but it holds images itself; it is taken for a class"
@@ -222,9 +226,9 @@ def _unread_warnings(root: Path, folders: dict[Split, Path], images: _Images) ->
     others = [path for path in list_subfolders(root) if path not in folders.values() and path in images]
     names = [path.name for path in [*others, *_images_in(root)]]
     if names:
-        told = ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
+        unread = ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
         splits = " and ".join(path.name for path in folders.values())
-        yield f"{root}: only what lies in {splits} is read, and not {told}"
+        yield f"{root}: only what lies in {splits} is read, and not {unread}"
 
 
 def _divide_classes(

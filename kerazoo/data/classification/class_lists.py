@@ -20,11 +20,11 @@ Names = dict[str, list[str]]
 
 def files_by_folder(files: Iterable[str]) -> Names:
     """Return the files of every folder that holds some, hidden ones left out, all in natural order."""
-    found: Names = {}
+    by_folder: Names = {}
     for path in sorted(map(PurePosixPath, files), key=lambda path: natural_key(str(path))):
         if not is_hidden(path):
-            found.setdefault(path.parent.as_posix(), []).append(path.as_posix())
-    return found
+            by_folder.setdefault(path.parent.as_posix(), []).append(path.as_posix())
+    return by_folder
 
 
 def class_name(folder: str) -> str:
@@ -44,54 +44,56 @@ def _parent_folders(folders: Iterable[str]) -> dict[str, str]:
     return {above.as_posix(): folder for folder in folders for above in PurePosixPath(folder).parents}
 
 
-def select_class_folders(where: str, found: Names) -> tuple[Names, list[UserError]]:
+def select_class_folders(where: str, by_folder: Names) -> tuple[Names, list[UserError]]:
     """Return the folders that are classes, and a line for each file that lies beside such folders."""
-    above, told = _parent_folders(found), _split_folder_names(found)
+    above, split_names = _parent_folders(by_folder), _split_folder_names(by_folder)
     beside = {
         name: files
-        for name, files in found.items()
-        if name == "." or (name in above and PurePosixPath(name).name in told)
+        for name, files in by_folder.items()
+        if name == "." or (name in above and PurePosixPath(name).name in split_names)
     }
     problems = [
         UserError(f"{where}: {file} lies in no class folder", "move it into one or remove it")
         for files in beside.values()
         for file in files
     ]
-    return {name: files for name, files in found.items() if name not in beside}, problems
+    return {name: files for name, files in by_folder.items() if name not in beside}, problems
 
 
-def class_folder_warnings(where: str, found: Names) -> list[str]:
+def class_folder_warnings(where: str, by_folder: Names) -> list[str]:
     """Return a line for each folder of which it is doubtful that it is a class."""
-    above = _parent_folders(found)
+    above = _parent_folders(by_folder)
     nested = [
         f"{where}: {folder} holds images and so does {above[folder]}; each folder is a class of its own"
-        for folder in found
+        for folder in by_folder
         if folder in above
     ]
     called = [
         f"{where}: {folder} is called like a split, but it holds images itself; it is taken for a class"
-        for folder in found
+        for folder in by_folder
         if splits_by_name([PurePosixPath(folder).name])
     ]
-    return [*nested, *called, *_fold_warnings(where, found)]
+    return [*nested, *called, *_fold_warnings(where, by_folder)]
 
 
-def _fold_warnings(where: str, found: Names) -> list[str]:
+def _fold_warnings(where: str, by_folder: Names) -> list[str]:
     """Return a line if all groups hold classes of the same names, that are more than numbers."""
     groups: dict[str, set[str]] = {}
-    for folder in map(PurePosixPath, found):
+    for folder in map(PurePosixPath, by_folder):
         groups.setdefault(folder.parent.as_posix(), set()).add(folder.name)
     names = list(groups)
     shared = sorted(name for name in set.intersection(*groups.values()) if not name[-1].isdigit())
     if len(names) < 2 or len(shared) < 2:
         return []
-    told = f"{' and '.join(map(repr, names[:5]))} hold the same folders, such as {shared[0]!r}"
-    return [f"{where}: {told}; each is a class of its own; are these folds or copies? then give one of them"]
+    several = f"{' and '.join(map(repr, names[:5]))} hold the same folders, such as {shared[0]!r}"
+    return [
+        f"{where}: {several}; each is a class of its own; are these folds or copies? then give one of them"
+    ]
 
 
-def _split_folder_names(found: Names) -> dict[str, Split]:
+def _split_folder_names(by_folder: Names) -> dict[str, Split]:
     """Return the names of folders above classes that tell a split, with it."""
-    names = {part for folder in found for part in _top_folders(folder)}
+    names = {part for folder in by_folder for part in _top_folders(folder)}
     return splits_by_name(names) | {
         name: OMNIGLOT[name.casefold()] for name in names if name.casefold() in OMNIGLOT
     }
@@ -102,15 +104,15 @@ def _top_folders(folder: str) -> tuple[str, ...]:
     return PurePosixPath(folder).parts[:-1][:2]
 
 
-def classes_by_split(found: Names) -> tuple[dict[Split, list[str]], Names]:
+def classes_by_split(by_folder: Names) -> tuple[dict[Split, list[str]], Names]:
     """Return the classes that a folder's name puts into each split, and all files by class without it."""
     splits: dict[Split, list[str]] = {}
     named: Names = {}
     twice = []
-    told = _split_folder_names(found)
-    for folder, files in found.items():
+    split_names = _split_folder_names(by_folder)
+    for folder, files in by_folder.items():
         parts = PurePosixPath(folder).parts
-        above = [told.get(part) for part in _top_folders(folder)]
+        above = [split_names.get(part) for part in _top_folders(folder)]
         at = [place for place, split in enumerate(above) if split and split == next(filter(None, above))]
         name = class_name("/".join(parts[at[-1] + 1 :] if at else parts))
         splits.setdefault(above[at[0]] or "train" if at else "train", []).append(name)

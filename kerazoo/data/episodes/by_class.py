@@ -90,9 +90,9 @@ class ByClass(Source):
     def _sampling_problems(self, split: Split) -> list[UserError]:
         """Return what keeps samples of a split from being drawn, each once."""
         classes = self.classes(split)
-        draws = self.evaluation if split != "train" else () if self.training is None else (self.training,)
+        samplers = self.evaluation if split != "train" else () if self.training is None else (self.training,)
         where = f"{self.display_name()} ({split})"
-        return [p for draw in draws for p in draw.problems(classes, where)] if classes.names else []
+        return [p for sampler in samplers for p in sampler.problems(classes, where)] if classes.names else []
 
     def class_names(self) -> tuple[str, ...]:
         return tuple(name for split in NAMES for name in self.classes(split).names)
@@ -153,14 +153,14 @@ class ImageClasses(ByClass, FileSource):
 
     @functools.cached_property
     def _by_split(self) -> dict[Split, Classes]:
-        listed, first, found = self._listing, 0, {}
+        listed, first, classes = self._listing, 0, {}
         for split in NAMES:
             names = listed.splits.get(split, [])
             files = [(file, first + label) for label, name in enumerate(names) for file in listed.files[name]]
             starts = np.cumsum([0, *(len(listed.files[name]) for name in names)]).tolist()
-            found[split] = Classes(names, CachedSamples(Lazy(files, self._read)), starts)
+            classes[split] = Classes(names, CachedSamples(Lazy(files, self._read)), starts)
             first += len(names)
-        return found
+        return classes
 
     def _read(self, place: tuple[str, int]) -> Sample:
         file, label = place
@@ -181,19 +181,22 @@ class ImageClasses(ByClass, FileSource):
         root = existing_path(self.root)
         listed = FolderTree([], [], []) if self._archive else walk_folder(root)
         files = self._archive or [path.relative_to(root).as_posix() for path in listed.files]
-        found = files_by_folder(filter(is_image, files))
-        alone, problems = select_class_folders(self.path, found)
-        if not alone:
+        by_folder = files_by_folder(filter(is_image, files))
+        class_folders, problems = select_class_folders(self.path, by_folder)
+        if not class_folders:
             raise UserError(f"{self.path} holds no folders of images", _LAYOUT)
         links = skipped_link_warnings(
             self.path, listed.repeated_links, "lead to folders that are read already"
         )
-        warnings = [*links, *class_folder_warnings(self.path, alone)]
+        warnings = [*links, *class_folder_warnings(self.path, class_folders)]
         with error_context(self.path):
-            given, named = classes_by_split(alone)
-            shares = (0.0 if "val" in given else self.validation), (0.0 if "test" in given else self.test)
-            held = {} if self.splits else hold_back_classes(given.get("train", []), shares, self.seed)
-        splits = read_split_lists(Path(self.splits), named) if self.splits else given | held
+            named_splits, named = classes_by_split(class_folders)
+            shares = (
+                (0.0 if "val" in named_splits else self.validation),
+                (0.0 if "test" in named_splits else self.test),
+            )
+            held = {} if self.splits else hold_back_classes(named_splits.get("train", []), shares, self.seed)
+        splits = read_split_lists(Path(self.splits), named) if self.splits else named_splits | held
         return _Listing(splits, named, problems, warnings)
 
 

@@ -73,11 +73,11 @@ class OneShotRuns(ByClass):
         return runs
 
     def _pair(self, folder: PurePosixPath, where: str, files: Sequence[str]) -> tuple[str, str]:
-        found = [str(folder.parent / file.replace("\\", "/")) for file in files]
-        if len(found) != 2 or not all(file in self._members for file in found):
-            told = f"{self.path}: {where} names {' '.join(files)!r}"
-            raise UserError(told, "a line is a test and a training image, both in the archive")
-        return found[1], found[0]
+        paths = [str(folder.parent / file.replace("\\", "/")) for file in files]
+        if len(paths) != 2 or not all(file in self._members for file in paths):
+            message = f"{self.path}: {where} names {' '.join(files)!r}"
+            raise UserError(message, "a line is a test and a training image, both in the archive")
+        return paths[1], paths[0]
 
     def _episode(self, run: str) -> Sample:
         rows = [np.stack([self._image(file) for file in pair]) for pair in self._runs[run]]

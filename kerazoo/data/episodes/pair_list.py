@@ -97,11 +97,11 @@ class PairList(Source):
         for line, first, second, alike in pairs:
             for name in (first, second):
                 if name not in files:
-                    told = f"{path}: line {line} names {name[:200]}, which is not there"
-                    raise UserError(told, f"is it below {path.parent}?")
+                    message = f"{path}: line {line} names {name[:200]}, which is not there"
+                    raise UserError(message, f"is it below {path.parent}?")
             if files[first] == files[second] and not alike:
-                told = f"{path}: line {line} calls {first} different from itself"
-                raise UserError(told, "write 1 where two are alike and 0 where they are different")
+                message = f"{path}: line {line} calls {first} different from itself"
+                raise UserError(message, "write 1 where two are alike and 0 where they are different")
         return _Listing(pairs, files, [f"{path}: {warning}" for warning in warnings])
 
     @functools.cached_property
@@ -135,8 +135,8 @@ def _read_pairs(path: Path) -> list[_Pair]:
     if not pairs:
         raise UserError(f"{path} holds no pair", _REMEDY)
     if counts and len(pairs) != 2 * math.prod(counts):
-        told = f"{path}: its first line tells {2 * math.prod(counts)} pairs, it has {len(pairs)}"
-        raise UserError(told, "download it again, or remove that line")
+        message = f"{path}: its first line tells {2 * math.prod(counts)} pairs, it has {len(pairs)}"
+        raise UserError(message, "download it again, or remove that line")
     return pairs
 
 
@@ -147,8 +147,8 @@ def _parse_pair(path: Path, number: int, fields: Sequence[str]) -> _Pair:
             return _Pair(number, _lfw_name(name, one), _lfw_name(name, other), alike=True)
         case [name, one, second, other] if _is_number(one) and _is_number(other):
             return _Pair(number, _lfw_name(name, one), _lfw_name(second, other), alike=False)
-        case [name, second, told] if told.lower() in ALIKE:
-            return _Pair(number, name, second, ALIKE[told.lower()])
+        case [name, second, label] if label.lower() in ALIKE:
+            return _Pair(number, name, second, ALIKE[label.lower()])
     raise UserError(f"{path}: line {number} is no pair: {' '.join(fields)[:80]!r}", _REMEDY)
 
 
@@ -163,7 +163,7 @@ def _lfw_name(name: str, number: str) -> str:
 
 def _locate_files(root: Path, names: Iterable[str]) -> tuple[dict[str, Path], list[str]]:
     """Return the files of those names that are found, and what is doubtful about it."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     before = None
     for name in names:
         file = _find_file(root, name)
@@ -172,9 +172,9 @@ def _locate_files(root: Path, names: Iterable[str]) -> tuple[dict[str, Path], li
             before = _foreign_prefix(root, plain) if before is None else before
             file = _find_file(root, plain.removeprefix(before)) if plain.startswith(before) else None
         if file is not None:
-            found[name] = file
-    told = f"its names begin with {before}, which is not there; taken from {root} instead"
-    return found, [told] if before else []
+            files[name] = file
+    message = f"its names begin with {before}, which is not there; taken from {root} instead"
+    return files, [message] if before else []
 
 
 def _find_file(root: Path, name: str) -> Path | None:
@@ -182,7 +182,7 @@ def _find_file(root: Path, name: str) -> Path | None:
     plain = name.replace("\\", "/")
     stem = plain.removesuffix(_ANY)
     suffixes = (".jpg", ".png", *sorted(IMAGES)) if stem != plain else ()
-    places = [root / each for each in (name, plain, *(f"{stem}{suffix}" for suffix in suffixes))]
+    places = [root / candidate for candidate in (name, plain, *(f"{stem}{suffix}" for suffix in suffixes))]
     return next((place for place in places if is_file(place)), None)
 
 

@@ -84,12 +84,12 @@ class Episodes:
     def problems(self, classes: Classes, where: str) -> list[UserError]:
         turned = QUARTERS if self.rotations else 1
         if len(classes) * turned < self.ways:
-            told = f"{where} has {len(classes)} classes, an episode {self.ways} ways"
-            return [UserError(told, f"add classes, or set {self.setting_names[0]} to fewer")]
+            message = f"{where} has {len(classes)} classes, an episode {self.ways} ways"
+            return [UserError(message, f"add classes, or set {self.setting_names[0]} to fewer")]
         needed = self.shots + self.queries
-        told = f"an episode takes {needed} of each ({self.shots} shots and {self.queries} queries)"
+        reason = f"an episode takes {needed} of each ({self.shots} shots and {self.queries} queries)"
         remedy = f"add some, remove the class, or set {self.setting_names[1]} to fewer"
-        return _small_class_errors(classes, needed, where, told, remedy)
+        return _small_class_errors(classes, needed, where, reason, remedy)
 
     def sample(self, classes: Classes, rng: np.random.Generator) -> Sample:
         """Return an episode: images uint8 `(ways, shots + queries, H, W, 3)`, the support first."""
@@ -119,8 +119,8 @@ class Pairs:
 
     def problems(self, classes: Classes, where: str) -> list[UserError]:
         if len(classes) < 2:
-            told = f"{where} has {len(classes)} class(es), a pair may be of two"
-            return [UserError(told, "add classes")]
+            message = f"{where} has {len(classes)} class(es), a pair may be of two"
+            return [UserError(message, "add classes")]
         return _small_class_errors(
             classes, 2, where, "a pair takes 2 of one", "add some, or remove the class"
         )
@@ -143,11 +143,13 @@ class Pairs:
         return np.stack([np.rot90(images[0], turns), np.rot90(images[1], others)])
 
 
-def _small_class_errors(classes: Classes, needed: int, where: str, told: str, remedy: str) -> list[UserError]:
+def _small_class_errors(
+    classes: Classes, needed: int, where: str, reason: str, remedy: str
+) -> list[UserError]:
     """Return a line for each class with fewer images than needed."""
     sizes = {name: classes.size(label) for label, name in enumerate(classes.names)}
     return [
-        UserError(f"{where}: class {name!r} has {size} image(s), {told}", remedy)
+        UserError(f"{where}: class {name!r} has {size} image(s), {reason}", remedy)
         for name, size in sizes.items()
         if size < needed
     ]
@@ -169,7 +171,7 @@ class DeferredSample(Deferred):
 
 
 def sample_sequence(
-    classes: Classes, split: Split, count: int, training: Sampler, asked: Sequence[Sampler], seed: int
+    classes: Classes, split: Split, count: int, training: Sampler, evaluation: Sequence[Sampler], seed: int
 ) -> Sequence[Sample]:
     """Return the samples of a split: for training drawn anew whenever they are seen, else always the same.
 
@@ -178,14 +180,18 @@ def sample_sequence(
         split: of these.
         count: of samples.
         training: how those to train on are drawn.
-        asked: how all others are; they take turns.
+        evaluation: how all others are; they take turns.
         seed: of all others.
     """
     if split == "train":
         return [Sample(_NOTHING, DeferredSample(classes, training), split)] * count
-    return Lazy(range(count), functools.partial(_evaluation_sample, classes, asked, (seed, _STREAMS[split])))
+    return Lazy(
+        range(count), functools.partial(_evaluation_sample, classes, evaluation, (seed, _STREAMS[split]))
+    )
 
 
-def _evaluation_sample(classes: Classes, asked: Sequence[Sampler], seed: Sequence[int], index: int) -> Sample:
+def _evaluation_sample(
+    classes: Classes, samplers: Sequence[Sampler], seed: Sequence[int], index: int
+) -> Sample:
     rng = np.random.default_rng([*seed, index])
-    return asked[index % len(asked)].sample(classes, rng)
+    return samplers[index % len(samplers)].sample(classes, rng)

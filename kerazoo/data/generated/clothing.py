@@ -84,19 +84,21 @@ def random_outfit(rng: np.random.Generator) -> Outfit:
 def limb_parts(figure: Figure, outfit: Outfit, light: np.ndarray) -> list[DrawnPart]:
     """Return arms, hands, legs and feet, lit from the direction `light`, x and y."""
     joints, named = figure.body.joints, [(side, *limb) for side in SIDES for limb in _LIMBS.items()]
-    ends = np.array([(joints[f"{side}_{told[0]}"], joints[f"{side}_{told[1]}"]) for side, _, told in named])
+    ends = np.array(
+        [(joints[f"{side}_{shape[0]}"], joints[f"{side}_{shape[1]}"]) for side, _, shape in named]
+    )
     radii = _LIMB_RADII * figure.body.stout * figure.scale
     places, depths = figure.to_pixels(ends), ends[..., 2].mean(axis=1).tolist()
     outlines = _capsules(places, radii)
     bright = _capsules(places + 0.4 * light * radii[..., None], 0.55 * radii)
-    found = []
-    for (side, name, told), depth, outline, lit in zip(named, depths, outlines, bright, strict=True):
-        worn, nearer = outfit.colours[told[4]], depth + told[5]
-        found += [
+    parts = []
+    for (side, name, shape), depth, outline, lit in zip(named, depths, outlines, bright, strict=True):
+        worn, nearer = outfit.colours[shape[4]], depth + shape[5]
+        parts += [
             DrawnPart(nearer, f"{side} {name}", outline, darken(worn, 0.72)),
             DrawnPart(nearer, "", lit, worn),
         ]
-    return found
+    return parts
 
 
 def trunk_parts(figure: Figure, outfit: Outfit, light: np.ndarray) -> list[DrawnPart]:
@@ -107,7 +109,7 @@ def trunk_parts(figure: Figure, outfit: Outfit, light: np.ndarray) -> list[Drawn
     chest = 0.88 * thorax + 0.7 * (shoulders - thorax)
     waist = 0.2 * thorax + 0.8 * hips
     shirt, near = figure.to_pixels(np.concatenate([shoulders, chest, waist])), float(thorax[2]) / 2
-    found = [
+    parts = [
         DrawnPart(
             near + 0.005, "trunk", hull(figure.to_pixels(hips), 0.066 * size), darken(worn["trousers"], 0.8)
         ),
@@ -121,11 +123,11 @@ def trunk_parts(figure: Figure, outfit: Outfit, light: np.ndarray) -> list[Drawn
         ),
     ]
     if outfit.skirt:
-        found.append(_skirt_part(figure, hips, near, worn["skirt"]))
+        parts.append(_skirt_part(figure, hips, near, worn["skirt"]))
     if body.facing > 0.25:
         collar = np.stack([*(0.75 * thorax + 0.25 * shoulders), 0.78 * thorax])
-        found.append(DrawnPart(near + 0.018, "", figure.to_pixels(collar), worn["skin"]))
-    return found
+        parts.append(DrawnPart(near + 0.018, "", figure.to_pixels(collar), worn["skin"]))
+    return parts
 
 
 _SHIRT = np.array([[0.036], [0.036], *[[0.062]] * 4])

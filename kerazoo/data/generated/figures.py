@@ -106,7 +106,7 @@ def _place_figures(rng: np.random.Generator, size: tuple[int, int], count: int) 
     """Return figures that overlap at most in part and are mostly in the image, the smallest first."""
     height, width = size
     figures: list[Figure] = []
-    taken = np.zeros((count, 2, 2))
+    placed = np.zeros((count, 2, 2))
     for number, extent in enumerate(np.sort(rng.uniform(min(SMALLEST, 0.6 * height), 0.95 * height, count))):
         body = random_mannequin(rng)
         low, sides = _bounding_box(body)
@@ -114,10 +114,10 @@ def _place_figures(rng: np.random.Generator, size: tuple[int, int], count: int) 
         sides = sides * scale
         spare = np.maximum((width, height) - 0.76 * sides, 1)
         corners = rng.uniform(0, 1, (8, 2)) * spare - 0.12 * sides  # an eighth may lie beyond
-        worst = _overlaps(corners, sides, taken[:number]).max(axis=1, initial=0.0)
+        worst = _overlaps(corners, sides, placed[:number]).max(axis=1, initial=0.0)
         fitting = worst <= max(rng.uniform(0, 0.45), worst.min())
         corner = corners[fitting.argmax()]
-        taken[number] = corner, sides
+        placed[number] = corner, sides
         figures.append(Figure(body, scale, corner - low * scale))
     return figures
 
@@ -129,18 +129,18 @@ def _bounding_box(body: Mannequin) -> tuple[np.ndarray, np.ndarray]:
     return low, places.max(axis=0) + 0.05 - low
 
 
-def _overlaps(corners: np.ndarray, sides: np.ndarray, taken: np.ndarray) -> np.ndarray:
+def _overlaps(corners: np.ndarray, sides: np.ndarray, placed: np.ndarray) -> np.ndarray:
     """Return which share of the smaller of two boxes lies in the other.
 
     Args:
         corners: `(n, 2)`, where a box may be.
         sides: `(2,)`, its size.
-        taken: `(m, 2, 2)`, corners and sizes of other boxes.
+        placed: `(m, 2, 2)`, corners and sizes of other boxes.
 
     Returns:
         `(n, m)`, 0..1.
     """
-    others, extents = taken[:, 0], taken[:, 1]
+    others, extents = placed[:, 0], placed[:, 1]
     ends = np.minimum(corners[:, None] + sides, others + extents)
     common = np.maximum(ends - np.maximum(corners[:, None], others), 0).prod(axis=2)
     return common / np.minimum(sides.prod(), extents.prod(axis=1))
@@ -151,13 +151,13 @@ def _draw_person(
 ) -> _DrawnPerson:
     """Draw a person into the image."""
     outfit = random_outfit(rng)
-    found = [
+    parts = [
         *limb_parts(figure, outfit, light),
         *trunk_parts(figure, outfit, light),
         *head_parts(figure, outfit),
     ]
     cover, codes = np.zeros(image.shape[:2], "uint8"), {"": 0}
-    for part in sorted(found, key=lambda part: part.depth):
+    for part in sorted(parts, key=lambda part: part.depth):
         corners = to_fixed_point(part.outline)
         cv2.fillConvexPoly(image, corners, part.colour, cv2.LINE_AA, FRACTION)
         if part.name:

@@ -32,8 +32,8 @@ def random_strokes(rng: np.random.Generator) -> Strokes:
         if rng.random() < 0.3:  # straight
             points[1:3] = points[:1] + (points[3:] - points[:1]) * [[1 / 3], [2 / 3]]
         strokes.append(points)
-    drawn = np.concatenate([_BASIS @ points for points in strokes])
-    low, high = drawn.min(axis=0), drawn.max(axis=0)
+    curves = np.concatenate([_BASIS @ points for points in strokes])
+    low, high = curves.min(axis=0), curves.max(axis=0)
     scale = SHARE / (high - low).max()
     return [(points - (low + high) / 2) * scale + 0.5 for points in strokes]
 

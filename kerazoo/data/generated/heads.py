@@ -44,25 +44,25 @@ def head_parts(figure: Figure, outfit: Outfit) -> list[DrawnPart]:
     depth, scale = float(centre[2]) + 0.03, figure.scale
     directions, spread, _ = np.linalg.svd(axes[:2], full_matrices=False)
     outline = figure.to_pixels(centre) + 1.05 * scale * (CIRCLE * spread) @ directions.T
-    found = [DrawnPart(depth, HEAD, outline, worn["hair"])]
+    parts = [DrawnPart(depth, HEAD, outline, worn["hair"])]
     points, near = face_points(body)
     places = figure.to_pixels(points)
     if outfit.long_hair:
         nape = centre + axes @ (0, 1.3, -0.55)
         ends = figure.to_pixels(np.stack([centre - 0.01 * body.head[:, 2], nape]))
         thick = np.array([[1.12], [0.85]]) * body.skull[0] * scale
-        found.append(DrawnPart(float(nape[2]), "hair", hull(ends, thick), worn["hair"]))
+        parts.append(DrawnPart(float(nape[2]), "hair", hull(ends, thick), worn["hair"]))
     else:
         ear, lobe = CIRCLE * scale * (0.013, 0.02), darken(worn["skin"], 0.85)
-        found += [DrawnPart(depth + 1e-3, "", places[i] + ear, lobe) for i in (3, 4) if near[i]]
+        parts += [DrawnPart(depth + 1e-3, "", places[i] + ear, lobe) for i in (3, 4) if near[i]]
     if towards[2] > -0.4:
-        found += _face_parts(figure, outfit, axes, towards, depth)
+        parts += _face_parts(figure, outfit, axes, towards, depth)
         for eye in (1, 2):
             if near[eye]:
                 wide = CIRCLE * scale * (0.35 + 0.65 * float(_PLACES[eye] @ towards), 1)
-                found += [DrawnPart(depth + 3e-3, "", places[eye] + 0.013 * wide, _WHITE),
+                parts += [DrawnPart(depth + 3e-3, "", places[eye] + 0.013 * wide, _WHITE),
                           DrawnPart(depth + 5e-3, "", places[eye] + 0.009 * wide, _PUPIL)]  # fmt: skip
-    return found
+    return parts
 
 
 def _face_parts(
@@ -78,14 +78,14 @@ def _face_parts(
     rim /= np.linalg.norm(rim, axis=1, keepdims=True)
     face = cv2.convexHull(at(rim).astype("float32"))[:, 0]
     nose = hull(at(_NOSE), np.array([[0.006], [0.012]]) * figure.scale)
-    found = [
+    parts = [
         DrawnPart(depth + 2e-3, HEAD, face, skin),
         DrawnPart(depth + 4e-3, HEAD, nose, darken(skin, 0.82)),
     ]
     if towards[2] > 0.2:
         mouth = hull(at(_MOUTH), 0.007 * figure.scale)
-        found.append(DrawnPart(depth + 3e-3, "", mouth, darken(skin, 0.55)))
-    return found
+        parts.append(DrawnPart(depth + 3e-3, "", mouth, darken(skin, 0.55)))
+    return parts
 
 
 def _axes(body: Mannequin) -> np.ndarray:

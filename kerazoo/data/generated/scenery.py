@@ -62,7 +62,8 @@ def random_colours(rng: np.random.Generator, count: int) -> list[tuple[int, int,
     drawn = rng.uniform(0, 255, (count, 3))
     grey = drawn.mean(axis=1, keepdims=True)
     return [
-        tuple(each) for each in np.rint(grey + rng.random((count, 1)) * (drawn - grey)).astype(int).tolist()
+        tuple(colour)
+        for colour in np.rint(grey + rng.random((count, 1)) * (drawn - grey)).astype(int).tolist()
     ]
 
 

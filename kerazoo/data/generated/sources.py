@@ -210,10 +210,10 @@ def _figures_sample(source: Figures, split: Split, index: int) -> Sample:
     from kerazoo.structures.keypoints import People
 
     count, rng = _people_count(source, split, index)
-    drawn = draw_figures(rng, _height_and_width(source.size), count)
-    points, visible = source.skeleton.convert_points(POINTS, drawn.points, drawn.visible)
-    people = People(points, visible, drawn.boxes, drawn.areas, source.skeleton, image=index + 1)
-    return Sample(drawn.image, people, f"{split}-{index:05}.png")
+    scene = draw_figures(rng, _height_and_width(source.size), count)
+    points, visible = source.skeleton.convert_points(POINTS, scene.points, scene.visible)
+    people = People(points, visible, scene.boxes, scene.areas, source.skeleton, image=index + 1)
+    return Sample(scene.image, people, f"{split}-{index:05}.png")
 
 
 def _window_sample(source: "Figures | Faces", split: Split, place: tuple[int, int]) -> Sample:
@@ -301,14 +301,14 @@ class Glyphs(ByClass):
 
     @functools.cached_property
     def _by_split(self) -> dict[Split, Classes]:
-        found, first = {}, 0
+        by_split, first = {}, 0
         for (split, stream), count in zip(_STREAMS.items(), self.characters, strict=True):
             places = [(stream, label, drawing) for label in range(count) for drawing in range(self.drawings)]
             images = CachedSamples(Lazy(places, functools.partial(_glyph_sample, self, first)))
             names = [f"{split}/character{label + 1:03}" for label in range(count)]
-            found[split] = Classes(names, images, range(0, len(places) + 1, self.drawings))
+            by_split[split] = Classes(names, images, range(0, len(places) + 1, self.drawings))
             first += count
-        return found
+        return by_split
 
 
 def _glyph_sample(source: Glyphs, first: int, place: tuple[int, int, int]) -> Sample:

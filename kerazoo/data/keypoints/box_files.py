@@ -67,7 +67,7 @@ class PredictionRow(pydantic.BaseModel):
 Entry = Annotated[
     Annotated[PredictionRow, pydantic.Tag("prediction")] | Annotated[CocoResult, pydantic.Tag("result")],
     pydantic.Discriminator(
-        lambda told: "prediction" if isinstance(told, dict) and "image" in told else "result"
+        lambda entry: "prediction" if isinstance(entry, dict) and "image" in entry else "result"
     ),
 ]
 
@@ -88,11 +88,11 @@ class BoxesByImage:
         notes: lines that a user has to know of.
     """
 
-    def __init__(self, found: Iterable[ListedBox], keys: dict[str, Key], notes: Sequence[str]):
+    def __init__(self, boxes: Iterable[ListedBox], keys: dict[str, Key], notes: Sequence[str]):
         """Sort boxes; `keys` has the key of each image by its absolute path."""
         self.notes, self._keys = notes, keys
         self._found: dict[tuple[Key, int | None], list[tuple[float, ...]]] = {}
-        for box in found:
+        for box in boxes:
             self._found.setdefault((box.key, box.frame), []).append(box.row)
 
     def in_image(
@@ -131,10 +131,10 @@ def read_boxes(path: Path, images: Sequence[Path], least: float | None = None) -
     Raises:
         UserError: the file cannot be read, has none for any of the images, or it cannot be told which.
     """
-    found = list(_person_boxes(_read_entries(path)))
+    boxes = list(_person_boxes(_read_entries(path)))
     default = LEAST if least is None else least
-    kept = [box for box in found if box.row[4] >= default or (least is None and not box.from_detector)]
-    if not found:
+    kept = [box for box in boxes if box.row[4] >= default or (least is None and not box.from_detector)]
+    if not boxes:
         raise UserError(f"{path} holds no box of a person", f"category_id {PERSON} is one")
     if not kept:
         raise UserError(f"{path} holds no box with a score of at least {default:g}", "lower --min-score")
@@ -150,8 +150,8 @@ def read_boxes(path: Path, images: Sequence[Path], least: float | None = None) -
             "name images by file_name, as their paths end; a number goes with names such as 000000000785.jpg",
         )
     notes = _matching_notes(matched, images)
-    if len(kept) < len(found):
-        low = f"{len(found) - len(kept)} of {len(found)} boxes have a score below {default:g}"
+    if len(kept) < len(boxes):
+        low = f"{len(boxes) - len(kept)} of {len(boxes)} boxes have a score below {default:g}"
         notes.append(f"{low} and are left out (--min-score)")
     return BoxesByImage(kept, matched, [f"{path}: {note}" for note in notes])
 
@@ -169,10 +169,13 @@ def _person_boxes(entries: Iterable[PredictionRow | CocoResult]) -> Iterable[Lis
             if entry.category_id == PERSON:
                 yield ListedBox(_entry_key(entry), None, (*entry.bbox, entry.score), True)
             continue
-        people = [*entry.people, *(each for each in entry.objects if each.label == "person")]
-        for each in people:  # a network may also guess points beyond the image, or a single one
-            if min(each.box[2:]) > 0 and not _outside(np.array([each.box]), (entry.height, entry.width))[0]:
-                yield ListedBox(_path_parts(entry.image), entry.frame, (*each.box, each.score), False)
+        people = [*entry.people, *(person for person in entry.objects if person.label == "person")]
+        for person in people:  # a network may also guess points beyond the image, or a single one
+            if (
+                min(person.box[2:]) > 0
+                and not _outside(np.array([person.box]), (entry.height, entry.width))[0]
+            ):
+                yield ListedBox(_path_parts(entry.image), entry.frame, (*person.box, person.score), False)
 
 
 def _entry_key(entry: CocoResult) -> Key:
@@ -210,12 +213,12 @@ def _match_images(keys: Iterable[Key], images: Sequence[Path]) -> dict[str, Key]
     return {path: _best_match(alike, f"{path} may be") for path, alike in claims.items()}
 
 
-def _best_match(alike: dict[T, int], told: str) -> T:
-    """Return what is most alike; `told` begins the error for several."""
-    best = [each for each in alike if alike[each] == max(alike.values())]
+def _best_match(alike: dict[T, int], subject: str) -> T:
+    """Return what is most alike; `subject` begins the error for several."""
+    best = [candidate for candidate in alike if alike[candidate] == max(alike.values())]
     if len(best) > 1:
         raise UserError(
-            f"{told} {_key_text(best[0])} or {_key_text(best[1])}", "name images by file_name with folders"
+            f"{subject} {_key_text(best[0])} or {_key_text(best[1])}", "name images by file_name with folders"
         )
     return best[0]
 

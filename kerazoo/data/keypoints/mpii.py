@@ -57,7 +57,7 @@ class MpiiKeypoints(Keypoints):
         folder, names = locate_images(file, list(by_image), self.images, remarks)
         sizes = dict(zip(by_image, (try_image_size(folder, name, self) for name in names), strict=True))
         sides = [sizes[content[index]["image"]] or (np.inf, np.inf) for index in sound]
-        given, visible = validate_points(
+        checked, visible = validate_points(
             joints[sound, :, :2],
             joints[sound, :, 2].astype("uint8"),
             np.array(sides, "float64").reshape(-1, 2),
@@ -65,7 +65,7 @@ class MpiiKeypoints(Keypoints):
             file,
             remarks,
         )
-        points, visible = self.skeleton.convert_points(MPII.points, given.astype("float32"), visible)
+        points, visible = self.skeleton.convert_points(MPII.points, checked.astype("float32"), visible)
         boxes, areas = squares[sound], _estimate_areas(points, visible)
         labelled = self.has_enough_points(visible, areas)
         images = []
@@ -81,10 +81,10 @@ def _check_kind(content: list[Any], file: Path) -> None:
     if not content or "joints" in keys:
         return
     if "image_id" in keys:
-        told = f"{file} is a list with image_id: COCO's results (predictions), which are no annotations"
-        raise UserError(told, "give the file of annotations, which has images, annotations and categories")
-    told = f"{file} has neither COCO's key points nor MPII's: a list of people with joints"
-    raise UserError(told, "export the key points in COCO's form")
+        message = f"{file} is a list with image_id: COCO's results (predictions), which are no annotations"
+        raise UserError(message, "give the file of annotations, which has images, annotations and categories")
+    message = f"{file} has neither COCO's key points nor MPII's: a list of people with joints"
+    raise UserError(message, "export the key points in COCO's form")
 
 
 def _parse_people(content: list[Any]) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:

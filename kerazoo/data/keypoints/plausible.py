@@ -46,27 +46,27 @@ def validate_points(
     """
     labelled = visible > 0
     if points.any() and not labelled.any():
-        told = f"{file}: all visibilities are 0, which says that no point is labelled"
-        raise UserError(told, "write 1 or 2 for those that are")
+        message = f"{file}: all visibilities are 0, which says that no point is labelled"
+        raise UserError(message, "write 1 or 2 for those that are")
     shares = are_shares(points, labelled, sizes)
     remedy = "multiply x by the image's width and y by its height: points are pixels"
     if shares.any() and (shares == labelled.any(axis=1)).all():
-        told = f"{file}: no labelled point is beyond {SHARE}: they are shares of the images' sides"
-        raise UserError(told, remedy)
+        message = f"{file}: no labelled point is beyond {SHARE}: they are shares of the images' sides"
+        raise UserError(message, remedy)
     remarks.problems += [
         UserError(f"{file}: {name(index)} has shares of the image's sides for points", remedy)
         for index in np.flatnonzero(shares & (labelled.sum(axis=1) > 1)).tolist()
     ]
     if count := int((labelled & (points == 0).all(axis=2)).sum()):
-        told = f"{file}: {count} labelled points are at 0, 0"
-        remarks.warnings.append(f"{told}: those that are not labelled need visibility 0")
+        message = f"{file}: {count} labelled points are at 0, 0"
+        remarks.warnings.append(f"{message}: those that are not labelled need visibility 0")
     beyond = are_outside(points, labelled, sizes)
     if count := int(beyond.sum()):
-        told = f"{file}: {count} of {int(labelled.sum())} labelled points are outside of their images"
+        message = f"{file}: {count} of {int(labelled.sum())} labelled points are outside of their images"
         if 2 * count > labelled.sum():
-            raise UserError(told, "are the images of another size, or are x and y swapped?")
+            raise UserError(message, "are the images of another size, or are x and y swapped?")
         first = name(int(beyond.any(axis=1).argmax()))
-        remarks.warnings.append(f"{told} and count as not labelled, the first in {first}")
+        remarks.warnings.append(f"{message} and count as not labelled, the first in {first}")
     last = np.nextafter(sizes[:, None, ::-1] - 0.5, 0, dtype="float32")
     return np.where(labelled[..., None], np.clip(points, -0.5, last), points), np.where(beyond, 0, visible)
 

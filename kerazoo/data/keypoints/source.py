@@ -134,19 +134,21 @@ class Keypoints(FileSource):
         return replace(self, {"windows": None, "detections": None}) if self.windows else self
 
     def warnings(self) -> list[str]:
-        misled = ", ".join(self.skeleton.unflipped_points())[:200]
-        told = f"the skeleton's flips leave out {misled}: a mirror image (augmentation.flip, --tta) shows the"
-        mirrored = [f"{told} other side under their names"] if misled else []
-        return [*super().warnings(), *mirrored, *self._checked_survey.remarks.warnings]
+        points = ", ".join(self.skeleton.unflipped_points())[:200]
+        unflipped = (
+            f"the skeleton's flips leave out {points}: a mirror image (augmentation.flip, --tta) shows the "
+            "other side under their names"
+        )
+        return [*super().warnings(), *[unflipped] * bool(points), *self._checked_survey.remarks.warnings]
 
     def image_files(self) -> Sequence[Path]:
         listed = self._checked_survey.splits.values()
-        return [each.folder / image.name for each in listed for image in each.images]
+        return [split_images.folder / image.name for split_images in listed for image in split_images.images]
 
     def files(self) -> Iterable[Path]:
-        told = [*annotation_files(self.root, Remarks()).values()]
-        told += [Path(self.detections).expanduser()] if self.detections else []
-        return [*told, *self.image_files()]
+        paths = [*annotation_files(self.root, Remarks()).values()]
+        paths += [Path(self.detections).expanduser()] if self.detections else []
+        return [*paths, *self.image_files()]
 
     def check_points(self, names: Sequence[str], file: Path) -> None:
         """Raise a `UserError` where a file lacks points of the skeleton; `names` are those it has."""
@@ -163,20 +165,20 @@ class Keypoints(FileSource):
 
     @functools.cached_property
     def _checked_survey(self) -> _Survey:
-        found: dict[Split, AnnotatedImages] = {}
+        by_split: dict[Split, AnnotatedImages] = {}
         remarks = Remarks()
         for split, file in annotation_files(self.root, remarks).items():
             try:
-                found[split] = self._parse_checked(file, remarks)
+                by_split[split] = self._parse_checked(file, remarks)
             except UserError as error:
                 remarks.problems.append(error)
-        training = found.get("train", AnnotatedImages(self.root, []))
+        training = by_split.get("train", AnnotatedImages(self.root, []))
         pool = training.images
-        shares = ("val" not in found) * self.validation, ("test" not in found) * self.test
+        shares = ("val" not in by_split) * self.validation, ("test" not in by_split) * self.test
         with error_context(self.root):
             parts = dict.fromkeys(SPLITS, pool) if self.same else divide(pool, *shares, "random", self.seed)
         divided = {split: training._replace(images=parts[split]) for split in SPLITS}
-        splits = divided | {split: listed for split, listed in found.items() if split != "train"}
+        splits = divided | {split: listed for split, listed in by_split.items() if split != "train"}
         return _Survey(splits, remarks)
 
     def _parse_checked(self, file: Path, remarks: Remarks) -> AnnotatedImages:
@@ -203,9 +205,11 @@ class Keypoints(FileSource):
         name, size, people, labelled, regions = listed.images[index]
         image = read_image(listed.folder / name, how=self)
         if size is not None and size != image.shape[:2]:
-            found, told = (f"{width} x {height}" for height, width in (image.shape[:2], size))
-            told = f"{listed.folder / name} has {found} pixels, its annotations are for {told}"
-            raise UserError(told, "give the images that were annotated, in their size and the right way up")
+            actual, expected = (f"{width} x {height}" for height, width in (image.shape[:2], size))
+            message = f"{listed.folder / name} has {actual} pixels, its annotations are for {expected}"
+            raise UserError(
+                message, "give the images that were annotated, in their size and the right way up"
+            )
         if split == "train" and not labelled.all():
             parts = {
                 part: getattr(people, part)[labelled] for part in ("points", "visible", "boxes", "areas")
@@ -229,13 +233,13 @@ class Keypoints(FileSource):
         if not listed.images:
             return []
         assert self.detections
-        sizes = {each.people.image: each.size for each in listed.images}
-        found = read_detections(Path(self.detections).expanduser(), listed.categories, sizes)
+        sizes = {entry.people.image: entry.size for entry in listed.images}
+        detections = read_detections(Path(self.detections).expanduser(), listed.categories, sizes)
         views = []
         for index, image in enumerate(listed.images):
-            for number, box in enumerate(found.get(image.people.image, ())):
+            for number, box in enumerate(detections.get(image.people.image, ())):
                 views.append(WindowTarget(index, number, box[:4], float(box[4])))
-            if image.people.image not in found and image.people.visible.any():
+            if image.people.image not in detections and image.people.visible.any():
                 views.append(WindowTarget(index, 0, None, 0.0))
         return views
 

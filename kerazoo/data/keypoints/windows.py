@@ -72,8 +72,8 @@ def box_window(sample: Sample, windows: Windows, box: Sequence[float], score: fl
 def _cut_window(sample: Sample, window: tuple[int, int, int, int]) -> Sample:
     left, top, width, height = window
     if width * height > LARGEST:
-        told = f"{sample.name}: the window around a box has {width} x {height} pixels, more than {LARGEST}"
-        raise UserError(told, "correct the box, or make the image smaller")
+        message = f"{sample.name}: the window around a box has {width} x {height} pixels, more than {LARGEST}"
+        raise UserError(message, "correct the box, or make the image smaller")
     moved = np.array([left, top], "float32")
     around = np.array([left, top, 0, 0], "float32")
     truth = sample.truth

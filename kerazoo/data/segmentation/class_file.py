@@ -18,8 +18,8 @@ def class_files(root: Path, pairs: Sequence[Pair]) -> list[Path]:
         pairs: of all splits.
     """
     folders = {root}.union(*(above for _, above in _folders_above(root, pairs)))
-    found = (file for folder in folders for file in folder.iterdir() if file.name.casefold() == NAME)
-    return sorted(found, key=lambda file: (len(file.parts), file))
+    files = (file for folder in folders for file in folder.iterdir() if file.name.casefold() == NAME)
+    return sorted(files, key=lambda file: (len(file.parts), file))
 
 
 def read_class_files(root: Path, files: Sequence[Path], pairs: Sequence[Pair]) -> MaskClasses | None:
@@ -44,8 +44,8 @@ def read_class_files(root: Path, files: Sequence[Path], pairs: Sequence[Pair]) -
     known = {file.parent for file in files}
     for mask, above in _folders_above(root, pairs):
         if known.isdisjoint(above):
-            told = f"{files[0]} does not lie above {mask}, whose values it must tell too"
-            raise UserError(told, f"move it to {root / NAME}")
+            message = f"{files[0]} does not lie above {mask}, whose values it must tell too"
+            raise UserError(message, f"move it to {root / NAME}")
     return first
 
 

@@ -123,8 +123,8 @@ class Folder(FileSource):
         image, mask = read_image(pair.image, how=self), read_mask(pair.mask)
         if image.shape[:2] != mask.pixels.shape[:2]:
             there, here = (f"{array.shape[1]} x {array.shape[0]}" for array in (mask.pixels, image))
-            told = f"{pair.mask} has {there} pixels, its image {here}"
-            raise UserError(told, "export the mask in the image's size")
+            message = f"{pair.mask} has {there} pixels, its image {here}"
+            raise UserError(message, "export the mask in the image's size")
         name = pair.image.relative_to(self.root).as_posix().replace("images/", "", 1)
         return Sample(image, self._truth(mask, pair.mask), name)
 
@@ -155,10 +155,10 @@ class Folder(FileSource):
         where = find_split_folders(self.root)
         kinds = {place.kind for place in where.values()}
         if len(kinds) > 1:
-            told = f"{self.path} has masks/ in one split and instances/ in another"
-            raise UserError(told, "use one of them")
+            message = f"{self.path} has masks/ in one split and instances/ in another"
+            raise UserError(message, "use one of them")
         listings = {split: list_pairs(place) for split, place in where.items()}
-        problems = [problem for each in listings.values() for problem in each.problems]
+        problems = [problem for listed in listings.values() for problem in listed.problems]
         shares = (0.0 if "val" in where else self.validation), (0.0 if "test" in where else self.test)
         pool = listings["train"].pairs if "train" in where else []
         parts: dict[Split, list[Pair]] = {"train": pool}
@@ -166,11 +166,11 @@ class Folder(FileSource):
             parts = divide(pool, *shares, self.split, self.seed)
         except UserError as error:
             problems.append(error)
-        given: dict[Split, list[Pair]] = {
+        others: dict[Split, list[Pair]] = {
             split: listing.pairs for split, listing in listings.items() if split != "train"
         }
         warnings = [line for split, place in where.items() for line in unseen_split_warnings(place, split)]
-        return _Listing(kinds.pop(), parts | given, problems, warnings)
+        return _Listing(kinds.pop(), parts | others, problems, warnings)
 
     @functools.cached_property
     def _decision(self) -> MaskDecision:
@@ -179,17 +179,19 @@ class Folder(FileSource):
         if self._listing.kind == "instances":
             return self._decide_instances()
         try:
-            told = self._declared()
+            declared = self._declared()
         except UserError as error:
             return MaskDecision(None, [error])
-        return decide_classes(masks, told, self.root)
+        return decide_classes(masks, declared, self.root)
 
     def _decide_instances(self) -> MaskDecision:
         names = self.table.names if self.table else self.classes or BINARY
         if len(names) == 2:
             return MaskDecision(MaskClasses(names=names, entries=()), [])
-        told = f"{self.path} holds instances, which are background and foreground, not {len(names)} classes"
-        return MaskDecision(None, [UserError(told, "give masks/ with a class per pixel")])
+        message = (
+            f"{self.path} holds instances, which are background and foreground, not {len(names)} classes"
+        )
+        return MaskDecision(None, [UserError(message, "give masks/ with a class per pixel")])
 
     def _declared(self) -> DeclaredClasses:
         """Return what need not be guessed; a classes.json here goes before a run's table."""
@@ -204,8 +206,8 @@ class Folder(FileSource):
             )
         known = self.table.names if self.table else classes.names
         if unknown := [name for name in classes.names if name not in known]:
-            told = f"{file} declares the class {unknown[0]!r}, the run knows {', '.join(known)}"
-            raise UserError(told, "call the classes as the run does")
+            message = f"{file} declares the class {unknown[0]!r}, the run knows {', '.join(known)}"
+            raise UserError(message, "call the classes as the run does")
         return DeclaredClasses(classes.with_names(known))
 
 

@@ -48,56 +48,58 @@ class MaskDecision(NamedTuple):
     facts: Mapping[str, str] = MappingProxyType({})
 
 
-def decide_classes(masks: Sequence[Path], told: DeclaredClasses, where: Path) -> MaskDecision:
+def decide_classes(masks: Sequence[Path], declared: DeclaredClasses, where: Path) -> MaskDecision:
     """Return what mask files mean, all of which are read.
 
     Args:
         masks: of all splits.
-        told: what need not be guessed.
+        declared: what need not be guessed.
         where: the folder of the data, for messages.
     """
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(summarise_mask, masks))
-    seen = [each for each in found if isinstance(each, Summary)]
-    problems = [each for each in found if isinstance(each, UserError)]
+        results = list(pool.map(summarise_mask, masks))
+    seen = [summary for summary in results if isinstance(summary, Summary)]
+    problems = [summary for summary in results if isinstance(summary, UserError)]
     if not seen:
         return MaskDecision(None, problems)
     try:
-        classes = _choose_classes(seen, told, where)
+        classes = _choose_classes(seen, declared, where)
     except UserError as error:
         return MaskDecision(None, [error, *problems])
-    held = [(each, channel_histogram(each, classes.channel)) for each in seen]
-    problems += [its for _, its in held if isinstance(its, UserError)]
-    sound = [(each, its) for each, its in held if isinstance(its, Histogram)]
-    wrong = [classes.problem(each, its.values) for each, its in sound]
+    held = [(summary, channel_histogram(summary, classes.channel)) for summary in seen]
+    problems += [histogram for _, histogram in held if isinstance(histogram, UserError)]
+    sound = [(summary, histogram) for summary, histogram in held if isinstance(histogram, Histogram)]
+    wrong = [classes.problem(summary, histogram.values) for summary, histogram in sound]
     problems += [error for error in (*wrong, void_doubt(classes, sound)) if error]
     return MaskDecision(
         classes, problems, mask_warnings(classes, sound), without_unused_void(classes, sound).describe()
     )
 
 
-def _choose_classes(seen: Sequence[Summary], told: DeclaredClasses, where: Path) -> MaskClasses:
+def _choose_classes(seen: Sequence[Summary], declared: DeclaredClasses, where: Path) -> MaskClasses:
     """Return the classes.
 
     Raises:
         UserError: only the user can know, or the masks contradict one another or what was told.
     """
-    given, in_alpha = told.classes, _find_shape_in_alpha(seen)
-    known = {} if given is None else dict(given.palette)
-    if given is not None and given.channel == "colors":
+    classes, in_alpha = declared.classes, _find_shape_in_alpha(seen)
+    known = {} if classes is None else dict(classes.palette)
+    if classes is not None and classes.channel == "colors":
         if in_alpha is None:
-            return given
+            return classes
         raise UserError(
             f"the shape in {in_alpha.path} is in its alpha channel, the classes are told by colours",
             'tell them by "value" in classes.json: 0 and 255',
         )
     channel, palette = ("alpha", {}) if in_alpha is not None else _find_channel(seen, known)
-    if given is None:
+    if classes is None:
         held = [
-            (each, its) for each in seen if isinstance(its := channel_histogram(each, channel), Histogram)
+            (summary, histogram)
+            for summary in seen
+            if isinstance(histogram := channel_histogram(summary, channel), Histogram)
         ]
-        given = guess_classes(held, channel, told.names, told.void, where)
-    return replace(given, {"channel": channel, "palette": palette})
+        classes = guess_classes(held, channel, declared.names, declared.void, where)
+    return replace(classes, {"channel": channel, "palette": palette})
 
 
 def _find_shape_in_alpha(seen: Sequence[Summary]) -> Summary | None:
@@ -106,13 +108,15 @@ def _find_shape_in_alpha(seen: Sequence[Summary]) -> Summary | None:
     Raises:
         UserError: another mask has its shape in its colours.
     """
-    shaped = [each for each in seen if each.alpha and len(each.alpha.values) > 1 and each.is_uniform]
-    drawn = [each for each in seen if not each.is_uniform]
+    shaped = [
+        summary for summary in seen if summary.alpha and len(summary.alpha.values) > 1 and summary.is_uniform
+    ]
+    drawn = [summary for summary in seen if not summary.is_uniform]
     if shaped and drawn:
-        told = (
+        message = (
             f"the shape in {shaped[0].path} is in its alpha channel, that in {drawn[0].path} in its colours"
         )
-        raise UserError(told, "export all masks in one way")
+        raise UserError(message, "export all masks in one way")
     return shaped[0] if shaped else None
 
 
@@ -129,10 +133,10 @@ def _find_channel(seen: Sequence[Summary], known: dict[int, Color]) -> tuple[Cha
     Raises:
         UserError: masks are in colours, or in palettes of which each has its own order.
     """
-    if coloured := [each for each in seen if each.kind == "colors"]:
+    if coloured := [summary for summary in seen if summary.kind == "colors"]:
         more = f" (and {len(coloured) - 1} more)" if len(coloured) > 1 else ""
         raise UserError(f"{coloured[0].path} is a mask in colours{more}", _color_remedy(coloured))
-    palettes = [each for each in seen if each.kind == "palette"]
+    palettes = [summary for summary in seen if summary.kind == "palette"]
     entries: dict[int, tuple[Color, str]] = {index: (color, "the run") for index, color in known.items()}
     conflict = None
     for mask in palettes:
@@ -141,8 +145,10 @@ def _find_channel(seen: Sequence[Summary], known: dict[int, Color]) -> tuple[Cha
         ):
             first, where = entries.setdefault(index, (color, str(mask.path)))
             if first != color and conflict is None:
-                told = f"entry {index} is {list(first)} in {where} and {list(color)} in {mask.path}"
-                conflict = UserError(f"masks have palettes of their own: {told}", _color_remedy(palettes))
+                difference = f"entry {index} is {list(first)} in {where} and {list(color)} in {mask.path}"
+                conflict = UserError(
+                    f"masks have palettes of their own: {difference}", _color_remedy(palettes)
+                )
     colors = {color for color, _ in entries.values()}
     grey = all(red == green == blue for red, green, blue in colors)
     if grey and (conflict or len(colors) == len(entries)):
@@ -156,8 +162,8 @@ def _color_remedy(masks: Sequence[Summary]) -> str:
     """Return what to write into a classes.json for masks in colours, with the most frequent of them."""
     colors: Counter[int] = Counter()
     for mask in masks:
-        found = mask.colors if mask.kind == "palette" else mask.stored.values
-        colors.update(dict(zip(found.tolist(), mask.stored.counts.tolist(), strict=True)))
+        values = mask.colors if mask.kind == "palette" else mask.stored.values
+        colors.update(dict(zip(values.tolist(), mask.stored.counts.tolist(), strict=True)))
     most = [color for color, _ in colors.most_common(_SHOWN)]
     entries = [{"name": f"class {k}", "color": unpack_color(color)} for k, color in enumerate(most)]
     more = f" and so on for {len(colors)} colours" if len(colors) > len(most) else ""

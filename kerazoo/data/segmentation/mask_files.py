@@ -150,12 +150,12 @@ def object_numbers(mask: MaskFile, path: Path) -> np.ndarray:
     if mask.pixels.ndim == 3:
         raise UserError(f"{path} holds colours, instances are numbers", remedy)
     numbered = mask.palette is None or mask.palette[0] == 0
-    found = mask.pixels if numbered else channel_values(mask, "values", path)
-    if mask.alpha is not None and found.min() == found.max() and mask.alpha.min() < mask.alpha.max():
+    objects = mask.pixels if numbered else channel_values(mask, "values", path)
+    if mask.alpha is not None and objects.min() == objects.max() and mask.alpha.min() < mask.alpha.max():
         raise UserError(f"{path} has its shape in its alpha channel, instances are numbers", remedy)
-    if found.min() < 0:
-        raise UserError(f"{path} holds the number {found.min()}, which is no object", remedy)
-    return found
+    if objects.min() < 0:
+        raise UserError(f"{path} holds the number {objects.min()}, which is no object", remedy)
+    return objects
 
 
 def pack_colors(colors: np.ndarray) -> np.ndarray:
@@ -216,13 +216,13 @@ def _select_channel(colors: np.ndarray, channel: Channel, path: Path) -> np.ndar
 
 
 def _no_alpha_error(path: Path) -> UserError:
-    told = f"{path} has no alpha channel, in which other masks have their shape"
-    return UserError(told, "export all masks in one way")
+    message = f"{path} has no alpha channel, in which other masks have their shape"
+    return UserError(message, "export all masks in one way")
 
 
 def _color_error(path: Path) -> UserError:
-    told = f"{path} is a mask in colours, the classes are told by numbers"
-    return UserError(told, "say what the colours mean in classes.json beside images/")
+    message = f"{path} is a mask in colours, the classes are told by numbers"
+    return UserError(message, "say what the colours mean in classes.json beside images/")
 
 
 def _decode_mask(path: Path, image: "ImageFile.ImageFile | Page") -> MaskFile:
@@ -253,8 +253,8 @@ def _decode_page(path: Path, page: Page) -> MaskFile:
     """Return what the page of a TIFF file stores that Pillow does not decode rightly."""
     values, chosen = page.values(), page.colours
     if chosen is None or (len(chosen) > 1 and values.dtype != np.uint8):
-        told = f"{path} has {page.channels} channels of {8 * values.itemsize} bits"
-        raise UserError(told, "export it in grey, or in colours of 8 bits")
+        message = f"{path} has {page.channels} channels of {8 * values.itemsize} bits"
+        raise UserError(message, "export it in grey, or in colours of 8 bits")
     opaque = next((values[..., channel] for channel in page.alpha), None)
     alpha = None if opaque is None else (opaque >> 8 * (opaque.itemsize - 1)).astype("uint8")
     if len(chosen) > 1:

@@ -52,8 +52,8 @@ def guess_classes(
     known = set(total.values.tolist()) - {void}
     two = names is None or len(names) == 2
     if len(known) < 2 and names is None:
-        told = f"all masks in {where} hold the value {max(known, default=void)} alone"
-        raise UserError(told, "there is nothing to learn: check the masks")
+        message = f"all masks in {where} hold the value {max(known, default=void)} alone"
+        raise UserError(message, "there is nothing to learn: check the masks")
     if two and len(known - {0}) <= 1:
         foreground = max(known | {0}) or 1
         return _mask_classes(names or BINARY, [(0, 0), (foreground, foreground)], void, assumed=False)
@@ -64,8 +64,8 @@ def guess_classes(
             names or BINARY, [(0, middle), (middle + 1, max(255, max(known)))], None, assumed=True
         )
     if lossy:
-        told = f"{lossy[0]} was compressed with loss, which changes its values"
-        raise UserError(told, f"save masks as PNG, or {REMEDY}")
+        message = f"{lossy[0]} was compressed with loss, which changes its values"
+        raise UserError(message, f"save masks as PNG, or {REMEDY}")
     return _label_classes(known, names, void, where)
 
 
@@ -77,7 +77,7 @@ def void_doubt(classes: MaskClasses, held: MaskHistograms) -> UserError | None:
     void = next((entry.value for entry in classes.entries if entry.void), None)
     if not classes.assumed or void is None:
         return None
-    values = [(mask.path, set(its.values.tolist())) for mask, its in held]
+    values = [(mask.path, set(histogram.values.tolist())) for mask, histogram in held]
     if any(void in stored and stored - {0, void} for _, stored in values):
         return None
     some = next((path for path, stored in values if stored == {0, void}), None)
@@ -94,7 +94,9 @@ def void_doubt(classes: MaskClasses, held: MaskHistograms) -> UserError | None:
 def without_unused_void(classes: MaskClasses, held: MaskHistograms) -> MaskClasses:
     """Return classes without the void that nobody declared, if no mask holds it."""
     values = _total_histogram(held).values
-    kept = [each for each in classes.entries if not (each.void and classes.assumed) or each.value in values]
+    kept = [
+        entry for entry in classes.entries if not (entry.void and classes.assumed) or entry.value in values
+    ]
     return replace(classes, {"entries": tuple(kept)})
 
 
@@ -171,8 +173,10 @@ def _mask_classes(
 
 
 def _total_histogram(held: MaskHistograms) -> Histogram:
-    values, places = np.unique(np.concatenate([its.values for _, its in held]), return_inverse=True)
-    counts = np.concatenate([its.counts for _, its in held])
+    values, places = np.unique(
+        np.concatenate([histogram.values for _, histogram in held]), return_inverse=True
+    )
+    counts = np.concatenate([histogram.counts for _, histogram in held])
     return Histogram(values, np.bincount(places.ravel(), counts, len(values)))
 
 

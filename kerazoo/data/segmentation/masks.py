@@ -155,10 +155,10 @@ class MaskClasses:
     def problem(self, summary: Summary, numbers: np.ndarray) -> UserError | None:
         """Return what is wrong with a mask that holds `numbers`, as far as its summary tells, or None."""
         if summary.lossy and self._closest < APART:
-            told = (
+            message = (
                 f"{summary.path} was compressed with loss, which changes values by more than classes differ"
             )
-            return UserError(told, "save masks as PNG, where need be from the original labels")
+            return UserError(message, "save masks as PNG, where need be from the original labels")
         unknown = numbers[self._look_up(numbers) == _UNDECLARED]
         lost = unknown.size and not summary.lossy
         return self._undeclared_error(int(unknown[0]), summary.path) if lost else None
@@ -195,7 +195,7 @@ class MaskClasses:
     def _closest(self) -> float:
         """The distance between the two closest values or colours; ranges may touch."""
         points = [
-            _coordinates(np.array(each.bounds[0]), self.channel) for each in self.entries if not each.range
+            _coordinates(np.array(entry.bounds[0]), self.channel) for entry in self.entries if not entry.range
         ]
         return min(
             (float(np.linalg.norm(a - b)) for a, b in itertools.combinations(points, 2)), default=np.inf
@@ -229,12 +229,12 @@ class MaskClasses:
         known = (
             f"{len(self.names)} classes" if len(self.entries) > _TOLD else ", ".join(self.describe().values())
         )
-        told = f"holds the {what} {stored}, which is none of {known}"
+        message = f"holds the {what} {stored}, which is none of {known}"
         if share is not None:
-            told = f"is near none of {known} in {share:.0%} of its pixels, such as at the {what} {stored}"
+            message = f"is near none of {known} in {share:.0%} of its pixels, such as at the {what} {stored}"
         entry = json.dumps({"name": self.names[-1], "color" if coloured else "value": stored})
         return UserError(
-            f"{path} {told}",
+            f"{path} {message}",
             f"list all in classes.json beside images/, such as {entry} if this {what} is that class; "
             "it may be another class, or pixels that nobody labelled",
         )
@@ -278,15 +278,17 @@ def _read_entries(path: Path) -> list[dict[str, Any]]:
         raise UserError(f"{path} is no list of classes", _AS_LIST)
     for number, entry in enumerate(content):
         if not isinstance(entry, dict):
-            told = (
+            message = (
                 f"{path}: entry {number} is {json.dumps(entry)[:60]}, not an object with a name and a value"
             )
-            raise UserError(told, _AS_LIST)
+            raise UserError(message, _AS_LIST)
         for key, count in (("range", 2), ("color", 3)):
-            given = entry.get(key)
-            if given is not None and not (isinstance(given, list) and len(given) == count):
-                told = f"{path}: the {key} of entry {number} is {json.dumps(given)[:60]}, not {count} numbers"
-                raise UserError(told, _AS_LIST)
+            numbers = entry.get(key)
+            if numbers is not None and not (isinstance(numbers, list) and len(numbers) == count):
+                message = (
+                    f"{path}: the {key} of entry {number} is {json.dumps(numbers)[:60]}, not {count} numbers"
+                )
+                raise UserError(message, _AS_LIST)
     return content
 
 

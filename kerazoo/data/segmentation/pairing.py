@@ -68,32 +68,34 @@ def list_pairs(place: SplitFolders) -> PairListing:
         return PairListing(
             [], [UserError(f"{place.images} holds no images", "put images there, or remove it")]
         )
-    known: dict[str, list[Path]] = {}
+    images_by_name: dict[str, list[Path]] = {}
     for image in images:
         for name in (_relative_name(image, place.images), _relative_stem(image, place.images)):
-            known.setdefault(name, []).append(image)
-    found: dict[Path, Path] = {}
+            images_by_name.setdefault(name, []).append(image)
+    masks_by_image: dict[Path, Path] = {}
     problems = []
     unclear: set[Path] = set()
     for mask in masks:
         stem = _relative_stem(mask, place.masks)
-        meant = known.get(stem) or known.get(stem.removesuffix("_mask"), [])
+        meant = images_by_name.get(stem) or images_by_name.get(stem.removesuffix("_mask"), [])
         if not meant:
-            told = f"{mask} has no image in {place.images}"
-            problems.append(UserError(told, "add the image or remove the mask"))
+            message = f"{mask} has no image in {place.images}"
+            problems.append(UserError(message, "add the image or remove the mask"))
         elif len(meant) > 1:
             problems.append(UserError(f"{meant[1]} and {meant[0].name} share a name", "keep one of them"))
             unclear.update(meant)
-        elif meant[0] in found:
-            told = f"{mask} and {found[meant[0]].name} are both masks of {meant[0]}"
-            problems.append(UserError(told, "keep one of them"))
+        elif meant[0] in masks_by_image:
+            message = f"{mask} and {masks_by_image[meant[0]].name} are both masks of {meant[0]}"
+            problems.append(UserError(message, "keep one of them"))
         else:
-            found[meant[0]] = mask
+            masks_by_image[meant[0]] = mask
     for image in images:
-        if image not in found and image not in unclear:
+        if image not in masks_by_image and image not in unclear:
             remedy = f"add {place.masks / _relative_stem(image, place.images)}.png or remove the image"
             problems.append(UserError(f"{image} has no mask", remedy))
-    return PairListing([Pair(image, found[image]) for image in images if image in found], problems)
+    return PairListing(
+        [Pair(image, masks_by_image[image]) for image in images if image in masks_by_image], problems
+    )
 
 
 def find_split_folders(root: Path) -> dict[Split, SplitFolders]:
@@ -117,8 +119,8 @@ def find_split_folders(root: Path) -> dict[Split, SplitFolders]:
     inside = _splits_inside(root) if (root / "images").is_dir() or not named else {}
     if twice := named.keys() & inside.keys():
         split = min(twice)
-        told = f"{inside[split].images} and {named[split]} both hold images of {split}"
-        raise UserError(told, "keep one of them")
+        message = f"{inside[split].images} and {named[split]} both hold images of {split}"
+        raise UserError(message, "keep one of them")
     return {split: _split_folders(folder) for split, folder in named.items()} | inside
 
 
@@ -135,9 +137,9 @@ def unseen_split_warnings(place: SplitFolders, split: Split) -> list[str]:
     if not folds and {splits.split_in_name(name) for name in names} in (set(), {None}, {split}):
         return []
     some = [name for name in names if name in folds or splits.split_in_name(name)]
-    told = ", ".join(some[:_SHOWN]) + ", ..." * (len(some) > _SHOWN)
+    shown = ", ".join(some[:_SHOWN]) + ", ..." * (len(some) > _SHOWN)
     return [
-        f"{place.images} holds the folders {told}, which are not seen as splits: all their images are taken "
+        f"{place.images} holds the folders {shown}, which are not seen as splits: all their images are taken "
         f"together; if they are splits, call them train, val and test, in {place.masks.name}/ too"
     ]
 
@@ -150,8 +152,8 @@ def _splits_inside(root: Path) -> dict[Split, SplitFolders]:
         return {"train": place}
     for split in images.keys() ^ masks.keys():
         there, lacking = (images, place.masks) if split in images else (masks, place.images)
-        told = f"{there[split]} is a folder of {split}, {lacking} has none"
-        raise UserError(told, "divide both in the same way")
+        message = f"{there[split]} is a folder of {split}, {lacking} has none"
+        raise UserError(message, "divide both in the same way")
     for folder, parts in ((place.images, images), (place.masks, masks)):
         first = {file: file.relative_to(folder).parts[0] for file in list_images(folder)}
         known = [part.name for part in parts.values()]
@@ -159,8 +161,8 @@ def _splits_inside(root: Path) -> dict[Split, SplitFolders]:
         if loose:
             names = ", ".join(known)
             more = f" (and {len(loose) - 1} more)" if len(loose) > 1 else ""
-            told = f"{loose[0]}{more} is in none of the folders {names} of {folder}"
-            raise UserError(told, "move it into one of them, or call them otherwise if they are no splits")
+            message = f"{loose[0]}{more} is in none of the folders {names} of {folder}"
+            raise UserError(message, "move it into one of them, or call them otherwise if they are no splits")
     return {split: SplitFolders(images[split], masks[split], place.kind) for split in images}
 
 
@@ -169,8 +171,8 @@ def _split_folders(folder: Path) -> SplitFolders:
     if not (folder / "images").is_dir():
         raise UserError(f"{folder} has no folder images/", _layout_remedy(folder))
     if len(kinds) != 1:
-        told = "both masks/ and instances/" if kinds else "neither masks/ nor instances/"
-        raise UserError(f"{folder} has {told}", _layout_remedy(folder))
+        held = "both masks/ and instances/" if kinds else "neither masks/ nor instances/"
+        raise UserError(f"{folder} has {held}", _layout_remedy(folder))
     return SplitFolders(folder / "images", folder / kinds[0], kinds[0])
 
 

@@ -101,7 +101,7 @@ class Unpaired(FileSource):
 
     @functools.cached_property
     def _problems(self) -> list[UserError]:
-        lists = [list(filter(is_file, itertools.chain(*each.values()))) for each in self._listing.domains]
+        lists = [list(filter(is_file, itertools.chain(*files.values()))) for files in self._listing.domains]
         twins = [
             UserError(f"{one} and {other} are the same image", "no image is of both domains")
             for one, other in _duplicate_files(*lists)
@@ -127,7 +127,7 @@ def pair_domains(first: Sequence[Sample], second: Sequence[Sample]) -> Sequence[
 def alternate_domains(first: Sequence[Sample], second: Sequence[Sample]) -> Sequence[Sample]:
     """Return the samples of two domains in turns, and at the end what one has more."""
     longer = max(len(first), len(second))
-    places = [(each, index) for index in range(longer) for each in (first, second) if index < len(each)]
+    places = [(domain, index) for index in range(longer) for domain in (first, second) if index < len(domain)]
     return Lazy(places, lambda place: place[0][place[1]])
 
 
@@ -150,13 +150,15 @@ def _domain_folders(root: Path) -> dict[tuple[Split, str], Path]:
     ).items():
         inside = ((path.name.upper(), path) for path in list_folder(folder) if path.is_dir())
         named += [((split, name), path) for name, path in inside if name in DOMAINS]
-    found: dict[tuple[Split, str], Path] = {}
+    by_domain: dict[tuple[Split, str], Path] = {}
     for place, path in named:
-        if place in found:
-            raise UserError(f"{found[place]} and {path} are the same split and domain", "keep one of them")
+        if place in by_domain:
+            raise UserError(
+                f"{by_domain[place]} and {path} are the same split and domain", "keep one of them"
+            )
         if place is not None:
-            found[place] = path
-    return found
+            by_domain[place] = path
+    return by_domain
 
 
 def _split_and_domain(name: str) -> tuple[Split, str] | None:
