@@ -103,8 +103,8 @@ def confusion_matrix(counts: np.ndarray, names: Sequence[str]) -> np.ndarray:
     axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
     axis.set(xlabel="prediction", ylabel="truth")
     if classes <= 40:
-        drawn = [drawable(name) for name in names]
-        short = [name if len(name) <= 24 else f"{name[:23]}…" for name in drawn]
+        drawable_names = [drawable(name) for name in names]
+        short = [name if len(name) <= 24 else f"{name[:23]}…" for name in drawable_names]
         axis.set_xticks(range(classes), short, rotation=90, parse_math=False)
         axis.set_yticks(range(classes), short, parse_math=False)
     for row, column in zip(*np.nonzero(counts), strict=True) if classes <= 20 else ():
@@ -157,15 +157,15 @@ def _title_row(titles: Sequence[str], width: int, columns: int) -> np.ndarray:
 def _legend_rows(names: Sequence[str], columns: int) -> np.ndarray:
     lines, x = [np.full((24, columns, 3), 255, "uint8")], 8
     for label, name in enumerate(names):
-        told = _truncate(name, columns - 34, _SMALL)
-        needed = 26 + round(font(_SMALL).getlength(told))
+        text = _truncate(name, columns - 34, _SMALL)
+        needed = 26 + round(font(_SMALL).getlength(text))
         if x + needed > columns and x > 8:
             lines.append(np.full((24, columns, 3), 255, "uint8"))
             x = 8
         colour = colours(np.array([[label]], "uint8"))[0, 0].tolist()
         cv2.rectangle(lines[-1], (x, 6), (x + 12, 18), colour, -1)
         cv2.rectangle(lines[-1], (x, 6), (x + 12, 18), (90, 90, 90), 1)
-        _write_text(lines[-1], told, (x + 17, 17), _SMALL, (0, 0, 0))
+        _write_text(lines[-1], text, (x + 17, 17), _SMALL, (0, 0, 0))
         x += needed
     return np.concatenate(lines, axis=0)
 

@@ -16,8 +16,8 @@ class UserError(Exception):
 
     def __init__(self, message: str, remedy: str = ""):
         self.message, self.remedy = message, remedy
-        told = f"{message}; {remedy}" if remedy else message
-        super().__init__(printable(" ".join(told.split())))
+        text = f"{message}; {remedy}" if remedy else message
+        super().__init__(printable(" ".join(text.split())))
 
 
 @contextlib.contextmanager

@@ -183,8 +183,8 @@ def run_folder(name: str, runs: Path = Path("runs")) -> Path | None:
     if os.path.exists(name) and not name.endswith(".py"):
         return Path(name)
     stem = Path(name).stem.replace("_", "-")
-    found = [p.parent for p in runs.glob(f"{stem}-[0-9]*/recipe.json")]
-    return max(found, key=lambda folder: folder.name, default=None)
+    folders = [p.parent for p in runs.glob(f"{stem}-[0-9]*/recipe.json")]
+    return max(folders, key=lambda folder: folder.name, default=None)
 
 
 def with_settings(run: Run, assignments: Sequence[str], data: str | None = None) -> Run:
@@ -193,8 +193,8 @@ def with_settings(run: Run, assignments: Sequence[str], data: str | None = None)
     The family's classes stay what was trained, whatever the data hold.
     """
     changes = {key: value for key, value in parsed(assignments).items() if not key.startswith("data.")}
-    about_data = [text for text in assignments if text.startswith("data.")]
-    recipe = dataclasses.replace(run.recipe, data=source(run.recipe, about_data, data))
+    data_assignments = [text for text in assignments if text.startswith("data.")]
+    recipe = dataclasses.replace(run.recipe, data=source(run.recipe, data_assignments, data))
     return Run(run.folder, plain.replace(recipe, changes) if changes else recipe)
 
 
@@ -221,8 +221,8 @@ def training_lock(folder: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        told = f"{folder} is being trained by {_lock_holder(folder)}"
-        raise UserError(told, "wait for its end, or stop it first") from None
+        message = f"{folder} is being trained by {_lock_holder(folder)}"
+        raise UserError(message, "wait for its end, or stop it first") from None
     except OSError as error:
         raise write_error(folder, error) from None
     try:
@@ -233,8 +233,8 @@ def training_lock(folder: Path) -> Iterator[None]:
 
 
 def _lock_holder(folder: Path) -> str:
-    told = read_text(folder / HOLDER, largest=1000) if is_file(folder / HOLDER) else ""
-    return told if re.fullmatch(r"process \d+ on [\w.-]+", told) else "another process"
+    holder = read_text(folder / HOLDER, largest=1000) if is_file(folder / HOLDER) else ""
+    return holder if re.fullmatch(r"process \d+ on [\w.-]+", holder) else "another process"
 
 
 def environment(recipe: Recipe) -> dict[str, Any]:

@@ -52,14 +52,16 @@ def settings(cls: type) -> type:
     line a user reads. So does a text that is no Unicode, which no file of a run could hold.
     """
     setattr(cls, _CHECK, pydantic.model_validator(mode="before")(_refuse_broken_text))
-    made = pydantic.dataclasses.dataclass(cls, frozen=True, kw_only=True, config=_CONFIG)
-    setattr(made, _MARK, True)
-    return made
+    dataclass = pydantic.dataclasses.dataclass(cls, frozen=True, kw_only=True, config=_CONFIG)
+    setattr(dataclass, _MARK, True)
+    return dataclass
 
 
-def _refuse_broken_text(given: Any) -> Any:
+def _refuse_broken_text(arguments: Any) -> Any:
     """Refuse texts with halves of characters, which Python makes of file names that are not UTF-8."""
-    rest = [given.kwargs if isinstance(given, ArgsKwargs) else given]  # or settings that were made before
+    rest = [
+        arguments.kwargs if isinstance(arguments, ArgsKwargs) else arguments
+    ]  # or settings that were made before
     while rest:
         value = rest.pop()
         if isinstance(value, dict):
@@ -68,7 +70,7 @@ def _refuse_broken_text(given: Any) -> Any:
             rest += value
         elif isinstance(value, (str, Path)) and not is_unicode(str(value)):
             raise ValueError(f"the name {str(value)!r} is not UTF-8: rename the file, folder or class")
-    return given
+    return arguments
 
 
 def validation_error(error: pydantic.ValidationError, where: str = "") -> UserError:
@@ -84,8 +86,8 @@ def validation_error(error: pydantic.ValidationError, where: str = "") -> UserEr
         own = item["type"] == "value_error"
         message = item["msg"].removeprefix("Value error, ") if own else _json_words(item["msg"])
         got = "" if own else f", got {item['input']!r}"
-        about = f"{key}: " if key else ""
-        parts.append(f"{about}{message[:1].lower()}{message[1:]}{got}")
+        prefix = f"{key}: " if key else ""
+        parts.append(f"{prefix}{message[:1].lower()}{message[1:]}{got}")
     return UserError("; ".join(parts), "correct the value")
 
 
@@ -126,10 +128,10 @@ def replace(value: Any, changes: dict[str, Any], where: str = "") -> Any:
             direct[head] = new
     for head, inner in nested.items():
         path = ".".join(filter(None, [where, head]))
-        given = direct.pop(head, {})
-        if not isinstance(given, dict):
+        whole = direct.pop(head, {})
+        if not isinstance(whole, dict):
             raise UserError(f"{path} is set both whole and in parts", "set one or the other")
-        direct[head] = replace(getattr(value, head), given | inner, path)
+        direct[head] = replace(getattr(value, head), whole | inner, path)
     return build(type(value), {**fields(value), **direct}, where)
 
 
@@ -180,13 +182,13 @@ def to_plain(value: Any) -> Any:
 
 def flatten(plain: dict[str, Any], where: str = "") -> dict[str, Any]:
     """Return `to_plain`'s data as `{dotted key: value}`, without the classes."""
-    found: dict[str, Any] = {}
+    flattened: dict[str, Any] = {}
     for key, value in plain.items():
         if isinstance(value, dict):
-            found |= flatten(value, f"{where}{key}.")
+            flattened |= flatten(value, f"{where}{key}.")
         elif key != "class":
-            found[f"{where}{key}"] = value
-    return found
+            flattened[f"{where}{key}"] = value
+    return flattened
 
 
 def from_plain(value: Any, modules: tuple[str, ...] = ("kerazoo",)) -> Any:
@@ -246,12 +248,12 @@ def _settings_class(name: str, modules: tuple[str, ...]) -> type:
             "if you trust it, open it from Python: kerazoo.open_run(path, modules=(...,))",
         )
     try:
-        found = getattr(importlib.import_module(module), attribute, None)
+        cls = getattr(importlib.import_module(module), attribute, None)
     except ImportError:
-        found = None
-    if not isinstance(found, type) or not is_settings(found) or inspect.isabstract(found):
+        cls = None
+    if not isinstance(cls, type) or not is_settings(cls) or inspect.isabstract(cls):
         raise UserError(f"settings name an unknown class {name!r}", "was the run made by a newer kerazoo?")
-    return found
+    return cls
 
 
 def parse_value(text: str) -> Any:

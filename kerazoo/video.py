@@ -51,8 +51,8 @@ def is_video(path: Path) -> bool:
 
 def camera_number(path: Path) -> int | None:
     """Return which camera a path means, None for a file."""
-    found = re.fullmatch(r"camera:([0-9]+)", str(path))
-    return int(found[1]) if found else None
+    match = re.fullmatch(r"camera:([0-9]+)", str(path))
+    return int(match[1]) if match else None
 
 
 class Camera:
@@ -176,16 +176,16 @@ class Video:
         """Return what was wrong with a video that was read to its end, None where nothing was."""
         lasted = ((self._losses.last or 0) * self._tick - self._began) * self.fps + 1.5
         short = self.frame_count is not None and max(self._packets, lasted) < self.frame_count
-        told = []
+        problems = []
         if short or self._cut or not self.frames_read:
-            told.append(
+            problems.append(
                 f"ends after {self.frames_read}{f' of {self.frame_count}' if self.frame_count else ''} frames"
             )
         if self.frames_lost:
-            told.append(
+            problems.append(
                 f"has damaged or missing frames: {self.frames_lost}, the first at {self._first_lost:.2f} s"
             )
-        return f"{self.path} {' and '.join(told)}; copy the video again" if told else None
+        return f"{self.path} {' and '.join(problems)}; copy the video again" if problems else None
 
 
 def open_video(path: Path) -> Video | Camera:

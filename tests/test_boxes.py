@@ -20,7 +20,7 @@ def read(tmp_path, content, *images, least=None):
 
 
 def found(boxes, image, frame=None):
-    return boxes.of(Path(image), SIZE, frame)[0].tolist()
+    return boxes.in_image(Path(image), SIZE, frame)[0].tolist()
 
 
 def test_cocos_results_go_by_cocos_numbers(tmp_path):
@@ -32,11 +32,11 @@ def test_cocos_results_go_by_cocos_numbers(tmp_path):
         {"image_id": 78, "bbox": BOX, "score": 0.9},
     ]
     boxes = read(tmp_path, content, "some/COCO_val2014_000000000785.jpg", "78.png", "7.png")
-    sides, scores = boxes.of(Path("some/COCO_val2014_000000000785.jpg"), SIZE)
+    sides, scores = boxes.in_image(Path("some/COCO_val2014_000000000785.jpg"), SIZE)
     assert sides.tolist() == [BOX, [1, 2, 3, 4]]
     assert scores.tolist() == pytest.approx([0.9, 0.4])
     assert found(boxes, "78.png") == [BOX]
-    assert boxes.of(Path("7.png"), SIZE)[0].shape == (0, 4)
+    assert boxes.in_image(Path("7.png"), SIZE)[0].shape == (0, 4)
     assert [note.partition("boxes.json: ")[2] for note in boxes.notes] == [
         "no boxes for 1 of 3 images, such as 7.png",
         "1 of 4 boxes have a score below 0.3 and are left out (--min-score)",
@@ -111,7 +111,7 @@ def test_boxes_of_another_size_of_image_are_an_error(tmp_path, box):
     with pytest.raises(
         UserError, match="lies outside the image of 120 x 100 pixels; were the boxes found in"
     ):
-        boxes.of(Path("1.png"), SIZE)
+        boxes.in_image(Path("1.png"), SIZE)
 
 
 @pytest.mark.parametrize(

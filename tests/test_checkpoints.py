@@ -121,9 +121,9 @@ def test_weights_that_are_no_numbers_are_refused(value):
 def test_what_was_left_out_is_told():
     state = below("model.") | {"criterion.weight": np.ones(2), "fc.weight": np.ones(2)}
     made = mapping.translate(mapping.network_in(state, "c.weight"), TABLE, body=True)
-    assert mapping.left_out(state, made) == "left out: criterion.weight, fc.weight"
+    assert mapping.unused_arrays(state, made) == "left out: criterion.weight, fc.weight"
     whole = published()
-    assert mapping.left_out(whole, mapping.translate(whole, TABLE)) == ""
+    assert mapping.unused_arrays(whole, mapping.translate(whole, TABLE)) == ""
 
 
 LAYOUTS = {

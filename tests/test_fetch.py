@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kerazoo.checkpoints import fetch as fetching
-from kerazoo.checkpoints.fetch import cache_folder, fetch, redirection
+from kerazoo.checkpoints.fetch import cache_folder, check_redirection, fetch
 from kerazoo.errors import UserError
 from tests.serving import COMMIT, answering, serving
 
@@ -233,7 +233,7 @@ def names(monkeypatch):
 )
 def test_where_an_address_may_lead(names, first, following, told):
     with pytest.raises(UserError, match=told) if told else contextlib.nullcontext():
-        redirection(first, following)
+        check_redirection(first, following)
 
 
 def test_a_cache_that_cannot_be_written(server, tmp_path, monkeypatch):

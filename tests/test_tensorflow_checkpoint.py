@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kerazoo.checkpoints.read import read
-from kerazoo.checkpoints.tensorflow_checkpoint import MAGIC, variables
+from kerazoo.checkpoints.tensorflow_checkpoint import MAGIC, read_variables
 from kerazoo.errors import UserError
 
 ARRAYS = {
@@ -122,4 +122,4 @@ def test_names_that_grow_by_what_they_share_end_soon(tmp_path):
     handles = varint(0) + varint(0) + varint(len(inner) + 5) + varint(len(outer))
     (tmp_path / "x.index").write_bytes(table + handles.ljust(40, b"\0") + MAGIC)
     with pytest.raises(ValueError, match="a name of more than 1024 bytes"):
-        variables(tmp_path / "x.index")
+        read_variables(tmp_path / "x.index")

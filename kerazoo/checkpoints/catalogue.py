@@ -46,21 +46,26 @@ def known(recipe: str | None = None) -> tuple[Published, ...]:
     Raises:
         UserError: none are known for it.
     """
-    found = tuple(each for each in KNOWN if recipe is None or each.recipe == recipe.replace("_", "-"))
-    if not found:
-        recipes = list(dict.fromkeys(each.recipe for each in KNOWN))
+    weights = tuple(
+        published for published in KNOWN if recipe is None or published.recipe == recipe.replace("_", "-")
+    )
+    if not weights:
+        recipes = list(dict.fromkeys(published.recipe for published in KNOWN))
         raise UserError(f"no published weights are known for {recipe!r}", nearest(str(recipe), recipes))
-    return found
+    return weights
 
 
-def table(found: Sequence[Published]) -> str:
+def table(weights: Sequence[Published]) -> str:
     """Return what a person wants to know of published weights, three lines each."""
     lines = []
-    for each in found:
+    for published in weights:
         lines += [
-            f"{each.recipe}  {each.reference}",
-            f"    {each.origin}, {each.licence}, {4 * each.parameters / 1e6:.0f} MB",
-            "    " + " ".join([each.measured, *(f"--set {shlex.quote(text)}" for text in each.assignments)]),
+            f"{published.recipe}  {published.reference}",
+            f"    {published.origin}, {published.licence}, {4 * published.parameters / 1e6:.0f} MB",
+            "    "
+            + " ".join(
+                [published.measured, *(f"--set {shlex.quote(text)}" for text in published.assignments)]
+            ),
         ]
     return "\n".join([*lines, "", CAUTION])
 

@@ -57,7 +57,7 @@ def fetch(reference: str | Path) -> Path:
     """
     kind, separator, _ = str(reference).partition("://")
     if not separator:
-        return _existing(Path(reference))
+        return _existing_file(Path(reference))
     if kind == "hf":
         return _from_hub(str(reference))
     return _from_address(str(reference))
@@ -73,7 +73,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerazoo"
 
 
-def _existing(path: Path) -> Path:
+def _existing_file(path: Path) -> Path:
     with open_file(path):
         return path
 
@@ -85,11 +85,11 @@ def _from_hub(reference: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    found = HUB.fullmatch(reference)
-    if not found:
+    match = HUB.fullmatch(reference)
+    if not match:
         raise UserError(f"{reference} names no file on the hub", "write hf://owner/repo[@revision]/file")
     try:
-        return Path(hf_hub_download(found["repo"], found["file"], revision=found["revision"]))
+        return Path(hf_hub_download(match["repo"], match["file"], revision=match["revision"]))
     except LocalEntryNotFoundError:
         message = f"{reference} was not fetched before and the hub cannot be reached"
         raise UserError(message, "check the network, HF_HUB_OFFLINE and HF_ENDPOINT") from None
@@ -106,11 +106,11 @@ def _from_hub(reference: str) -> Path:
 
 def _from_address(reference: str) -> Path:
     address, _, fragment = reference.partition("#")
-    _parsed(address)
-    told = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", fragment)
-    if not told:
+    _parse_address(address)
+    match = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", fragment)
+    if not match:
         raise UserError(f"{reference} does not tell its sha256", "write https://...#sha256=64 hex digits")
-    wanted = told[1].lower()
+    wanted = match[1].lower()
     path = cache_folder() / "downloads" / wanted
     try:
         if not (path.is_file() and sha256(path) == wanted):
@@ -121,7 +121,7 @@ def _from_address(reference: str) -> Path:
     return path
 
 
-def _parsed(address: str) -> SplitResult:
+def _parse_address(address: str) -> SplitResult:
     """Return the parts of an address of https, or of http on this machine."""
     try:
         parts = urlsplit(address)
@@ -146,11 +146,11 @@ def _download_whole(address: str, path: Path, wanted: str) -> None:
         if path.is_file() and sha256(path) == wanted:  # another process was quicker
             return
         _download(address, part)
-        found = sha256(part)
-        if found != wanted:
+        digest = sha256(part)
+        if digest != wanted:
             part.unlink()
             raise UserError(
-                f"{address} has the sha256 {found} and not {wanted}; it was removed",
+                f"{address} has the sha256 {digest} and not {wanted}; it was removed",
                 "check both: the file may have been replaced since",
             )
         with part.open("rb") as file:
@@ -167,7 +167,7 @@ def _download(address: str, part: Path) -> None:
     headers = {"User-Agent": f"kerazoo/{__version__}"} | ({"Range": f"bytes={had}-"} if had else {})
     try:
         request = urllib.request.Request(address, headers=headers)
-        opener = urllib.request.build_opener(_Http, _Https, _Redirections(address))
+        opener = urllib.request.build_opener(_Http, _Https, _RedirectionGuard(address))
         with opener.open(request, timeout=TIMEOUT) as answer:
             had = had if answer.status == http.HTTPStatus.PARTIAL_CONTENT else 0
             with part.open("ab" if had else "wb") as file:
@@ -178,23 +178,23 @@ def _download(address: str, part: Path) -> None:
             return  # nothing is lacking
         raise UserError(f"{address}: the server answers {error.code} {error.reason}", "check it") from None
     except (urllib.error.URLError, http.client.HTTPException, *BROKEN) as error:
-        told = f"{address}: the connection failed ({_reason(error)})"
-        raise UserError(told, "check the network and try again; what arrived is kept") from None
+        message = f"{address}: the connection failed ({_reason(error)})"
+        raise UserError(message, "check the network and try again; what arrived is kept") from None
 
 
-class _Redirections(urllib.request.HTTPRedirectHandler):
-    """Goes where an answer leads to, within what `redirection` allows from the first address."""
+class _RedirectionGuard(urllib.request.HTTPRedirectHandler):
+    """Goes where an answer leads to, within what `check_redirection` allows from the first address."""
 
     def __init__(self, first: str):
         self.first = first
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):
         fp.close()  # of an answer that says only where to go
-        redirection(self.first, newurl)
+        check_redirection(self.first, newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def redirection(first: str, following: str) -> None:
+def check_redirection(first: str, following: str) -> None:
     """Refuse an address that another may not lead to.
 
     From https to https only; and from elsewhere neither to this machine nor into its private network,
@@ -203,24 +203,26 @@ def redirection(first: str, following: str) -> None:
     Raises:
         UserError: it leads there.
     """
-    source, target = _parsed(first), _parsed(following)
+    source, target = _parse_address(first), _parse_address(following)
     message = f"{first} leads to {following}"
     if source.scheme == "https" and target.scheme != "https":
         raise UserError(f"{message}, which is not https", "find out where the file is now")
-    if _private(target.hostname) and not _private(source.hostname):
+    if _is_private(target.hostname) and not _is_private(source.hostname):
         raise UserError(f"{message}, a private address", "give that address itself if you trust it")
 
 
-def _private(host: str | None) -> bool:
+def _is_private(host: str | None) -> bool:
     """Whether a name stands for an address that is not of the public internet; False for unknown ones."""
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:  # perhaps a proxy knows it
         return False
-    return not all(ipaddress.ip_address(str(each[4][0]).partition("%")[0]).is_global for each in found)
+    return not all(
+        ipaddress.ip_address(str(address[4][0]).partition("%")[0]).is_global for address in addresses
+    )
 
 
-class _Timed(io.RawIOBase):
+class _SpeedGuard(io.RawIOBase):
     """What comes in at a socket, as long as it comes fast enough."""
 
     def __init__(self, inner: Any):
@@ -245,37 +247,37 @@ class _Timed(io.RawIOBase):
         super().close()
 
 
-class _Answer(http.client.HTTPResponse):
+class _GuardedResponse(http.client.HTTPResponse):
     """An answer whose headers and content come fast enough."""
 
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any):
         super().__init__(sock, *arguments, **options)
         self.fp.close()
-        self.fp = io.BufferedReader(_Timed(sock.makefile("rb", buffering=0)))
+        self.fp = io.BufferedReader(_SpeedGuard(sock.makefile("rb", buffering=0)))
 
 
-class _Watched(urllib.request.AbstractHTTPHandler):
+class _GuardedHandler(urllib.request.AbstractHTTPHandler):
     def do_open(self, http_class, req, **options):
-        def connection(*arguments, **given):
-            made = http_class(*arguments, **given)
-            made.response_class = _Answer
-            return made
+        def connection(*arguments, **keywords):
+            http = http_class(*arguments, **keywords)
+            http.response_class = _GuardedResponse
+            return http
 
         return super().do_open(connection, req, **options)
 
 
-class _Http(_Watched, urllib.request.HTTPHandler):
+class _Http(_GuardedHandler, urllib.request.HTTPHandler):
     pass
 
 
-class _Https(_Watched, urllib.request.HTTPSHandler):
+class _Https(_GuardedHandler, urllib.request.HTTPSHandler):
     pass
 
 
 def _copy(answer: http.client.HTTPResponse, file: BinaryIO, had: int, address: str) -> None:
     total = None if answer.length is None else had + answer.length
     _refuse_larger(total or 0, address)
-    for chunk in _shown(answer, had, total, address):
+    for chunk in _with_progress(answer, had, total, address):
         _refuse_larger(file.tell() + len(chunk), address)
         file.write(chunk)
     if total is not None and file.tell() < total:
@@ -287,7 +289,9 @@ def _refuse_larger(size: int, address: str) -> None:
         raise UserError(f"{address} has more than {LARGEST} bytes", "is it the right file?")
 
 
-def _shown(answer: http.client.HTTPResponse, had: int, total: int | None, address: str) -> Iterator[bytes]:
+def _with_progress(
+    answer: http.client.HTTPResponse, had: int, total: int | None, address: str
+) -> Iterator[bytes]:
     """Pass the chunks on, telling of it on standard error: a line, and a bar on a terminal."""
     from rich.console import Console
     from rich.progress import DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn

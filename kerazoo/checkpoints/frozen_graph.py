@@ -45,9 +45,9 @@ def constants(content: bytes, largest: int) -> dict[str, np.ndarray]:
             `largest`.
     """
     arrays: dict[str, np.ndarray] = {}
-    for number, nodes in fields(memoryview(content)).items():
+    for number, nodes in parse_fields(memoryview(content)).items():
         for node in nodes if number == 1 else ():
-            name, array = _constant(fields(node), largest)
+            name, array = _constant(parse_fields(node), largest)
             if name in arrays:
                 raise ValueError(f"two constants are called {name}")
             if array is not None:
@@ -56,7 +56,7 @@ def constants(content: bytes, largest: int) -> dict[str, np.ndarray]:
     return arrays
 
 
-def fields(message: int | memoryview) -> Fields:
+def parse_fields(message: int | memoryview) -> Fields:
     """Return the fields of a message.
 
     Raises:
@@ -64,27 +64,27 @@ def fields(message: int | memoryview) -> Fields:
     """
     if isinstance(message, int):
         raise ValueError("an integer where a message belongs")
-    found: Fields = defaultdict(list)
+    parsed: Fields = defaultdict(list)
     at = count = 0
     while at < len(message):
         count += 1
         if count > FIELDS:
             raise ValueError(f"a message of more than {FIELDS} fields")
-        key, at = integer(message, at)
+        key, at = read_varint(message, at)
         kind = key & 7
         if kind == 0:
-            value, at = integer(message, at)
-            found[key >> 3].append(value)
+            value, at = read_varint(message, at)
+            parsed[key >> 3].append(value)
             continue
-        size, at = integer(message, at) if kind == 2 else ({1: 8, 5: 4}.get(kind, -1), at)
+        size, at = read_varint(message, at) if kind == 2 else ({1: 8, 5: 4}.get(kind, -1), at)
         if not 0 <= size <= len(message) - at:
             raise ValueError(f"a field of {size} bytes where {len(message) - at} are left")
-        found[key >> 3].append(message[at : at + size])
+        parsed[key >> 3].append(message[at : at + size])
         at += size
-    return found
+    return parsed
 
 
-def integer(message: memoryview, at: int) -> tuple[int, int]:
+def read_varint(message: memoryview, at: int) -> tuple[int, int]:
     """Return the integer that begins at a place, seven bits a byte, and the place after it."""
     value = 0
     for shift, byte in enumerate(message[at : at + 10]):
@@ -96,23 +96,23 @@ def integer(message: memoryview, at: int) -> tuple[int, int]:
 
 def _constant(node: Fields, largest: int) -> tuple[str, np.ndarray | None]:
     """Return a node's name and, if it is a floating-point constant, its array of up to `largest` bytes."""
-    if _joined(node[2]) != b"Const":
+    if _join_bytes(node[2]) != b"Const":
         return "", None
-    name = re.sub(r"(/read)?(/_\d+)?(__cf__\d+)?$", "", _joined(node[1]).decode())
-    for attribute in map(fields, node[5]):
-        if _joined(attribute[1]) == b"value":
-            for tensor in fields(attribute[2][-1])[8]:
-                return name, _array(fields(tensor), name, largest)
+    name = re.sub(r"(/read)?(/_\d+)?(__cf__\d+)?$", "", _join_bytes(node[1]).decode())
+    for attribute in map(parse_fields, node[5]):
+        if _join_bytes(attribute[1]) == b"value":
+            for tensor in parse_fields(attribute[2][-1])[8]:
+                return name, _array(parse_fields(tensor), name, largest)
     return name, None
 
 
 def _array(tensor: Fields, name: str, largest: int) -> np.ndarray | None:
     """Return a tensor's values, or None where they are not floating-point."""
-    kind = last(tensor[1])
+    kind = last_integer(tensor[1])
     if kind not in TYPES:
         return None
-    shape = [last(fields(axis)[1]) for whole in tensor[2] for axis in fields(whole)[2]]
-    stored = np.frombuffer(_joined(tensor[4] or tensor[LISTS.get(kind, 4)]), TYPES[kind])
+    shape = [last_integer(parse_fields(axis)[1]) for whole in tensor[2] for axis in parse_fields(whole)[2]]
+    stored = np.frombuffer(_join_bytes(tensor[4] or tensor[LISTS.get(kind, 4)]), TYPES[kind])
     if len(shape) > AXES:
         raise ValueError(f"{name} has {len(shape)} axes")
     count = math.prod(shape)
@@ -123,12 +123,12 @@ def _array(tensor: Fields, name: str, largest: int) -> np.ndarray | None:
     return values.reshape(shape)
 
 
-def _joined(values: list[int | memoryview]) -> bytes:
+def _join_bytes(values: list[int | memoryview]) -> bytes:
     if any(isinstance(value, int) for value in values):
         raise ValueError("an integer where bytes belong")
     return b"".join(value for value in values if not isinstance(value, int))
 
 
-def last(values: list[int | memoryview]) -> int:
+def last_integer(values: list[int | memoryview]) -> int:
     """Return the last of some integers; what is 0 is not stored."""
     return next((value for value in reversed(values) if isinstance(value, int)), 0)

@@ -28,7 +28,7 @@ MOST = 30_000
 """Groups and arrays of a file; no network has more."""
 
 
-def arrays(source: Path | BinaryIO, largest: int) -> dict[str, np.ndarray]:
+def read_arrays(source: Path | BinaryIO, largest: int) -> dict[str, np.ndarray]:
     """Return the weights in an HDF5 file as `{"layer/variable": array}`; optimizers' variables are left out.
 
     Args:
@@ -44,7 +44,7 @@ def arrays(source: Path | BinaryIO, largest: int) -> dict[str, np.ndarray]:
     datasets: dict[str, Any] = {}
     layers: dict[str, str] = {}
     with h5py.File(source, "r") as file:
-        for name, item in _items(file):
+        for name, item in _walk_items(file):
             if isinstance(item, h5py.Group) and name.endswith("/vars"):
                 group = name.removesuffix("/vars")
                 layers[group] = str(item.attrs.get("name", group.rpartition("/")[2]))
@@ -54,18 +54,18 @@ def arrays(source: Path | BinaryIO, largest: int) -> dict[str, np.ndarray]:
         _check(weights, largest)
         stored = {name: item[()] for name, item in weights.items()}
     counts = Counter(name.rpartition("/")[0] for name in datasets)
-    return {_named(name, layers, counts): array for name, array in stored.items()}
+    return {_weight_name(name, layers, counts): array for name, array in stored.items()}
 
 
 def refuse_larger(source: Path | BinaryIO, largest: int) -> None:
-    """Raise what `arrays` raises for a file that is to be read by others; nothing of it is unpacked."""
+    """Raise what `read_arrays` raises for a file that is to be read by others; nothing of it is unpacked."""
     import h5py
 
     with h5py.File(source, "r") as file:
-        _check({name: item for name, item in _items(file) if isinstance(item, h5py.Dataset)}, largest)
+        _check({name: item for name, item in _walk_items(file) if isinstance(item, h5py.Dataset)}, largest)
 
 
-def _items(file: Any) -> Iterator[tuple[str, Any]]:
+def _walk_items(file: Any) -> Iterator[tuple[str, Any]]:
     """Yield the groups and datasets of a file, each once; links that leave the file are not followed."""
     import h5py
 
@@ -94,18 +94,18 @@ def _check(datasets: Mapping[str, Any], largest: int) -> None:
         raise ValueError(f"its arrays claim {claimed} bytes, more than the {largest} that are read")
 
 
-def _named(name: str, layers: Mapping[str, str], counts: Mapping[str, int]) -> str:
+def _weight_name(name: str, layers: Mapping[str, str], counts: Mapping[str, int]) -> str:
     group, _, number = name.partition("/vars/")
-    return _numbered(group, number, layers, counts) if number else _legacy(name)
+    return _keras3_name(group, number, layers, counts) if number else _keras2_name(name)
 
 
-def _legacy(name: str) -> str:
+def _keras2_name(name: str) -> str:
     """conv1_conv/conv1_conv/kernel:0 -> conv1_conv/kernel."""
     parts = name.removeprefix("model_weights/").removesuffix(":0").split("/")
     return "/".join(part for part, before in zip(parts, ["", *parts], strict=False) if part != before)
 
 
-def _numbered(group: str, number: str, layers: Mapping[str, str], counts: Mapping[str, int]) -> str:
+def _keras3_name(group: str, number: str, layers: Mapping[str, str], counts: Mapping[str, int]) -> str:
     """layers/conv2d_7/vars/0 -> conv1_conv/kernel, where conv2d_7 is the layer conv1_conv."""
     parts = group.split("/")
     above = ("/".join(parts[:end]) for end in range(1, len(parts) + 1))
@@ -113,4 +113,4 @@ def _numbered(group: str, number: str, layers: Mapping[str, str], counts: Mappin
     count = counts[f"{group}/vars"]
     if len(names) == count or (names[:1] == ("kernel",) and count == 1):
         number = dict(zip("0123", names, strict=False)).get(number, number)
-    return "/".join([*(layers[each] for each in above if each in layers), number])
+    return "/".join([*(layers[path] for path in above if path in layers), number])

@@ -75,7 +75,7 @@ def dense(source: str, target: str) -> Table:
     }
 
 
-def kept(source: str, target: str, *names: str) -> Table:
+def keras_layer(source: str, target: str, *names: str) -> Table:
     """Map variables of a Keras layer, such as "kernel", to those of the Keras layer `target`."""
     return {f"{target}/{name}": (f"{source}/{name}", _same) for name in names}
 
@@ -119,11 +119,13 @@ def network_in(arrays: Arrays, *anchors: str) -> Arrays:
     """
     starts = next(filter(None, (_starts(arrays, anchor) for anchor in anchors)), None)
     if not starts:
-        raise OtherNetwork(f"the checkpoint has no {anchors[0]}: its keys are {listed(list(arrays))}", OTHER)
+        raise OtherNetwork(
+            f"the checkpoint has no {anchors[0]}: its keys are {join_names(list(arrays))}", OTHER
+        )
     best = min(map(_rank, starts))
     chosen = [start for start in starts if _rank(start) == best]
     if len(chosen) > 1 or len(starts) > NETWORKS:
-        names = listed(sorted(start.rstrip(".:/") or "its own" for start in starts))
+        names = join_names(sorted(start.rstrip(".:/") or "its own" for start in starts))
         raise UserError(f"the checkpoint holds several networks: {names}", "choose one: convert --part NAME")
     (start,) = chosen
     state = start[: start.rfind(":") + 1]
@@ -144,7 +146,7 @@ def _rank(start: str) -> tuple[bool, int]:
     """Return a number for each place of a network; the lowest is meant."""
     containers = start.split(":")[:-1]
     known = (rank for rank, name in enumerate(CONTAINERS) if name in containers)
-    published = any(PUBLISHED.fullmatch(each) for each in re.split("[.:/]", start))
+    published = any(PUBLISHED.fullmatch(part) for part in re.split("[.:/]", start))
     return not published, next(known, len(CONTAINERS))
 
 
@@ -159,14 +161,14 @@ def part_of(arrays: Arrays, name: str) -> Arrays:
         UserError: nothing is.
     """
     starts = (f"{name}.", f"{name}:", f"{name}/")
-    found = {key: array for key, array in arrays.items() if key.startswith(starts)}
-    if not found:
+    part = {key: array for key, array in arrays.items() if key.startswith(starts)}
+    if not part:
         parts = sorted({re.split("[.:/]", key)[0] for key in arrays})
-        raise UserError(f"the checkpoint has no part {name!r}", f"it has {listed(parts)}")
-    return found
+        raise UserError(f"the checkpoint has no part {name!r}", f"it has {join_names(parts)}")
+    return part
 
 
-def left_out(arrays: Arrays, made: Arrays) -> str:
+def unused_arrays(arrays: Arrays, made: Arrays) -> str:
     """Return which arrays of a checkpoint are no part of what was made of it, for a line of output, or "".
 
     Args:
@@ -176,14 +178,14 @@ def left_out(arrays: Arrays, made: Arrays) -> str:
     used = {_address(array) for array in made.values()}
     left = [key for key, array in arrays.items() if _address(array) not in used]
     names = [key for key in left if not key.endswith(".num_batches_tracked")]
-    return f"left out: {listed(names)}" if names else ""
+    return f"left out: {join_names(names)}" if names else ""
 
 
 def _address(array: np.ndarray) -> int:
     return array.__array_interface__["data"][0]
 
 
-def sizes(arrays: Arrays, key: str, axes: int) -> tuple[int, ...]:
+def shape_of(arrays: Arrays, key: str, axes: int) -> tuple[int, ...]:
     """Return the shape of an array.
 
     Raises:
@@ -216,27 +218,31 @@ def recognise(
     if layout is not None and layout not in candidates:
         raise UserError(f"unknown layout {layout!r}", nearest(layout, list(candidates)))
     tried = [layout] if layout is not None else list(candidates)
-    fitting = {name: found for name in tried if (found := _fitted(candidates[name], arrays)) is not None}
+    fitting = {
+        name: settings for name in tried if (settings := _try_settings(candidates[name], arrays)) is not None
+    }
     if len(fitting) == 1:
-        ((name, found),) = fitting.items()
-        return name, found | _normalisation(arrays)
+        ((name, settings),) = fitting.items()
+        return name, settings | _normalisation(arrays)
     if fitting:
         raise UserError(
             f"the checkpoint may be in any of the layouts {', '.join(fitting)}",
             "choose one: kerazoo convert --layout NAME",
         )
     raise UserError(
-        f"the checkpoint is not in the layout {' or '.join(tried)}: its keys are {listed(list(arrays))}",
+        f"the checkpoint is not in the layout {' or '.join(tried)}: its keys are {join_names(list(arrays))}",
         OTHER,
     )
 
 
 def fits(candidates: Mapping[str, Callable[[Arrays], dict[str, Any] | None]], arrays: Arrays) -> bool:
     """Whether a checkpoint is in one of the layouts that `recognise` would choose from."""
-    return any(_fitted(each, arrays) is not None for each in candidates.values())
+    return any(_try_settings(candidate, arrays) is not None for candidate in candidates.values())
 
 
-def _fitted(settings_for: Callable[[Arrays], dict[str, Any] | None], arrays: Arrays) -> dict[str, Any] | None:
+def _try_settings(
+    settings_for: Callable[[Arrays], dict[str, Any] | None], arrays: Arrays
+) -> dict[str, Any] | None:
     try:
         return settings_for(arrays)
     except (LookupError, OtherNetwork):
@@ -247,14 +253,14 @@ def _normalisation(arrays: Arrays) -> dict[str, tuple[float, ...]]:
     """Return the mean and std that a checkpoint keeps for images of 0..1 or 0..255, if it does."""
     means = [key for key in arrays if re.fullmatch(r"([\w.:]*[.:])?(pixel_)?mean", key)]
     pairs = [(arrays[key], arrays.get(f"{key[: -len('mean')]}std")) for key in means]
-    found = {
+    statistics = {
         (tuple(mean.ravel().tolist()), tuple(std.ravel().tolist()))
         for mean, std in pairs
         if std is not None and mean.size == std.size in (1, 3)
     }
-    if len(found) != 1:
+    if len(statistics) != 1:
         return {}
-    ((mean, std),) = found
+    ((mean, std),) = statistics
     scale = 255.0 if max(map(abs, (*mean, *std))) <= 1 else 1.0
     return {
         "mean": tuple(round(scale * value, 3) for value in mean),
@@ -352,12 +358,12 @@ def _refuse(
         "of another shape": sorted(misshapen),
         "not finite": sorted(infinite),
     }
-    told = [f"{len(names)} {kind} ({listed(names)})" for kind, names in wrong.items() if names]
-    if told:
-        raise UserError(f"the checkpoint does not fit: {'; '.join(told)}", remedy)
+    reasons = [f"{len(names)} {kind} ({join_names(names)})" for kind, names in wrong.items() if names]
+    if reasons:
+        raise UserError(f"the checkpoint does not fit: {'; '.join(reasons)}", remedy)
 
 
-def listed(names: list[str]) -> str:
+def join_names(names: list[str]) -> str:
     """Return the first few names and how many more there are."""
     rest = len(names) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")

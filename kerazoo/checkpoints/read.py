@@ -41,7 +41,7 @@ def read(path: str | Path) -> Arrays:
     with open_file(path) as file:
         start, size = file.read(9), file.seek(0, io.SEEK_END)
     try:
-        found = _reader(path, start)(path, LEAST + RATIO * size)
+        arrays = _reader(path, start)(path, LEAST + RATIO * size)
     except UserError:
         raise
     except MemoryError:
@@ -49,18 +49,18 @@ def read(path: str | Path) -> Arrays:
     except Exception as error:  # the parsers of foreign files raise whatever they stumble over
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise UserError(f"{path} is truncated or damaged: {reason}", "get the file again") from None
-    return {key: _single(array) for key, array in found.items()}
+    return {key: _to_float32(array) for key, array in arrays.items()}
 
 
 def _reader(path: Path, start: bytes) -> Callable[[Path, int], Mapping[str, np.ndarray]]:
     if start[:2] == b"PK":
-        return _zipped(path)
+        return _zip_reader(path)
     if start[8:] == b"{":
         return _read_safetensors
     if start[:1] == b"\x80":  # a pickle, as PyTorch wrote them until 1.6
-        return torch_weights.tensors
+        return torch_weights.read_tensors
     if start[:8] == b"\x89HDF\r\n\x1a\n":
-        return hdf5_weights.arrays
+        return hdf5_weights.read_arrays
     if frozen_graph.START.match(start):
         return _read_frozen_graph
     if tensorflow_checkpoint.is_index(path):
@@ -72,12 +72,12 @@ def _reader(path: Path, start: bytes) -> Callable[[Path, int], Mapping[str, np.n
     raise UserError(f"{path} is no checkpoint kerazoo can read", remedy)
 
 
-def _zipped(path: Path) -> Callable[[Path, int], Mapping[str, np.ndarray]]:
+def _zip_reader(path: Path) -> Callable[[Path, int], Mapping[str, np.ndarray]]:
     """Return the reader of a zip file: `.npz`, `.keras`, or one of PyTorch's."""
     if npz_names(path):
         return _read_npz
     with open_file(path) as file, open_zip(path, file) as members:
-        return _read_keras if KERAS_MEMBER in members.namelist() else torch_weights.tensors
+        return _read_keras if KERAS_MEMBER in members.namelist() else torch_weights.read_tensors
 
 
 def _read_safetensors(path: Path, largest: int) -> Mapping[str, np.ndarray]:
@@ -87,8 +87,8 @@ def _read_safetensors(path: Path, largest: int) -> Mapping[str, np.ndarray]:
 
 
 def _read_npz(path: Path, largest: int) -> Mapping[str, np.ndarray]:
-    found = read_npz(path, dict.fromkeys(npz_names(path), "fiubUS"), largest)
-    return {name: array for name, array in found.items() if array.dtype.kind in "fiub"}
+    arrays = read_npz(path, dict.fromkeys(npz_names(path), "fiubUS"), largest)
+    return {name: array for name, array in arrays.items() if array.dtype.kind in "fiub"}
 
 
 def _read_keras(path: Path, largest: int) -> Mapping[str, np.ndarray]:
@@ -96,7 +96,7 @@ def _read_keras(path: Path, largest: int) -> Mapping[str, np.ndarray]:
         if members.getinfo(KERAS_MEMBER).file_size > largest:
             raise ValueError(f"{KERAS_MEMBER} unpacks to more than the {largest} bytes that are read")
         content = members.read(KERAS_MEMBER)
-    return hdf5_weights.arrays(io.BytesIO(content), largest)
+    return hdf5_weights.read_arrays(io.BytesIO(content), largest)
 
 
 def _read_frozen_graph(path: Path, largest: int) -> Mapping[str, np.ndarray]:
@@ -107,10 +107,10 @@ def _read_frozen_graph(path: Path, largest: int) -> Mapping[str, np.ndarray]:
 
 
 def _read_tensorflow(path: Path, largest: int) -> Mapping[str, np.ndarray]:
-    return tensorflow_checkpoint.variables(path)  # never more than is stored
+    return tensorflow_checkpoint.read_variables(path)  # never more than is stored
 
 
-def _single(array: np.ndarray) -> np.ndarray:
+def _to_float32(array: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):  # what is too large is not finite, which `translate` refuses
         # "V" is bfloat16, which NumPy does not know by itself.
         return array.astype("float32", copy=False) if array.dtype.kind in "fV" else array

@@ -28,7 +28,7 @@ def save_weights(network: "keras.Model", path: Path) -> None:
     Raises:
         UserError: they are not finite, or the file cannot be written.
     """
-    if (wrong := not_finite(network)) is not None:
+    if (wrong := non_finite_variable(network)) is not None:
         raise UserError(f"the weights for {path} are not finite ({wrong})", "take other weights")
     with atomic_file(path) as partial:
         try:
@@ -49,18 +49,18 @@ def load_weights(network: "keras.Model", path: Path) -> None:
     """
     if not is_file(path):
         raise UserError(f"{path} is missing", _REMEDY)
-    checksums.verify(path, _largest(network))
+    checksums.verify(path, _size_limit(network))
     try:
-        refuse_larger(path, _largest(network))
+        refuse_larger(path, _size_limit(network))
         network.load_weights(str(path))
     except Exception as error:  # HDF5 and Keras raise a dozen kinds for a foreign file
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path} does not hold this network's weights ({reason})", _REMEDY) from None
-    if (wrong := not_finite(network)) is not None:
+    if (wrong := non_finite_variable(network)) is not None:
         raise UserError(f"{path} holds weights that are not finite ({wrong})", _REMEDY)
 
 
-def not_finite(network: "keras.Model") -> str | None:
+def non_finite_variable(network: "keras.Model") -> str | None:
     """Return the path of a variable that holds NaN or infinity, None where all are finite."""
     import keras
 
@@ -71,7 +71,7 @@ def not_finite(network: "keras.Model") -> str | None:
     return None
 
 
-def _largest(network: "keras.Model") -> int:
+def _size_limit(network: "keras.Model") -> int:
     """Return the bytes that no file of this network's weights exceeds, HDF5's own included."""
     values = sum(int(np.prod(variable.shape)) for variable in network.variables)
     return 16 * values + (len(network.variables) + 64) * 2**14

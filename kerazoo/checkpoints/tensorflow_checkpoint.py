@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerazoo.checkpoints.frozen_graph import Fields, fields, integer, last
+from kerazoo.checkpoints.frozen_graph import Fields, last_integer, parse_fields, read_varint
 from kerazoo.files.reading import open_file, read_bytes
 
 MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
@@ -29,7 +29,7 @@ LONGEST, MOST = 1024, 100_000
 a bound few bytes tell of long names."""
 
 
-class Place(NamedTuple):
+class StoredVariable(NamedTuple):
     """Where a variable's values are: `shape` of `kind`, `size` bytes of `file` from `offset` on."""
 
     kind: str
@@ -47,7 +47,7 @@ def is_index(path: Path) -> bool:
         return size >= FOOTER and file.read() == MAGIC
 
 
-def variables(index: Path) -> dict[str, np.ndarray]:
+def read_variables(index: Path) -> dict[str, np.ndarray]:
     """Return a checkpoint's variables by name.
 
     Args:
@@ -58,39 +58,42 @@ def variables(index: Path) -> dict[str, np.ndarray]:
             another kind.
         UserError: the data are not there.
     """
-    entries = _table(memoryview(read_bytes(index)))
-    shards = last(entries.pop("", fields(memoryview(b"")))[1]) or 1
-    places = {name: _place(index, name, entry, shards) for name, entry in entries.items()}
+    entries = _read_table(memoryview(read_bytes(index)))
+    shards = last_integer(entries.pop("", parse_fields(memoryview(b"")))[1]) or 1
+    places = {name: _parse_entry(index, name, entry, shards) for name, entry in entries.items()}
     pieces: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for place in places.values():
         pieces[place.file].append((place.offset, place.size))
     for of_file in pieces.values():
         _refuse_overlaps(of_file)
-    return {name: _values(index.with_name(place.file), place, name) for name, place in places.items()}
+    return {name: _read_values(index.with_name(place.file), place, name) for name, place in places.items()}
 
 
-def _table(table: memoryview) -> dict[str, Fields]:
+def _read_table(table: memoryview) -> dict[str, Fields]:
     """Return what the blocks of a table hold by name."""
-    _, at = _handle(table, len(table) - FOOTER)  # of what LevelDB knows besides
-    outer, _ = _handle(table, at)
-    handles = [_handle(place, 0)[0] for _, place in _entries(_block(table, *outer))]
+    _, at = _read_handle(table, len(table) - FOOTER)  # of what LevelDB knows besides
+    outer, _ = _read_handle(table, at)
+    handles = [_read_handle(place, 0)[0] for _, place in _block_entries(_read_block(table, *outer))]
     _refuse_overlaps(handles)
     entries: dict[str, Fields] = {}
     for handle in handles:
-        entries |= {bytes(key).decode(): fields(value) for key, value in _entries(_block(table, *handle))}
+        entries |= {
+            bytes(key).decode(): parse_fields(value)
+            for key, value in _block_entries(_read_block(table, *handle))
+        }
         if len(entries) > MOST:
             raise ValueError(f"more than {MOST} variables")
     return entries
 
 
-def _handle(table: memoryview, at: int) -> tuple[tuple[int, int], int]:
+def _read_handle(table: memoryview, at: int) -> tuple[tuple[int, int], int]:
     """Return a block's offset and size, and the place after them."""
-    offset, at = integer(table, at)
-    size, at = integer(table, at)
+    offset, at = read_varint(table, at)
+    size, at = read_varint(table, at)
     return (offset, size), at
 
 
-def _block(table: memoryview, offset: int, size: int) -> memoryview:
+def _read_block(table: memoryview, offset: int, size: int) -> memoryview:
     """Return a block without its restart points."""
     if not 0 <= offset <= offset + size < len(table):
         raise ValueError("a block that lies beyond the end")
@@ -101,13 +104,13 @@ def _block(table: memoryview, offset: int, size: int) -> memoryview:
     return block[: max(len(block) - 4 * (restarts + 1), 0)]
 
 
-def _entries(block: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+def _block_entries(block: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     """Yield the keys and values of a block; a key begins with what it shares with the one before."""
     key, at = b"", 0
     while at < len(block):
-        shared, at = integer(block, at)
-        own, at = integer(block, at)
-        length, at = integer(block, at)
+        shared, at = read_varint(block, at)
+        own, at = read_varint(block, at)
+        length, at = read_varint(block, at)
         if shared > len(key) or at + own + length > len(block):
             raise ValueError("an entry that does not fit its block")
         if shared + own > LONGEST:
@@ -125,18 +128,18 @@ def _refuse_overlaps(pieces: list[tuple[int, int]]) -> None:
             raise ValueError(f"pieces that overlap at {following}")
 
 
-def _place(index: Path, name: str, entry: Fields, shards: int) -> Place:
-    kind, offset, size = last(entry[1]), last(entry[4]), last(entry[5])
+def _parse_entry(index: Path, name: str, entry: Fields, shards: int) -> StoredVariable:
+    kind, offset, size = last_integer(entry[1]), last_integer(entry[4]), last_integer(entry[5])
     if kind not in TYPES or entry[7]:
         raise ValueError(f"{name} is no plain variable of numbers")
-    shape = [last(fields(axis)[1]) for whole in entry[2] for axis in fields(whole)[2]]
+    shape = [last_integer(parse_fields(axis)[1]) for whole in entry[2] for axis in parse_fields(whole)[2]]
     if math.prod(shape) * np.dtype(TYPES[kind]).itemsize != size:
         raise ValueError(f"{name} of shape {shape} has {size} bytes")
-    file = f"{index.stem}.data-{last(entry[3]):05}-of-{shards:05}"
-    return Place(TYPES[kind], shape, file, offset, size)
+    file = f"{index.stem}.data-{last_integer(entry[3]):05}-of-{shards:05}"
+    return StoredVariable(TYPES[kind], shape, file, offset, size)
 
 
-def _values(data: Path, place: Place, name: str) -> np.ndarray:
+def _read_values(data: Path, place: StoredVariable, name: str) -> np.ndarray:
     with open_file(data) as file:
         if place.offset + place.size > file.seek(0, 2):
             raise ValueError(f"{data.name} ends within {name}")

@@ -45,7 +45,7 @@ class Inert:
     def __setstate__(self, _: Any) -> None: ...
 
 
-def tensors(path: Path, largest: int) -> dict[str, np.ndarray]:
+def read_tensors(path: Path, largest: int) -> dict[str, np.ndarray]:
     """Return every tensor of a file by its name; mappings within mappings are told apart by colons.
 
     `{"state_dict": {"conv.weight": ...}}` gives "state_dict:conv.weight".
@@ -65,19 +65,19 @@ def tensors(path: Path, largest: int) -> dict[str, np.ndarray]:
     except ImportError:
         remedy = "pip install 'kerazoo[torch]', or save it as .safetensors where PyTorch is"
         raise UserError(f"{path} is a PyTorch file and PyTorch is not installed", remedy) from None
-    content = _flat(_content(path, torch))
-    found = {name: value for name, value in content if isinstance(value, torch.Tensor)}
-    if not found:
+    content = _flatten(_load_content(path, torch))
+    tensors = {name: value for name, value in content if isinstance(value, torch.Tensor)}
+    if not tensors:
         raise UserError(f"{path} holds no weights by name", "save model.state_dict()")
-    _check_shapes(found, largest)
-    return {name: _array(tensor, torch) for name, tensor in found.items()}
+    _check_shapes(tensors, largest)
+    return {name: _to_numpy(tensor, torch) for name, tensor in tensors.items()}
 
 
-def _check_shapes(found: Mapping[str, Any], largest: int) -> None:
-    for name, tensor in found.items():
+def _check_shapes(tensors: Mapping[str, Any], largest: int) -> None:
+    for name, tensor in tensors.items():
         if tensor.untyped_storage().nbytes() < tensor.nbytes:
             raise ValueError(f"{name} claims more values than are stored")
-    claimed = sum(tensor.nbytes for tensor in found.values())
+    claimed = sum(tensor.nbytes for tensor in tensors.values())
     if claimed > largest:
         raise ValueError(f"its tensors claim {claimed} bytes, more than the {largest} that are read")
 
@@ -95,7 +95,7 @@ def _check_archive(path: Path, largest: int) -> None:
         raise ValueError(f"it unpacks to {size} bytes, more than the {largest} that are read")
 
 
-def _content(path: Path, torch: Any) -> Any:
+def _load_content(path: Path, torch: Any) -> Any:
     """Return what PyTorch's reader of weights makes of a file."""
     beside = torch.serialization.safe_globals([(Inert, name) for name in PASSED_OVER])
     try:
@@ -109,7 +109,7 @@ def _content(path: Path, torch: Any) -> Any:
         raise UserError(message, "save model.state_dict() where you trust the file") from None
 
 
-def _flat(content: Any) -> Iterator[tuple[str, Any]]:
+def _flatten(content: Any) -> Iterator[tuple[str, Any]]:
     """Yield what mappings by names hold, each of them once: one may hold itself."""
     waiting, seen = [("", content)], set()
     while waiting:
@@ -126,6 +126,6 @@ def _flat(content: Any) -> Iterator[tuple[str, Any]]:
                 yield f"{path}{name}", value
 
 
-def _array(tensor: Any, torch: Any) -> np.ndarray:
+def _to_numpy(tensor: Any, torch: Any) -> np.ndarray:
     tensor = tensor.detach()
     return (tensor.to(torch.float32) if tensor.is_floating_point() else tensor).numpy()

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo.data.source import Split, existing
-from kerazoo.data.splits import by_split, split_of
+from kerazoo.data.source import Split, existing_path
+from kerazoo.data.splits import folders_by_split, split_of
 from kerazoo.errors import UserError
 from kerazoo.files.reading import list_folder
 from kerazoo.files.writing import natural_key
@@ -50,14 +50,14 @@ def entry_errors(file: Path, kind: str, wrong: Iterable[tuple[object, str]]) -> 
     names = defaultdict(list)
     for name, reason in wrong:
         names[reason].append(str(name))
-    told = []
+    lines = []
     for reason, (first, *others) in names.items():
         if len(others) < MANY:
-            told += [f"{kind} {name} {reason}" for name in (first, *others)]
+            lines += [f"{kind} {name} {reason}" for name in (first, *others)]
         else:
             shown = ", ".join(others[:NAMED])
-            told.append(f"{kind} {first} {reason} ({len(others)} more are like it: {shown}, ...)")
-    return [UserError(f"{file}: {line}", "mend or remove it") for line in told]
+            lines.append(f"{kind} {first} {reason} ({len(others)} more are like it: {shown}, ...)")
+    return [UserError(f"{file}: {line}", "mend or remove it") for line in lines]
 
 
 def annotation_files(root: Path, remarks: Remarks) -> dict[Split, Path]:
@@ -70,23 +70,27 @@ def annotation_files(root: Path, remarks: Remarks) -> dict[Split, Path]:
     Raises:
         UserError: there is none, or several for a split.
     """
-    if not existing(root).is_dir():
+    if not existing_path(root).is_dir():
         return {"train": root}
-    found, others = _named(root)
-    if not found:
-        inside = {path: file for path in list_folder(root) if path.is_dir() and (file := _inside(path))}
-        found = {split: inside[folder] for split, folder in by_split(inside).items()}
-    if len(others) == 1 and "train" not in found:
-        found["train"] = others.pop()
-    if not found and not others:
+    files, others = _files_by_name(root)
+    if not files:
+        inside = {
+            path: file
+            for path in list_folder(root)
+            if path.is_dir() and (file := _file_in_split_folder(path))
+        }
+        files = {split: inside[folder] for split, folder in folders_by_split(inside).items()}
+    if len(others) == 1 and "train" not in files:
+        files["train"] = others.pop()
+    if not files and not others:
         raise UserError(
             f"{root} has no annotations", "put train.json and val.json there, or give a .json file"
         )
-    if not found:
-        told = " and ".join(str(file.relative_to(root)) for file in others)
-        raise UserError(f"{root} has {told}, none for train", "give one, or call one train.json")
+    if not files:
+        names = " and ".join(str(file.relative_to(root)) for file in others)
+        raise UserError(f"{root} has {names}, none for train", "give one, or call one train.json")
     remarks.warnings += [f"{file} is named after no split and is left out" for file in others]
-    return found
+    return files
 
 
 def split_of_file(file: Path) -> Split | None:
@@ -99,24 +103,24 @@ def split_of_file(file: Path) -> Split | None:
     return split_of(re.split("[^a-z]", end)[0] if marked else end.rstrip("0123456789"))
 
 
-def _named(root: Path) -> tuple[dict[Split, Path], list[Path]]:
+def _files_by_name(root: Path) -> tuple[dict[Split, Path], list[Path]]:
     """Return the files called after splits, and those of key points that are called after none."""
-    found: dict[Split, Path] = {}
+    files: dict[Split, Path] = {}
     others = []
     inside = [file for folder in (root, root / "annotations", root / "annot") for file in _json_files(folder)]
     for file in sorted(inside, key=natural_key):
         split = split_of_file(file)
-        if split in found:
-            told = " and ".join(str(each.relative_to(root)) for each in (found[split], file))
-            raise UserError(f"{root} has {told}, all for {split}", "keep one, or give the file itself")
+        if split in files:
+            names = " and ".join(str(path.relative_to(root)) for path in (files[split], file))
+            raise UserError(f"{root} has {names}, all for {split}", "keep one, or give the file itself")
         if split:
-            found[split] = file
+            files[split] = file
         elif "keypoints_" in file.stem.casefold():
             others.append(file)
-    return found, others
+    return files, others
 
 
-def _inside(folder: Path) -> Path | None:
+def _file_in_split_folder(folder: Path) -> Path | None:
     """Return the file of annotations in the folder of a split: Roboflow's, or the only one."""
     files = _json_files(folder)
     known = folder / "_annotations.coco.json"
@@ -127,7 +131,7 @@ def _json_files(folder: Path) -> list[Path]:
     return [file for file in folder.glob("*.json") if not file.name.startswith(".")]
 
 
-def numbers(rows: Sequence[Any], width: int) -> tuple[np.ndarray, np.ndarray]:
+def number_array(rows: Sequence[Any], width: int) -> tuple[np.ndarray, np.ndarray]:
     """Return lists of numbers side by side, and which of them are such lists.
 
     Args:
@@ -146,7 +150,7 @@ def numbers(rows: Sequence[Any], width: int) -> tuple[np.ndarray, np.ndarray]:
     if whole.shape != (len(rows), width) or whole.dtype.kind not in "iuf":
         sound = np.array([_are_numbers(row, width) for row in rows], bool)
         empty = [np.nan] * width
-        floats = [_floats(row) if fits else empty for row, fits in zip(rows, sound, strict=True)]
+        floats = [_to_floats(row) if fits else empty for row, fits in zip(rows, sound, strict=True)]
         whole = np.array(floats, "float64").reshape(-1, width)
     whole = whole.astype("float64")
     whole[~(np.abs(whole) <= LARGEST)] = np.nan
@@ -157,11 +161,11 @@ def _are_numbers(row: Any, width: int) -> bool:
     return isinstance(row, list) and len(row) == width and set(map(type, row)) <= _NUMBERS
 
 
-def _floats(row: list[Any]) -> list[float]:
+def _to_floats(row: list[Any]) -> list[float]:
     return [float(value) if value is not None and abs(value) <= LARGEST else np.nan for value in row]
 
 
-def key_of(value: Any) -> Key | None:
+def parse_key(value: Any) -> Key | None:
     """Return an id as it is compared: whole numbers and text; None for anything else.
 
     >>> key_of(3.0), key_of("0003"), key_of(True), key_of([3])
@@ -180,22 +184,22 @@ class Ids:
         self._keys = set(keys)
         self._by_number: dict[int, Key | None] = {}
         for key in self._keys:
-            if (number := _number(key)) is not None:
+            if (number := _whole_number(key)) is not None:
                 self._by_number[number] = None if number in self._by_number else key
 
     def __str__(self) -> str:
         return ", ".join(map(str, self._keys))
 
-    def of(self, value: Any) -> Key | None:
+    def find(self, value: Any) -> Key | None:
         """Return the id that a value means; None where there is none."""
-        key = key_of(value)
+        key = parse_key(value)
         if key is None or key in self._keys:
             return key
-        number = _number(key)
+        number = _whole_number(key)
         return None if number is None else self._by_number.get(number)
 
 
-def _number(key: Key) -> int | None:
+def _whole_number(key: Key) -> int | None:
     if isinstance(key, int):
         return key
     return int(key) if key.isdecimal() and len(key) < 20 else None

@@ -100,21 +100,21 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, co
         A sample of crop + 2 context pixels (the image's size + 2 context without a crop). A partner of the
         image is drawn here and goes its own ways, and so does each image of a stack.
     """
-    from kerazoo.data.photometric import jitter
+    from kerazoo.data.photometric import color_jitter
 
     if sample.image.ndim > 3:
-        return _each(sample, settings, rng)
+        return _augment_stack(sample, settings, rng)
     boxes = getattr(sample.truth, "boxes", ()) if settings.focus else ()
     focus = boxes[rng.integers(len(boxes))] if len(boxes) else None
-    warp = draw_warp(sample.image.shape[:2], settings, rng, context, focus)
+    warp = random_warp(sample.image.shape[:2], settings, rng, context, focus)
     truth = sample.truth.moved(warp)
-    moved = Sample(jitter(warp.image(sample.image), settings, rng), truth, sample.name)
+    moved = Sample(color_jitter(warp.image(sample.image), settings, rng), truth, sample.name)
     if not isinstance(truth, Partnered):
         return moved
     return moved._replace(truth=truth.with_partner(augment(truth.partner(rng), settings, rng, context)))
 
 
-def _each(sample: Sample, settings: Augmentation, rng: np.random.Generator) -> Sample:
+def _augment_stack(sample: Sample, settings: Augmentation, rng: np.random.Generator) -> Sample:
     """Return a sample of many images after something different was done to every one."""
     if settings == Augmentation():
         return sample
@@ -123,7 +123,7 @@ def _each(sample: Sample, settings: Augmentation, rng: np.random.Generator) -> S
     return sample._replace(image=moved.reshape(*sample.image.shape[:-3], *moved.shape[1:]))
 
 
-def draw_warp(
+def random_warp(
     image: tuple[int, int],
     settings: Augmentation,
     rng: np.random.Generator,
@@ -138,16 +138,16 @@ def draw_warp(
     from kerazoo.structures.warp import Warp, about, elastic
 
     window = settings.crop or image
-    turns = _turns(settings, window, rng)
+    turns = _random_quarter_turns(settings, window, rng)
     covered = (window[1], window[0]) if turns % 2 else window
-    zooms = _zooms(settings, image, covered, rng)
+    zooms = _random_zooms(settings, image, covered, rng)
     if focus is not None and settings.focus:
         fitting = settings.focus * min(covered[1] / max(focus[2], 1), covered[0] / max(focus[3], 1))
         zooms = zooms[0] * fitting, zooms[1] * fitting
         centre = [focus[axis] + (focus[axis + 2] - 1) / 2 for axis in (0, 1)]
     else:
         parts = [side / zoom for side, zoom in zip(covered, zooms, strict=True)]
-        centre = [_centre(n, part, rng) for n, part in zip(image[::-1], parts[::-1], strict=True)]
+        centre = [_random_centre(n, part, rng) for n, part in zip(image[::-1], parts[::-1], strict=True)]
     if settings.shift:
         moves = rng.integers(-settings.shift, settings.shift + 1, 2)
         centre = [
@@ -155,10 +155,10 @@ def draw_warp(
         ]
     size = window[0] + 2 * context, window[1] + 2 * context
     field = elastic(rng.normal(0, settings.elastic, (3, 3, 2)), size) if settings.elastic else None
-    return Warp(about(_matrix(settings, turns, zooms, rng), size, centre), size, field, settings.fill)
+    return Warp(about(_random_matrix(settings, turns, zooms, rng), size, centre), size, field, settings.fill)
 
 
-def _zooms(
+def _random_zooms(
     settings: Augmentation, image: tuple[int, int], window: tuple[int, int], rng: np.random.Generator
 ) -> tuple[float, float]:
     """Return by how much height and width are enlarged."""
@@ -174,12 +174,12 @@ def _zooms(
     return window[0] / height, window[1] / width
 
 
-def _turns(settings: Augmentation, window: tuple[int, int], rng: np.random.Generator) -> int:
+def _random_quarter_turns(settings: Augmentation, window: tuple[int, int], rng: np.random.Generator) -> int:
     square = settings.crop is not None or window[0] == window[1]
     return int(rng.integers(4)) * (1 if square else 2) if settings.quarter_turns else 0
 
 
-def _centre(length: int, covered: float, rng: np.random.Generator) -> float:
+def _random_centre(length: int, covered: float, rng: np.random.Generator) -> float:
     """Return the middle of a stretch `covered` long that lies in the image, or holds all of it.
 
     It starts at a whole pixel, so that a mere crop copies pixels.
@@ -189,7 +189,7 @@ def _centre(length: int, covered: float, rng: np.random.Generator) -> float:
     return start + (covered - 1) / 2
 
 
-def _matrix(
+def _random_matrix(
     settings: Augmentation, turns: int, zooms: tuple[float, float], rng: np.random.Generator
 ) -> np.ndarray:
     from kerazoo.structures.warp import linear, quarter_turn

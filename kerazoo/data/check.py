@@ -66,9 +66,9 @@ class Report:
         rows += [("void", f"{self.void:7.2%} {of}")] if self.void else []
         rows += self.facts.items()
         width = max(len(name) for name, _ in rows)
-        told = [f"{name:<{width}}  {text}" for name, text in rows]
+        text_lines = [f"{name:<{width}}  {text}" for name, text in rows]
         return [
-            *told,
+            *text_lines,
             *(f"warning: {line}" for line in self.warnings),
             *self.problems,
             f"{len(self.problems) or 'no'} problem{'s' * (len(self.problems) != 1)}",
@@ -83,7 +83,7 @@ class Report:
         return [(f"{label:>3} {printable(name)}", f"{share:7.2%} {of}") for label, (name, share) in shares]
 
 
-class _Seen(NamedTuple):
+class _SampleFacts(NamedTuple):
     """What is kept of a sample once it was read."""
 
     split: Split
@@ -103,38 +103,38 @@ def check(source: Source, progress: Callable[[int, int], None] | None = None) ->
         source: where the samples come from.
         progress: called with the number of samples read so far and of all.
     """
-    splits, names, problems = _surveyed(source)
-    seen = _read(splits, len(names), problems, progress)
-    whole = source.whole()
+    splits, names, problems = _survey(source)
+    seen = _read_samples(splits, len(names), problems, progress)
+    whole = source.whole_images()
     # An image that is read a second time, for its twins alone, has no problem that is new.
-    images = seen if whole is source else _read(_surveyed(whole)[0], len(names), [])
+    images = seen if whole is source else _read_samples(_survey(whole)[0], len(names), [])
     usable = bool(splits)
-    warnings = [*(source.warnings() if usable else ()), *_twins(images)]
-    return _report(seen, names, problems, warnings, source.facts() if usable else {})
+    warnings = [*(source.warnings() if usable else ()), *_duplicate_warnings(images)]
+    return _make_report(seen, names, problems, warnings, source.facts() if usable else {})
 
 
-def _read(
+def _read_samples(
     splits: dict[Split, Sequence[Sample]],
     classes: int,
     problems: list[str],
     progress: Callable[[int, int], None] | None = None,
-) -> list[_Seen]:
+) -> list[_SampleFacts]:
     """Return what is kept of all samples that can be read; `problems` get why others cannot."""
     places = [(split, samples, i, classes) for split, samples in splits.items() for i in range(len(samples))]
-    seen, broken = list[_Seen](), set[str]()
+    seen, broken = list[_SampleFacts](), set[str]()
     with ThreadPoolExecutor() as pool:
-        for count, found in enumerate(pool.map(_look, places), 1):
-            if isinstance(found, _Seen):
-                seen.append(found)
-            elif str(found) not in problems:
-                broken.add(str(found))
+        for count, result in enumerate(pool.map(_read_sample, places), 1):
+            if isinstance(result, _SampleFacts):
+                seen.append(result)
+            elif str(result) not in problems:
+                broken.add(str(result))
             if progress:
                 progress(count, len(places))
     problems += sorted(broken, key=natural_key)
     return seen
 
 
-def _surveyed(source: Source) -> tuple[dict[Split, Sequence[Sample]], tuple[str, ...], list[str]]:
+def _survey(source: Source) -> tuple[dict[Split, Sequence[Sample]], tuple[str, ...], list[str]]:
     """Return the samples, the names of the classes and all problems; where these are unknown no samples."""
     try:
         splits, errors = source.survey()
@@ -146,7 +146,7 @@ def _surveyed(source: Source) -> tuple[dict[Split, Sequence[Sample]], tuple[str,
         return {}, (), list(dict.fromkeys(map(str, (*errors, error))))
 
 
-def _look(place: tuple[Split, Sequence[Sample], int, int]) -> _Seen | UserError:
+def _read_sample(place: tuple[Split, Sequence[Sample], int, int]) -> _SampleFacts | UserError:
     split, samples, index, classes = place
     try:
         image, truth, name = samples[index]
@@ -156,12 +156,14 @@ def _look(place: tuple[Split, Sequence[Sample], int, int]) -> _Seen | UserError:
     grey = bool((image == image[..., :1]).all())
     digest = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
     tally = truth.tally() if hasattr(truth, "tally") else {}
-    return _Seen(split, name, (height, width), grey, truth.counts(classes), truth.counted, tally, digest)
+    return _SampleFacts(
+        split, name, (height, width), grey, truth.counts(classes), truth.counted, tally, digest
+    )
 
 
-def _twins(seen: Sequence[_Seen]) -> list[str]:
+def _duplicate_warnings(seen: Sequence[_SampleFacts]) -> list[str]:
     """Return a line for every image that is in two splits (its score would be too good) or in two classes."""
-    first: dict[bytes, _Seen] = {}
+    first: dict[bytes, _SampleFacts] = {}
     lines = []
     for one in seen:
         other = first.setdefault(one.digest, one)
@@ -172,8 +174,8 @@ def _twins(seen: Sequence[_Seen]) -> list[str]:
     return lines
 
 
-def _report(
-    seen: Sequence[_Seen],
+def _make_report(
+    seen: Sequence[_SampleFacts],
     names: Sequence[str],
     problems: Sequence[str],
     warnings: Sequence[str],

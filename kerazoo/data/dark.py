@@ -14,7 +14,7 @@ BRIGHT = 2**14
 """Who fills 16 bits has an image among these that is brighter than this."""
 
 
-def too_dark(images: Sequence[Path], how: ImageReading) -> list[str]:
+def dark_image_warnings(images: Sequence[Path], how: ImageReading) -> list[str]:
     """Return a line where images of 16 bits hold small numbers only: the upper eight bits would be read.
 
     Args:
@@ -25,8 +25,8 @@ def too_dark(images: Sequence[Path], how: ImageReading) -> list[str]:
         return []
     some = images[:: -(-len(images) // LOOKED_AT)]
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(lambda path: largest_value(path, how), some))
-    deep = {path: value for path, value in zip(some, found, strict=True) if value is not None}
+        largest_values = list(pool.map(lambda path: largest_value(path, how), some))
+    deep = {path: value for path, value in zip(some, largest_values, strict=True) if value is not None}
     largest = max(deep.values(), default=0)
     if not 0 < largest < BRIGHT:
         return []

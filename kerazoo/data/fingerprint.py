@@ -30,7 +30,7 @@ NAMED = 3
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownFile:
     """What a file is known by.
 
     Attributes:
@@ -55,7 +55,7 @@ class Fingerprint:
 
     settings: dict[str, Any]
     classes: tuple[str, ...]
-    files: dict[str, Known]
+    files: dict[str, KnownFile]
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON-ready data."""
@@ -73,7 +73,7 @@ class Fingerprint:
             for key in sorted(self.settings.keys() | now.settings.keys())
             if now.settings.get(key) != self.settings.get(key)
         ]
-        classes = [f"the classes are {_listed(now.classes)} instead of {_listed(self.classes)}"]
+        classes = [f"the classes are {_join_names(now.classes)} instead of {_join_names(self.classes)}"]
         common = self.files.keys() & now.files.keys()
         changed = [name for name in common if self.files[name].sha256 != now.files[name].sha256]
         files = {
@@ -81,10 +81,12 @@ class Fingerprint:
             "added": now.files.keys() - self.files.keys(),
             "changed": changed,
         }
-        told = [
-            f"{len(names)} file(s) {what}: {_listed(sorted(names))}" for what, names in files.items() if names
+        file_changes = [
+            f"{len(names)} file(s) {what}: {_join_names(sorted(names))}"
+            for what, names in files.items()
+            if names
         ]
-        return settings + classes * (self.classes != now.classes) + told
+        return settings + classes * (self.classes != now.classes) + file_changes
 
 
 def fingerprint(source: Source, before: Fingerprint | None = None) -> Fingerprint:
@@ -102,14 +104,14 @@ def fingerprint(source: Source, before: Fingerprint | None = None) -> Fingerprin
     folder = os.path.join(os.path.dirname(root) if os.path.isfile(root) else root, "")
     paths = {os.path.abspath(path).removeprefix(folder).replace(os.sep, "/"): path for path in source.files()}
     with ThreadPoolExecutor(READERS) as pool:
-        known = pool.map(_known, paths.values(), (former.get(name) for name in paths))
+        known = pool.map(_known_file, paths.values(), (former.get(name) for name in paths))
         files = dict(zip(paths, known, strict=True))
     settings = {key: value for key, value in flatten(to_plain(source)).items() if value is not None}
     settings.pop("path", None)
     return Fingerprint(settings, classes, files)
 
 
-def changed(before: Fingerprint | None, now: Fingerprint, where: Path) -> UserError:
+def changed_data_error(before: Fingerprint | None, now: Fingerprint, where: Path) -> UserError:
     """Return the error for a run in the folder `where` whose data are not what it was trained on."""
     differences = "; ".join(before.changes(now) if before else ()) or "what exactly is not known"
     return UserError(
@@ -118,15 +120,15 @@ def changed(before: Fingerprint | None, now: Fingerprint, where: Path) -> UserEr
     )
 
 
-def _known(path: Path, before: Known | None) -> Known:
+def _known_file(path: Path, before: KnownFile | None) -> KnownFile:
     with open_file(path) as file:
         status = os.fstat(file.fileno())
         size, time = status.st_size, status.st_mtime_ns
         if before and size > SMALL and (size, time) == (before.bytes, before.mtime_ns):
             return before
-        return Known(size, time, hashlib.file_digest(file, "sha256").hexdigest())
+        return KnownFile(size, time, hashlib.file_digest(file, "sha256").hexdigest())
 
 
-def _listed(names: Iterable[str]) -> str:
+def _join_names(names: Iterable[str]) -> str:
     every = list(names)
     return ", ".join(every[:NAMED]) + (", ..." if len(every) > NAMED else "")

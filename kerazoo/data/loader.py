@@ -12,7 +12,7 @@ from kerazoo.structures.sample import Deferred, Sample
 from kerazoo.task import Task
 
 
-class Remembered(Sequence):
+class CachedSamples(Sequence):
     """Samples that are kept in memory once read, as many as fit.
 
     Args:

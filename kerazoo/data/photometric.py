@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
-def jitter(image: np.ndarray, settings: "Augmentation", rng: np.random.Generator) -> np.ndarray:
+def color_jitter(image: np.ndarray, settings: "Augmentation", rng: np.random.Generator) -> np.ndarray:
     """Return the image in another light; `Augmentation` says what may change.
 
     Args:
@@ -26,16 +26,18 @@ def jitter(image: np.ndarray, settings: "Augmentation", rng: np.random.Generator
     blur, noise = rng.uniform(0, 1, 2) * (settings.blur, settings.noise)
     if settings.brightness or settings.contrast or settings.gamma:
         brightness, contrast, gamma = tone * (settings.brightness, settings.contrast, settings.gamma)
-        image = cv2.LUT(image, curve(brightness, contrast, gamma, middle=float(np.mean(cv2.mean(image)[:3]))))
+        image = cv2.LUT(
+            image, tone_curve(brightness, contrast, gamma, middle=float(np.mean(cv2.mean(image)[:3])))
+        )
     if settings.saturation or settings.hue:
         matrix = colour_matrix(1 + saturation * settings.saturation, np.radians(hue * settings.hue))
         image = cv2.transform(image, matrix)
     if blur > 0.1:
         image = cv2.GaussianBlur(image, (0, 0), blur)
-    return _noisy(image, noise, rng) if noise else image
+    return _add_noise(image, noise, rng) if noise else image
 
 
-def curve(brightness: float, contrast: float, gamma: float, middle: float = 127.5) -> np.ndarray:
+def tone_curve(brightness: float, contrast: float, gamma: float, middle: float = 127.5) -> np.ndarray:
     """Return the table of new values: uint8 `(256,)`.
 
     Args:
@@ -62,6 +64,6 @@ def colour_matrix(saturation: float, angle: float) -> np.ndarray:
     return turned @ (saturation * np.eye(3) + (1 - saturation) * _LUMA)
 
 
-def _noisy(image: np.ndarray, std: float, rng: np.random.Generator) -> np.ndarray:
+def _add_noise(image: np.ndarray, std: float, rng: np.random.Generator) -> np.ndarray:
     noise = rng.standard_normal(image.shape[:2], dtype="float32") * np.float32(std * 255)
     return cv2.add(image, cv2.merge([noise] * 3), dtype=cv2.CV_8U)

@@ -17,31 +17,31 @@ class Region(NamedTuple):
 
     Attributes:
         box: left, top, width, height; taken where there is nothing finer, or nothing that can be read.
-        rings: float32 `(n, 2)` each, polygons that make up the region together.
-        runs: COCO's "counts", column by column, as numbers or as a string; and "size", height and width.
+        polygons: float32 `(n, 2)` each, polygons that make up the region together.
+        rle: COCO's "counts", column by column, as numbers or as a string; and "size", height and width.
     """
 
     box: Sequence[float]
-    rings: Sequence[np.ndarray] = ()
-    runs: dict[str, Any] | None = None
+    polygons: Sequence[np.ndarray] = ()
+    rle: dict[str, Any] | None = None
 
 
-def region(segmentation: Any, box: Sequence[float]) -> Region:
+def parse_region(segmentation: Any, box: Sequence[float]) -> Region:
     """Return the region that an annotation's "segmentation" or else its "bbox" tells."""
     if isinstance(segmentation, dict):
-        return Region(box, runs=segmentation)
-    if not isinstance(segmentation, list) or not all(map(_is_ring, segmentation)):
+        return Region(box, rle=segmentation)
+    if not isinstance(segmentation, list) or not all(map(_is_polygon, segmentation)):
         return Region(box)
     return Region(box, [np.array(ring, "float32").reshape(-1, 2) for ring in segmentation])
 
 
-def _is_ring(values: Any) -> bool:
+def _is_polygon(values: Any) -> bool:
     """Whether this is a list of x, y, x, y ... of three points at least."""
     plain = isinstance(values, list) and len(values) >= 6 and len(values) % 2 == 0
     return plain and all(isinstance(value, int | float) and abs(value) <= FARTHEST for value in values)
 
 
-def covered(regions: Iterable[Region], size: tuple[int, int]) -> np.ndarray:
+def region_mask(regions: Iterable[Region], size: tuple[int, int]) -> np.ndarray:
     """Return where any of the regions is.
 
     Args:
@@ -54,27 +54,27 @@ def covered(regions: Iterable[Region], size: tuple[int, int]) -> np.ndarray:
     from kerazoo.media.opencv import cv2
 
     mask = np.zeros(size, "uint8")
-    for each in regions:
-        if each.rings:
-            for ring in each.rings:  # one by one: where rings of one call overlap, OpenCV leaves a hole
+    for region in regions:
+        if region.polygons:
+            for ring in region.polygons:  # one by one: where rings of one call overlap, OpenCV leaves a hole
                 cv2.fillPoly(mask, [np.rint(ring).astype("int32")], 1)
-        elif each.runs and (decoded := unpacked(each.runs, size)) is not None:
+        elif region.rle and (decoded := decode_rle(region.rle, size)) is not None:
             mask |= decoded
         else:
-            left, top, width, height = each.box
+            left, top, width, height = region.box
             low = np.maximum(np.floor((left, top)), 0).astype(int)
             high = np.maximum(np.ceil((left + width, top + height)), 0).astype(int)
             mask[low[1] : high[1], low[0] : high[0]] = 1
     return mask
 
 
-def unpacked(runs: dict[str, Any], size: tuple[int, int]) -> np.ndarray | None:
+def decode_rle(runs: dict[str, Any], size: tuple[int, int]) -> np.ndarray | None:
     """Return the mask that run lengths tell, uint8 `(H, W)`; None where they are not of that size."""
     height, width = size
     counts = runs.get("counts")
     if runs.get("size", list(size)) != list(size):
         return None
-    plain = _lengths(counts) if isinstance(counts, str) else counts
+    plain = _decode_counts(counts) if isinstance(counts, str) else counts
     if not isinstance(plain, list) or not all(isinstance(n, int) and 0 <= n <= height * width for n in plain):
         return None
     if sum(plain) != height * width:
@@ -84,7 +84,7 @@ def unpacked(runs: dict[str, Any], size: tuple[int, int]) -> np.ndarray | None:
     return np.repeat(values, lengths).reshape(width, height).T
 
 
-def _lengths(text: str) -> list[int] | None:
+def _decode_counts(text: str) -> list[int] | None:
     """Return the run lengths in COCO's string: digits of 5 bits, the third and later as differences.
 
     None where a length does not end.

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
-from kerazoo.data.dark import too_dark
+from kerazoo.data.dark import dark_image_warnings
 from kerazoo.errors import UserError
 from kerazoo.files.listing import FolderTree, skipped_link_warnings, unread_file_warnings, walk_folder
 from kerazoo.media.pixels import ImageReading
@@ -19,7 +19,7 @@ Split = Literal["train", "val", "test"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-def existing(path: Path) -> Path:
+def existing_path(path: Path) -> Path:
     """Return the path of a data set that is there, or raise a `UserError`: every source asks this first."""
     if not os.path.exists(path):  # also where no file can have such a name
         raise UserError(f"data {path} does not exist", "check the path, or give a run's new one: --data DIR")
@@ -53,7 +53,7 @@ class Source(ImageReading, ABC):
         """
         return {split: self.samples(split) for split in get_args(Split)}, []
 
-    def whole(self) -> "Source":
+    def whole_images(self) -> "Source":
         """Return what reads the whole images whose parts or sizes its samples show; itself where they do."""
         return self
 
@@ -81,7 +81,7 @@ class Source(ImageReading, ABC):
 
 
 @settings
-class Files(Source):
+class FileSource(Source):
     """A folder of files that `survey` lists, with sub-folders for the splits or without.
 
     Attributes:
@@ -112,12 +112,10 @@ class Files(Source):
         return self.image_files()
 
     def warnings(self) -> list[str]:
-        listed = walk_folder(self.root) if self.root.is_dir() else FolderTree([], [], [])
-        skipped = unread_file_warnings(self.path, listed.files)
-        links = skipped_link_warnings(
-            self.path, listed.parent_links, "lead back to a folder that they lie in"
-        )
-        return [*skipped, *links, *too_dark(self.image_files(), self)]
+        tree = walk_folder(self.root) if self.root.is_dir() else FolderTree([], [], [])
+        skipped = unread_file_warnings(self.path, tree.files)
+        links = skipped_link_warnings(self.path, tree.parent_links, "lead back to a folder that they lie in")
+        return [*skipped, *links, *dark_image_warnings(self.image_files(), self)]
 
     def samples(self, split: Split) -> Sequence[Sample]:
         splits, problems = self.survey()

@@ -17,7 +17,7 @@ NAMES: dict[Split, tuple[str, ...]] = {
     "test": ("test", "testing"),
 }
 """What the folder of a split may be called, in any capitals; "set" may follow: `Test`, `training_set`.
-Such a word may also stand in a longer name: see `splits_told`."""
+Such a word may also stand in a longer name: see `splits_by_name`."""
 
 _SPLITS = {name: split for split, names in NAMES.items() for name in names}
 
@@ -36,7 +36,7 @@ def split_of(name: str) -> Split | None:
     return _SPLITS.get(name.casefold().removesuffix("set").rstrip("_- "))
 
 
-def split_in(name: str) -> Split | None:
+def split_in_name(name: str) -> Split | None:
     """Return the split that a word of a name tells, None where none does or several do.
 
     >>> split_in("train-images-idx3-ubyte"), split_in("seg_test"), split_in("val2017"), split_in("contest")
@@ -44,11 +44,11 @@ def split_in(name: str) -> Split | None:
     """
     parted = re.sub("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).casefold()  # MNISTTest
     words = (_GLUED.sub("", word) for word in re.findall(r"t10k|[^\W\d_]+", parted))
-    told = {split for word in words if (split := "test" if word == "t10k" else _SPLITS.get(word))}
-    return told.pop() if len(told) == 1 else None
+    splits = {split for word in words if (split := "test" if word == "t10k" else _SPLITS.get(word))}
+    return splits.pop() if len(splits) == 1 else None
 
 
-def splits_told(names: Iterable[str]) -> dict[str, Split]:
+def splits_by_name(names: Iterable[str]) -> dict[str, Split]:
     """Return those names of folders that tell a split, with it: the one rule for all data in folders.
 
     Whole names always do. Words in names do where two splits are told (`seg_train` beside `seg_test`): a
@@ -56,30 +56,32 @@ def splits_told(names: Iterable[str]) -> dict[str, Split]:
     """
     listed = list(names)
     outright = {name: split for name in listed if (split := split_of(name))}
-    by_word = {name: split for name in listed if (split := split_in(name))}
+    by_word = {name: split for name in listed if (split := split_in_name(name))}
     if len({*outright.values(), *by_word.values()}) < 2:
         return outright
     return outright | {name: split for name, split in by_word.items() if split not in outright.values()}
 
 
-def by_split(folders: Iterable[Path]) -> dict[Split, Path]:
-    """Return those of some folders that tell a split (`splits_told`), in the order train, val, test.
+def folders_by_split(folders: Iterable[Path]) -> dict[Split, Path]:
+    """Return those of some folders that tell a split (`splits_by_name`), in the order train, val, test.
 
     Raises:
         UserError: two are of one split, such as `val` and `Validation`.
     """
     paths = {path.name: path for path in folders}
-    found: dict[Split, Path] = {}
-    for name, split in splits_told(paths).items():
-        if split in found:
-            raise UserError(f"{found[split]} and {paths[name]} are both {split} folders", "keep one of them")
-        found[split] = paths[name]
-    return {split: found[split] for split in get_args(Split) if split in found}
+    by_split: dict[Split, Path] = {}
+    for name, split in splits_by_name(paths).items():
+        if split in by_split:
+            raise UserError(
+                f"{by_split[split]} and {paths[name]} are both {split} folders", "keep one of them"
+            )
+        by_split[split] = paths[name]
+    return {split: by_split[split] for split in get_args(Split) if split in by_split}
 
 
 def split_folders(folder: Path) -> dict[Split, Path]:
-    """Return the sub-folders of a folder that are called like splits, as `by_split`."""
-    return by_split(path for path in list_folder(folder) if path.is_dir()) if folder.is_dir() else {}
+    """Return the sub-folders of a folder that are called like splits, as `folders_by_split`."""
+    return folders_by_split(path for path in list_folder(folder) if path.is_dir()) if folder.is_dir() else {}
 
 
 def divide(

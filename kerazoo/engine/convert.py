@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kerazoo import backend, settings
 from kerazoo.checkpoints.fetch import cache_folder, fetch
-from kerazoo.checkpoints.mapping import assign, left_out, part_of
+from kerazoo.checkpoints.mapping import assign, part_of, unused_arrays
 from kerazoo.checkpoints.read import read
 from kerazoo.errors import UserError, error_context
 from kerazoo.files.reading import read_text
@@ -70,7 +70,7 @@ def convert(
         weights = recipe.family.convert(arrays)
         network = _built(recipe)
         assign(network, weights)
-    if left := left_out(arrays, weights):
+    if left := unused_arrays(arrays, weights):
         print(printable(left), file=sys.stderr, flush=True)
     return create_run(recipe, folder, network)
 

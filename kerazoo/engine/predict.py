@@ -127,7 +127,9 @@ def _in_boxes(run: Run, options: Options, paths: Sequence[Path], file: Path, min
     family, forward = cast(TopDown, run.family), backend.forward(run.deployed)
 
     def look(image: np.ndarray, path: Path, frame: int | None) -> Any:
-        return family.infer_boxes(forward, image, *boxes.of(path, image.shape[:2], frame), tta=options.tta)
+        return family.infer_boxes(
+            forward, image, *boxes.in_image(path, image.shape[:2], frame), tta=options.tta
+        )
 
     return look
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from kerazoo.checkpoints.mapping import Arrays, Table, batch_norm, conv, network_in, sizes
+from kerazoo.checkpoints.mapping import Arrays, Table, batch_norm, conv, network_in, shape_of
 from kerazoo.errors import UserError
 from kerazoo.settings import nearest, settings
 from kerazoo.tasks.images import IMAGENET
@@ -137,7 +137,7 @@ def smp_settings(arrays: Arrays) -> dict[str, Any]:
     from kerazoo.families.resnet.importer import TORCHVISION, depth_of
 
     encoder = _inside(arrays)
-    width, channels, _, _ = sizes(encoder, "conv1.weight", 4)
+    width, channels, _, _ = shape_of(encoder, "conv1.weight", 4)
     return IMAGENET | {
         "encoder": Encoder(name=f"resnet{depth_of(TORCHVISION, encoder)}", width=width),
         "channels": channels,

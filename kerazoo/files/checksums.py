@@ -38,10 +38,10 @@ def verify(path: Path, largest: int | None = None) -> None:
     for _ in range(2):  # a training may put a new file there between the two readings
         with open_file(path, largest) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        told = [known for known, name in _read_rows(path.parent) if name == path.name]
-        if digest in told:
+        expected = [known for known, name in _read_rows(path.parent) if name == path.name]
+        if digest in expected:
             return
-    what = f"is not what was written: its checksum is another than {SUMS} tells" if told else (
+    what = f"is not what was written: its checksum is another than {SUMS} tells" if expected else (
         f"has no checksum in {path.parent / SUMS}"
     )  # fmt: skip
     raise UserError(
@@ -56,7 +56,7 @@ def _read_rows(folder: Path) -> list[tuple[str, str]]:
     if not is_file(folder / SUMS):
         return []
     lines = read_text(folder / SUMS, largest=1 << 20).splitlines()
-    return [(found[1], found[2]) for line in lines if (found := _ROW.fullmatch(line))]
+    return [(match[1], match[2]) for line in lines if (match := _ROW.fullmatch(line))]
 
 
 def _write_rows(folder: Path, rows: list[tuple[str, str]]) -> None:

@@ -48,25 +48,25 @@ def walk_folder(folder: Path) -> FolderTree:
     Raises:
         UserError: a folder cannot be read.
     """
-    found, seen = FolderTree([], [], []), set[str]()
+    tree, seen = FolderTree([], [], []), set[str]()
     folders, links = [(folder, os.path.realpath(folder))], list[tuple[Path, str]]()
     while folders or links:
         linked = not folders
         place, real = links.pop(0) if linked else folders.pop()
         if real in seen:
-            found.repeated_links.extend([place] * linked)
+            tree.repeated_links.extend([place] * linked)
             continue
         seen.add(real)
         for path in list_folder(place):
             if not os.path.isdir(path):
-                found.files.append(path)
+                tree.files.append(path)
             elif not path.is_symlink():
                 folders.append((path, os.path.join(real, path.name)))
             elif _leads_to_parent(path):
-                found.parent_links.append(path)
+                tree.parent_links.append(path)
             else:
                 links.append((path, os.path.realpath(path)))
-    return found
+    return tree
 
 
 def _leads_to_parent(link: Path) -> bool:
@@ -83,17 +83,17 @@ def list_files(folder: Path) -> list[Path]:
 def list_subfolders(folder: Path) -> list[Path]:
     """Return the folders that a folder holds, in natural order, each once, and no link that leads back."""
     inside = [path for path in list_folder(folder) if path.is_dir()]
-    found: dict[str, Path] = {}
+    by_real_path: dict[str, Path] = {}
     for path in sorted(inside, key=Path.is_symlink):
         if not (path.is_symlink() and _leads_to_parent(path)):
-            found.setdefault(os.path.realpath(path), path)
-    return sorted(found.values(), key=natural_key)
+            by_real_path.setdefault(os.path.realpath(path), path)
+    return sorted(by_real_path.values(), key=natural_key)
 
 
 def skipped_link_warnings(where: str | Path, links: Sequence[Path], why: str) -> list[str]:
     """Return a line about links to folders that are not followed, if there are such."""
-    told = ", ".join(repr(str(link)) for link in links[:5]) + ", ..." * (len(links) > 5)
-    return [f"{where}: links to folders are left out, since they {why}: {told}"] if links else []
+    names = ", ".join(repr(str(link)) for link in links[:5]) + ", ..." * (len(links) > 5)
+    return [f"{where}: links to folders are left out, since they {why}: {names}"] if links else []
 
 
 def list_images(folder: Path, also: frozenset[str] = frozenset()) -> list[Path]:
@@ -115,9 +115,9 @@ def unread_file_warnings(
     if not others:
         return []
     counts = Counter(path.suffix.lower() for path in others).most_common()
-    told = ", ".join(f"{count} {suffix}" for suffix, count in counts[:8]) + ", ..." * (len(counts) > 8)
+    summary = ", ".join(f"{count} {suffix}" for suffix, count in counts[:8]) + ", ..." * (len(counts) > 8)
     first = min(others, key=natural_key)
-    return [f"files in {where} that are not read: {told}, such as {first}; convert them to JPEG or PNG"]
+    return [f"files in {where} that are not read: {summary}, such as {first}; convert them to JPEG or PNG"]
 
 
 def unread_file_warnings_in(paths: Iterable[str | Path], read: frozenset[str]) -> list[str]:
@@ -139,14 +139,14 @@ def find_images(paths: Sequence[str | Path], also: frozenset[str] = frozenset())
     Raises:
         UserError: one that holds no image, or a folder that cannot be read.
     """
-    found: dict[Path, None] = {}
+    unique: dict[Path, None] = {}
     for path in paths:
         images = _images_at(str(path), also)
         if not images:
             skipped = unread_file_warnings(path, list_files(Path(path))) if os.path.isdir(path) else []
             raise UserError(f"no images in {path}", *(skipped or ["docs/data.md tells what is read"]))
-        found.update(dict.fromkeys(images))
-    return list(found)
+        unique.update(dict.fromkeys(images))
+    return list(unique)
 
 
 def _images_at(path: str, also: frozenset[str]) -> list[Path]:
@@ -158,8 +158,8 @@ def _images_at(path: str, also: frozenset[str]) -> list[Path]:
     matches = [
         Path(match) for match in sorted(glob.glob(_escaped_glob(path), recursive=True), key=natural_key)
     ]
-    asked = set(Path(path).parts)
-    kept = (match for match in matches if not any(is_hidden(Path(part)) for part in {*match.parts} - asked))
+    named = set(Path(path).parts)
+    kept = (match for match in matches if not any(is_hidden(Path(part)) for part in {*match.parts} - named))
     nested = (list_images(match, also) if match.is_dir() else [match] for match in kept)
     return [image for images in nested for image in images if is_image(image, also)]
 

@@ -252,18 +252,18 @@ def read_npz(path: str | Path, wanted: Mapping[str, str], largest: int) -> dict[
         UserError: as `open_file`; damaged; a missing name, another kind, or more than `largest`.
     """
     with open_file(path) as file, open_zip(path, file) as members:
-        found: dict[str, np.ndarray] = {}
+        arrays: dict[str, np.ndarray] = {}
         for name, kinds in wanted.items():
             key = name.removesuffix("?")
             if f"{key}.npy" not in members.namelist():
                 if name == key:
-                    held = ", ".join(sorted(members.namelist())[:8]).replace(".npy", "")
-                    raise UserError(f"{path} has no array {key!r}, only {held or 'none'}", _DAMAGED)
+                    names = ", ".join(sorted(members.namelist())[:8]).replace(".npy", "")
+                    raise UserError(f"{path} has no array {key!r}, only {names or 'none'}", _DAMAGED)
                 continue
-            found[key] = _read_npz_member(
-                members, key, kinds, largest - sum(each.nbytes for each in found.values()), path
+            arrays[key] = _read_npz_member(
+                members, key, kinds, largest - sum(array.nbytes for array in arrays.values()), path
             )
-        return found
+        return arrays
 
 
 def npz_names(path: str | Path) -> list[str]:
@@ -328,8 +328,8 @@ def _read_npz_member(
         count = math.prod(shape)
         size = count * dtype.itemsize
         if size > largest or stored > largest:
-            told = f"{path}: {key} unpacks to {max(size, stored)} bytes"
-            raise UserError(f"{told}, more than the {largest} that are read", "is it the right file?")
+            message = f"{path}: {key} unpacks to {max(size, stored)} bytes"
+            raise UserError(f"{message}, more than the {largest} that are read", "is it the right file?")
         data = file.read(size + 1)
     if len(data) != size:
         raise UserError(f"{path}: {key} has {len(data)} bytes, its header tells {size}", _DAMAGED)

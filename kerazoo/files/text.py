@@ -19,7 +19,7 @@ def printable(text: str) -> str:
     Control characters, line breaks, changes of the direction of writing, and bytes of file names that are
     not UTF-8 become escapes as in JSON, such as `\\u001b` and `\\udce9`.
     """
-    return _COMMANDS.sub(lambda found: _escape(found[0]), text)
+    return _COMMANDS.sub(lambda match: _escape(match[0]), text)
 
 
 def drawable(text: str) -> str:

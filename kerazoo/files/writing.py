@@ -108,8 +108,8 @@ def remove_stale_files(folder: Path) -> None:
     At work are the processes of this machine that are there, and of others those that wrote within `OLD`.
     """
     for path in folder.glob(".*"):
-        found = re.match(r"\.([0-9a-f]{8})([0-9a-f]{8})[0-9a-f]{16}\.", path.name)
-        if found and (_has_ended(int(found[1], 16), int(found[2], 16)) or _is_old(path)):
+        match = re.match(r"\.([0-9a-f]{8})([0-9a-f]{8})[0-9a-f]{16}\.", path.name)
+        if match and (_has_ended(int(match[1], 16), int(match[2], 16)) or _is_old(path)):
             _remove(path)
 
 

@@ -49,8 +49,8 @@ class ZipMembers(Mapping[str, bytes]):
     def __getitem__(self, name: str) -> bytes:
         info = self.members[name]
         if info.file_size > LARGEST:
-            told = f"{self.path}: {name} unpacks to {info.file_size} bytes, more than {LARGEST}"
-            raise UserError(told, "take it out")
+            message = f"{self.path}: {name} unpacks to {info.file_size} bytes, more than {LARGEST}"
+            raise UserError(message, "take it out")
         if info.flag_bits & _ENCRYPTED:
             raise UserError(f"{self.path}: {name} is encrypted", _UNPACK)
         if info.compress_type not in _METHODS:
@@ -61,7 +61,7 @@ class ZipMembers(Mapping[str, bytes]):
 
 def _members_by_name(path: Path, infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     """Return the members that are files by their names."""
-    found: dict[str, zipfile.ZipInfo] = {}
+    members: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
         name = _member_name(info)
         if name.endswith("/"):
@@ -69,10 +69,10 @@ def _members_by_name(path: Path, infos: list[zipfile.ZipInfo]) -> dict[str, zipf
         place = PurePosixPath(name)
         if ".." in place.parts or place.is_absolute() or re.match("[A-Za-z]:", name):
             raise UserError(f"{path}: the name {name[:80]!r} leads out of the archive", _UNPACK)
-        if str(place) in found:
+        if str(place) in members:
             raise UserError(f"{path} holds two files called {name[:80]!r}", "pack it again with one of them")
-        found[str(place)] = info
-    return found
+        members[str(place)] = info
+    return members
 
 
 def _member_name(info: zipfile.ZipInfo) -> str:

@@ -18,8 +18,8 @@ def orientation(info: Mapping[Any, Any]) -> int:
     Args:
         info: `PIL.Image.Image.info` of an image that is loaded.
     """
-    told = _orientation_in_exif(info.get("exif") or _exif_in_text(info.get("Raw profile type exif", "")))
-    return told or _orientation_in_xmp(info.get("XML:com.adobe.xmp") or info.get("xmp") or "") or 1
+    value = _orientation_in_exif(info.get("exif") or _exif_in_text(info.get("Raw profile type exif", "")))
+    return value or _orientation_in_xmp(info.get("XML:com.adobe.xmp") or info.get("xmp") or "") or 1
 
 
 def _orientation_in_exif(data: bytes) -> int:
@@ -49,8 +49,8 @@ def _exif_in_text(text: str) -> bytes:
 
 def _orientation_in_xmp(text: str | bytes) -> int:
     text = text if isinstance(text, str) else text.decode("latin-1")
-    found = re.search(r'tiff:Orientation(="|>)([0-9])', text)
-    return _valid_orientation(int(found[2])) if found else 0
+    match = re.search(r'tiff:Orientation(="|>)([0-9])', text)
+    return _valid_orientation(int(match[2])) if match else 0
 
 
 def _valid_orientation(value: int) -> int:

@@ -84,7 +84,9 @@ class LostFrames:
         lost = overdue if self.damaged else []
         if self.last is not None and (self._steady or self.last < self._suspicious):
             known = itertools.pairwise([self.last, *lost, time])
-            lost = sorted(lost + [each for pair in known for each in _missing_times(*pair, self._period)])
+            lost = sorted(
+                lost + [missing for pair in known for missing in _missing_times(*pair, self._period)]
+            )
         self.last = time
         return lost
 
@@ -102,7 +104,11 @@ class LostFrames:
         overdue = []
         while self._waiting and self._waiting[0] <= time:
             overdue.append(heapq.heappop(self._waiting))
-        return [each for each in overdue if (self.last is None or each > self.last) and each < time]
+        return [
+            expected
+            for expected in overdue
+            if (self.last is None or expected > self.last) and expected < time
+        ]
 
 
 def timestamp(thing: "Packet[VideoStream] | VideoFrame") -> int | None:

@@ -139,5 +139,5 @@ def _indexed_time(index: Any, position: int | None) -> int | None:
     if position is None:
         return None
     place = bisect.bisect_left(index, position - _CHUNK_HEADER, key=lambda entry: entry.pos)
-    found = place < len(index) and index[place].pos == position - _CHUNK_HEADER
-    return index[place].timestamp if found else None
+    is_indexed = place < len(index) and index[place].pos == position - _CHUNK_HEADER
+    return index[place].timestamp if is_indexed else None

@@ -33,16 +33,16 @@ def without_bad_chunks(file: BinaryIO) -> BinaryIO:
 
 def _list_chunks(file: BinaryIO) -> list[tuple[bytes, int, int]]:
     """Return the kind, start and end of every chunk that is there as a whole."""
-    length, place, found = file.seek(0, io.SEEK_END), 8, []
+    length, place, chunks = file.seek(0, io.SEEK_END), 8, []
     while place + 12 <= length:
         file.seek(place)
         head = file.read(8)
         end = place + 12 + int.from_bytes(head[:4], "big")
         if end > length or head[4:] == b"IEND":
             break
-        found.append((head[4:], place, end))
+        chunks.append((head[4:], place, end))
         place = end
-    return found
+    return chunks
 
 
 def _is_bad_chunk(file: BinaryIO, kind: bytes, start: int, end: int) -> bool:

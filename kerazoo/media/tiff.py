@@ -142,8 +142,8 @@ class Page:
         kind = {1: "u", 2: "i", 3: "f", 4: "u"}.get(min(formats)) if len(formats) == 1 else None
         known = (16, 32, 64) if kind == "f" else (8, 16, 32, 64)
         if kind is None or len(bits) != 1 or min(bits) not in known:
-            told = ", ".join(map(str, sorted(bits)))
-            raise UserError(f"{self.name} holds numbers of an unusual kind ({told} bits)", _RESAVE)
+            widths = ", ".join(map(str, sorted(bits)))
+            raise UserError(f"{self.name} holds numbers of an unusual kind ({widths} bits)", _RESAVE)
         return np.dtype(f"{self.parts[0].order}{kind}{min(bits) // 8}")
 
     def image(self) -> "TiffImageFile":
@@ -178,20 +178,22 @@ class Page:
         """
         compression = self.tag_value(_Tag.COMPRESSION)
         if compression not in _LOSSLESS:
-            told = f"{self.channels} channels of {self.tag_value(_Tag.BITS)} bits"
+            description = f"{self.channels} channels of {self.tag_value(_Tag.BITS)} bits"
             raise UserError(
-                f"{self.name} has {told}, compressed as {_compression_name(compression)}", _RESAVE
+                f"{self.name} has {description}, compressed as {_compression_name(compression)}", _RESAVE
             )
-        found = [plane for part in self.parts for plane in self._planes(part)]
-        return found[0] if len(found) == 1 else np.concatenate(found, axis=-1)
+        planes = [plane for part in self.parts for plane in self._planes(part)]
+        return planes[0] if len(planes) == 1 else np.concatenate(planes, axis=-1)
 
     def _planes(self, part: Tags) -> Iterator[np.ndarray]:
         """Yield the values of a directory, `(H, W, N)`: all channels, or one by one where they lie apart."""
         samples, segments = self.tag_value(_Tag.SAMPLES), self._segments(part)
         apart = samples if self.tag_value(_Tag.PLANAR) == 2 else 1
-        each = len(segments) // apart
+        per_plane = len(segments) // apart
         for plane in range(apart):
-            yield self._decode_segments(segments[plane * each : (plane + 1) * each], samples // apart)
+            yield self._decode_segments(
+                segments[plane * per_plane : (plane + 1) * per_plane], samples // apart
+            )
 
     def _decode_segments(self, segments: Sequence[bytes], samples: int) -> np.ndarray:
         """Return the values in strips or tiles, `(H, W, samples)`; Pillow sees grey pixels of their bytes."""
@@ -199,14 +201,16 @@ class Page:
 
         tags, (width, height), (columns, rows) = self.parts[0], self.size, self._segment_size
         across, size = math.ceil(width / columns), columns * samples * self.dtype.itemsize
-        told = {_Tag.WIDTH: across * size, _Tag.HEIGHT: height, _Tag.BITS: 8, _Tag.PHOTOMETRIC: 1}
-        told |= {
+        header = {_Tag.WIDTH: across * size, _Tag.HEIGHT: height, _Tag.BITS: 8, _Tag.PHOTOMETRIC: 1}
+        header |= {
             _Tag.COMPRESSION: self.tag_value(_Tag.COMPRESSION),
             _Tag.FILL_ORDER: self.tag_value(_Tag.FILL_ORDER),
         }
         tiled = _Tag.TILES in tags
-        told |= {_Tag.TILE_WIDTH: size, _Tag.TILE_HEIGHT: rows} if tiled else {_Tag.ROWS: rows}
-        entries = {int(tag): Entry(4, 1, struct.pack(f"{tags.order}I", value)) for tag, value in told.items()}
+        header |= {_Tag.TILE_WIDTH: size, _Tag.TILE_HEIGHT: rows} if tiled else {_Tag.ROWS: rows}
+        entries = {
+            int(tag): Entry(4, 1, struct.pack(f"{tags.order}I", value)) for tag, value in header.items()
+        }
         stored = np.array(TiffImageFile(build_tiff(tags.order, entries, segments, tiled)))
         values = self._undo_predictor(stored.reshape(height, across, size), samples)
         return values.reshape(height, across * columns, samples)[:, :width]
@@ -255,11 +259,11 @@ def open_page(name: str, file: BinaryIO, number: int | None = None) -> Page:
         UserError: several pages of which none is chosen, no such page, or a compression that is not read.
         ValueError: the file is damaged.
     """
-    found = read_directories(file)
-    full = [tags for tags in found if not _is_reduced(tags)] or found[:1]
-    told = _imagej_counts(full[0])
-    count = max(len(full), told.get("images", 0))
-    if number is None and told.get("channels") == len(full) == count:
+    directories = read_directories(file)
+    full = [tags for tags in directories if not _is_reduced(tags)] or directories[:1]
+    counts = _imagej_counts(full[0])
+    count = max(len(full), counts.get("images", 0))
+    if number is None and counts.get("channels") == len(full) == count:
         return _check_page(Page(name, tuple(full)))
     if number is None and count > 1:
         raise UserError(
@@ -274,8 +278,8 @@ def open_page(name: str, file: BinaryIO, number: int | None = None) -> Page:
 def _check_page(page: Page) -> Page:
     """Return a page that `values` and `image` can begin with."""
     if page.tag_value(_Tag.COMPRESSION) not in _READ:
-        told = _compression_name(page.tag_value(_Tag.COMPRESSION))
-        raise UserError(f"{page.name} is compressed as {told}, which is not read in TIFF", _RESAVE)
+        compression = _compression_name(page.tag_value(_Tag.COMPRESSION))
+        raise UserError(f"{page.name} is compressed as {compression}, which is not read in TIFF", _RESAVE)
     if min(page.size) < 1 or not 1 <= page.tag_value(_Tag.SAMPLES) < 2**16:
         raise ValueError("it has no pixels")
     alike = (_Tag.WIDTH, _Tag.HEIGHT, _Tag.BITS, _Tag.SAMPLES, _Tag.FORMAT, _Tag.PLANAR, _Tag.COMPRESSION)
@@ -298,8 +302,10 @@ def _imagej_counts(tags: Tags) -> Mapping[str, int]:
     if _Tag.DESCRIPTION not in tags:
         return {}
     text = tags.entry(_Tag.DESCRIPTION).data[:4096].decode("latin-1")
-    found = re.findall(r"^(images|channels)=(\d{1,9})\s*$", text, re.M) if text.startswith("ImageJ=") else []
-    return {name: int(number) for name, number in found}
+    matches = (
+        re.findall(r"^(images|channels)=(\d{1,9})\s*$", text, re.M) if text.startswith("ImageJ=") else []
+    )
+    return {name: int(number) for name, number in matches}
 
 
 def _compression_name(compression: int) -> str:

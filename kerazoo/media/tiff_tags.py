@@ -126,14 +126,14 @@ def read_directories(file: BinaryIO) -> list[Tags]:
     order = "<" if header.startswith(b"II") else ">"
     form = _BIG if header[2:4] in (b"+\0", b"\0+") else _CLASSIC
     (offset,) = struct.unpack_from(f"{order}{form.place}", header.ljust(16, b"\0"), form.inline)
-    found, seen = [Tags(file, order, form, offset)], {offset}
-    while (offset := found[-1].next_offset) and offset not in seen:
+    directories, seen = [Tags(file, order, form, offset)], {offset}
+    while (offset := directories[-1].next_offset) and offset not in seen:
         seen.add(offset)
         try:
-            found.append(Tags(file, order, form, offset))
+            directories.append(Tags(file, order, form, offset))
         except ValueError:  # what follows is cut off: the pages before are whole
             break
-    return found
+    return directories
 
 
 def read_at(file: BinaryIO, place: int, size: int, short: bool = False) -> bytes:
@@ -168,8 +168,11 @@ def build_tiff(
     end = places.pop()
     if end >= 2**32 - 2**24:
         raise ValueError("its pixels take more than 4 GB as they are packed")
-    told = [Entry(4, len(each), struct.pack(f"{order}{len(each)}I", *each)) for each in (places, sizes)]
-    entries = {**entries, **dict(zip((324, 325) if tiled else (273, 279), told, strict=True))}
+    place_entries = [
+        Entry(4, len(numbers), struct.pack(f"{order}{len(numbers)}I", *numbers))
+        for numbers in (places, sizes)
+    ]
+    entries = {**entries, **dict(zip((324, 325) if tiled else (273, 279), place_entries, strict=True))}
     beyond = end + 6 + 12 * len(entries)
     rows, outside = [], []
     for tag, (kind, count, data) in sorted(entries.items()):

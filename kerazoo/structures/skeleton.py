@@ -72,13 +72,13 @@ class Skeleton:
                 known = ", ".join(KNOWN)
                 raise ValueError(f"there is no skeleton {value!r}: give {known} or a FILE.json with --set")
             return fields(KNOWN[value])
-        given = value.kwargs or {} if isinstance(value, ArgsKwargs) else value
-        if not isinstance(given, dict) or "flips" in given:
+        arguments = value.kwargs or {} if isinstance(value, ArgsKwargs) else value
+        if not isinstance(arguments, dict) or "flips" in arguments:
             return value
-        points = given.get("points")
+        points = arguments.get("points")
         if not isinstance(points, list | tuple) or not all(isinstance(name, str) for name in points):
             return value
-        return given | {"flips": left_right_pairs(points)}
+        return arguments | {"flips": left_right_pairs(points)}
 
     def __post_init__(self) -> None:
         count = len(self.points)
@@ -172,15 +172,15 @@ def left_right_pairs(names: Sequence[str]) -> tuple[Pair, ...]:
 
 def _side(name: str) -> str:
     """Return the first word or letter of a name that tells a side, or nothing."""
-    found = _WORDS.search(name) or _LETTERS.search(name)
-    return found[0] if found else ""
+    match = _WORDS.search(name) or _LETTERS.search(name)
+    return match[0] if match else ""
 
 
 def _other_side(name: str) -> str:
     """Return a name with left and right exchanged, whole words or, where there are none, letters."""
 
-    def other(found: re.Match[str]) -> str:
-        side, new = found[0], _OTHER[found[0].lower()]
+    def other(match: re.Match[str]) -> str:
+        side, new = match[0], _OTHER[match[0].lower()]
         return new.upper() if side.isupper() else new.title() if side.istitle() else new
 
     return (_WORDS if _WORDS.search(name) else _LETTERS).sub(other, name)

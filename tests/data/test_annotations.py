@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerazoo.data.annotations import Ids, key_of, numbers, split_of_file
+from kerazoo.data.annotations import Ids, number_array, parse_key, split_of_file
 
 NAN = float("nan")
 
@@ -26,20 +26,20 @@ NAN = float("nan")
 )
 def test_rows_of_numbers(row, wanted, sound):
     for rows in ([row], [[3, 4], row], [row, [3.5, 4]]):
-        values, fit = numbers(rows, 2)
+        values, fit = number_array(rows, 2)
         at = rows.index(row)
         np.testing.assert_array_equal(values[at], wanted)
         assert fit[at] == sound
         assert values.dtype == np.float64
-    assert [part.shape for part in numbers([], 2)] == [(0, 2), (0,)]
+    assert [part.shape for part in number_array([], 2)] == [(0, 2), (0,)]
 
 
 def test_ids_that_are_written_in_several_ways():
     ids = Ids([1, "0002", "a", "03", "3"])
-    assert [ids.of(value) for value in (1, 1.0, "1", "001", 2, "2", "0002")] == [1] * 4 + ["0002"] * 3
-    assert [ids.of(value) for value in ("a", "03", "3", 3)] == ["a", "03", "3", None]
-    assert [ids.of(value) for value in (9, "b", None, True, [1], NAN)] == [None] * 6
-    assert key_of(10**400) == 10**400
+    assert [ids.find(value) for value in (1, 1.0, "1", "001", 2, "2", "0002")] == [1] * 4 + ["0002"] * 3
+    assert [ids.find(value) for value in ("a", "03", "3", 3)] == ["a", "03", "3", None]
+    assert [ids.find(value) for value in (9, "b", None, True, [1], NAN)] == [None] * 6
+    assert parse_key(10**400) == 10**400
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import numpy as np
 import pydantic
 import pytest
 
-from kerazoo.data.augment import Augmentation, augment, draw_warp
-from kerazoo.data.photometric import colour_matrix, curve, jitter
+from kerazoo.data.augment import Augmentation, augment, random_warp
+from kerazoo.data.photometric import color_jitter, colour_matrix, tone_curve
 from kerazoo.structures.keypoints import People
 from kerazoo.structures.mask import Mask
 from kerazoo.structures.sample import Sample
@@ -110,7 +110,7 @@ def test_shifts_move_whole_pixels_and_mirror_what_comes_in():
 def test_parts_of_the_image_have_their_areas_and_aspects():
     settings = Augmentation(crop=(24, 24), area=(0.1, 0.5), aspect=(0.5, 2.0), flip=True)
     rng = np.random.default_rng(0)
-    matrices = [draw_warp((100, 160), settings, rng).matrix for _ in range(600)]
+    matrices = [random_warp((100, 160), settings, rng).matrix for _ in range(600)]
     sides = np.array([np.abs(np.diag(matrix)[:2]) * 24 for matrix in matrices])
     areas, aspects = sides.prod(axis=1) / 16_000, sides[:, 0] / sides[:, 1]
     assert 0.1 <= areas.min() < 0.11
@@ -126,7 +126,7 @@ def test_parts_of_the_image_have_their_areas_and_aspects():
 
 def test_a_part_that_cannot_fit_is_cut():
     settings = Augmentation(crop=(24, 24), area=(1.0, 1.0), aspect=(3.0, 3.0))
-    matrix = draw_warp((50, 50), settings, np.random.default_rng(0)).matrix
+    matrix = random_warp((50, 50), settings, np.random.default_rng(0)).matrix
     np.testing.assert_allclose(np.diag(matrix)[:2] * 24, (50, np.sqrt(2500 / 3)))
     whole = Augmentation(crop=(100, 120), area=(1.0, 1.0), aspect=(1.2, 1.2))
     assert same(augment(numbered(), whole, np.random.default_rng(0)), numbered())
@@ -136,7 +136,7 @@ def test_a_part_turned_by_a_quarter_keeps_its_aspect():
     settings = Augmentation(crop=(10, 40), area=(0.2, 0.2), aspect=(2.0, 2.0), quarter_turns=True)
     rng, seen = np.random.default_rng(0), set()
     for _ in range(20):
-        matrix = draw_warp((100, 120), settings, rng).matrix[:2, :2]
+        matrix = random_warp((100, 120), settings, rng).matrix[:2, :2]
         turned = abs(matrix[0, 0]) < 1e-9
         seen.add(turned)
         width, height = np.abs(matrix).sum(axis=1) * ((10, 40) if turned else (40, 10))
@@ -167,7 +167,7 @@ def test_small_images_are_mirrored_and_lie_whole_in_the_window():
 def test_zoom_and_turn_stay_in_their_ranges():
     settings = Augmentation(crop=(10, 10), scale=(0.5, 2.0), rotation=15)
     rng = np.random.default_rng(0)
-    matrices = np.array([draw_warp((100, 100), settings, rng).matrix[:2, :2] for _ in range(500)])
+    matrices = np.array([random_warp((100, 100), settings, rng).matrix[:2, :2] for _ in range(500)])
     zooms = 1 / np.sqrt(np.linalg.det(matrices))
     assert 0.5 <= zooms.min() < 0.52
     assert 1.95 < zooms.max() <= 2.0
@@ -178,7 +178,7 @@ def test_zoom_and_turn_stay_in_their_ranges():
 
 def test_elastic_displacements_have_their_standard_deviation():
     rng = np.random.default_rng(0)
-    fields = [draw_warp((65, 65), Augmentation(elastic=10.0), rng).displacement for _ in range(300)]
+    fields = [random_warp((65, 65), Augmentation(elastic=10.0), rng).displacement for _ in range(300)]
     nodes = np.array([field[:, ::32, ::32] for field in fields])
     assert nodes.shape == (300, 2, 3, 3)
     assert abs(nodes.std() - 10) < 0.3
@@ -243,10 +243,10 @@ def test_beyond_the_image_is_the_grey_that_was_asked_for():
 
 
 def test_light_changes_are_what_they_say():
-    np.testing.assert_array_equal(curve(0, 0, 0), np.arange(256))
-    np.testing.assert_array_equal(curve(0.2, 0, 0)[:204], np.arange(256)[:204] + 51)
-    assert curve(0, np.log(2), 0, middle=100)[110] == 120
-    assert curve(0, 0, np.log(2))[128] == round((128 / 255) ** 2 * 255)
+    np.testing.assert_array_equal(tone_curve(0, 0, 0), np.arange(256))
+    np.testing.assert_array_equal(tone_curve(0.2, 0, 0)[:204], np.arange(256)[:204] + 51)
+    assert tone_curve(0, np.log(2), 0, middle=100)[110] == 120
+    assert tone_curve(0, 0, np.log(2))[128] == round((128 / 255) ** 2 * 255)
     grey = np.full(3, 80.0)
     np.testing.assert_allclose(colour_matrix(1.7, 2.0) @ grey, grey)
     np.testing.assert_allclose(colour_matrix(1, np.radians(120)) @ [255, 0, 0], [0, 255, 0], atol=1e-9)
@@ -255,12 +255,12 @@ def test_light_changes_are_what_they_say():
 
 def test_noise_and_blur_do_what_they_say():
     flat, rng = np.full((200, 200, 3), 128, "uint8"), np.random.default_rng(0)
-    deviations = [jitter(flat, Augmentation(noise=0.1), rng).std() for _ in range(40)]
+    deviations = [color_jitter(flat, Augmentation(noise=0.1), rng).std() for _ in range(40)]
     assert 20 < max(deviations) < 27
     assert min(deviations) < 5
-    grain = jitter(flat, Augmentation(noise=0.1), rng)
+    grain = color_jitter(flat, Augmentation(noise=0.1), rng)
     assert (grain[..., 0] == grain[..., 2]).all()  # a grey image stays grey
-    assert jitter(grain, Augmentation(blur=3.0), rng).std() < grain.std() / 2
+    assert color_jitter(grain, Augmentation(blur=3.0), rng).std() < grain.std() / 2
 
 
 def test_light_leaves_the_truth_alone_and_wrong_strengths_are_refused():

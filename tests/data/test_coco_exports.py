@@ -10,7 +10,7 @@ import pytest
 from kerazoo.data.augment import Augmentation, augment
 from kerazoo.data.check import check
 from kerazoo.data.keypoints.coco import CocoKeypoints
-from kerazoo.data.keypoints.reader import reader
+from kerazoo.data.keypoints.reader import keypoint_source
 from kerazoo.data.keypoints.windows import Windows
 from kerazoo.errors import UserError
 from kerazoo.structures.skeleton import Skeleton
@@ -267,15 +267,15 @@ def cvat(root, folder, *subsets):
 
 def test_cvats_exports(folder):
     root = cvat(folder / "one", folder, "default")
-    assert len(reader(root)(path=str(root), skeleton=PLAIN, same=True).samples("train")) == 1
+    assert len(keypoint_source(root)(path=str(root), skeleton=PLAIN, same=True).samples("train")) == 1
     root = cvat(folder / "splits", folder, "Train", "Validation", "Other")
-    found = reader(root)(path=str(root), skeleton=PLAIN)
+    found = keypoint_source(root)(path=str(root), skeleton=PLAIN)
     assert [len(found.samples(split)) for split in ("train", "val", "test")] == [1, 1, 0]
     other = root / "annotations/person_keypoints_Other.json"
     assert found.warnings() == [f"{other} is named after no split and is left out"]
     root = cvat(folder / "none", folder, "Boys", "Girls")
     with pytest.raises(UserError, match=r"Boys\.json and .*Girls\.json, none for train; give one"):
-        reader(root)
+        keypoint_source(root)
 
 
 def test_results_have_the_ids_of_the_file(folder):

@@ -8,8 +8,8 @@ import pytest
 
 from kerazoo import settings
 from kerazoo.data.check import check
-from kerazoo.data.generated.bodies import SIDES, draw_body
-from kerazoo.data.generated.clothing import draw_outfit, limbs
+from kerazoo.data.generated.bodies import SIDES, random_mannequin
+from kerazoo.data.generated.clothing import limb_parts, random_outfit
 from kerazoo.data.generated.figures import POINTS, SMALLEST, draw_figures
 from kerazoo.data.generated.sources import Figures
 from kerazoo.data.keypoints.windows import Windows
@@ -87,7 +87,7 @@ def test_people_stand_before_one_another_and_yet_are_to_be_seen(many):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_bodies_have_a_persons_proportions(seed):
-    joints = draw_body(np.random.default_rng(seed)).joints
+    joints = random_mannequin(np.random.default_rng(seed)).joints
 
     def length(start, end):
         return np.linalg.norm(joints[start] - joints[end])
@@ -105,7 +105,7 @@ def test_bodies_have_a_persons_proportions(seed):
 
 def test_knees_bend_backward():
     for seed in range(30):
-        body = draw_body(np.random.default_rng(seed))
+        body = random_mannequin(np.random.default_rng(seed))
         across = body.joints["left_hip"] - body.joints["right_hip"]
         for side in SIDES:
             thigh = body.joints[f"{side}_knee"] - body.joints[f"{side}_hip"]
@@ -119,8 +119,8 @@ def test_points_are_exactly_where_limbs_are_joined():
 
     rng = np.random.default_rng(0)
     for _ in range(5):
-        figure = Figure(draw_body(rng), 300.0, np.array([100.0, 200.0]))
-        parts = {part.name: part for part in limbs(figure, draw_outfit(rng), np.zeros(2)) if part.name}
+        figure = Figure(random_mannequin(rng), 300.0, np.array([100.0, 200.0]))
+        parts = {part.name: part for part in limb_parts(figure, random_outfit(rng), np.zeros(2)) if part.name}
         for side in SIDES:
             outline = parts[f"{side} forearm"].outline
             ends = [figure.at(figure.body.joints[f"{side}_{joint}"]) for joint in ("elbow", "wrist")]

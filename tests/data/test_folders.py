@@ -252,7 +252,7 @@ def test_reading_is_lazy_and_the_classes_are_found_once(tmp_path, monkeypatch):
     samples = source.samples("train")
     assert len(read) == 10  # the masks, to learn the classes
     samples[0], samples[1], source.class_names(), source.samples("val")
-    source.decided(()).samples("val")
+    source.with_decided_classes(()).samples("val")
     assert len(read) == 12
 
 

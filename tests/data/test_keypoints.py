@@ -12,9 +12,9 @@ from faster_coco_eval import mask
 from kerazoo import settings
 from kerazoo.data.check import check
 from kerazoo.data.keypoints.coco import CocoKeypoints
-from kerazoo.data.keypoints.reader import reader
+from kerazoo.data.keypoints.reader import keypoint_source
 from kerazoo.data.keypoints.windows import Windows
-from kerazoo.data.regions import covered, region, unpacked
+from kerazoo.data.regions import decode_rle, parse_region, region_mask
 from kerazoo.errors import UserError
 from kerazoo.structures.keypoints import Poses
 from kerazoo.structures.skeleton import COCO17, COCO18
@@ -141,7 +141,7 @@ def test_folders(folder, files, images):
         placed(root, file, place)
     if images[0] != ".":
         (root / "1.png").unlink()
-    found = reader(root)(path=str(root), skeleton=PLAIN)
+    found = keypoint_source(root)(path=str(root), skeleton=PLAIN)
     assert isinstance(found, CocoKeypoints)
     assert [len(found.samples(split)) for split in ("train", "val", "test")] == [1, 1, 0]
     assert found.samples("val")[0].image.shape == (40, 60, 3)
@@ -169,14 +169,14 @@ def test_folders_that_cannot_be_used(folder):
     for name in ("train2014", "train2017"):
         placed(folder, f"annotations/person_keypoints_{name}.json", name)
     with pytest.raises(UserError, match="train2014.json and .*train2017.json, all for train; keep one"):
-        reader(folder)
+        keypoint_source(folder)
     (folder / "empty").mkdir()
     for path, told in ((folder / "empty", "has no annotations"), (folder / "nowhere", "does not exist")):
         with pytest.raises(UserError, match=f"{path.name} {told}"):
-            reader(path)
+            keypoint_source(path)
         assert told in check(source(path)).problems[0]
     with pytest.raises(UserError, match="1.png holds no key points"):
-        reader(folder / "1.png")
+        keypoint_source(folder / "1.png")
 
 
 def test_a_folder_to_validate_on_alone(folder):
@@ -282,7 +282,7 @@ def test_broken_json(folder, content):
     path = folder / "people.json"
     path.write_text(content)
     with pytest.raises(UserError, match=r"people\.json is (no JSON|nested too deeply).* copy or export it"):
-        reader(path)(path=str(path)).samples("train")
+        keypoint_source(path)(path=str(path)).samples("train")
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00", b"words", b"3"])
@@ -290,7 +290,7 @@ def test_what_is_neither_cocos_nor_mpiis(folder, content):
     path = folder / "people.json"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"people\.json holds no key points"):
-        reader(path)
+        keypoint_source(path)
     with pytest.raises(UserError, match=r"people\.json"):
         source(path).samples("train")
 
@@ -313,14 +313,14 @@ def test_no_junk_ends_in_anything_but_a_line(folder, part, junk):
 def test_segmentations_are_unions_and_boxes_where_they_cannot_be_read(folder):
     box = [2, 3, 4, 5]
     squares = [[0, 0, 9, 0, 9, 9, 0, 9], [5, 5, 14, 5, 14, 14, 5, 14]]  # overlap
-    union = covered([region(squares, box)], (20, 20))
+    union = region_mask([parse_region(squares, box)], (20, 20))
     assert union.sum() == 100 + 100 - 25
     plain = np.zeros((20, 20), "uint8")
     plain[3:8, 2:6] = 1
     for wrong in (None, [], [[1, 2]], [["a"] * 6], [[1, 2, 3]], [[float("nan")] * 6], 7, {}, {"counts": None},
                   {"counts": [3, 4]}, {"counts": "\\??"}, {"counts": [400], "size": [10, 40]}, [[1e300] * 6],
                   {"counts": "o" * 99}, {"counts": [2**63, 2**63]}, {"counts": ["400"]}):  # fmt: skip
-        np.testing.assert_array_equal(covered([region(wrong, box)], (20, 20)), plain)
+        np.testing.assert_array_equal(region_mask([parse_region(wrong, box)], (20, 20)), plain)
 
 
 def test_run_lengths_are_those_of_cocos_tool():
@@ -332,7 +332,7 @@ def test_run_lengths_are_those_of_cocos_tool():
         )
         packed = mask.encode(np.asfortranarray(wanted))
         text = packed["counts"].decode() if isinstance(packed["counts"], bytes) else packed["counts"]
-        found = unpacked({"counts": text, "size": list(size)}, size)
+        found = decode_rle({"counts": text, "size": list(size)}, size)
         np.testing.assert_array_equal(found, wanted, str(number))
 
 

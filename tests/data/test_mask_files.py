@@ -8,7 +8,13 @@ import pytest
 import tifffile
 from PIL import Image
 
-from kerazoo.data.segmentation.mask_files import codes, object_numbers, read_mask, summary, unpacked
+from kerazoo.data.segmentation.mask_files import (
+    channel_values,
+    object_numbers,
+    read_mask,
+    summarise_mask,
+    unpack_color,
+)
 from kerazoo.errors import UserError
 from kerazoo.image import write_image
 from tests.test_image import BLOCKS, RAMP16, png
@@ -40,7 +46,7 @@ def refused(path, *words, use=read_mask):
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.gif"])
 def test_lossless_formats_give_the_values(tmp_path, name):
     mask = read_mask(saved(tmp_path / name, LABELS))
-    np.testing.assert_array_equal(codes(mask, "values", tmp_path / name), LABELS)
+    np.testing.assert_array_equal(channel_values(mask, "values", tmp_path / name), LABELS)
     assert not mask.lossy
 
 
@@ -56,7 +62,7 @@ def test_values_of_few_bits_are_what_is_stored(tmp_path, depth):
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.pbm", "a.gif"])
 def test_black_and_white_of_1_bit_is_0_and_255_in_every_format(tmp_path, name):
     path = saved(tmp_path / name, Image.fromarray(LABELS > 1))
-    np.testing.assert_array_equal(codes(read_mask(path), "values", path), (LABELS > 1) * 255)
+    np.testing.assert_array_equal(channel_values(read_mask(path), "values", path), (LABELS > 1) * 255)
 
 
 def test_sixteen_bits_and_colours_are_kept(tmp_path):
@@ -109,17 +115,17 @@ def test_a_palette_keeps_its_colours(tmp_path):
     path = saved(tmp_path / "a.png", palette_image(colors))
     mask = read_mask(path)
     np.testing.assert_array_equal(mask.pixels, LABELS)
-    assert [unpacked(int(color)) for color in mask.palette[:5]] == [*colors, (0, 0, 0)]
-    np.testing.assert_array_equal(codes(mask, "indices", path), LABELS)
-    red = codes(mask, "colors", path)[LABELS == 2]
+    assert [unpack_color(int(color)) for color in mask.palette[:5]] == [*colors, (0, 0, 0)]
+    np.testing.assert_array_equal(channel_values(mask, "indices", path), LABELS)
+    red = channel_values(mask, "colors", path)[LABELS == 2]
     assert set(red.tolist()) == {200 << 16}
-    refused(path, "colours", use=lambda path: codes(mask, "values", path))
+    refused(path, "colours", use=lambda path: channel_values(mask, "values", path))
 
 
 def test_a_grey_palette_has_grey_values(tmp_path):
     path = saved(tmp_path / "a.png", palette_image([(255,) * 3, (0,) * 3, (7,) * 3, (9,) * 3]))
     np.testing.assert_array_equal(
-        codes(read_mask(path), "values", path), np.array([255, 0, 7, 9], "uint8")[LABELS]
+        channel_values(read_mask(path), "values", path), np.array([255, 0, 7, 9], "uint8")[LABELS]
     )
 
 
@@ -132,10 +138,10 @@ def test_transparency_is_kept(tmp_path):
         ("p.png", palette_image([(255,) * 3] * 4), {"transparency": bytes([0, 85, 170, 255])}),
     ]:
         path = saved(tmp_path / name, image, **options)
-        np.testing.assert_array_equal(codes(read_mask(path), "alpha", path), alpha)
-        assert summary(path).plain
+        np.testing.assert_array_equal(channel_values(read_mask(path), "alpha", path), alpha)
+        assert summarise_mask(path).plain
     path = saved(tmp_path / "opaque.png", LABELS)
-    refused(path, "no alpha channel", use=lambda path: codes(read_mask(path), "alpha", path))
+    refused(path, "no alpha channel", use=lambda path: channel_values(read_mask(path), "alpha", path))
 
 
 @pytest.mark.parametrize(
@@ -188,12 +194,12 @@ def test_objects_in_palettes_are_numbered_by_entry_where_the_first_is_black(tmp_
 
 def test_a_summary_counts_values_and_is_made_anew_when_the_file_changes(tmp_path):
     path = saved(tmp_path / "a.png", LABELS)
-    assert summary(path) is summary(path)
-    assert dict(zip(*map(np.ndarray.tolist, summary(path).stored), strict=True)) == dict.fromkeys(
+    assert summarise_mask(path) is summarise_mask(path)
+    assert dict(zip(*map(np.ndarray.tolist, summarise_mask(path).stored), strict=True)) == dict.fromkeys(
         range(4), 48
     )
     saved(path, np.minimum(LABELS, 2))
-    assert summary(path).stored.counts.tolist() == [48, 48, 96]
+    assert summarise_mask(path).stored.counts.tolist() == [48, 48, 96]
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "bmp", "gif", "webp"])

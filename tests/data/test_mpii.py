@@ -7,7 +7,7 @@ import pytest
 
 from kerazoo.data.check import check
 from kerazoo.data.keypoints.mpii import MpiiKeypoints
-from kerazoo.data.keypoints.reader import reader
+from kerazoo.data.keypoints.reader import keypoint_source
 from kerazoo.data.keypoints.windows import Windows
 from kerazoo.errors import UserError
 from kerazoo.structures.skeleton import COCO17, MPII
@@ -27,7 +27,7 @@ def folder(tmp_path):
 def mpii(folder, *entries, **settings):
     path = folder / "mpii.json"
     path.write_text(json.dumps(entries))
-    assert reader(path) is MpiiKeypoints
+    assert keypoint_source(path) is MpiiKeypoints
     return MpiiKeypoints(path=str(path), same=True, **settings)
 
 
@@ -51,7 +51,7 @@ def test_mpiis_own_folder(folder):
     (folder / "1.png").rename(folder / "set" / "images" / "1.png")
     for split in ("train", "valid"):
         (folder / "set" / "annot" / f"{split}.json").write_text(json.dumps([ENTRY]))
-    assert reader(folder / "set") is MpiiKeypoints
+    assert keypoint_source(folder / "set") is MpiiKeypoints
     found = MpiiKeypoints(path=str(folder / "set"), windows=Windows(aspect=1.0))
     assert [len(found.samples(split)) for split in ("train", "val")] == [1, 1]
     assert found.samples("val")[0].image.shape == (25, 25, 3)  # the published 250 pixels times scale

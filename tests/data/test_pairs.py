@@ -7,7 +7,7 @@ import pytest
 
 from kerazoo.data.check import check
 from kerazoo.data.segmentation.folders import Folder
-from kerazoo.data.segmentation.pairing import list_pairs, places, unseen
+from kerazoo.data.segmentation.pairing import find_split_folders, list_pairs, unseen_split_warnings
 from kerazoo.errors import UserError
 from kerazoo.image import write_image
 
@@ -24,13 +24,13 @@ def write(root, images, masks):
 
 
 def paired(root):
-    listing = list_pairs(places(root)["train"])
+    listing = list_pairs(find_split_folders(root)["train"])
     assert listing.problems == []
     return {pair.image.name: pair.mask.name for pair in listing.pairs}
 
 
 def problems(root):
-    return list(map(str, list_pairs(places(root)["train"]).problems))
+    return list(map(str, list_pairs(find_split_folders(root)["train"]).problems))
 
 
 def test_a_mask_may_carry_its_images_suffix(tmp_path):
@@ -87,13 +87,13 @@ def test_splits_are_folders_of_images_or_inside_of_images(tmp_path, inside):
 def test_one_split_inside_and_another_beside_are_both_used(tmp_path):
     write(tmp_path, ["train/a.png"], ["Train/a.png"])
     write(tmp_path / "val", ["b.png"], ["b.png"])
-    assert places(tmp_path).keys() == {"train", "val"}
+    assert find_split_folders(tmp_path).keys() == {"train", "val"}
 
 
 def test_splits_that_contradict_each_other_are_refused(tmp_path):
     def refused(root, told):
         with pytest.raises(UserError, match=told):
-            places(root)
+            find_split_folders(root)
 
     write(write(tmp_path / "a", ["x.png"], ["x.png"]) / "train", ["y.png"], ["y.png"])
     refused(tmp_path / "a", "both hold images of train")
@@ -121,11 +121,11 @@ def test_all_that_is_wrong_with_all_splits_is_told(tmp_path):
 )
 def test_a_word_in_a_name_tells_a_split_beside_another(tmp_path, train, test):
     names = [f"{train}/a.png", f"{test}/b.png"]
-    found = places(write(tmp_path / "inside", names, names))
+    found = find_split_folders(write(tmp_path / "inside", names, names))
     assert {split: place.images.name for split, place in found.items()} == {"train": train, "val": test}
     for name in (train, test):
         write(tmp_path / "beside" / name, ["a.png"], ["a.png"])
-    found = places(tmp_path / "beside")
+    found = find_split_folders(tmp_path / "beside")
     assert {split: place.images.parent.name for split, place in found.items()} == {
         "train": train,
         "val": test,
@@ -134,7 +134,7 @@ def test_a_word_in_a_name_tells_a_split_beside_another(tmp_path, train, test):
 
 def test_a_single_word_of_a_split_in_a_name_is_none(tmp_path):
     names = ["bullet-train/a.png", "tram/b.png"]
-    assert list(places(write(tmp_path, names, names))) == ["train"]
+    assert list(find_split_folders(write(tmp_path, names, names))) == ["train"]
 
 
 @pytest.mark.parametrize(
@@ -156,5 +156,5 @@ def test_folders_that_look_like_splits_and_are_none_are_warned_about(tmp_path, n
 def test_folders_of_other_words_are_not_taken_for_splits(tmp_path):
     files = [f"{name}/a.png" for name in ("valley", "latest", "scaffold", "folder", "train")]
     for root, names in ((tmp_path / "a", files[:4]), (tmp_path / "b", files[4:])):
-        (place,) = places(write(root, names, names)).values()
-        assert unseen(place, "train") == []
+        (place,) = find_split_folders(write(root, names, names)).values()
+        assert unseen_split_warnings(place, "train") == []

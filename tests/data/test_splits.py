@@ -2,7 +2,7 @@
 
 import pytest
 
-from kerazoo.data.splits import divide, split_folders, split_in, split_of, splits_told
+from kerazoo.data.splits import divide, split_folders, split_in_name, split_of, splits_by_name
 from kerazoo.errors import UserError
 
 
@@ -44,13 +44,13 @@ def test_folders_of_splits_in_order(tmp_path):
     ],
 )
 def test_split_that_a_part_of_a_name_tells(name, split):
-    assert split_in(name) == split
+    assert split_in_name(name) == split
 
 
 def test_a_word_in_a_name_counts_where_two_splits_are_told():
-    assert splits_told(["bullet-train", "car"]) == {}
-    assert splits_told(["seg_train", "seg_val", "x"]) == {"seg_train": "train", "seg_val": "val"}
-    assert splits_told(["train", "train_masks", "test1"]) == {"train": "train", "test1": "test"}
+    assert splits_by_name(["bullet-train", "car"]) == {}
+    assert splits_by_name(["seg_train", "seg_val", "x"]) == {"seg_train": "train", "seg_val": "val"}
+    assert splits_by_name(["train", "train_masks", "test1"]) == {"train": "train", "test1": "test"}
 
 
 def test_too_few_to_divide_are_named():

@@ -27,12 +27,12 @@ def _mpii(folder: Path) -> None:
 
 def _read_key_points(folder: Path) -> object:
     from kerazoo.data.keypoints.coco import CocoKeypoints
-    from kerazoo.data.keypoints.reader import reader
+    from kerazoo.data.keypoints.reader import keypoint_source
     from kerazoo.data.keypoints.windows import Windows
     from tests.keypoint_files import PLAIN
 
     path, boxes = folder / "people.json", folder / "boxes.json"
-    kind = reader(path)
+    kind = keypoint_source(path)
     whole = {"skeleton": PLAIN} if kind is CocoKeypoints else {}
     found = kind(path=str(path), same=True, **whole)
     windows = kind(path=str(path), same=True, windows=Windows(), detections=str(boxes), **whole)

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from kerazoo.data.classification.array_files import Stored, array_files, read_arrays
+from kerazoo.data.classification.array_files import LabelledArrays, array_files, read_arrays
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.source import Share, Source, Split
 from kerazoo.data.splits import divide
@@ -44,24 +44,28 @@ class Arrays(Source):
         return splits[split]
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
-        parts, problems = self._parts
-        alone = [] if self._named else [UserError(line, _ALONE) for line in self._never_trained()]
+        parts, problems = self._rows_by_split
+        alone = (
+            []
+            if self._known_names
+            else [UserError(line, _ALONE) for line in self._untrained_class_messages()]
+        )
         return {
-            split: Lazy(rows, functools.partial(_sample, stored, origin))
+            split: Lazy(rows, functools.partial(_read_sample, stored, origin))
             for split, (stored, origin, rows) in parts.items()
         }, problems + alone
 
     def warnings(self) -> list[str]:
         seen = {label for labels in self._labels.values() for label in labels}
         absent = [name for label, name in enumerate(self.class_names()) if label not in seen]
-        told = f"{self.path}: {len(absent)} of {len(self.class_names())} classes have no images: "
-        line = f"{told}{_listed(absent)}; number the classes from 0, one after the other"
-        return [*([line] if absent else []), *(self._never_trained() if self._named else ())]
+        counts = f"{len(absent)} of {len(self.class_names())} classes have no images"
+        line = f"{self.path}: {counts}: {_join_names(absent)}; number the classes from 0, one after the other"
+        return [*([line] if absent else []), *(self._untrained_class_messages() if self._known_names else ())]
 
     def class_names(self) -> tuple[str, ...]:
-        stored, _ = self._read
-        count = 1 + max(int(each.labels.max()) for each in stored.values())
-        names = self._named or tuple(f"class {label}" for label in range(count))
+        stored, _ = self._stored
+        count = 1 + max(int(arrays.labels.max()) for arrays in stored.values())
+        names = self._known_names or tuple(f"class {label}" for label in range(count))
         if count > len(names):
             raise UserError(
                 f"{self.path} holds the label {count - 1}, which is none of {len(names)} classes",
@@ -73,44 +77,44 @@ class Arrays(Source):
         return array_files(Path(self.path).expanduser())
 
     @functools.cached_property
-    def _read(self) -> tuple[dict[Split, Stored], tuple[str, ...]]:
+    def _stored(self) -> tuple[dict[Split, LabelledArrays], tuple[str, ...]]:
         return read_arrays(Path(self.path).expanduser())
 
     @property
-    def _named(self) -> tuple[str, ...]:
+    def _known_names(self) -> tuple[str, ...]:
         """The names of classes that are given or known; none where they are made up."""
-        return self.classes or self._read[1]
+        return self.classes or self._stored[1]
 
     @functools.cached_property
     def _labels(self) -> dict[Split, set[int]]:
         """The labels that there are in each split."""
-        return {split: set(np.unique(each.labels).tolist()) for split, each in self._read[0].items()}
+        return {split: set(np.unique(arrays.labels).tolist()) for split, arrays in self._stored[0].items()}
 
-    def _never_trained(self) -> list[str]:
+    def _untrained_class_messages(self) -> list[str]:
         """Return a line for each split that holds classes which train has no images of."""
         names, known = self.class_names(), self._labels.get("train", set())
         alone = {split: sorted(labels - known) for split, labels in self._labels.items() if known}
         return [
-            f"{self.path}: {split} holds images of {_listed([names[i] for i in labels])}, train has none"
+            f"{self.path}: {split} holds images of {_join_names([names[i] for i in labels])}, train has none"
             for split, labels in alone.items()
             if labels
         ]
 
     @functools.cached_property
-    def _parts(self) -> tuple[dict[Split, tuple[Stored, Split, list[int]]], list[UserError]]:
+    def _rows_by_split(self) -> tuple[dict[Split, tuple[LabelledArrays, Split, list[int]]], list[UserError]]:
         """Where the samples of each split are: arrays, the split these were stored as, rows."""
-        stored, _ = self._read
-        nothing = Stored(np.zeros((0, 1, 1), "uint8"), np.zeros(0, "int64"))
-        parts = {split: (each, split, list(range(len(each.labels)))) for split, each in stored.items()}
+        stored, _ = self._stored
+        nothing = LabelledArrays(np.zeros((0, 1, 1), "uint8"), np.zeros(0, "int64"))
+        parts = {split: (part, split, list(range(len(part.labels)))) for split, part in stored.items()}
         problems: list[UserError] = []
         if "val" not in stored and "train" in stored:
-            divided, problems = self._divided(stored["train"].labels)
+            divided, problems = self._divide_classes(stored["train"].labels)
             for split in ("train", "val"):
-                rows = sorted(row for each in divided for row in each[split])
+                rows = sorted(row for part in divided for row in part[split])
                 parts[split] = stored["train"], "train", rows
         return {split: parts.get(split, (nothing, split, [])) for split in ("train", "val", "test")}, problems
 
-    def _divided(self, labels: np.ndarray) -> tuple[list[dict[Split, list[int]]], list[UserError]]:
+    def _divide_classes(self, labels: np.ndarray) -> tuple[list[dict[Split, list[int]]], list[UserError]]:
         """Return the rows of train and val of each class, and which classes are too small for that."""
         names, parts, problems = self.class_names(), [], []
         for label in np.unique(labels).tolist():
@@ -129,12 +133,12 @@ _REMEDY = "add some, remove them, or hold validation images back yourself (x_val
 _ALONE = "add some to train, take these out, or name all classes in data.classes"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     """Return the first of some names, and how many there are more."""
     return ", ".join(map(repr, names[:5])) + f" and {len(names) - 5} more" * (len(names) > 5)
 
 
-def _sample(stored: Stored, split: Split, row: int) -> Sample:
+def _read_sample(stored: LabelledArrays, split: Split, row: int) -> Sample:
     image = stored.images[row]
     image = image[..., None] if image.ndim == 2 else image
     pixels = np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))

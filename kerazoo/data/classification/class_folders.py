@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from kerazoo.data.classification.class_lists import class_name
 from kerazoo.data.lazy import Lazy
-from kerazoo.data.source import Files, Split, existing
-from kerazoo.data.splits import by_split, divide, split_in, split_of, splits_told
+from kerazoo.data.source import FileSource, Split, existing_path
+from kerazoo.data.splits import divide, folders_by_split, split_in_name, split_of, splits_by_name
 from kerazoo.errors import UserError, error_context
 from kerazoo.files.listing import is_image, list_subfolders, skipped_link_warnings, walk_folder
 from kerazoo.files.reading import list_folder
@@ -21,18 +21,18 @@ from kerazoo.structures.label import Label
 from kerazoo.structures.sample import Sample
 
 
-class _Class(NamedTuple):
+class _ClassFolder(NamedTuple):
     """A folder of images of a class, and these."""
 
     folder: Path
     files: list[Path]
 
 
-_ByClass = dict[str, _Class]
+_ByClass = dict[str, _ClassFolder]
 _Images = dict[Path, list[Path]]
 
 
-class _Listed(NamedTuple):
+class _Listing(NamedTuple):
     names: tuple[str, ...]
     splits: dict[Split, list[tuple[Path, int]]]
     problems: list[UserError]
@@ -40,11 +40,11 @@ class _Listed(NamedTuple):
 
 
 @settings
-class ClassFolders(Files):
+class ClassFolders(FileSource):
     """Images in `DIR/CLASS/`, `DIR/train/CLASS/` or `DIR/CLASS/train/`, and so for `val` and `test`.
 
-    The folders of splits may be called as `kerazoo.data.splits.splits_told` knows them. What of val and test
-    is not there is taken from every class' training images by `validation` and `test`. A folder
+    `kerazoo.data.splits.splits_by_name` says what the folders of splits may be called. A split that is not
+    there is taken from the training images of every class, by `validation` and `test`. A folder
     `train/` that holds images itself is a class, and warned about.
 
     Attributes:
@@ -59,16 +59,16 @@ class ClassFolders(Files):
             raise ValueError("classes names one twice")
 
     def class_names(self) -> tuple[str, ...]:
-        return self._listed.names
+        return self._listing.names
 
     def warnings(self) -> list[str]:
-        return [*super().warnings(), *self._listed.warnings]
+        return [*super().warnings(), *self._listing.warnings]
 
     def image_files(self) -> Sequence[Path]:
-        return [path for files in self._listed.splits.values() for path, _ in files]
+        return [path for files in self._listing.splits.values() for path, _ in files]
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
-        listed = self._listed
+        listed = self._listing
         return {split: Lazy(files, self._read) for split, files in listed.splits.items()}, listed.problems
 
     def _read(self, file: tuple[Path, int]) -> Sample:
@@ -76,134 +76,144 @@ class ClassFolders(Files):
         return Sample(read_image(path, how=self), Label(label), path.relative_to(self.root).as_posix())
 
     @functools.cached_property
-    def _listed(self) -> _Listed:
-        if not os.path.isdir(existing(self.root)):
-            raise UserError(f"data {self.root} is no folder", _layout(self.root))
+    def _listing(self) -> _Listing:
+        if not os.path.isdir(existing_path(self.root)):
+            raise UserError(f"data {self.root} is no folder", _layout_remedy(self.root))
         listed = walk_folder(self.root)
-        images = _by_folder(listed.files, self.root)
-        folders = by_split(path for path in list_subfolders(self.root) if list_subfolders(path))
-        inner = {split: _same_inside(split, folder) for split, folder in folders.items()}
-        found = _by_class(_split_first(inner) if folders else _class_first(self.root), images)
-        names = tuple(map(class_name, self.classes or ())) or _names(found, self.root)
-        problems = [*_loose(inner.values() or [self.root]), *_unusable(found, names)]
+        images = _images_by_folder(listed.files, self.root)
+        folders = folders_by_split(path for path in list_subfolders(self.root) if list_subfolders(path))
+        inner = {split: _innermost_split_folder(split, folder) for split, folder in folders.items()}
+        by_split = _group_by_class(
+            _classes_in_splits(inner) if folders else _splits_in_classes(self.root), images
+        )
+        names = tuple(map(class_name, self.classes or ())) or _class_names(by_split, self.root)
+        problems = [*_loose_image_errors(inner.values() or [self.root]), *_class_errors(by_split, names)]
         links = skipped_link_warnings(
             self.path, listed.repeated_links, "lead to folders that are read already"
         )
-        warnings = [*links, *_doubtful(found), *(_unread(self.root, folders, images) if folders else ())]
-        shares = (0.0 if "val" in found else self.validation), (0.0 if "test" in found else self.test)
-        parts, errors = _divided(found.pop("train", {}), shares, self.seed)
+        warnings = [
+            *links,
+            *_class_warnings(by_split),
+            *(_unread_warnings(self.root, folders, images) if folders else ()),
+        ]
+        shares = (0.0 if "val" in by_split else self.validation), (0.0 if "test" in by_split else self.test)
+        parts, errors = _divide_classes(by_split.pop("train", {}), shares, self.seed)
         parts |= {
-            split: {name: each.files for name, each in classes.items()} for split, classes in found.items()
+            split: {name: entry.files for name, entry in classes.items()}
+            for split, classes in by_split.items()
         }
-        files = {split: _interleaved(each, names) for split, each in parts.items()}
-        return _Listed(names, files, problems + errors, warnings)
+        files = {split: _interleave(entry, names) for split, entry in parts.items()}
+        return _Listing(names, files, problems + errors, warnings)
 
 
-def _by_folder(files: Iterable[Path], root: Path) -> _Images:
+def _images_by_folder(files: Iterable[Path], root: Path) -> _Images:
     """Return the images of every folder below a root, with those of its sub-folders, in natural order."""
-    found: _Images = {}
+    images: _Images = {}
     for path in sorted(filter(is_image, files), key=natural_key):
         for above in path.parents:
             if above == root:
                 break
-            found.setdefault(above, []).append(path)
-    return found
+            images.setdefault(above, []).append(path)
+    return images
 
 
-def _same_inside(split: Split, folder: Path) -> Path:
+def _innermost_split_folder(split: Split, folder: Path) -> Path:
     """Return the folder of a split, or the only one in it where that is of the split: `test/test/CLASS`."""
     inner = list_subfolders(folder)
     if (
         len(inner) == 1
-        and split_in(inner[0].name) == split
+        and split_in_name(inner[0].name) == split
         and list_subfolders(inner[0])
-        and not _images(folder)
+        and not _images_in(folder)
     ):
         return inner[0]
     return folder
 
 
-def _split_first(folders: dict[Split, Path]) -> Iterator[tuple[Split, str, Path]]:
+def _classes_in_splits(folders: dict[Split, Path]) -> Iterator[tuple[Split, str, Path]]:
     """Yield split, class and folder of `train/CLASS/` and so on."""
     for split, folder in folders.items():
         for path in list_subfolders(folder):
             yield split, path.name, path
 
 
-def _class_first(root: Path) -> Iterator[tuple[Split, str, Path]]:
+def _splits_in_classes(root: Path) -> Iterator[tuple[Split, str, Path]]:
     """Yield split, class and folder of `CLASS/train/` and so on, or of `CLASS/` itself as train."""
     for path in list_subfolders(root):
         inner = list_subfolders(path)
-        told = splits_told(folder.name for folder in inner)
+        splits = splits_by_name(folder.name for folder in inner)
         whole: dict[Split, Path] = {"train": path}
-        divided = inner and len(told) == len(inner) and not _images(path)
-        for split, folder in (by_split(inner) if divided else whole).items():
+        divided = inner and len(splits) == len(inner) and not _images_in(path)
+        for split, folder in (folders_by_split(inner) if divided else whole).items():
             yield split, path.name, folder
 
 
-def _by_class(places: Iterable[tuple[Split, str, Path]], images: _Images) -> dict[Split, _ByClass]:
-    found: dict[Split, _ByClass] = {}
+def _group_by_class(places: Iterable[tuple[Split, str, Path]], images: _Images) -> dict[Split, _ByClass]:
+    by_split: dict[Split, _ByClass] = {}
     for split, folder, path in places:
-        name, classes = class_name(folder), found.setdefault(split, {})
+        name, classes = class_name(folder), by_split.setdefault(split, {})
         if name in classes:
             raise UserError(f"{path} and {classes[name].folder} are the same class {name!r}", "rename one")
-        classes[name] = _Class(path, images.get(path, []))
-    return found
+        classes[name] = _ClassFolder(path, images.get(path, []))
+    return by_split
 
 
-def _names(found: dict[Split, _ByClass], root: Path) -> tuple[str, ...]:
+def _class_names(by_split: dict[Split, _ByClass], root: Path) -> tuple[str, ...]:
     """Return the names of the classes to be trained on, in natural order."""
-    known = found.get("train") or {name: each for classes in found.values() for name, each in classes.items()}
+    known = by_split.get("train") or {
+        name: entry for classes in by_split.values() for name, entry in classes.items()
+    }
     if len(known) < 2:
-        deeper = [inner for folder, _ in known.values() if (inner := _data_in(folder))]
-        told = f"{root} holds {len(known)} class(es){''.join(f', {name!r}' for name in known)}"
-        raise UserError(told, f"give {str(deeper[0])!r}" if deeper else _layout(root))
+        deeper = [inner for folder, _ in known.values() if (inner := _nested_data_folder(folder))]
+        message = f"{root} holds {len(known)} class(es){''.join(f', {name!r}' for name in known)}"
+        raise UserError(message, f"give {str(deeper[0])!r}" if deeper else _layout_remedy(root))
     names = tuple(sorted(known, key=natural_key))
-    if len(splits_told(names)) == len(names):
-        raise UserError(f"{root} holds no classes, only {' and '.join(names)}", _layout(root))
-    if alike := _alike(folder for folder, _ in known.values()):
-        told = f"{' and '.join(map(repr, names[:5]))} in {root} hold the same folders, such as {alike[0]!r}"
-        raise UserError(f"{told}: these look like splits or folds of the data", _FOLDS)
+    if len(splits_by_name(names)) == len(names):
+        raise UserError(f"{root} holds no classes, only {' and '.join(names)}", _layout_remedy(root))
+    if alike := _shared_folder_names(folder for folder, _ in known.values()):
+        shared = f"hold the same folders, such as {alike[0]!r}"
+        several = f"{' and '.join(map(repr, names[:5]))} in {root} {shared}"
+        raise UserError(f"{several}: these look like splits or folds of the data", _FOLDS)
     return names
 
 
-def _data_in(folder: Path) -> Path | None:
+def _nested_data_folder(folder: Path) -> Path | None:
     """Return the folder, it or the only one below it, that holds several folders and no images."""
-    inner = [] if _images(folder) else list_subfolders(folder)
-    return _data_in(inner[0]) if len(inner) == 1 else folder if inner else None
+    inner = [] if _images_in(folder) else list_subfolders(folder)
+    return _nested_data_folder(inner[0]) if len(inner) == 1 else folder if inner else None
 
 
-def _alike(classes: Iterable[Path]) -> list[str]:
+def _shared_folder_names(classes: Iterable[Path]) -> list[str]:
     """Return the names of folders, two at least, that all classes hold, and no images beside them."""
     shared: set[str] | None = None
     for folder in classes:
-        inner = set() if _images(folder) else {path.name for path in list_subfolders(folder)}
+        inner = set() if _images_in(folder) else {path.name for path in list_subfolders(folder)}
         shared = inner if shared is None else shared & inner
     return sorted(shared, key=natural_key) if shared and len(shared) > 1 else []
 
 
-def _loose(folders: Iterable[Path]) -> Iterator[UserError]:
+def _loose_image_errors(folders: Iterable[Path]) -> Iterator[UserError]:
     for folder in folders:
-        for path in _images(folder):
+        for path in _images_in(folder):
             yield UserError(f"{path} lies in no class folder", f"move it into one of {folder}/*")
 
 
-def _unusable(found: dict[Split, _ByClass], names: Sequence[str]) -> Iterator[UserError]:
+def _class_errors(by_split: dict[Split, _ByClass], names: Sequence[str]) -> Iterator[UserError]:
     """Yield a line for each class without images, and for each that is not known."""
-    for name, (folder, files) in (each for classes in found.values() for each in classes.items()):
+    for name, (folder, files) in (item for classes in by_split.values() for item in classes.items()):
         if not files:
             yield UserError(f"{folder} holds no images", "add some or remove it")
         if name not in names:
-            told = f"{str(folder)!r} is none of the classes {', '.join(map(repr, names))}"
+            message = f"{str(folder)!r} is none of the classes {', '.join(map(repr, names))}"
             near = [known for known in names if known.casefold().strip() == name.casefold().strip()]
-            inner = _data_in(folder)
+            inner = _nested_data_folder(folder)
             remedy = "remove it or name it in data.classes" if inner is None else f"give {str(inner)!r}"
-            yield UserError(told, f"rename it to {near[0]!r}" if near else remedy)
+            yield UserError(message, f"rename it to {near[0]!r}" if near else remedy)
 
 
-def _doubtful(found: dict[Split, _ByClass]) -> Iterator[str]:
+def _class_warnings(by_split: dict[Split, _ByClass]) -> Iterator[str]:
     """Yield a line for each class folder that may be meant for a split, or to hold some."""
-    for name, (folder, _) in (each for classes in found.values() for each in classes.items()):
+    for name, (folder, _) in (item for classes in by_split.values() for item in classes.items()):
         inner = [path.name for path in list_subfolders(folder) if split_of(path.name)]
         if split_of(name):
             yield f"{folder} is called like a split, but it holds images itself; it is taken for a class"
@@ -211,17 +221,17 @@ def _doubtful(found: dict[Split, _ByClass]) -> Iterator[str]:
             yield f"{folder} holds {' and '.join(inner)} and more; all images below it are of one split"
 
 
-def _unread(root: Path, folders: dict[Split, Path], images: _Images) -> Iterator[str]:
+def _unread_warnings(root: Path, folders: dict[Split, Path], images: _Images) -> Iterator[str]:
     """Yield a line about what lies beside the folders of splits."""
     others = [path for path in list_subfolders(root) if path not in folders.values() and path in images]
-    names = [path.name for path in [*others, *_images(root)]]
+    names = [path.name for path in [*others, *_images_in(root)]]
     if names:
-        told = ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
+        unread = ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
         splits = " and ".join(path.name for path in folders.values())
-        yield f"{root}: only what lies in {splits} is read, and not {told}"
+        yield f"{root}: only what lies in {splits} is read, and not {unread}"
 
 
-def _divided(
+def _divide_classes(
     classes: _ByClass, shares: tuple[float, float], seed: int
 ) -> tuple[dict[Split, dict[str, list[Path]]], list[UserError]]:
     """Return train, val and test parts of every class, and which classes are too small for that."""
@@ -242,13 +252,13 @@ def _divided(
 _TOO_FEW = "add some, remove the class, or keep images of each class in folders train/ and val/ of your own"
 
 
-def _interleaved(files: dict[str, list[Path]], names: Sequence[str]) -> list[tuple[Path, int]]:
+def _interleave(files: dict[str, list[Path]], names: Sequence[str]) -> list[tuple[Path, int]]:
     """Return the first image of every class, then the second: a few of them show all classes."""
     columns = [[(path, label) for path in files.get(name, [])] for label, name in enumerate(names)]
     return [file for row in zip_longest(*columns) for file in row if file is not None]
 
 
-def _images(folder: Path) -> list[Path]:
+def _images_in(folder: Path) -> list[Path]:
     """Return the images that lie in the folder itself."""
     return [path for path in list_folder(folder) if is_image(path) and path.is_file()]
 
@@ -256,6 +266,6 @@ def _images(folder: Path) -> list[Path]:
 _FOLDS = "call them train, val and test, or give one of them; if they are classes, name them in data.classes"
 
 
-def _layout(folder: Path) -> str:
+def _layout_remedy(folder: Path) -> str:
     example = f"such as {folder / 'cat'} and {folder / 'dog'}"
     return f"put the images of each class into a folder of its own, {example}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from kerazoo.data.source import Split
-from kerazoo.data.splits import NAMES, divide, split_of, splits_told
+from kerazoo.data.splits import NAMES, divide, split_of, splits_by_name
 from kerazoo.errors import UserError
 from kerazoo.files.reading import is_hidden, list_folder, read_text
 from kerazoo.files.writing import natural_key
@@ -18,13 +18,13 @@ Names = dict[str, list[str]]
 """Folder, or class -> the files of its images."""
 
 
-def by_folder(files: Iterable[str]) -> Names:
+def files_by_folder(files: Iterable[str]) -> Names:
     """Return the files of every folder that holds some, hidden ones left out, all in natural order."""
-    found: Names = {}
+    by_folder: Names = {}
     for path in sorted(map(PurePosixPath, files), key=lambda path: natural_key(str(path))):
         if not is_hidden(path):
-            found.setdefault(path.parent.as_posix(), []).append(path.as_posix())
-    return found
+            by_folder.setdefault(path.parent.as_posix(), []).append(path.as_posix())
+    return by_folder
 
 
 def class_name(folder: str) -> str:
@@ -39,78 +39,80 @@ def class_name(folder: str) -> str:
     return name
 
 
-def _above(folders: Iterable[str]) -> dict[str, str]:
+def _parent_folders(folders: Iterable[str]) -> dict[str, str]:
     """Return the folders that have others in them, each with one of these."""
     return {above.as_posix(): folder for folder in folders for above in PurePosixPath(folder).parents}
 
 
-def classes_alone(where: str, found: Names) -> tuple[Names, list[UserError]]:
+def select_class_folders(where: str, by_folder: Names) -> tuple[Names, list[UserError]]:
     """Return the folders that are classes, and a line for each file that lies beside such folders."""
-    above, told = _above(found), _told(found)
+    above, split_names = _parent_folders(by_folder), _split_folder_names(by_folder)
     beside = {
         name: files
-        for name, files in found.items()
-        if name == "." or (name in above and PurePosixPath(name).name in told)
+        for name, files in by_folder.items()
+        if name == "." or (name in above and PurePosixPath(name).name in split_names)
     }
     problems = [
         UserError(f"{where}: {file} lies in no class folder", "move it into one or remove it")
         for files in beside.values()
         for file in files
     ]
-    return {name: files for name, files in found.items() if name not in beside}, problems
+    return {name: files for name, files in by_folder.items() if name not in beside}, problems
 
 
-def doubtful(where: str, found: Names) -> list[str]:
+def class_folder_warnings(where: str, by_folder: Names) -> list[str]:
     """Return a line for each folder of which it is doubtful that it is a class."""
-    above = _above(found)
+    above = _parent_folders(by_folder)
     nested = [
         f"{where}: {folder} holds images and so does {above[folder]}; each folder is a class of its own"
-        for folder in found
+        for folder in by_folder
         if folder in above
     ]
     called = [
         f"{where}: {folder} is called like a split, but it holds images itself; it is taken for a class"
-        for folder in found
-        if splits_told([PurePosixPath(folder).name])
+        for folder in by_folder
+        if splits_by_name([PurePosixPath(folder).name])
     ]
-    return [*nested, *called, *_folds(where, found)]
+    return [*nested, *called, *_fold_warnings(where, by_folder)]
 
 
-def _folds(where: str, found: Names) -> list[str]:
+def _fold_warnings(where: str, by_folder: Names) -> list[str]:
     """Return a line if all groups hold classes of the same names, that are more than numbers."""
     groups: dict[str, set[str]] = {}
-    for folder in map(PurePosixPath, found):
+    for folder in map(PurePosixPath, by_folder):
         groups.setdefault(folder.parent.as_posix(), set()).add(folder.name)
     names = list(groups)
     shared = sorted(name for name in set.intersection(*groups.values()) if not name[-1].isdigit())
     if len(names) < 2 or len(shared) < 2:
         return []
-    told = f"{' and '.join(map(repr, names[:5]))} hold the same folders, such as {shared[0]!r}"
-    return [f"{where}: {told}; each is a class of its own; are these folds or copies? then give one of them"]
+    several = f"{' and '.join(map(repr, names[:5]))} hold the same folders, such as {shared[0]!r}"
+    return [
+        f"{where}: {several}; each is a class of its own; are these folds or copies? then give one of them"
+    ]
 
 
-def _told(found: Names) -> dict[str, Split]:
+def _split_folder_names(by_folder: Names) -> dict[str, Split]:
     """Return the names of folders above classes that tell a split, with it."""
-    names = {part for folder in found for part in _first(folder)}
-    return splits_told(names) | {
+    names = {part for folder in by_folder for part in _top_folders(folder)}
+    return splits_by_name(names) | {
         name: OMNIGLOT[name.casefold()] for name in names if name.casefold() in OMNIGLOT
     }
 
 
-def _first(folder: str) -> tuple[str, ...]:
+def _top_folders(folder: str) -> tuple[str, ...]:
     """Return those folders above a class that may be of splits."""
     return PurePosixPath(folder).parts[:-1][:2]
 
 
-def classes_by_split(found: Names) -> tuple[dict[Split, list[str]], Names]:
+def classes_by_split(by_folder: Names) -> tuple[dict[Split, list[str]], Names]:
     """Return the classes that a folder's name puts into each split, and all files by class without it."""
     splits: dict[Split, list[str]] = {}
     named: Names = {}
     twice = []
-    told = _told(found)
-    for folder, files in found.items():
+    split_names = _split_folder_names(by_folder)
+    for folder, files in by_folder.items():
         parts = PurePosixPath(folder).parts
-        above = [told.get(part) for part in _first(folder)]
+        above = [split_names.get(part) for part in _top_folders(folder)]
         at = [place for place, split in enumerate(above) if split and split == next(filter(None, above))]
         name = class_name("/".join(parts[at[-1] + 1 :] if at else parts))
         splits.setdefault(above[at[0]] or "train" if at else "train", []).append(name)
@@ -125,7 +127,9 @@ def classes_by_split(found: Names) -> tuple[dict[Split, list[str]], Names]:
 _WHOLE_CLASSES = "whole classes are held back here: keep each in one split, or give the folder of one split"
 
 
-def held_back(classes: Sequence[str], shares: tuple[float, float], seed: int) -> dict[Split, list[str]]:
+def hold_back_classes(
+    classes: Sequence[str], shares: tuple[float, float], seed: int
+) -> dict[Split, list[str]]:
     """Return train, val and test parts of classes, by whole groups where there are some."""
     groups: dict[str, list[str]] = {}
     for name in classes:
@@ -138,7 +142,7 @@ def held_back(classes: Sequence[str], shares: tuple[float, float], seed: int) ->
     return {split: [n for group in part for n in groups[group]] for split, part in parts.items() if part}
 
 
-def listed_in(folder: Path, named: Names) -> dict[Split, list[str]]:
+def read_split_lists(folder: Path, named: Names) -> dict[Split, list[str]]:
     """Return the splits of a folder of text files."""
     files = {split_of(path.stem): path for path in list_folder(folder) if path.suffix.lower() == ".txt"}
     splits: dict[Split, list[str]] = {}
@@ -147,7 +151,7 @@ def listed_in(folder: Path, named: Names) -> dict[Split, list[str]]:
         path = files.get(split)
         if path is None:
             raise UserError(f"{folder} has no {split}.txt", "data.splits wants three files")
-        names = dict.fromkeys(_class_of(line) for line in read_text(path).split("\n") if line.strip())
+        names = dict.fromkeys(_class_in_line(line) for line in read_text(path).split("\n") if line.strip())
         for name in names:
             if name not in named:
                 raise UserError(f"{path}: there is no class {name!r}", "does it belong to these data?")
@@ -158,6 +162,6 @@ def listed_in(folder: Path, named: Names) -> dict[Split, list[str]]:
     return splits
 
 
-def _class_of(line: str) -> str:
+def _class_in_line(line: str) -> str:
     """Return the class that a line names, perhaps with Windows' separators or a rotation behind it."""
     return class_name(re.sub("/rot[0-9]+$", "", line.strip().replace("\\", "/")))

@@ -12,17 +12,17 @@ from pydantic import AfterValidator, Field
 
 from kerazoo.data.classification.class_lists import (
     Names,
-    by_folder,
-    classes_alone,
+    class_folder_warnings,
     classes_by_split,
-    doubtful,
-    held_back,
-    listed_in,
+    files_by_folder,
+    hold_back_classes,
+    read_split_lists,
+    select_class_folders,
 )
-from kerazoo.data.episodes.sampling import Classes, Episodes, Pairs, sampled
+from kerazoo.data.episodes.sampling import Classes, Episodes, Pairs, sample_sequence
 from kerazoo.data.lazy import Lazy
-from kerazoo.data.loader import Remembered
-from kerazoo.data.source import Files, Share, Source, Split, existing
+from kerazoo.data.loader import CachedSamples
+from kerazoo.data.source import FileSource, Share, Source, Split, existing_path
 from kerazoo.data.splits import NAMES
 from kerazoo.errors import UserError, error_context
 from kerazoo.files.listing import (
@@ -51,14 +51,14 @@ class ByClass(Source):
         episodes_per_epoch: how many samples are drawn from train (in an epoch), val and test.
         size: height and width that images are brought to (`kerazoo.image.center_crop`); None as they are.
         training: how samples to train on are drawn; the family says it.
-        asked: how those of val and test are, in turns; the family says it.
+        evaluation: how those of val and test are, in turns; the family says it.
         seed: of what is drawn from val and test.
     """
 
     episodes_per_epoch: tuple[Count, Count, Count] = (500, 200, 1000)
     size: tuple[Side, Side] | None = None
     training: Episodes | Pairs | None = None
-    asked: tuple[Episodes | Pairs, ...] = ()
+    evaluation: tuple[Episodes | Pairs, ...] = ()
     seed: Annotated[int, Field(ge=0)] = 0
 
     @abstractmethod
@@ -66,7 +66,7 @@ class ByClass(Source):
         """Return the images of a split by class; there may be none."""
 
     @abstractmethod
-    def told(self) -> str:
+    def display_name(self) -> str:
         """Return what messages call the data."""
 
     def problems(self) -> list[UserError]:
@@ -74,44 +74,44 @@ class ByClass(Source):
         return []
 
     def samples(self, split: Split) -> Sequence[Sample]:
-        problems, classes = [*self.problems(), *self._undrawable(split)], self.classes(split)
+        problems, classes = [*self.problems(), *self._sampling_problems(split)], self.classes(split)
         if problems:
             raise problems[0]
         if self.training is None or not classes.names:
             return classes.images
         count = dict(zip(NAMES, self.episodes_per_epoch, strict=True))[split]
-        return sampled(classes, split, count, self.training, self.asked, self.seed)
+        return sample_sequence(classes, split, count, self.training, self.evaluation, self.seed)
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
         """Return every image once, and what is wrong with the files and the draws."""
-        problems = [problem for split in NAMES for problem in self._undrawable(split)]
+        problems = [problem for split in NAMES for problem in self._sampling_problems(split)]
         return {split: self.classes(split).images for split in NAMES}, self.problems() + problems
 
-    def _undrawable(self, split: Split) -> list[UserError]:
+    def _sampling_problems(self, split: Split) -> list[UserError]:
         """Return what keeps samples of a split from being drawn, each once."""
         classes = self.classes(split)
-        draws = self.asked if split != "train" else () if self.training is None else (self.training,)
-        where = f"{self.told()} ({split})"
-        return [p for draw in draws for p in draw.problems(classes, where)] if classes.names else []
+        samplers = self.evaluation if split != "train" else () if self.training is None else (self.training,)
+        where = f"{self.display_name()} ({split})"
+        return [p for sampler in samplers for p in sampler.problems(classes, where)] if classes.names else []
 
     def class_names(self) -> tuple[str, ...]:
         return tuple(name for split in NAMES for name in self.classes(split).names)
 
 
-class _Listed(NamedTuple):
+class _Listing(NamedTuple):
     splits: dict[Split, list[str]]
     files: Names
     problems: list[UserError]
     warnings: list[str]
 
 
-def _absolute(path: str) -> str:
+def _absolute_path(path: str) -> str:
     """Return a path that a run finds from wherever it is opened."""
     return os.path.abspath(os.path.expanduser(path))
 
 
 @settings
-class ImageClasses(ByClass, Files):
+class ImageClasses(ByClass, FileSource):
     """Every folder that holds images is a class; in a folder, or in a zip file.
 
     The classes may lie in `train/`, `val/` and `test/`, or as Omniglot has them in `images_background/`
@@ -126,25 +126,25 @@ class ImageClasses(ByClass, Files):
     """
 
     validation: Share = 0.2
-    splits: Annotated[str, AfterValidator(_absolute)] | None = None
+    splits: Annotated[str, AfterValidator(_absolute_path)] | None = None
 
-    def told(self) -> str:
+    def display_name(self) -> str:
         return self.path
 
     def classes(self, split: Split) -> Classes:
         return self._by_split[split]
 
     def problems(self) -> list[UserError]:
-        return self._listed.problems
+        return self._listing.problems
 
     def warnings(self) -> list[str]:
         if self._archive is None:
-            return [*super().warnings(), *self._listed.warnings]
+            return [*super().warnings(), *self._listing.warnings]
         members = (path for path in map(Path, self._archive) if not is_hidden(path))
-        return [*unread_file_warnings(self.path, members), *self._listed.warnings]
+        return [*unread_file_warnings(self.path, members), *self._listing.warnings]
 
     def image_files(self) -> Sequence[Path]:
-        names = [name for files in self._listed.files.values() for name in files]
+        names = [name for files in self._listing.files.values() for name in files]
         return [] if self._archive is not None else [self.root / name for name in names]
 
     def files(self) -> Iterable[Path]:
@@ -153,14 +153,14 @@ class ImageClasses(ByClass, Files):
 
     @functools.cached_property
     def _by_split(self) -> dict[Split, Classes]:
-        listed, first, found = self._listed, 0, {}
+        listed, first, classes = self._listing, 0, {}
         for split in NAMES:
             names = listed.splits.get(split, [])
             files = [(file, first + label) for label, name in enumerate(names) for file in listed.files[name]]
             starts = np.cumsum([0, *(len(listed.files[name]) for name in names)]).tolist()
-            found[split] = Classes(names, Remembered(Lazy(files, self._read)), starts)
+            classes[split] = Classes(names, CachedSamples(Lazy(files, self._read)), starts)
             first += len(names)
-        return found
+        return classes
 
     def _read(self, place: tuple[str, int]) -> Sample:
         file, label = place
@@ -177,24 +177,27 @@ class ImageClasses(ByClass, Files):
         return None if os.path.isdir(self.root) else ZipMembers(self.root)
 
     @functools.cached_property
-    def _listed(self) -> _Listed:
-        root = existing(self.root)
+    def _listing(self) -> _Listing:
+        root = existing_path(self.root)
         listed = FolderTree([], [], []) if self._archive else walk_folder(root)
         files = self._archive or [path.relative_to(root).as_posix() for path in listed.files]
-        found = by_folder(filter(is_image, files))
-        alone, problems = classes_alone(self.path, found)
-        if not alone:
+        by_folder = files_by_folder(filter(is_image, files))
+        class_folders, problems = select_class_folders(self.path, by_folder)
+        if not class_folders:
             raise UserError(f"{self.path} holds no folders of images", _LAYOUT)
         links = skipped_link_warnings(
             self.path, listed.repeated_links, "lead to folders that are read already"
         )
-        warnings = [*links, *doubtful(self.path, alone)]
+        warnings = [*links, *class_folder_warnings(self.path, class_folders)]
         with error_context(self.path):
-            given, named = classes_by_split(alone)
-            shares = (0.0 if "val" in given else self.validation), (0.0 if "test" in given else self.test)
-            held = {} if self.splits else held_back(given.get("train", []), shares, self.seed)
-        splits = listed_in(Path(self.splits), named) if self.splits else given | held
-        return _Listed(splits, named, problems, warnings)
+            named_splits, named = classes_by_split(class_folders)
+            shares = (
+                (0.0 if "val" in named_splits else self.validation),
+                (0.0 if "test" in named_splits else self.test),
+            )
+            held = {} if self.splits else hold_back_classes(named_splits.get("train", []), shares, self.seed)
+        splits = read_split_lists(Path(self.splits), named) if self.splits else named_splits | held
+        return _Listing(splits, named, problems, warnings)
 
 
 _LAYOUT = "give a folder or a .zip with a folder of images per class"

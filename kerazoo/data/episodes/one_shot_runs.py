@@ -9,7 +9,7 @@ import numpy as np
 from kerazoo.data.episodes.by_class import ByClass
 from kerazoo.data.episodes.sampling import Classes
 from kerazoo.data.lazy import Lazy
-from kerazoo.data.source import Split, existing
+from kerazoo.data.source import Split, existing_path
 from kerazoo.errors import UserError
 from kerazoo.files.reading import is_file
 from kerazoo.files.zip_members import ZipMembers
@@ -39,7 +39,7 @@ class OneShotRuns(ByClass):
 
     path: str
 
-    def told(self) -> str:
+    def display_name(self) -> str:
         return self.path
 
     def classes(self, split: Split) -> Classes:
@@ -56,7 +56,7 @@ class OneShotRuns(ByClass):
 
     @functools.cached_property
     def _members(self) -> ZipMembers:
-        return ZipMembers(existing(Path(self.path).expanduser()))
+        return ZipMembers(existing_path(Path(self.path).expanduser()))
 
     @functools.cached_property
     def _runs(self) -> dict[str, list[tuple[str, str]]]:
@@ -73,11 +73,11 @@ class OneShotRuns(ByClass):
         return runs
 
     def _pair(self, folder: PurePosixPath, where: str, files: Sequence[str]) -> tuple[str, str]:
-        found = [str(folder.parent / file.replace("\\", "/")) for file in files]
-        if len(found) != 2 or not all(file in self._members for file in found):
-            told = f"{self.path}: {where} names {' '.join(files)!r}"
-            raise UserError(told, "a line is a test and a training image, both in the archive")
-        return found[1], found[0]
+        paths = [str(folder.parent / file.replace("\\", "/")) for file in files]
+        if len(paths) != 2 or not all(file in self._members for file in paths):
+            message = f"{self.path}: {where} names {' '.join(files)!r}"
+            raise UserError(message, "a line is a test and a training image, both in the archive")
+        return paths[1], paths[0]
 
     def _episode(self, run: str) -> Sample:
         rows = [np.stack([self._image(file) for file in pair]) for pair in self._runs[run]]

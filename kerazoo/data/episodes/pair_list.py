@@ -12,8 +12,8 @@ import numpy as np
 from pydantic import Field
 
 from kerazoo.data.lazy import Lazy
-from kerazoo.data.loader import Remembered
-from kerazoo.data.source import Source, Split, existing
+from kerazoo.data.loader import CachedSamples
+from kerazoo.data.source import Source, Split, existing_path
 from kerazoo.errors import UserError
 from kerazoo.files.reading import is_file, read_rows, read_text
 from kerazoo.image import center_crop, read_image
@@ -50,7 +50,7 @@ class _Pair(NamedTuple):
     alike: bool
 
 
-class _Listed(NamedTuple):
+class _Listing(NamedTuple):
     pairs: list[_Pair]
     files: dict[str, Path]
     warnings: list[str]
@@ -75,12 +75,12 @@ class PairList(Source):
 
     def samples(self, split: Split) -> Sequence[Sample]:
         """Return all pairs, some to a sample, whatever the split."""
-        pairs = self._listed.pairs
+        pairs = self._listing.pairs
         groups = [pairs[start : start + TOGETHER] for start in range(0, len(pairs), TOGETHER)]
         return Lazy(groups, self._sample)
 
     def warnings(self) -> list[str]:
-        return self._listed.warnings
+        return self._listing.warnings
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
         raise UserError(f"{self.path} holds questions and nothing to train on", "use it with 'evaluate'")
@@ -89,29 +89,29 @@ class PairList(Source):
         return "different", "alike"
 
     @functools.cached_property
-    def _listed(self) -> _Listed:
-        path = existing(Path(self.path).expanduser())
-        pairs = _pairs(path)
+    def _listing(self) -> _Listing:
+        path = existing_path(Path(self.path).expanduser())
+        pairs = _read_pairs(path)
         names = dict.fromkeys(name for pair in pairs for name in (pair.first, pair.second))
-        files, warnings = _located(path.parent, names)
+        files, warnings = _locate_files(path.parent, names)
         for line, first, second, alike in pairs:
             for name in (first, second):
                 if name not in files:
-                    told = f"{path}: line {line} names {name[:200]}, which is not there"
-                    raise UserError(told, f"is it below {path.parent}?")
+                    message = f"{path}: line {line} names {name[:200]}, which is not there"
+                    raise UserError(message, f"is it below {path.parent}?")
             if files[first] == files[second] and not alike:
-                told = f"{path}: line {line} calls {first} different from itself"
-                raise UserError(told, "write 1 where two are alike and 0 where they are different")
-        return _Listed(pairs, files, [f"{path}: {warning}" for warning in warnings])
+                message = f"{path}: line {line} calls {first} different from itself"
+                raise UserError(message, "write 1 where two are alike and 0 where they are different")
+        return _Listing(pairs, files, [f"{path}: {warning}" for warning in warnings])
 
     @functools.cached_property
-    def _images(self) -> tuple[dict[str, int], Remembered]:
+    def _images(self) -> tuple[dict[str, int], CachedSamples]:
         """The places of all images by name, and the images: many are in several pairs."""
-        names = list(self._listed.files)
-        return {name: place for place, name in enumerate(names)}, Remembered(Lazy(names, self._read))
+        names = list(self._listing.files)
+        return {name: place for place, name in enumerate(names)}, CachedSamples(Lazy(names, self._read))
 
     def _read(self, name: str) -> Sample:
-        image = center_crop(read_image(self._listed.files[name], how=self), self.size)
+        image = center_crop(read_image(self._listing.files[name], how=self), self.size)
         return Sample(image, Couples(np.zeros(0, bool)), name)
 
     def _sample(self, pairs: Sequence[_Pair]) -> Sample:
@@ -124,31 +124,31 @@ class PairList(Source):
 _REMEDY = "write a pair in every line: a.png,b.png,1 (alike) or a.png,c.png,0 (different), or as LFW does"
 
 
-def _pairs(path: Path) -> list[_Pair]:
+def _read_pairs(path: Path) -> list[_Pair]:
     """Return the pairs that the lines of a file tell."""
     text = read_text(path)
     rows = read_rows(path, next((separator for separator in ",\t" if separator in text), ""))
     first = rows[0][1] if rows else []
     counts = [int(field) for field in first if _is_number(field)] if len(first) < 3 else []
     columns = len(first) == 3 and not _is_number(first[1]) and not any(Path(name).suffix for name in first)
-    pairs = [_pair(path, number, fields) for number, fields in rows[bool(counts or columns) :]]
+    pairs = [_parse_pair(path, number, fields) for number, fields in rows[bool(counts or columns) :]]
     if not pairs:
         raise UserError(f"{path} holds no pair", _REMEDY)
     if counts and len(pairs) != 2 * math.prod(counts):
-        told = f"{path}: its first line tells {2 * math.prod(counts)} pairs, it has {len(pairs)}"
-        raise UserError(told, "download it again, or remove that line")
+        message = f"{path}: its first line tells {2 * math.prod(counts)} pairs, it has {len(pairs)}"
+        raise UserError(message, "download it again, or remove that line")
     return pairs
 
 
-def _pair(path: Path, number: int, fields: Sequence[str]) -> _Pair:
+def _parse_pair(path: Path, number: int, fields: Sequence[str]) -> _Pair:
     """Return the pair of a line."""
     match fields:
         case [name, one, other] if _is_number(one) and _is_number(other):
-            return _Pair(number, _of_lfw(name, one), _of_lfw(name, other), alike=True)
+            return _Pair(number, _lfw_name(name, one), _lfw_name(name, other), alike=True)
         case [name, one, second, other] if _is_number(one) and _is_number(other):
-            return _Pair(number, _of_lfw(name, one), _of_lfw(second, other), alike=False)
-        case [name, second, told] if told.lower() in ALIKE:
-            return _Pair(number, name, second, ALIKE[told.lower()])
+            return _Pair(number, _lfw_name(name, one), _lfw_name(second, other), alike=False)
+        case [name, second, label] if label.lower() in ALIKE:
+            return _Pair(number, name, second, ALIKE[label.lower()])
     raise UserError(f"{path}: line {number} is no pair: {' '.join(fields)[:80]!r}", _REMEDY)
 
 
@@ -156,39 +156,39 @@ def _is_number(field: str) -> bool:
     return re.fullmatch("[0-9]{1,9}", field) is not None
 
 
-def _of_lfw(name: str, number: str) -> str:
+def _lfw_name(name: str, number: str) -> str:
     """Return a person's image with any suffix: LFW's end in .jpg, faces cut out of them often in .png."""
     return f"{name}/{name}_{int(number):04}{_ANY}"
 
 
-def _located(root: Path, names: Iterable[str]) -> tuple[dict[str, Path], list[str]]:
+def _locate_files(root: Path, names: Iterable[str]) -> tuple[dict[str, Path], list[str]]:
     """Return the files of those names that are found, and what is doubtful about it."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     before = None
     for name in names:
-        file = _file(root, name)
+        file = _find_file(root, name)
         plain = name.replace("\\", "/")
         if file is None and (plain.startswith("/") or re.match("[A-Za-z]:/", plain)):
-            before = _before(root, plain) if before is None else before
-            file = _file(root, plain.removeprefix(before)) if plain.startswith(before) else None
+            before = _foreign_prefix(root, plain) if before is None else before
+            file = _find_file(root, plain.removeprefix(before)) if plain.startswith(before) else None
         if file is not None:
-            found[name] = file
-    told = f"its names begin with {before}, which is not there; taken from {root} instead"
-    return found, [told] if before else []
+            files[name] = file
+    message = f"its names begin with {before}, which is not there; taken from {root} instead"
+    return files, [message] if before else []
 
 
-def _file(root: Path, name: str) -> Path | None:
+def _find_file(root: Path, name: str) -> Path | None:
     """Return the file of a name as it stands, with Windows' separators, or with any suffix."""
     plain = name.replace("\\", "/")
     stem = plain.removesuffix(_ANY)
     suffixes = (".jpg", ".png", *sorted(IMAGES)) if stem != plain else ()
-    places = [root / each for each in (name, plain, *(f"{stem}{suffix}" for suffix in suffixes))]
+    places = [root / candidate for candidate in (name, plain, *(f"{stem}{suffix}" for suffix in suffixes))]
     return next((place for place in places if is_file(place)), None)
 
 
-def _before(root: Path, name: str) -> str:
+def _foreign_prefix(root: Path, name: str) -> str:
     """Return the shortest beginning of an absolute name without which it is found; "" where there is none."""
     parts = PurePosixPath(name).parts
     tails = ("/".join(parts[begin:]) for begin in range(1, len(parts)))
-    tail = next((tail for tail in tails if _file(root, tail)), name)
+    tail = next((tail for tail in tails if _find_file(root, tail)), name)
     return name.removesuffix(tail)

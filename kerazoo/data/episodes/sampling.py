@@ -72,31 +72,31 @@ class Episodes:
         shots: images of each to learn from, the support.
         queries: images of each to be asked about.
         rotations: images turned by 90, 180 and 270 degrees are other classes (Santoro et al. 2016).
-        called: the settings of a family that say the ways and the images of each, for remedies.
+        setting_names: the settings of a family that say the ways and the images of each, for remedies.
     """
 
     ways: Annotated[int, Field(ge=2)] = 5
     shots: Count = 1
     queries: Annotated[int, Field(ge=0)] = 15
     rotations: bool = False
-    called: tuple[str, str] = ("family.ways", "family.queries")
+    setting_names: tuple[str, str] = ("family.ways", "family.queries")
 
     def problems(self, classes: Classes, where: str) -> list[UserError]:
         turned = QUARTERS if self.rotations else 1
         if len(classes) * turned < self.ways:
-            told = f"{where} has {len(classes)} classes, an episode {self.ways} ways"
-            return [UserError(told, f"add classes, or set {self.called[0]} to fewer")]
+            message = f"{where} has {len(classes)} classes, an episode {self.ways} ways"
+            return [UserError(message, f"add classes, or set {self.setting_names[0]} to fewer")]
         needed = self.shots + self.queries
-        told = f"an episode takes {needed} of each ({self.shots} shots and {self.queries} queries)"
-        remedy = f"add some, remove the class, or set {self.called[1]} to fewer"
-        return _too_small(classes, needed, where, told, remedy)
+        reason = f"an episode takes {needed} of each ({self.shots} shots and {self.queries} queries)"
+        remedy = f"add some, remove the class, or set {self.setting_names[1]} to fewer"
+        return _small_class_errors(classes, needed, where, reason, remedy)
 
     def sample(self, classes: Classes, rng: np.random.Generator) -> Sample:
         """Return an episode: images uint8 `(ways, shots + queries, H, W, 3)`, the support first."""
         turned = QUARTERS if self.rotations else 1
         chosen = rng.choice(len(classes) * turned, self.ways, replace=False)
         rows = [self._row(classes, *divmod(int(label), turned), rng) for label in chosen]
-        names = tuple(_turned_name(classes.names[label // turned], label % turned) for label in chosen)
+        names = tuple(_rotated_name(classes.names[label // turned], label % turned) for label in chosen)
         return Sample(np.stack(rows), Episode(names, self.shots), names[0])
 
     def _row(self, classes: Classes, label: int, turns: int, rng: np.random.Generator) -> np.ndarray:
@@ -119,9 +119,11 @@ class Pairs:
 
     def problems(self, classes: Classes, where: str) -> list[UserError]:
         if len(classes) < 2:
-            told = f"{where} has {len(classes)} class(es), a pair may be of two"
-            return [UserError(told, "add classes")]
-        return _too_small(classes, 2, where, "a pair takes 2 of one", "add some, or remove the class")
+            message = f"{where} has {len(classes)} class(es), a pair may be of two"
+            return [UserError(message, "add classes")]
+        return _small_class_errors(
+            classes, 2, where, "a pair takes 2 of one", "add some, or remove the class"
+        )
 
     def sample(self, classes: Classes, rng: np.random.Generator) -> Sample:
         """Return pairs: images uint8 `(pairs, 2, H, W, 3)`."""
@@ -141,17 +143,19 @@ class Pairs:
         return np.stack([np.rot90(images[0], turns), np.rot90(images[1], others)])
 
 
-def _too_small(classes: Classes, needed: int, where: str, told: str, remedy: str) -> list[UserError]:
+def _small_class_errors(
+    classes: Classes, needed: int, where: str, reason: str, remedy: str
+) -> list[UserError]:
     """Return a line for each class with fewer images than needed."""
     sizes = {name: classes.size(label) for label, name in enumerate(classes.names)}
     return [
-        UserError(f"{where}: class {name!r} has {size} image(s), {told}", remedy)
+        UserError(f"{where}: class {name!r} has {size} image(s), {reason}", remedy)
         for name, size in sizes.items()
         if size < needed
     ]
 
 
-def _turned_name(name: str, turns: int) -> str:
+def _rotated_name(name: str, turns: int) -> str:
     return f"{name} turned by {90 * turns}" if turns else name
 
 
@@ -166,8 +170,8 @@ class DeferredSample(Deferred):
         return self.sampler.sample(self.classes, rng)
 
 
-def sampled(
-    classes: Classes, split: Split, count: int, training: Sampler, asked: Sequence[Sampler], seed: int
+def sample_sequence(
+    classes: Classes, split: Split, count: int, training: Sampler, evaluation: Sequence[Sampler], seed: int
 ) -> Sequence[Sample]:
     """Return the samples of a split: for training drawn anew whenever they are seen, else always the same.
 
@@ -176,14 +180,18 @@ def sampled(
         split: of these.
         count: of samples.
         training: how those to train on are drawn.
-        asked: how all others are; they take turns.
+        evaluation: how all others are; they take turns.
         seed: of all others.
     """
     if split == "train":
         return [Sample(_NOTHING, DeferredSample(classes, training), split)] * count
-    return Lazy(range(count), functools.partial(_asked, classes, asked, (seed, _STREAMS[split])))
+    return Lazy(
+        range(count), functools.partial(_evaluation_sample, classes, evaluation, (seed, _STREAMS[split]))
+    )
 
 
-def _asked(classes: Classes, asked: Sequence[Sampler], seed: Sequence[int], index: int) -> Sample:
+def _evaluation_sample(
+    classes: Classes, samplers: Sequence[Sampler], seed: Sequence[int], index: int
+) -> Sample:
     rng = np.random.default_rng([*seed, index])
-    return asked[index % len(asked)].sample(classes, rng)
+    return samplers[index % len(samplers)].sample(classes, rng)

@@ -32,7 +32,7 @@ _Limb = tuple[np.ndarray, np.ndarray]
 """Directions of a limb's upper and lower half."""
 
 
-class Body(NamedTuple):
+class Mannequin(NamedTuple):
     """A body in a stance, seen from somewhere.
 
     Attributes:
@@ -56,71 +56,81 @@ class Figure(NamedTuple):
     Attributes:
         body: its stance.
         scale: pixels per unit of the body.
-        place: x and y, in pixels, of the body's origin.
+        offset: x and y, in pixels, of the body's origin.
     """
 
-    body: Body
+    body: Mannequin
     scale: float
-    place: np.ndarray
+    offset: np.ndarray
 
-    def at(self, places: np.ndarray) -> np.ndarray:
+    def to_pixels(self, places: np.ndarray) -> np.ndarray:
         """Return where places of the body are in the image: `(..., 3)` -> `(..., 2)` pixels."""
-        return places[..., :2] * self.scale + self.place
+        return places[..., :2] * self.scale + self.offset
 
 
-def draw_body(rng: np.random.Generator) -> Body:
+def random_mannequin(rng: np.random.Generator) -> Mannequin:
     """Return a body of random proportions in a random stance, turned at random towards the viewer."""
     skull = np.array([0.05, 0.07, 0.058]) * rng.uniform(1.05, 1.4)
-    joints, head = _built(rng, skull)
+    joints, head = _random_joints(rng, skull)
     heading = rng.normal(0, 35) if rng.random() < 0.5 else rng.uniform(-180, 180)
-    view = turn(2, rng.normal(0, 6)) @ turn(0, rng.uniform(-4, 14)) @ turn(1, heading)
+    view = (
+        rotation_about(2, rng.normal(0, 6))
+        @ rotation_about(0, rng.uniform(-4, 14))
+        @ rotation_about(1, heading)
+    )
     places = np.stack(list(joints.values())) @ view.T
     seen = dict(zip(joints, places, strict=True))
-    return Body(seen, view @ head, float(view[2, 2]), rng.uniform(0.85, 1.25), skull)
+    return Mannequin(seen, view @ head, float(view[2, 2]), rng.uniform(0.85, 1.25), skull)
 
 
-def _built(rng: np.random.Generator, skull: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def _random_joints(rng: np.random.Generator, skull: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return the joints of a body that faces the viewer, and the rotation of its head."""
     lean = rng.uniform(20, 60) if rng.random() < 0.12 else rng.normal(0, 7)
-    torso = turn(0, -lean) @ turn(2, rng.normal(0, 5)) @ turn(1, rng.normal(0, 10))
+    torso = (
+        rotation_about(0, -lean) @ rotation_about(2, rng.normal(0, 5)) @ rotation_about(1, rng.normal(0, 10))
+    )
     joints = {"pelvis": np.zeros(3), "thorax": torso @ (0, -0.31 * rng.normal(1, 0.04), 0)}
-    joints |= _lower(rng) | _upper(rng, joints["thorax"], torso)
-    nod = turn(1, rng.normal(0, 22)) @ turn(0, rng.normal(-4, 9)) @ turn(2, rng.normal(0, 6))
-    head = torso @ turn(0, 0.5 * lean) @ nod
+    joints |= _random_legs(rng) | _random_arms(rng, joints["thorax"], torso)
+    nod = (
+        rotation_about(1, rng.normal(0, 22))
+        @ rotation_about(0, rng.normal(-4, 9))
+        @ rotation_about(2, rng.normal(0, 6))
+    )
+    head = torso @ rotation_about(0, 0.5 * lean) @ nod
     joints["upper_neck"] = joints["thorax"] + torso @ (0, -0.05, 0.005)
     joints["head"] = joints["upper_neck"] + head @ (0, -0.75 * skull[1], 0.012)
     joints["head_top"] = joints["head"] + head @ (0, -skull[1], 0)
     return joints, head
 
 
-def _lower(rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _random_legs(rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Return hips, knees, ankles and toes."""
     width, length = rng.normal((0.075, 0.245), (0.003, 0.01))
-    kind = _kind(rng, _LEGS)
+    kind = _random_kind(rng, _LEGS)
     stride = rng.uniform(-40, 40) if kind == _WALKING else 0.0
     joints: dict[str, np.ndarray] = {}
     for side, sign in SIDES.items():
         forward, outward, knee = rng.uniform(*_LEGS[kind][1:])
-        thigh = _swung(forward + sign * stride, outward, sign)
-        shank = _bent(thigh, (0, 0, -1), knee)
+        thigh = _swing_direction(forward + sign * stride, outward, sign)
+        shank = _bend_direction(thigh, (0, 0, -1), knee)
         hip = np.array([sign * width, 0, 0])
         ankle = hip + length * (thigh + shank)
-        toe = ankle + 0.1 * _bent(shank, (0.3 * sign, 0, 1), 75)
+        toe = ankle + 0.1 * _bend_direction(shank, (0.3 * sign, 0, 1), 75)
         ends = (f"{side}_{joint}" for joint in ("hip", "knee", "ankle", "toe"))
         joints |= zip(ends, (hip, hip + length * thigh, ankle, toe), strict=True)
     return joints
 
 
-def _upper(rng: np.random.Generator, thorax: np.ndarray, torso: np.ndarray) -> dict[str, np.ndarray]:
+def _random_arms(rng: np.random.Generator, thorax: np.ndarray, torso: np.ndarray) -> dict[str, np.ndarray]:
     """Return shoulders, elbows, wrists and the middles of the hands."""
     width, length = rng.normal((0.118, 1.0), (0.005, 0.04))
     joints: dict[str, np.ndarray] = {}
     for side, sign in SIDES.items():
-        kind = _kind(rng, _ARMS)
+        kind = _random_kind(rng, _ARMS)
         forward, outward, elbow = rng.uniform(*_ARMS[kind][1:])
-        first = _swung(forward, outward, sign)
+        first = _swing_direction(forward, outward, sign)
         towards = (0, -1, 0.3) if kind == _RAISED else (-0.4 * sign, -0.3, 1)
-        second = torso @ _bent(first, rng.normal(towards, 0.3), elbow)
+        second = torso @ _bend_direction(first, rng.normal(towards, 0.3), elbow)
         shoulder = thorax + torso @ (sign * width, 0.02, 0)
         middle = shoulder + 0.17 * length * (torso @ first)
         wrist = middle + 0.15 * length * second
@@ -129,25 +139,25 @@ def _upper(rng: np.random.Generator, thorax: np.ndarray, torso: np.ndarray) -> d
     return joints
 
 
-def _kind(rng: np.random.Generator, kinds: Sequence[tuple]) -> int:
+def _random_kind(rng: np.random.Generator, kinds: Sequence[tuple]) -> int:
     return bisect.bisect([kind[0] for kind in kinds], rng.random())
 
 
-def _swung(forward: float, outward: float, sign: float) -> np.ndarray:
+def _swing_direction(forward: float, outward: float, sign: float) -> np.ndarray:
     """Return the direction of a limb that hung straight down before it was swung forward and outward."""
     forward, outward = math.radians(forward), math.radians(outward)
     down = math.cos(outward)
     return np.array([sign * math.sin(outward), down * math.cos(forward), down * math.sin(forward)])
 
 
-def _bent(direction: np.ndarray, towards: Sequence[float] | np.ndarray, angle: float) -> np.ndarray:
+def _bend_direction(direction: np.ndarray, towards: Sequence[float] | np.ndarray, angle: float) -> np.ndarray:
     """Return a direction bent by an angle towards another."""
     aside = towards - np.dot(towards, direction) * direction
     angle, length = math.radians(angle), max(math.sqrt(aside @ aside), 1e-6)
     return math.cos(angle) * direction + math.sin(angle) / length * aside
 
 
-def turn(axis: int, angle: float) -> np.ndarray:
+def rotation_about(axis: int, angle: float) -> np.ndarray:
     """Return the rotation by an angle about an axis."""
     c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     about = (((1, 0, 0), (0, c, -s), (0, s, c)), ((c, 0, s), (0, 1, 0), (-s, 0, c)),

@@ -31,31 +31,31 @@ def draw_cells(rng: np.random.Generator, size: tuple[int, int]) -> tuple[np.ndar
         2 membrane (3 to 5 pixels wide); and the cells by number, int32 `(H, W)`: 0 outside, the
         inner half of a membrane belongs to its cell.
     """
-    cells, nuclei = _cells(rng, size)
+    cells, nuclei = _grow_cells(rng, size)
     half_width = rng.uniform(1.5, 2.5)
     edge = _distance_to_edge(cells)
     labels = np.where(edge <= half_width, MEMBRANE, cells > 0).astype("uint8")
-    cover = np.clip(half_width + 0.5 - edge, 0, 1) * _mottle(rng, size, 12, 0.85, 1.0)
-    return _photographed(rng, _stained(rng, cells, nuclei, cover)), labels, cells
+    cover = np.clip(half_width + 0.5 - edge, 0, 1) * _smooth_noise(rng, size, 12, 0.85, 1.0)
+    return _add_camera_effects(rng, _stain(rng, cells, nuclei, cover)), labels, cells
 
 
-def _cells(rng: np.random.Generator, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def _grow_cells(rng: np.random.Generator, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the cells by number and where their nuclei are."""
     cells, nuclei = np.zeros(size, "int32"), np.zeros(size, "float32")
     nearest = np.ones(size, "float32")  # in units of the cell's own radius: 1 is its outline
     y, x = np.indices(size, "float32")
-    y, x = (axis + _mottle(rng, size, 16, -4, 4) for axis in (y, x))  # outlines get irregular
-    for number, (top, left) in enumerate(_centres(rng, size), 1):
+    y, x = (axis + _smooth_noise(rng, size, 16, -4, 4) for axis in (y, x))  # outlines get irregular
+    for number, (top, left) in enumerate(_random_centres(rng, size), 1):
         radius = _SPACING * rng.uniform(0.4, 0.62)
         reach = math.ceil(radius * 1.3) + 4
         low = max(round(top) - reach, 0), max(round(left) - reach, 0)
         window = np.s_[low[0] : max(round(top) + reach, 0), low[1] : max(round(left) + reach, 0)]
         dy, dx = y[window] - top, x[window] - left
-        distance = _elliptic(dy, dx, radius, rng)
+        distance = _ellipse_distance(dy, dx, radius, rng)
         owned = distance < nearest[window]
         nearest[window][owned] = distance[owned]
         cells[window][owned] = number
-        nucleus = _elliptic(
+        nucleus = _ellipse_distance(
             dy - rng.normal(0, 2), dx - rng.normal(0, 2), radius * rng.uniform(0.25, 0.45), rng
         )
         shown = np.clip((1 - nucleus) * 4, 0, 1) * (rng.random() < 0.85)
@@ -63,7 +63,7 @@ def _cells(rng: np.random.Generator, size: tuple[int, int]) -> tuple[np.ndarray,
     return cells, nuclei
 
 
-def _centres(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+def _random_centres(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     """Return the (top, left) of the cells: a shaken hexagonal grid with holes."""
     rows, columns = (math.ceil(length / _SPACING) + 2 for length in size)
     row, column = (axis.ravel() for axis in np.indices((rows, columns)))
@@ -72,7 +72,7 @@ def _centres(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     return shaken[rng.random(len(shaken)) > rng.uniform(0.1, 0.4)]
 
 
-def _elliptic(dy: np.ndarray, dx: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
+def _ellipse_distance(dy: np.ndarray, dx: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
     """Return the distance from the centre of a random ellipse, 1 on its outline."""
     angle, stretch = rng.uniform(0, math.pi), rng.uniform(1, 1.25)
     along = (math.cos(angle) * dx + math.sin(angle) * dy) / (radius * stretch)
@@ -88,7 +88,7 @@ def _distance_to_edge(cells: np.ndarray) -> np.ndarray:
     return cv2.distanceTransform(inner, cv2.DIST_L2, cv2.DIST_MASK_5) + 0.5
 
 
-def _mottle(
+def _smooth_noise(
     rng: np.random.Generator, size: tuple[int, int], grain: float, low: float, high: float
 ) -> np.ndarray:
     """Return smooth noise between about `low` and `high` with spots of about `grain` pixels, float32."""
@@ -96,13 +96,13 @@ def _mottle(
     return cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
 
 
-def _stained(
+def _stain(
     rng: np.random.Generator, cells: np.ndarray, nuclei: np.ndarray, membrane: np.ndarray
 ) -> np.ndarray:
     """Return the colours of cells, nuclei, membranes and debris, float32 `(H, W, 3)` in 0..1."""
-    ground, body, stain = _palette(rng)
+    ground, body, stain = _random_palette(rng)
     tone = rng.uniform(-0.5, 0.5, cells.max() + 1).astype("float32")[cells]  # every cell its own
-    amount = np.where(cells > 0, 1 + tone, _debris(rng, cells.shape)) + _mottle(
+    amount = np.where(cells > 0, 1 + tone, _random_debris(rng, cells.shape)) + _smooth_noise(
         rng, cells.shape, 4, -0.15, 0.15
     )
     dark = np.maximum(nuclei * rng.uniform(0.6, 0.9), membrane)[..., None]
@@ -110,7 +110,7 @@ def _stained(
     return colours + dark * (stain - colours)
 
 
-def _palette(rng: np.random.Generator) -> np.ndarray:
+def _random_palette(rng: np.random.Generator) -> np.ndarray:
     """Return colours of ground, cell body and membrane, float32 `(3, 3)`: bright field or fluorescence."""
     if rng.random() < 0.65:
         values, saturations = (
@@ -126,7 +126,7 @@ def _palette(rng: np.random.Generator) -> np.ndarray:
     return np.array(colours, "float32")
 
 
-def _debris(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+def _random_debris(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     """Return how much of a cell's colour lies about on the ground: soft blobs, float32 in 0..1."""
     blobs = np.zeros(size, "float32")
     for _ in range(rng.poisson(size[0] * size[1] / 2500)):
@@ -136,10 +136,10 @@ def _debris(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     return cv2.GaussianBlur(blobs, (0, 0), 1.2)
 
 
-def _photographed(rng: np.random.Generator, colours: np.ndarray) -> np.ndarray:
+def _add_camera_effects(rng: np.random.Generator, colours: np.ndarray) -> np.ndarray:
     """Return the colours under uneven light, out of focus, with noise: uint8."""
     height, width, _ = colours.shape
-    light = _mottle(rng, (height, width), max(height, width) / 2, 0.65, 1.15)[..., None]
+    light = _smooth_noise(rng, (height, width), max(height, width) / 2, 0.65, 1.15)[..., None]
     seen = cv2.GaussianBlur(colours * light, (0, 0), rng.uniform(0.5, 1.0)) * 255
     seen += rng.standard_normal(seen.shape, "float32") * np.float32(rng.uniform(2, 7))
     return np.clip(seen, 0, 255).astype("uint8")

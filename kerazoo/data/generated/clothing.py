@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kerazoo.data.generated.bodies import SIDES, Figure
-from kerazoo.data.generated.scenery import colours
+from kerazoo.data.generated.scenery import random_colours
 from kerazoo.media.opencv import cv2
 
 Colour = tuple[int, int, int]
@@ -30,7 +30,7 @@ CIRCLE = np.stack([np.cos(_ROUND), np.sin(_ROUND)], axis=1)
 """Points of a circle of radius 1."""
 
 
-class Part(NamedTuple):
+class DrawnPart(NamedTuple):
     """Something to be drawn.
 
     Attributes:
@@ -59,14 +59,14 @@ class Outfit(NamedTuple):
     long_hair: bool
 
 
-def draw_outfit(rng: np.random.Generator) -> Outfit:
+def random_outfit(rng: np.random.Generator) -> Outfit:
     """Return random clothes, skin and hair."""
     hue, pale, light, hair_hue, vivid, fair, *chances = rng.random(12).tolist()
     skin = _hsv(0.02 + 0.07 * hue, 0.25 + 0.4 * pale, 0.35 + 0.65 * light)
     hair = _hsv(0.02 + 0.1 * hair_hue, 0.8 * vivid, 0.05 + 0.65 * fair)
     often = (0.1, 0.45, 0.15, 0.3, 0.15, 0.35)
     bald, short_sleeves, sleeveless, shorts, skirt, long_hair = map(operator.lt, chances, often)
-    shirt, trousers, shoes = colours(rng, 3)
+    shirt, trousers, shoes = random_colours(rng, 3)
     worn = {
         "skin": skin,
         "hair": skin if bald else hair,
@@ -81,46 +81,53 @@ def draw_outfit(rng: np.random.Generator) -> Outfit:
     return Outfit(worn, skirt, long_hair and not bald)
 
 
-def limbs(figure: Figure, outfit: Outfit, light: np.ndarray) -> list[Part]:
+def limb_parts(figure: Figure, outfit: Outfit, light: np.ndarray) -> list[DrawnPart]:
     """Return arms, hands, legs and feet, lit from the direction `light`, x and y."""
     joints, named = figure.body.joints, [(side, *limb) for side in SIDES for limb in _LIMBS.items()]
-    ends = np.array([(joints[f"{side}_{told[0]}"], joints[f"{side}_{told[1]}"]) for side, _, told in named])
+    ends = np.array(
+        [(joints[f"{side}_{shape[0]}"], joints[f"{side}_{shape[1]}"]) for side, _, shape in named]
+    )
     radii = _LIMB_RADII * figure.body.stout * figure.scale
-    places, depths = figure.at(ends), ends[..., 2].mean(axis=1).tolist()
+    places, depths = figure.to_pixels(ends), ends[..., 2].mean(axis=1).tolist()
     outlines = _capsules(places, radii)
     bright = _capsules(places + 0.4 * light * radii[..., None], 0.55 * radii)
-    found = []
-    for (side, name, told), depth, outline, lit in zip(named, depths, outlines, bright, strict=True):
-        worn, nearer = outfit.colours[told[4]], depth + told[5]
-        found += [Part(nearer, f"{side} {name}", outline, shaded(worn, 0.72)), Part(nearer, "", lit, worn)]
-    return found
+    parts = []
+    for (side, name, shape), depth, outline, lit in zip(named, depths, outlines, bright, strict=True):
+        worn, nearer = outfit.colours[shape[4]], depth + shape[5]
+        parts += [
+            DrawnPart(nearer, f"{side} {name}", outline, darken(worn, 0.72)),
+            DrawnPart(nearer, "", lit, worn),
+        ]
+    return parts
 
 
-def trunk(figure: Figure, outfit: Outfit, light: np.ndarray) -> list[Part]:
+def trunk_parts(figure: Figure, outfit: Outfit, light: np.ndarray) -> list[DrawnPart]:
     """Return shirt, seat, skirt and neck; a collar where the chest faces the viewer."""
     body, worn, size = figure.body, outfit.colours, figure.body.stout * figure.scale
     thorax, neck, head = (body.joints[name] for name in ("thorax", "upper_neck", "head"))
     shoulders, hips = (np.array([body.joints[f"{side}_{n}"] for side in SIDES]) for n in ("shoulder", "hip"))
     chest = 0.88 * thorax + 0.7 * (shoulders - thorax)
     waist = 0.2 * thorax + 0.8 * hips
-    shirt, near = figure.at(np.concatenate([shoulders, chest, waist])), float(thorax[2]) / 2
-    found = [
-        Part(near + 0.005, "trunk", hull(figure.at(hips), 0.066 * size), shaded(worn["trousers"], 0.8)),
-        Part(near + 0.015, "trunk", hull(shirt, _SHIRT * size), shaded(worn["shirt"], 0.72)),
-        Part(near + 0.016, "", hull(shirt + 0.02 * size * light, _LIT * size), worn["shirt"]),
-        Part(
+    shirt, near = figure.to_pixels(np.concatenate([shoulders, chest, waist])), float(thorax[2]) / 2
+    parts = [
+        DrawnPart(
+            near + 0.005, "trunk", hull(figure.to_pixels(hips), 0.066 * size), darken(worn["trousers"], 0.8)
+        ),
+        DrawnPart(near + 0.015, "trunk", hull(shirt, _SHIRT * size), darken(worn["shirt"], 0.72)),
+        DrawnPart(near + 0.016, "", hull(shirt + 0.02 * size * light, _LIT * size), worn["shirt"]),
+        DrawnPart(
             float(thorax[2] + neck[2] + head[2]) / 3 + 0.012,
             "neck",
-            hull(figure.at(np.stack([thorax, neck, head])), 0.034 * size),
-            shaded(worn["skin"], 0.8),
+            hull(figure.to_pixels(np.stack([thorax, neck, head])), 0.034 * size),
+            darken(worn["skin"], 0.8),
         ),
     ]
     if outfit.skirt:
-        found.append(_skirt(figure, hips, near, worn["skirt"]))
+        parts.append(_skirt_part(figure, hips, near, worn["skirt"]))
     if body.facing > 0.25:
         collar = np.stack([*(0.75 * thorax + 0.25 * shoulders), 0.78 * thorax])
-        found.append(Part(near + 0.018, "", figure.at(collar), worn["skin"]))
-    return found
+        parts.append(DrawnPart(near + 0.018, "", figure.to_pixels(collar), worn["skin"]))
+    return parts
 
 
 _SHIRT = np.array([[0.036], [0.036], *[[0.062]] * 4])
@@ -128,12 +135,12 @@ _LIT = np.array([[0.02], [0.02], *[[0.042]] * 4])
 """Radii at the shoulders, in the chest and in the waist."""
 
 
-def _skirt(figure: Figure, hips: np.ndarray, near: float, worn: Colour) -> Part:
+def _skirt_part(figure: Figure, hips: np.ndarray, near: float, worn: Colour) -> DrawnPart:
     knees = np.array([figure.body.joints[f"{side}_knee"] for side in SIDES])
     hem = 0.25 * hips + 0.75 * knees
     depth = max(near + 0.012, float(hem[:, 2].mean()) + 0.03)
-    outline = hull(figure.at(np.concatenate([hips, hem])), 0.075 * figure.body.stout * figure.scale)
-    return Part(depth, "skirt", outline, worn)
+    outline = hull(figure.to_pixels(np.concatenate([hips, hem])), 0.075 * figure.body.stout * figure.scale)
+    return DrawnPart(depth, "skirt", outline, worn)
 
 
 def hull(centres: np.ndarray, radii: np.ndarray | float) -> np.ndarray:
@@ -142,7 +149,7 @@ def hull(centres: np.ndarray, radii: np.ndarray | float) -> np.ndarray:
     return cv2.convexHull(discs.reshape(-1, 2).astype("float32"))[:, 0]
 
 
-def shaded(colour: Colour, factor: float) -> Colour:
+def darken(colour: Colour, factor: float) -> Colour:
     """Return a darker colour."""
     red, green, blue = colour
     return int(red * factor), int(green * factor), int(blue * factor)

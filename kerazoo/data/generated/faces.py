@@ -8,9 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerazoo.data.generated.bodies import turn
-from kerazoo.data.generated.clothing import CIRCLE, Colour, draw_outfit, shaded
-from kerazoo.data.generated.scenery import FRACTION, colours, draw_ground, draw_thing, fixed, photographed
+from kerazoo.data.generated.bodies import rotation_about
+from kerazoo.data.generated.clothing import CIRCLE, Colour, darken, random_outfit
+from kerazoo.data.generated.scenery import (
+    FRACTION,
+    add_camera_effects,
+    draw_ground,
+    draw_thing,
+    random_colours,
+    to_fixed_point,
+)
 from kerazoo.media.opencv import cv2
 
 JAW, NOSE, LIPS, MOUTH = slice(0, 17), slice(27, 36), slice(48, 60), slice(60, 68)
@@ -43,26 +50,26 @@ def draw_face(rng: np.random.Generator, size: tuple[int, int]) -> Face:
         size: height and width in pixels.
     """
     image = draw_ground(rng, size)
-    landmarks, hood = _shape(rng)
+    landmarks, hood = _random_landmarks(rng)
     yaw, pitch, roll = np.clip(rng.normal(0, (16, 8, 10)), -40, 40)
-    view = turn(2, roll) @ turn(0, pitch) @ turn(1, yaw)
+    view = rotation_about(2, roll) @ rotation_about(0, pitch) @ rotation_about(1, yaw)
     radius = rng.uniform(0.2, 0.34) * min(size)
     middle = np.array(size[::-1]) / 2 + rng.uniform(-0.14, 0.14, 2) * size[::-1]
     points, forehead, crown = (
         (places @ view.T)[:, :2] * radius + middle
         for places in (landmarks, hood, 1.12 * hood + (0, -0.08, -0.3))
     )
-    _paint(rng, image, points, forehead, crown, radius)
+    _draw_head(rng, image, points, forehead, crown, radius)
     before = np.zeros(size, "uint8")
     if rng.random() < 0.2:
-        draw_thing([image, before], [*colours(rng, 1), 1], rng, rng.uniform(0.1, 0.25))
+        draw_thing([image, before], [*random_colours(rng, 1), 1], rng, rng.uniform(0.1, 0.25))
     x, y = np.clip(np.rint(points), 0, np.array(size[::-1]) - 1).astype(int).T
     inside = ((points >= -0.5) & (points < np.array(size[::-1]) - 0.5)).all(axis=1)
     visible = np.where(inside, 2 - before[y, x], 0).astype("uint8")
-    return Face(photographed(rng, image), points.astype("float32"), visible)
+    return Face(add_camera_effects(rng, image), points.astype("float32"), visible)
 
 
-def _shape(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _random_landmarks(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return the landmarks of a random face, `(68, 3)`, and the outline of its forehead, `(n, 3)`."""
     long, square = rng.uniform(1.15, 1.4), rng.uniform(0.7, 1.0)
     around = np.linspace(np.pi, 0, 17)
@@ -115,7 +122,7 @@ def _lips(down: float, half: float, smile: float, thick: float, opened: float) -
     return np.stack([x, y, 0.72 - 0.5 * x**2], axis=1)
 
 
-def _paint(
+def _draw_head(
     rng: np.random.Generator,
     image: np.ndarray,
     points: np.ndarray,
@@ -124,45 +131,49 @@ def _paint(
     radius: float,
 ) -> None:
     """Draw hair, neck, skin and features."""
-    outfit = draw_outfit(rng)
+    outfit = random_outfit(rng)
     skin, hair = outfit.colours["skin"], outfit.colours["hair"]
-    dark, (iris, shirt) = shaded(skin, 0.72), colours(rng, 2)
+    dark, (iris, shirt) = darken(skin, 0.72), random_colours(rng, 2)
     mid, down = points[27], np.array([0, radius])
     throat = points[8] + 0.2 * down
-    _fill(image, throat + 1.5 * down + CIRCLE * radius * (1.9, 1.2), shirt)
-    _fill(image, np.concatenate([points[[5, 11]], throat + CIRCLE * 0.55 * radius]), dark)
+    _fill_hull(image, throat + 1.5 * down + CIRCLE * radius * (1.9, 1.2), shirt)
+    _fill_hull(image, np.concatenate([points[[5, 11]], throat + CIRCLE * 0.55 * radius]), dark)
     locks = [crown, points[[0, 16]], *([1.25 * points[[3, 13]] - 0.25 * mid] if outfit.long_hair else [])]
-    _fill(image, np.concatenate(locks), hair)
+    _fill_hull(image, np.concatenate(locks), hair)
     for ear in (points[1], points[15]):
-        _fill(image, ear + CIRCLE * radius * (0.13, 0.24), shaded(skin, 0.85))
-    _fill(image, np.concatenate([points[JAW], forehead]), dark)
-    _fill(image, mid + 0.93 * (np.concatenate([points[JAW], forehead]) - mid) + 0.02 * radius, skin)
-    _features(image, points, radius, skin, hair, iris)
+        _fill_hull(image, ear + CIRCLE * radius * (0.13, 0.24), darken(skin, 0.85))
+    _fill_hull(image, np.concatenate([points[JAW], forehead]), dark)
+    _fill_hull(image, mid + 0.93 * (np.concatenate([points[JAW], forehead]) - mid) + 0.02 * radius, skin)
+    _draw_features(image, points, radius, skin, hair, iris)
 
 
-def _features(
+def _draw_features(
     image: np.ndarray, points: np.ndarray, radius: float, skin: Colour, hair: Colour, iris: Colour
 ) -> None:
     thin = max(round(0.05 * radius), 1)
     for brow in BROWS:
-        cv2.polylines(image, [fixed(points[brow])], False, shaded(hair, 0.7), thin + 1, cv2.LINE_AA, FRACTION)
-    _fill(image, points[[27, 31, 33, 35]], shaded(skin, 0.9))
-    _fill(image, points[[28, 30, 35]], shaded(skin, 0.8))
-    cv2.polylines(image, [fixed(points[31:36])], False, shaded(skin, 0.55), thin, cv2.LINE_AA, FRACTION)
+        cv2.polylines(
+            image, [to_fixed_point(points[brow])], False, darken(hair, 0.7), thin + 1, cv2.LINE_AA, FRACTION
+        )
+    _fill_hull(image, points[[27, 31, 33, 35]], darken(skin, 0.9))
+    _fill_hull(image, points[[28, 30, 35]], darken(skin, 0.8))
+    cv2.polylines(
+        image, [to_fixed_point(points[31:36])], False, darken(skin, 0.55), thin, cv2.LINE_AA, FRACTION
+    )
     for eye in EYES:
-        _fill(image, points[eye], (235, 235, 235))
+        _fill_hull(image, points[eye], (235, 235, 235))
         middle, opened = points[eye].mean(axis=0), np.linalg.norm(points[eye][1] - points[eye][5])
         disc = CIRCLE * min(0.11 * radius, 0.5 * opened)
-        _fill(image, middle + disc, shaded(iris, 0.6))
-        _fill(image, middle + 0.45 * disc, (20, 20, 20))
-        cv2.polylines(image, [fixed(points[eye])], True, shaded(skin, 0.4), 1, cv2.LINE_AA, FRACTION)
+        _fill_hull(image, middle + disc, darken(iris, 0.6))
+        _fill_hull(image, middle + 0.45 * disc, (20, 20, 20))
+        cv2.polylines(image, [to_fixed_point(points[eye])], True, darken(skin, 0.4), 1, cv2.LINE_AA, FRACTION)
     red, green, blue = skin
-    _fill(image, points[LIPS], (min(int(red * 0.95), 255), int(green * 0.6), int(blue * 0.6)))
-    _fill(image, points[MOUTH], (60, 20, 25))
-    cv2.polylines(image, [fixed(points[MOUTH])], True, shaded(skin, 0.45), 1, cv2.LINE_AA, FRACTION)
+    _fill_hull(image, points[LIPS], (min(int(red * 0.95), 255), int(green * 0.6), int(blue * 0.6)))
+    _fill_hull(image, points[MOUTH], (60, 20, 25))
+    cv2.polylines(image, [to_fixed_point(points[MOUTH])], True, darken(skin, 0.45), 1, cv2.LINE_AA, FRACTION)
 
 
-def _fill(image: np.ndarray, outline: np.ndarray, colour: Colour) -> None:
+def _fill_hull(image: np.ndarray, outline: np.ndarray, colour: Colour) -> None:
     """Fill the convex hull of places."""
     hull = cv2.convexHull(np.asarray(outline, "float32"))[:, 0]
-    cv2.fillConvexPoly(image, fixed(hull), colour, cv2.LINE_AA, FRACTION)
+    cv2.fillConvexPoly(image, to_fixed_point(hull), colour, cv2.LINE_AA, FRACTION)

@@ -9,10 +9,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerazoo.data.generated.bodies import Body, Figure, draw_body
-from kerazoo.data.generated.clothing import draw_outfit, limbs, trunk
-from kerazoo.data.generated.heads import FEATURES, HEAD, face_points, head
-from kerazoo.data.generated.scenery import FRACTION, colours, draw_ground, draw_thing, fixed, photographed
+from kerazoo.data.generated.bodies import Figure, Mannequin, random_mannequin
+from kerazoo.data.generated.clothing import limb_parts, random_outfit, trunk_parts
+from kerazoo.data.generated.heads import FEATURES, HEAD, face_points, head_parts
+from kerazoo.data.generated.scenery import (
+    FRACTION,
+    add_camera_effects,
+    draw_ground,
+    draw_thing,
+    random_colours,
+    to_fixed_point,
+)
 from kerazoo.media.opencv import cv2
 from kerazoo.structures.skeleton import COCO17
 
@@ -41,7 +48,7 @@ _THING = 255
 """Number, in the map of who is on top, of what stands before people."""
 
 
-class DrawnPeople(NamedTuple):
+class PeopleImage(NamedTuple):
     """An image of people.
 
     Attributes:
@@ -59,15 +66,15 @@ class DrawnPeople(NamedTuple):
     areas: np.ndarray
 
 
-class _Shown(NamedTuple):
-    """One person of an image, as in `DrawnPeople`; `cover` is uint8 `(H, W)`, not 0 where the person is."""
+class _DrawnPerson(NamedTuple):
+    """One person of an image, as in `PeopleImage`; `cover` is uint8 `(H, W)`, not 0 where the person is."""
 
     points: np.ndarray
     visible: np.ndarray
     cover: np.ndarray
 
 
-def draw_figures(rng: np.random.Generator, size: tuple[int, int], count: int) -> DrawnPeople:
+def draw_figures(rng: np.random.Generator, size: tuple[int, int], count: int) -> PeopleImage:
     """Return an image of people, the largest before the others.
 
     Args:
@@ -80,14 +87,14 @@ def draw_figures(rng: np.random.Generator, size: tuple[int, int], count: int) ->
     light = np.array([np.cos(angle), np.sin(angle)])
     before = int(rng.integers(count)) if rng.random() < 0.35 else count
     people = []
-    for number, figure in enumerate(_placed(rng, size, count)):
-        people.append(_drawn(rng, image, figure, light))
+    for number, figure in enumerate(_place_figures(rng, size, count)):
+        people.append(_draw_person(rng, image, figure, light))
         top[people[-1].cover > 0] = number + 1
         if number == before:
-            draw_thing([image, top], [*colours(rng, 1), _THING], rng, rng.uniform(0.1, 0.3))
-    visible = np.array([_in_view(person, top, number) for number, person in enumerate(people, 1)])
-    return DrawnPeople(
-        photographed(rng, image),
+            draw_thing([image, top], [*random_colours(rng, 1), _THING], rng, rng.uniform(0.1, 0.3))
+    visible = np.array([_final_visibility(person, top, number) for number, person in enumerate(people, 1)])
+    return PeopleImage(
+        add_camera_effects(rng, image),
         np.array([person.points for person in people], "float32"),
         visible.astype("uint8"),
         np.array([cv2.boundingRect(person.cover) for person in people], "float32"),
@@ -95,86 +102,92 @@ def draw_figures(rng: np.random.Generator, size: tuple[int, int], count: int) ->
     )
 
 
-def _placed(rng: np.random.Generator, size: tuple[int, int], count: int) -> list[Figure]:
+def _place_figures(rng: np.random.Generator, size: tuple[int, int], count: int) -> list[Figure]:
     """Return figures that overlap at most in part and are mostly in the image, the smallest first."""
     height, width = size
     figures: list[Figure] = []
-    taken = np.zeros((count, 2, 2))
+    placed = np.zeros((count, 2, 2))
     for number, extent in enumerate(np.sort(rng.uniform(min(SMALLEST, 0.6 * height), 0.95 * height, count))):
-        body = draw_body(rng)
-        low, sides = _frame(body)
+        body = random_mannequin(rng)
+        low, sides = _bounding_box(body)
         scale = extent / sides.max()
         sides = sides * scale
         spare = np.maximum((width, height) - 0.76 * sides, 1)
         corners = rng.uniform(0, 1, (8, 2)) * spare - 0.12 * sides  # an eighth may lie beyond
-        worst = _overlaps(corners, sides, taken[:number]).max(axis=1, initial=0.0)
+        worst = _overlaps(corners, sides, placed[:number]).max(axis=1, initial=0.0)
         fitting = worst <= max(rng.uniform(0, 0.45), worst.min())
         corner = corners[fitting.argmax()]
-        taken[number] = corner, sides
+        placed[number] = corner, sides
         figures.append(Figure(body, scale, corner - low * scale))
     return figures
 
 
-def _frame(body: Body) -> tuple[np.ndarray, np.ndarray]:
+def _bounding_box(body: Mannequin) -> tuple[np.ndarray, np.ndarray]:
     """Return the upper left corner and the size, x and y, of what holds a body and its flesh."""
     places = np.stack(list(body.joints.values()))[:, :2]
     low = places.min(axis=0) - 0.05
     return low, places.max(axis=0) + 0.05 - low
 
 
-def _overlaps(corners: np.ndarray, sides: np.ndarray, taken: np.ndarray) -> np.ndarray:
+def _overlaps(corners: np.ndarray, sides: np.ndarray, placed: np.ndarray) -> np.ndarray:
     """Return which share of the smaller of two boxes lies in the other.
 
     Args:
         corners: `(n, 2)`, where a box may be.
         sides: `(2,)`, its size.
-        taken: `(m, 2, 2)`, corners and sizes of other boxes.
+        placed: `(m, 2, 2)`, corners and sizes of other boxes.
 
     Returns:
         `(n, m)`, 0..1.
     """
-    others, extents = taken[:, 0], taken[:, 1]
+    others, extents = placed[:, 0], placed[:, 1]
     ends = np.minimum(corners[:, None] + sides, others + extents)
     common = np.maximum(ends - np.maximum(corners[:, None], others), 0).prod(axis=2)
     return common / np.minimum(sides.prod(), extents.prod(axis=1))
 
 
-def _drawn(rng: np.random.Generator, image: np.ndarray, figure: Figure, light: np.ndarray) -> _Shown:
+def _draw_person(
+    rng: np.random.Generator, image: np.ndarray, figure: Figure, light: np.ndarray
+) -> _DrawnPerson:
     """Draw a person into the image."""
-    outfit = draw_outfit(rng)
-    found = [*limbs(figure, outfit, light), *trunk(figure, outfit, light), *head(figure, outfit)]
+    outfit = random_outfit(rng)
+    parts = [
+        *limb_parts(figure, outfit, light),
+        *trunk_parts(figure, outfit, light),
+        *head_parts(figure, outfit),
+    ]
     cover, codes = np.zeros(image.shape[:2], "uint8"), {"": 0}
-    for part in sorted(found, key=lambda part: part.depth):
-        corners = fixed(part.outline)
+    for part in sorted(parts, key=lambda part: part.depth):
+        corners = to_fixed_point(part.outline)
         cv2.fillConvexPoly(image, corners, part.colour, cv2.LINE_AA, FRACTION)
         if part.name:
             code = codes.setdefault(part.name, len(codes))
             cv2.fillConvexPoly(cover, corners, code, cv2.LINE_8, FRACTION)
     face, near = face_points(figure.body)
     joints = np.stack([figure.body.joints[name] for name in _JOINTS])
-    points = figure.at(np.concatenate([face, joints])[_PLACES])
-    on_top = _under(points, cover)
-    shown = np.array([code in _allowed(name, codes) for name, code in zip(POINTS, on_top, strict=True)])
+    points = figure.to_pixels(np.concatenate([face, joints])[_PLACES])
+    on_top = _values_at(points, cover)
+    shown = np.array([code in _visible_codes(name, codes) for name, code in zip(POINTS, on_top, strict=True)])
     visible = np.where(shown | (on_top == 0), 2, 1)
     visible[[POINTS.index(name) for name, is_near in zip(FEATURES, near, strict=True) if not is_near]] = 0
-    return _Shown(points, visible, cover)
+    return _DrawnPerson(points, visible, cover)
 
 
-def _allowed(name: str, codes: dict[str, int]) -> list[int]:
+def _visible_codes(name: str, codes: dict[str, int]) -> list[int]:
     side, _, joint = name.partition("_")
     parts = _SHOWN_BY.get(name) or _SHOWN_BY.get(joint) or (HEAD,)
     return [code for part in parts for code in (codes.get(f"{side} {part}"), codes.get(part)) if code]
 
 
-def _in_view(person: _Shown, top: np.ndarray, number: int) -> np.ndarray:
+def _final_visibility(person: _DrawnPerson, top: np.ndarray, number: int) -> np.ndarray:
     """Return a person's visibility when everything was drawn."""
-    above = _under(person.points, top)
+    above = _values_at(person.points, top)
     visible = np.where((person.visible == 2) & (above > 0) & (above != number), 1, person.visible)
     inside = ((person.points >= -0.5) & (person.points < np.array(top.shape[::-1]) - 0.5)).all(axis=-1)
     return np.where(inside, visible, 0)
 
 
-def _under(points: np.ndarray, array: np.ndarray) -> np.ndarray:
+def _values_at(points: np.ndarray, array: np.ndarray) -> np.ndarray:
     """Return the values of the pixels that points are in, or of the nearest in the image."""
     x, y = np.clip(np.rint(points), 0, np.array(array.shape[::-1]) - 1).astype(int).T
     return array[y, x]

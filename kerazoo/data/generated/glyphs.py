@@ -22,7 +22,7 @@ _BASIS = np.concatenate(
 )
 
 
-def draw_character(rng: np.random.Generator) -> Strokes:
+def random_strokes(rng: np.random.Generator) -> Strokes:
     """Return a character: two to four strokes, of which half begin where another began or ended."""
     strokes: Strokes = []
     for _ in range(rng.integers(2, 5)):
@@ -32,18 +32,18 @@ def draw_character(rng: np.random.Generator) -> Strokes:
         if rng.random() < 0.3:  # straight
             points[1:3] = points[:1] + (points[3:] - points[:1]) * [[1 / 3], [2 / 3]]
         strokes.append(points)
-    drawn = np.concatenate([_BASIS @ points for points in strokes])
-    low, high = drawn.min(axis=0), drawn.max(axis=0)
+    curves = np.concatenate([_BASIS @ points for points in strokes])
+    low, high = curves.min(axis=0), curves.max(axis=0)
     scale = SHARE / (high - low).max()
     return [(points - (low + high) / 2) * scale + 0.5 for points in strokes]
 
 
-def write_character(rng: np.random.Generator, strokes: Strokes, size: tuple[int, int]) -> np.ndarray:
+def draw_strokes(rng: np.random.Generator, strokes: Strokes, size: tuple[int, int]) -> np.ndarray:
     """Return an image of a character as somebody writes it: uint8 `(*size, 3)`, black on white.
 
     Args:
         rng: decides the hand: slant, turn, size, place, pen and how steady it is.
-        strokes: of `draw_character`.
+        strokes: of `random_strokes`.
         size: height and width in pixels.
     """
     angle, shear = np.radians(rng.normal(0, 5)), rng.normal(0, 0.08)

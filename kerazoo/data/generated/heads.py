@@ -5,8 +5,8 @@ A head is an ellipsoid; places on it are those on a ball of radius 1 with x to i
 
 import numpy as np
 
-from kerazoo.data.generated.bodies import Body, Figure
-from kerazoo.data.generated.clothing import CIRCLE, Outfit, Part, hull, shaded
+from kerazoo.data.generated.bodies import Figure, Mannequin
+from kerazoo.data.generated.clothing import CIRCLE, DrawnPart, Outfit, darken, hull
 from kerazoo.media.opencv import cv2
 
 HEAD = "head"
@@ -32,63 +32,68 @@ _MOUTH = np.array([(-0.25, 0.55, 0.8), (0.25, 0.55, 0.8)])
 _WHITE, _PUPIL = (240, 240, 240), (30, 25, 20)
 
 
-def face_points(body: Body) -> tuple[np.ndarray, np.ndarray]:
+def face_points(body: Mannequin) -> tuple[np.ndarray, np.ndarray]:
     """Return where `FEATURES` are in space, `(5, 3)`, and whether they are on the near side, `(5,)`."""
-    return body.joints["head"] + _PLACES @ _axes(body).T, _PLACES @ _towards(body) > _LEAST
+    return body.joints["head"] + _PLACES @ _axes(body).T, _PLACES @ _nearest_to_viewer(body) > _LEAST
 
 
-def head(figure: Figure, outfit: Outfit) -> list[Part]:
+def head_parts(figure: Figure, outfit: Outfit) -> list[DrawnPart]:
     """Return hair, ears and, where it faces the viewer, the face."""
     body, worn = figure.body, outfit.colours
-    centre, axes, towards = body.joints["head"], _axes(body), _towards(body)
+    centre, axes, towards = body.joints["head"], _axes(body), _nearest_to_viewer(body)
     depth, scale = float(centre[2]) + 0.03, figure.scale
     directions, spread, _ = np.linalg.svd(axes[:2], full_matrices=False)
-    outline = figure.at(centre) + 1.05 * scale * (CIRCLE * spread) @ directions.T
-    found = [Part(depth, HEAD, outline, worn["hair"])]
+    outline = figure.to_pixels(centre) + 1.05 * scale * (CIRCLE * spread) @ directions.T
+    parts = [DrawnPart(depth, HEAD, outline, worn["hair"])]
     points, near = face_points(body)
-    places = figure.at(points)
+    places = figure.to_pixels(points)
     if outfit.long_hair:
         nape = centre + axes @ (0, 1.3, -0.55)
-        ends = figure.at(np.stack([centre - 0.01 * body.head[:, 2], nape]))
+        ends = figure.to_pixels(np.stack([centre - 0.01 * body.head[:, 2], nape]))
         thick = np.array([[1.12], [0.85]]) * body.skull[0] * scale
-        found.append(Part(float(nape[2]), "hair", hull(ends, thick), worn["hair"]))
+        parts.append(DrawnPart(float(nape[2]), "hair", hull(ends, thick), worn["hair"]))
     else:
-        ear, lobe = CIRCLE * scale * (0.013, 0.02), shaded(worn["skin"], 0.85)
-        found += [Part(depth + 1e-3, "", places[i] + ear, lobe) for i in (3, 4) if near[i]]
+        ear, lobe = CIRCLE * scale * (0.013, 0.02), darken(worn["skin"], 0.85)
+        parts += [DrawnPart(depth + 1e-3, "", places[i] + ear, lobe) for i in (3, 4) if near[i]]
     if towards[2] > -0.4:
-        found += _face(figure, outfit, axes, towards, depth)
+        parts += _face_parts(figure, outfit, axes, towards, depth)
         for eye in (1, 2):
             if near[eye]:
                 wide = CIRCLE * scale * (0.35 + 0.65 * float(_PLACES[eye] @ towards), 1)
-                found += [Part(depth + 3e-3, "", places[eye] + 0.013 * wide, _WHITE),
-                          Part(depth + 5e-3, "", places[eye] + 0.009 * wide, _PUPIL)]  # fmt: skip
-    return found
+                parts += [DrawnPart(depth + 3e-3, "", places[eye] + 0.013 * wide, _WHITE),
+                          DrawnPart(depth + 5e-3, "", places[eye] + 0.009 * wide, _PUPIL)]  # fmt: skip
+    return parts
 
 
-def _face(figure: Figure, outfit: Outfit, axes: np.ndarray, towards: np.ndarray, depth: float) -> list[Part]:
+def _face_parts(
+    figure: Figure, outfit: Outfit, axes: np.ndarray, towards: np.ndarray, depth: float
+) -> list[DrawnPart]:
     """Return the skin, the nose and the mouth."""
 
     def at(places: np.ndarray) -> np.ndarray:
-        return figure.at(figure.body.joints["head"] + places @ axes.T)
+        return figure.to_pixels(figure.body.joints["head"] + places @ axes.T)
 
     skin = outfit.colours["skin"]
     rim = _RIM - np.minimum(_RIM @ towards, 0)[:, None] * towards  # what is behind comes to the outline
     rim /= np.linalg.norm(rim, axis=1, keepdims=True)
     face = cv2.convexHull(at(rim).astype("float32"))[:, 0]
     nose = hull(at(_NOSE), np.array([[0.006], [0.012]]) * figure.scale)
-    found = [Part(depth + 2e-3, HEAD, face, skin), Part(depth + 4e-3, HEAD, nose, shaded(skin, 0.82))]
+    parts = [
+        DrawnPart(depth + 2e-3, HEAD, face, skin),
+        DrawnPart(depth + 4e-3, HEAD, nose, darken(skin, 0.82)),
+    ]
     if towards[2] > 0.2:
         mouth = hull(at(_MOUTH), 0.007 * figure.scale)
-        found.append(Part(depth + 3e-3, "", mouth, shaded(skin, 0.55)))
-    return found
+        parts.append(DrawnPart(depth + 3e-3, "", mouth, darken(skin, 0.55)))
+    return parts
 
 
-def _axes(body: Body) -> np.ndarray:
+def _axes(body: Mannequin) -> np.ndarray:
     """Return the matrix that brings the ball's places to the head's, about its middle."""
     return body.head * body.skull
 
 
-def _towards(body: Body) -> np.ndarray:
+def _nearest_to_viewer(body: Mannequin) -> np.ndarray:
     """Return the place on the ball that is nearest to the viewer."""
     towards = body.head[2] / body.skull
     return towards / np.sqrt(towards @ towards)

@@ -32,25 +32,25 @@ def draw_landscape(rng: np.random.Generator, size: int, *, winter: bool) -> np.n
         size: height and width in pixels.
         winter: or summer.
     """
-    paint = {name: _shaded(rng, colour) for name, colour in (_WINTER if winter else _SUMMER).items()}
+    paint = {name: _vary_colour(rng, colour) for name, colour in (_WINTER if winter else _SUMMER).items()}
     fine = size * _FINER
-    image = _sky(rng, fine, paint)
-    far, near = (_ridge(rng, fine, *heights) for heights in ((0.3, 0.5, 0.08), (0.5, 0.7, 0.04)))
-    _ground(image, far, paint["far"])
-    _ground(image, near, paint["near"])
-    _house(image, rng, near, paint)
+    image = _draw_sky(rng, fine, paint)
+    far, near = (_random_ridge(rng, fine, *heights) for heights in ((0.3, 0.5, 0.08), (0.5, 0.7, 0.04)))
+    _draw_ground(image, far, paint["far"])
+    _draw_ground(image, near, paint["near"])
+    _draw_house(image, rng, near, paint)
     for x in np.sort(rng.integers(0, fine, rng.integers(3, 8))).tolist():
-        _tree(image, rng, (x, near), paint, bare=winter)
+        _draw_tree(image, rng, (x, near), paint, bare=winter)
     small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA).astype("float32")
     return np.clip(small + rng.normal(0, 4, small.shape), 0, 255).round().astype("uint8")
 
 
-def _shaded(rng: np.random.Generator, colour: Colour) -> Colour:
+def _vary_colour(rng: np.random.Generator, colour: Colour) -> Colour:
     red, green, blue = (np.array(colour) + rng.normal(0, 8)).clip(0, 255).tolist()
     return red, green, blue
 
 
-def _sky(rng: np.random.Generator, fine: int, paint: dict[str, Colour]) -> np.ndarray:
+def _draw_sky(rng: np.random.Generator, fine: int, paint: dict[str, Colour]) -> np.ndarray:
     part = np.linspace(0, 1, fine)[:, None, None]
     rows = (1 - part) * np.array(paint["zenith"]) + part * np.array(paint["horizon"])
     image = np.ascontiguousarray(np.broadcast_to(rows, (fine, fine, 3)).astype("uint8"))
@@ -59,7 +59,7 @@ def _sky(rng: np.random.Generator, fine: int, paint: dict[str, Colour]) -> np.nd
     return image
 
 
-def _ridge(rng: np.random.Generator, fine: int, low: float, high: float, swing: float) -> np.ndarray:
+def _random_ridge(rng: np.random.Generator, fine: int, low: float, high: float, swing: float) -> np.ndarray:
     """Return the height of a ridge at every column, in pixels from the top: float64 `(fine,)`."""
     x = np.linspace(0, 2 * np.pi, fine)
     waves = np.zeros(fine)
@@ -68,14 +68,16 @@ def _ridge(rng: np.random.Generator, fine: int, low: float, high: float, swing: 
     return fine * (rng.uniform(low, high) + swing * waves)
 
 
-def _ground(image: np.ndarray, ridge: np.ndarray, colour: Colour) -> None:
+def _draw_ground(image: np.ndarray, ridge: np.ndarray, colour: Colour) -> None:
     """Paint all below a ridge, darker further down."""
     below = np.arange(len(image))[:, None] - ridge
     light = 1.0 - 0.25 * np.clip(below / len(image), 0, 1)[..., None]
     image[:] = np.where((below > 0)[..., None], light * np.array(colour), image).astype("uint8")
 
 
-def _house(image: np.ndarray, rng: np.random.Generator, near: np.ndarray, paint: dict[str, Colour]) -> None:
+def _draw_house(
+    image: np.ndarray, rng: np.random.Generator, near: np.ndarray, paint: dict[str, Colour]
+) -> None:
     fine = len(image)
     wide, tall = fine * rng.uniform(0.14, 0.24), fine * rng.uniform(0.1, 0.16)
     x = fine * rng.uniform(0.15, 0.85)
@@ -90,7 +92,7 @@ def _house(image: np.ndarray, rng: np.random.Generator, near: np.ndarray, paint:
                       (middle + half, sill), (middle - half, sill)], (40, 40, 55))  # fmt: skip
 
 
-def _tree(
+def _draw_tree(
     image: np.ndarray, rng: np.random.Generator, place: tuple[int, np.ndarray], paint: dict, *, bare: bool
 ) -> None:
     fine, (x, near) = len(image), place

@@ -21,13 +21,13 @@ _THINGS = (
 def draw_ground(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     """Return walls, a floor and clutter of any colour: uint8 `(H, W, 3)`."""
     height, width = size
-    image = _blended(rng, size)
+    image = _random_gradient(rng, size)
     if rng.random() < 0.7:
         horizon = int(height * rng.uniform(0.35, 0.9))
-        image[horizon:] = _blended(rng, (height - horizon, width))
+        image[horizon:] = _random_gradient(rng, (height - horizon, width))
     count = int(rng.integers(2, 16))
     shares = np.exp(rng.uniform(np.log(0.03), np.log(0.35), count)).tolist()
-    for share, paint in zip(shares, colours(rng, count), strict=True):
+    for share, paint in zip(shares, random_colours(rng, count), strict=True):
         draw_thing([image], [paint], rng, share)
     return cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.6)) if rng.random() < 0.5 else image
 
@@ -47,26 +47,27 @@ def draw_thing(layers: list[np.ndarray], values: list, rng: np.random.Generator,
     cosine, sine = np.cos(angle), np.sin(angle)
     half = share * min(height, width) / 2
     stretched = np.array([(across * cosine, across * sine), (-down * sine, down * cosine)]) * half
-    corners = fixed(outline @ stretched + (x, y))
+    corners = to_fixed_point(outline @ stretched + (x, y))
     for layer, value in zip(layers, values, strict=True):
         cv2.fillConvexPoly(layer, corners, value, cv2.LINE_AA if layer.ndim == 3 else cv2.LINE_8, FRACTION)
 
 
-def fixed(places: np.ndarray) -> np.ndarray:
+def to_fixed_point(places: np.ndarray) -> np.ndarray:
     """Return places in pixels as OpenCV draws them: int32, multiples of a 2^-FRACTION pixel."""
     return np.rint(places * 2**FRACTION).astype("int32")
 
 
-def colours(rng: np.random.Generator, count: int) -> list[tuple[int, int, int]]:
+def random_colours(rng: np.random.Generator, count: int) -> list[tuple[int, int, int]]:
     """Return random colours, greyish ones as often as bright ones."""
     drawn = rng.uniform(0, 255, (count, 3))
     grey = drawn.mean(axis=1, keepdims=True)
     return [
-        tuple(each) for each in np.rint(grey + rng.random((count, 1)) * (drawn - grey)).astype(int).tolist()
+        tuple(colour)
+        for colour in np.rint(grey + rng.random((count, 1)) * (drawn - grey)).astype(int).tolist()
     ]
 
 
-def photographed(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+def add_camera_effects(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Return the image a little out of focus, under uneven light, with grain: uint8 `(H, W, 3)`."""
     height, width = image.shape[:2]
     soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 0.9))
@@ -78,7 +79,7 @@ def photographed(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     return cv2.addWeighted(lit, 1, grain, strength, -127.5 * strength)
 
 
-def _blended(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+def _random_gradient(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     """Return a few colours around a mean one, blended."""
     patches = np.clip(rng.uniform(30, 225) + rng.normal(0, 30, 3) + rng.normal(0, 22, (3, 3, 3)), 0, 255)
     return cv2.resize(patches.astype("uint8"), size[::-1], interpolation=cv2.INTER_CUBIC)

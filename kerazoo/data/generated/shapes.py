@@ -49,12 +49,12 @@ def draw_shape(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
         size: height and width in pixels.
     """
     fine = size * _FINER
-    image = _ground(rng, fine)
+    image = _random_ground(rng, fine)
     ground = image.reshape(-1, 3).mean(axis=0)
     for _ in range(rng.integers(1, 4)):
         dot = _CIRCLE if rng.random() < 0.5 else _CIRCLE[::12]
-        _fill(image, [dot], rng, (0.03, 0.07), _colour(rng, ground))
-    _fill(image, _OUTLINES[NAMES[label]], rng, (0.28, 0.44), _colour(rng, ground))
+        _fill_shape(image, [dot], rng, (0.03, 0.07), _contrasting_colour(rng, ground))
+    _fill_shape(image, _OUTLINES[NAMES[label]], rng, (0.28, 0.44), _contrasting_colour(rng, ground))
     for _ in range(rng.integers(3)):
         ends, width = rng.integers(0, fine, (2, 2)).tolist(), rng.integers(_FINER // 2, _FINER + 1)
         cv2.line(image, ends[0], ends[1], rng.integers(0, 256, 3).tolist(), int(width))
@@ -63,14 +63,14 @@ def draw_shape(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
     return np.clip(noisy.round(), 0, 255).astype("uint8")
 
 
-def _ground(rng: np.random.Generator, size: int) -> np.ndarray:
+def _random_ground(rng: np.random.Generator, size: int) -> np.ndarray:
     """Return an uneven ground: a few random colours around a mean one, blended."""
     colours = rng.uniform(30, 225, 3) + rng.normal(0, 20, (3, 3, 3))
     patches = np.clip(colours, 0, 255).astype("uint8")
     return cv2.resize(patches, (size, size), interpolation=cv2.INTER_CUBIC)
 
 
-def _colour(rng: np.random.Generator, ground: np.ndarray) -> list[int]:
+def _contrasting_colour(rng: np.random.Generator, ground: np.ndarray) -> list[int]:
     """Return a colour that can be told from the ground."""
     while True:
         colour = rng.integers(0, 256, 3)
@@ -78,7 +78,7 @@ def _colour(rng: np.random.Generator, ground: np.ndarray) -> list[int]:
             return colour.tolist()
 
 
-def _fill(
+def _fill_shape(
     image: np.ndarray,
     outlines: list[np.ndarray],
     rng: np.random.Generator,

@@ -10,7 +10,7 @@ from kerazoo.data.episodes.by_class import ByClass
 from kerazoo.data.episodes.sampling import Classes
 from kerazoo.data.keypoints.windows import Windows
 from kerazoo.data.lazy import Lazy
-from kerazoo.data.loader import Remembered
+from kerazoo.data.loader import CachedSamples
 from kerazoo.data.source import Source, Split
 from kerazoo.errors import UserError
 from kerazoo.settings import settings
@@ -54,7 +54,7 @@ class Generated(Source):
         return np.random.default_rng([self.seed, _STREAMS[split], *place])
 
 
-def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
+def _height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else size
 
 
@@ -72,17 +72,17 @@ class Cells(Generated):
     size: Side | tuple[Side, Side] = (128, 128)
 
     def samples(self, split: Split) -> Sequence[Sample]:
-        return Lazy(self.indices(split), functools.partial(_cells, self, split))
+        return Lazy(self.indices(split), functools.partial(_cells_sample, self, split))
 
     def class_names(self) -> tuple[str, ...]:
         return "background", "cell", "membrane"
 
 
-def _cells(source: Cells, split: Split, index: int) -> Sample:
+def _cells_sample(source: Cells, split: Split, index: int) -> Sample:
     """Return one sample."""
     from kerazoo.data.generated.cells import draw_cells
 
-    image, labels, _ = draw_cells(source.rng(split, index), _sides(source.size))
+    image, labels, _ = draw_cells(source.rng(split, index), _height_and_width(source.size))
     return Sample(image, Mask(labels), f"{split}-{index:04}.png")
 
 
@@ -100,7 +100,7 @@ class Shapes(Generated):
     size: Side = 32
 
     def samples(self, split: Split) -> Sequence[Sample]:
-        return Lazy(self.indices(split), functools.partial(_shape, self, split))
+        return Lazy(self.indices(split), functools.partial(_shape_sample, self, split))
 
     def class_names(self) -> tuple[str, ...]:
         from kerazoo.data.generated.shapes import NAMES
@@ -108,7 +108,7 @@ class Shapes(Generated):
         return NAMES
 
 
-def _shape(source: Shapes, split: Split, index: int) -> Sample:
+def _shape_sample(source: Shapes, split: Split, index: int) -> Sample:
     """Return one sample; the kinds take turns."""
     from kerazoo.data.generated.shapes import NAMES, draw_shape
 
@@ -133,18 +133,19 @@ class Landscapes(Generated):
     size: Side = 64
 
     def samples(self, split: Split) -> Sequence[Sample]:
-        from kerazoo.data.translation.unpaired import alternating, paired
+        from kerazoo.data.translation.unpaired import alternate_domains, pair_domains
 
         summer, winter = (
-            Lazy(self.indices(split), functools.partial(_landscape, self, split, domain)) for domain in (0, 1)
+            Lazy(self.indices(split), functools.partial(_landscape_sample, self, split, domain))
+            for domain in (0, 1)
         )
-        return paired(summer, winter) if split == "train" else alternating(summer, winter)
+        return pair_domains(summer, winter) if split == "train" else alternate_domains(summer, winter)
 
     def class_names(self) -> tuple[str, ...]:
         return "summer", "winter"
 
 
-def _landscape(source: Landscapes, split: Split, domain: int, index: int) -> Sample:
+def _landscape_sample(source: Landscapes, split: Split, domain: int, index: int) -> Sample:
     """Return one image; the domain decides the scene, too."""
 
     from kerazoo.data.generated.landscapes import draw_landscape
@@ -183,19 +184,19 @@ class Figures(Generated):
                 f"built-in figures have no point {lacking[0]!r}", "give your own data with --data"
             )
         if self.windows is None:
-            return Lazy(self.indices(split), functools.partial(_figures, self, split))
+            return Lazy(self.indices(split), functools.partial(_figures_sample, self, split))
         people = (
             (index, person)
             for index in self.indices(split)
-            for person in range(_people(self, split, index)[0])
+            for person in range(_people_count(self, split, index)[0])
         )
-        return Lazy(list(people), functools.partial(_figure, self, split))
+        return Lazy(list(people), functools.partial(_window_sample, self, split))
 
     def class_names(self) -> tuple[str, ...]:
         return self.skeleton.points
 
 
-def _people(source: Figures, split: Split, index: int) -> "tuple[int, np.random.Generator]":
+def _people_count(source: Figures, split: Split, index: int) -> "tuple[int, np.random.Generator]":
     """Return how many people are in an image, and what decides all else."""
 
     rng = source.rng(split, index)
@@ -203,28 +204,32 @@ def _people(source: Figures, split: Split, index: int) -> "tuple[int, np.random.
     return int(rng.integers(least, most + 1)), rng
 
 
-def _figures(source: Figures, split: Split, index: int) -> Sample:
+def _figures_sample(source: Figures, split: Split, index: int) -> Sample:
     """Return one image with all its people."""
     from kerazoo.data.generated.figures import POINTS, draw_figures
     from kerazoo.structures.keypoints import People
 
-    count, rng = _people(source, split, index)
-    drawn = draw_figures(rng, _sides(source.size), count)
-    points, visible = source.skeleton.convert_points(POINTS, drawn.points, drawn.visible)
-    people = People(points, visible, drawn.boxes, drawn.areas, source.skeleton, image=index + 1)
-    return Sample(drawn.image, people, f"{split}-{index:05}.png")
+    count, rng = _people_count(source, split, index)
+    scene = draw_figures(rng, _height_and_width(source.size), count)
+    points, visible = source.skeleton.convert_points(POINTS, scene.points, scene.visible)
+    people = People(points, visible, scene.boxes, scene.areas, source.skeleton, image=index + 1)
+    return Sample(scene.image, people, f"{split}-{index:05}.png")
 
 
-def _figure(source: "Figures | Faces", split: Split, place: tuple[int, int]) -> Sample:
+def _window_sample(source: "Figures | Faces", split: Split, place: tuple[int, int]) -> Sample:
     """Return the window around one person of an image."""
-    from kerazoo.data.keypoints.windows import in_box, one_person
+    from kerazoo.data.keypoints.windows import box_window, person_window
 
     assert source.windows is not None
     index, person = place
-    sample = _figures(source, split, index) if isinstance(source, Figures) else _face(source, split, index)
+    sample = (
+        _figures_sample(source, split, index)
+        if isinstance(source, Figures)
+        else _face_sample(source, split, index)
+    )
     if split == "train":
-        return one_person(sample, source.windows, person)
-    return in_box(sample, source.windows, sample.truth.boxes[person], 1.0, person)
+        return person_window(sample, source.windows, person)
+    return box_window(sample, source.windows, sample.truth.boxes[person], 1.0, person)
 
 
 @settings
@@ -247,14 +252,16 @@ class Faces(Generated):
 
     def samples(self, split: Split) -> Sequence[Sample]:
         if self.windows is None:
-            return Lazy(self.indices(split), functools.partial(_face, self, split))
-        return Lazy([(index, 0) for index in self.indices(split)], functools.partial(_figure, self, split))
+            return Lazy(self.indices(split), functools.partial(_face_sample, self, split))
+        return Lazy(
+            [(index, 0) for index in self.indices(split)], functools.partial(_window_sample, self, split)
+        )
 
     def class_names(self) -> tuple[str, ...]:
         return self.skeleton.points
 
 
-def _face(source: Faces, split: Split, index: int) -> Sample:
+def _face_sample(source: Faces, split: Split, index: int) -> Sample:
     """Return one image of a face; its box and area are those of the landmarks."""
     import numpy as np
 
@@ -286,7 +293,7 @@ class Glyphs(ByClass):
     drawings: Annotated[int, Field(ge=1)] = 20
     generated: ClassVar[bool] = True
 
-    def told(self) -> str:
+    def display_name(self) -> str:
         return "built-in characters"
 
     def classes(self, split: Split) -> Classes:
@@ -294,24 +301,24 @@ class Glyphs(ByClass):
 
     @functools.cached_property
     def _by_split(self) -> dict[Split, Classes]:
-        found, first = {}, 0
+        by_split, first = {}, 0
         for (split, stream), count in zip(_STREAMS.items(), self.characters, strict=True):
             places = [(stream, label, drawing) for label in range(count) for drawing in range(self.drawings)]
-            images = Remembered(Lazy(places, functools.partial(_glyph, self, first)))
+            images = CachedSamples(Lazy(places, functools.partial(_glyph_sample, self, first)))
             names = [f"{split}/character{label + 1:03}" for label in range(count)]
-            found[split] = Classes(names, images, range(0, len(places) + 1, self.drawings))
+            by_split[split] = Classes(names, images, range(0, len(places) + 1, self.drawings))
             first += count
-        return found
+        return by_split
 
 
-def _glyph(source: Glyphs, first: int, place: tuple[int, int, int]) -> Sample:
+def _glyph_sample(source: Glyphs, first: int, place: tuple[int, int, int]) -> Sample:
     """Return one image; its label counts the characters of all splits."""
     import numpy as np
 
-    from kerazoo.data.generated.glyphs import draw_character, write_character
+    from kerazoo.data.generated.glyphs import draw_strokes, random_strokes
 
     stream, label, drawing = place
-    strokes = draw_character(np.random.default_rng([source.seed, stream, label]))
+    strokes = random_strokes(np.random.default_rng([source.seed, stream, label]))
     rng = np.random.default_rng([source.seed, stream, label, drawing])
-    image = write_character(rng, strokes, source.size)
+    image = draw_strokes(rng, strokes, source.size)
     return Sample(image, Label(first + label), f"character{first + label + 1:03}-{drawing + 1:02}.png")

@@ -29,7 +29,7 @@ Key = tuple[str, ...] | int
 T = TypeVar("T", Key, str)
 
 
-class Result(pydantic.BaseModel):
+class CocoResult(pydantic.BaseModel):
     """An entry of COCO's results; a number or name of the image, or both."""
 
     bbox: tuple[Number, Number, Side, Side]
@@ -45,7 +45,7 @@ class Result(pydantic.BaseModel):
         return self
 
 
-class Thing(pydantic.BaseModel):
+class PredictedObject(pydantic.BaseModel):
     """A person or an object in a row of kerazoo's predictions."""
 
     box: tuple[Number, Number, Number, Number]
@@ -53,49 +53,51 @@ class Thing(pydantic.BaseModel):
     label: str = Field("person", alias="class")
 
 
-class Row(pydantic.BaseModel):
+class PredictionRow(pydantic.BaseModel):
     """A row of kerazoo's predictions."""
 
     image: str
     frame: int | None = None
     height: Side = 1e6
     width: Side = 1e6
-    people: tuple[Thing, ...] = ()
-    objects: tuple[Thing, ...] = ()
+    people: tuple[PredictedObject, ...] = ()
+    objects: tuple[PredictedObject, ...] = ()
 
 
 Entry = Annotated[
-    Annotated[Row, pydantic.Tag("prediction")] | Annotated[Result, pydantic.Tag("result")],
+    Annotated[PredictionRow, pydantic.Tag("prediction")] | Annotated[CocoResult, pydantic.Tag("result")],
     pydantic.Discriminator(
-        lambda told: "prediction" if isinstance(told, dict) and "image" in told else "result"
+        lambda entry: "prediction" if isinstance(entry, dict) and "image" in entry else "result"
     ),
 ]
 
 
-class Box(NamedTuple):
+class ListedBox(NamedTuple):
     """A box of the file: of which image and frame, its sides and score, and whether a detector lists it."""
 
     key: Key
     frame: int | None
-    values: tuple[float, ...]
-    listed: bool
+    row: tuple[float, ...]
+    from_detector: bool
 
 
-class Boxes:
+class BoxesByImage:
     """Boxes by image, or by frame of a video.
 
     Attributes:
         notes: lines that a user has to know of.
     """
 
-    def __init__(self, found: Iterable[Box], keys: dict[str, Key], notes: Sequence[str]):
+    def __init__(self, boxes: Iterable[ListedBox], keys: dict[str, Key], notes: Sequence[str]):
         """Sort boxes; `keys` has the key of each image by its absolute path."""
         self.notes, self._keys = notes, keys
         self._found: dict[tuple[Key, int | None], list[tuple[float, ...]]] = {}
-        for box in found:
-            self._found.setdefault((box.key, box.frame), []).append(box.values)
+        for box in boxes:
+            self._found.setdefault((box.key, box.frame), []).append(box.row)
 
-    def of(self, path: Path, size: Sequence[int], frame: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def in_image(
+        self, path: Path, size: Sequence[int], frame: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the boxes in an image: float32 `(B, 4)` and their scores, float32 `(B,)`.
 
         Args:
@@ -113,7 +115,7 @@ class Boxes:
         return boxes, scores[:, 0]
 
 
-def read_boxes(path: Path, images: Sequence[Path], least: float | None = None) -> Boxes:
+def read_boxes(path: Path, images: Sequence[Path], least: float | None = None) -> BoxesByImage:
     """Return the boxes of people in a file, for images and videos.
 
     The file holds COCO's results, of whose categories `PERSON` is taken; or rows of kerazoo's predictions
@@ -129,64 +131,67 @@ def read_boxes(path: Path, images: Sequence[Path], least: float | None = None) -
     Raises:
         UserError: the file cannot be read, has none for any of the images, or it cannot be told which.
     """
-    found = list(_boxes(_entries(path)))
+    boxes = list(_person_boxes(_read_entries(path)))
     default = LEAST if least is None else least
-    kept = [box for box in found if box.values[4] >= default or (least is None and not box.listed)]
-    if not found:
+    kept = [box for box in boxes if box.row[4] >= default or (least is None and not box.from_detector)]
+    if not boxes:
         raise UserError(f"{path} holds no box of a person", f"category_id {PERSON} is one")
     if not kept:
         raise UserError(f"{path} holds no box with a score of at least {default:g}", "lower --min-score")
-    if max(max(box.values[:4]) for box in kept) <= 1:
+    if max(max(box.row[:4]) for box in kept) <= 1:
         raise UserError(
             f"{path} tells boxes as shares of the image", "give left, top, width, height in pixels"
         )
     with error_context(path):
-        matched = _matched(dict.fromkeys(box.key for box in kept), images)
+        matched = _match_images(dict.fromkeys(box.key for box in kept), images)
     if not matched:
         raise UserError(
-            f"{path} has boxes for none of these images, but for {_told(kept[0].key)}",
+            f"{path} has boxes for none of these images, but for {_key_text(kept[0].key)}",
             "name images by file_name, as their paths end; a number goes with names such as 000000000785.jpg",
         )
-    notes = _notes(matched, images)
-    if len(kept) < len(found):
-        low = f"{len(found) - len(kept)} of {len(found)} boxes have a score below {default:g}"
+    notes = _matching_notes(matched, images)
+    if len(kept) < len(boxes):
+        low = f"{len(boxes) - len(kept)} of {len(boxes)} boxes have a score below {default:g}"
         notes.append(f"{low} and are left out (--min-score)")
-    return Boxes(kept, matched, [f"{path}: {note}" for note in notes])
+    return BoxesByImage(kept, matched, [f"{path}: {note}" for note in notes])
 
 
-def _entries(path: Path) -> list[Row | Result]:
+def _read_entries(path: Path) -> list[PredictionRow | CocoResult]:
     if read_text(path).lstrip()[:1] == "[":
         return read_json(path, list[Entry])
     return read_json_lines(path, Entry)
 
 
-def _boxes(entries: Iterable[Row | Result]) -> Iterable[Box]:
+def _person_boxes(entries: Iterable[PredictionRow | CocoResult]) -> Iterable[ListedBox]:
     """Yield the boxes of people."""
     for entry in entries:
-        if isinstance(entry, Result):
+        if isinstance(entry, CocoResult):
             if entry.category_id == PERSON:
-                yield Box(_key(entry), None, (*entry.bbox, entry.score), True)
+                yield ListedBox(_entry_key(entry), None, (*entry.bbox, entry.score), True)
             continue
-        people = [*entry.people, *(each for each in entry.objects if each.label == "person")]
-        for each in people:  # a network may also guess points beyond the image, or a single one
-            if min(each.box[2:]) > 0 and not _outside(np.array([each.box]), (entry.height, entry.width))[0]:
-                yield Box(_parts(entry.image), entry.frame, (*each.box, each.score), False)
+        people = [*entry.people, *(person for person in entry.objects if person.label == "person")]
+        for person in people:  # a network may also guess points beyond the image, or a single one
+            if (
+                min(person.box[2:]) > 0
+                and not _outside(np.array([person.box]), (entry.height, entry.width))[0]
+            ):
+                yield ListedBox(_path_parts(entry.image), entry.frame, (*person.box, person.score), False)
 
 
-def _key(entry: Result) -> Key:
+def _entry_key(entry: CocoResult) -> Key:
     if entry.file_name is not None:
-        return _parts(entry.file_name)
+        return _path_parts(entry.file_name)
     number = str(entry.image_id)
-    return int(number) if re.fullmatch("[0-9]{1,18}", number) else _parts(number)
+    return int(number) if re.fullmatch("[0-9]{1,18}", number) else _path_parts(number)
 
 
-def _parts(name: str) -> tuple[str, ...]:
+def _path_parts(name: str) -> tuple[str, ...]:
     """Return the folders and the name in a path of any system, composed as most files are called."""
     parts = unicodedata.normalize("NFC", name).replace("\\", "/").split("/")
     return tuple(part for part in parts if part not in ("", ".")) or ("",)
 
 
-def _matched(keys: Iterable[Key], images: Sequence[Path]) -> dict[str, Key]:
+def _match_images(keys: Iterable[Key], images: Sequence[Path]) -> dict[str, Key]:
     """Return the key of each image by its absolute path; images that have none are left out.
 
     Raises:
@@ -194,58 +199,61 @@ def _matched(keys: Iterable[Key], images: Sequence[Path]) -> dict[str, Key]:
     """
     called: dict[str | int, list[str]] = {}
     for path in dict.fromkeys(os.path.abspath(image) for image in images):
-        for end in _ends(path):
+        for end in _image_keys(path):
             called.setdefault(end, []).append(path)
     claims: dict[str, dict[Key, int]] = {}
     for key in keys:
-        alike = {path: _alike(key, path) for path in called.get(key if isinstance(key, int) else key[-1], [])}
+        alike = {
+            path: _matching_parts(key, path)
+            for path in called.get(key if isinstance(key, int) else key[-1], [])
+        }
         if alike:
-            path = _best(alike, f"{_told(key)} may be")
+            path = _best_match(alike, f"{_key_text(key)} may be")
             claims.setdefault(path, {})[key] = alike[path]
-    return {path: _best(alike, f"{path} may be") for path, alike in claims.items()}
+    return {path: _best_match(alike, f"{path} may be") for path, alike in claims.items()}
 
 
-def _best(alike: dict[T, int], told: str) -> T:
-    """Return what is most alike; `told` begins the error for several."""
-    best = [each for each in alike if alike[each] == max(alike.values())]
+def _best_match(alike: dict[T, int], subject: str) -> T:
+    """Return what is most alike; `subject` begins the error for several."""
+    best = [candidate for candidate in alike if alike[candidate] == max(alike.values())]
     if len(best) > 1:
         raise UserError(
-            f"{told} {_told(best[0])} or {_told(best[1])}", "name images by file_name with folders"
+            f"{subject} {_key_text(best[0])} or {_key_text(best[1])}", "name images by file_name with folders"
         )
     return best[0]
 
 
-def _ends(path: str) -> list[str | int]:
+def _image_keys(path: str) -> list[str | int]:
     """Return what an entry may call an image: its name, the same without suffix, or COCO's number."""
-    name = _parts(path)[-1]
+    name = _path_parts(path)[-1]
     stem = Path(name).stem
     number = re.fullmatch("(?:.*_(?=[0-9]{12}$))?([0-9]{1,18})", stem)
     return [*dict.fromkeys((name, stem)), *([int(number[1])] if number else [])]
 
 
-def _alike(key: Key, path: str) -> int:
+def _matching_parts(key: Key, path: str) -> int:
     """Return how many parts a key and a path end in alike; 0 for a number."""
     if isinstance(key, int):
         return 0
-    folders = zip(reversed(key[:-1]), reversed(_parts(path)[:-1]), strict=False)
+    folders = zip(reversed(key[:-1]), reversed(_path_parts(path)[:-1]), strict=False)
     return 1 + sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], folders))
 
 
-def _notes(matched: dict[str, Key], images: Sequence[Path]) -> list[str]:
+def _matching_notes(matched: dict[str, Key], images: Sequence[Path]) -> list[str]:
     """Return what a user has to know of how boxes were matched to images."""
     lacking = [path for path in images if os.path.abspath(path) not in matched]
     moved = [(path, key) for path, key in matched.items() if isinstance(key, tuple) and len(key) > 1]
-    moved = [(path, key) for path, key in moved if _alike(key, path) == 1]
+    moved = [(path, key) for path, key in moved if _matching_parts(key, path) == 1]
     notes = [f"no boxes for {len(lacking)} of {len(images)} images, such as {lacking[0]}"] if lacking else []
     if moved:
         path, key = moved[0]
         notes.append(
-            f"{len(moved)} images are matched by name in another folder, such as {path} by {_told(key)}"
+            f"{len(moved)} images are matched by name in another folder, such as {path} by {_key_text(key)}"
         )
     return notes
 
 
-def _told(key: Key | str) -> str:
+def _key_text(key: Key | str) -> str:
     return "/".join(key) if isinstance(key, tuple) else f"image_id {key}" if isinstance(key, int) else key
 
 

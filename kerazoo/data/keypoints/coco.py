@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerazoo.data.annotations import LARGEST, Ids, Key, Remarks, entry_errors, key_of
-from kerazoo.data.keypoints.coco_people import Annotated, boxes_and_areas, check_boxes, measured
-from kerazoo.data.keypoints.plausible import checked_points
-from kerazoo.data.keypoints.source import AnnotatedImage, Keypoints, Listed, size_of
-from kerazoo.data.located import located
-from kerazoo.data.regions import region
+from kerazoo.data.annotations import LARGEST, Ids, Key, Remarks, entry_errors, parse_key
+from kerazoo.data.image_paths import locate_images
+from kerazoo.data.keypoints.coco_people import AnnotatedPeople, boxes_and_areas, check_boxes, parse_people
+from kerazoo.data.keypoints.plausible import validate_points
+from kerazoo.data.keypoints.source import AnnotatedImage, AnnotatedImages, Keypoints, try_image_size
+from kerazoo.data.regions import parse_region
 from kerazoo.errors import UserError
 from kerazoo.files.reading import read_json
 from kerazoo.settings import nearest, settings
@@ -33,7 +33,7 @@ class _Category(NamedTuple):
     name: str
     keys: tuple[Key, ...]
     points: tuple[str, ...]
-    known: dict[Key, str]
+    names: dict[Key, str]
     """Ids and names of all categories."""
 
 
@@ -52,40 +52,40 @@ class CocoKeypoints(Keypoints):
 
     category: str = "person"
 
-    def parsed(self, file: Path, remarks: Remarks) -> Listed:
+    def parse_file(self, file: Path, remarks: Remarks) -> AnnotatedImages:
         content = read_json(file)
         if not isinstance(content, dict) or not all(isinstance(content.get(part), list) for part in _PARTS):
             raise UserError(
                 f"{file} has no lists {', '.join(_PARTS)}", "export the key points in COCO's form"
             )
-        category = _category(content["categories"], self.category, file, remarks)
+        category = _find_category(content["categories"], self.category, file, remarks)
         self.check_points(category.points, file)
-        images = _images(content["images"], file, remarks)
-        folder, names = located(file, [each.name for each in images.values()], self.images, remarks)
+        images = _images_by_key(content["images"], file, remarks)
+        folder, names = locate_images(file, [entry.name for entry in images.values()], self.images, remarks)
         sizes = [
-            image.size or size_of(folder, name, self)
+            image.size or try_image_size(folder, name, self)
             for image, name in zip(images.values(), names, strict=True)
         ]
-        told = _people(content["annotations"], images, sizes, category, file, remarks)
-        told = _checked(told, file, remarks)
-        truths = self._truths(told, category, list(images))
+        annotated = _parse_people(content["annotations"], images, sizes, category, file, remarks)
+        annotated = _check_people(annotated, file, remarks)
+        truths = self._truths(annotated, category, list(images))
         parts = zip(truths, names, sizes, strict=True)
-        there = [AnnotatedImage(name, size, *each) for each, name, size in parts if name is not None]
-        return Listed(folder, there, category.keys)
+        there = [AnnotatedImage(name, size, *entry) for entry, name, size in parts if name is not None]
+        return AnnotatedImages(folder, there, category.keys)
 
-    def _truths(self, told: Annotated, category: _Category, images: list[Key]) -> list[tuple]:
+    def _truths(self, annotated: AnnotatedPeople, category: _Category, images: list[Key]) -> list[tuple]:
         """Return of every image its people, who of them is labelled, and where nothing is known."""
-        boxes, areas = boxes_and_areas(told)
+        boxes, areas = boxes_and_areas(annotated)
         points, visible = self.skeleton.convert_points(
-            category.points, told.points.astype("float32"), told.visible
+            category.points, annotated.points.astype("float32"), annotated.visible
         )
-        labelled = self.enough(visible, areas) & ~told.crowd
-        order = np.argsort(told.place, kind="stable")
-        ends = np.searchsorted(told.place[order], np.arange(len(images)), side="right")
-        found = []
+        labelled = self.has_enough_points(visible, areas) & ~annotated.crowd
+        order = np.argsort(annotated.image_index, kind="stable")
+        ends = np.searchsorted(annotated.image_index[order], np.arange(len(images)), side="right")
+        truths = []
         for part, image in zip(np.split(order, ends)[:-1], images, strict=True):
             quiet = part[~labelled[part]].tolist()
-            people, crowds = part[~told.crowd[part]], part[told.crowd[part]]
+            people, crowds = part[~annotated.crowd[part]], part[annotated.crowd[part]]
             truth = People(
                 points[people],
                 visible[people],
@@ -96,137 +96,141 @@ class CocoKeypoints(Keypoints):
                 image=image,
                 category=category.keys[0],
             )
-            ignore = tuple(region(told.entries[each].get("segmentation"), boxes[each]) for each in quiet)
-            found.append((truth, labelled[people], ignore))
-        return found
+            ignore = tuple(
+                parse_region(annotated.entries[index].get("segmentation"), boxes[index]) for index in quiet
+            )
+            truths.append((truth, labelled[people], ignore))
+        return truths
 
 
-def _category(categories: list[Any], name: str, file: Path, remarks: Remarks) -> _Category:
+def _find_category(categories: list[Any], name: str, file: Path, remarks: Remarks) -> _Category:
     """Return what is said of the categories of a name."""
-    objects = [each for each in categories if isinstance(each, dict)]
-    with_points = dict.fromkeys(str(each.get("name")) for each in objects if each.get("keypoints"))
+    objects = [category for category in categories if isinstance(category, dict)]
+    with_points = dict.fromkeys(
+        str(category.get("name")) for category in objects if category.get("keypoints")
+    )
     if not with_points:
         raise UserError(f"{file} has no category with keypoints", "take the annotations of key points")
     if name not in with_points:
         remedy = nearest(name, list(with_points)) + ", with --set data.category"
         raise UserError(f"{file} has no category {name!r} with keypoints", remedy)
-    wanted = [each for each in objects if str(each.get("name")) == name]
-    keys = [key for each in wanted if (key := key_of(each.get("id"))) is not None]
+    wanted = [category for category in objects if str(category.get("name")) == name]
+    keys = [key for category in wanted if (key := parse_key(category.get("id"))) is not None]
     if len(keys) < len(wanted):
         raise UserError(f"{file}: the category {name!r} has no id", "give it a whole number")
-    points, *others = [each["keypoints"] for each in wanted if each.get("keypoints")]
+    points, *others = [category["keypoints"] for category in wanted if category.get("keypoints")]
     if not isinstance(points, list) or len({str(point) for point in points}) < len(points):
         raise UserError(f"{file}: the keypoints of {name!r} are no list of different names", "mend the file")
     if any(other != points for other in others):
-        told = f"{file}: {len(wanted)} categories are called {name!r}, with different keypoints"
-        raise UserError(told, "give each a name of its own, and choose with --set data.category")
+        message = f"{file}: {len(wanted)} categories are called {name!r}, with different keypoints"
+        raise UserError(message, "give each a name of its own, and choose with --set data.category")
     if len(wanted) > 1:
-        told = ", ".join(map(str, keys))
-        remarks.warnings.append(f"{file}: the categories {told} are all called {name!r} and taken for one")
-    return _Category(name, tuple(keys), tuple(map(str, points)), _names(objects, file))
+        ids = ", ".join(map(str, keys))
+        remarks.warnings.append(f"{file}: the categories {ids} are all called {name!r} and taken for one")
+    return _Category(name, tuple(keys), tuple(map(str, points)), _category_names(objects, file))
 
 
-def _names(categories: list[dict[str, Any]], file: Path) -> dict[Key, str]:
+def _category_names(categories: list[dict[str, Any]], file: Path) -> dict[Key, str]:
     """Return the names of categories by their ids."""
-    known: dict[Key, str] = {}
-    for each in categories:
-        key = key_of(each.get("id"))
-        if key in known:
+    names: dict[Key, str] = {}
+    for category in categories:
+        key = parse_key(category.get("id"))
+        if key in names:
             raise UserError(f"{file}: the category id {key} is there twice", "give each an id of its own")
-        known |= {} if key is None else {key: str(each.get("name"))}
-    return known
+        names |= {} if key is None else {key: str(category.get("name"))}
+    return names
 
 
-def _images(images: list[Any], file: Path, remarks: Remarks) -> dict[Key, _Image]:
+def _images_by_key(images: list[Any], file: Path, remarks: Remarks) -> dict[Key, _Image]:
     """Return the images by id."""
-    found: dict[Key, _Image] = {}
-    for index, each in enumerate(images, 1):
-        key = key_of(each.get("id")) if isinstance(each, dict) else None
-        name = each.get("file_name") if isinstance(each, dict) else None
+    by_key: dict[Key, _Image] = {}
+    for index, entry in enumerate(images, 1):
+        key = parse_key(entry.get("id")) if isinstance(entry, dict) else None
+        name = entry.get("file_name") if isinstance(entry, dict) else None
         if key is None or not isinstance(name, str) or not name:
             which = f"number {index}" if key is None else key
             remarks.problems.append(UserError(f"{file}: image {which} has no id or no file_name", _MEND))
-        elif key in found:
-            told = f"{file}: image {key} is there twice"
-            remarks.problems.append(UserError(told, "give each an id of its own"))
+        elif key in by_key:
+            message = f"{file}: image {key} is there twice"
+            remarks.problems.append(UserError(message, "give each an id of its own"))
         else:
-            size = _side(each.get("height")), _side(each.get("width"))
-            found[key] = _Image(name, size if all(size) else None)
-    twice = [name for name, count in Counter(image.name for image in found.values()).items() if count > 1]
+            size = _parse_side(entry.get("height")), _parse_side(entry.get("width"))
+            by_key[key] = _Image(name, size if all(size) else None)
+    twice = [name for name, count in Counter(image.name for image in by_key.values()).items() if count > 1]
     if twice:
-        told = f"{len(twice)} image(s) have several ids, such as {twice[0]}"
-        remarks.warnings.append(f"{file}: {told}; people of one id are unknown to the other")
-    return found
+        message = f"{len(twice)} image(s) have several ids, such as {twice[0]}"
+        remarks.warnings.append(f"{file}: {message}; people of one id are unknown to the other")
+    return by_key
 
 
-def _side(value: Any) -> int:
+def _parse_side(value: Any) -> int:
     """Return the length of a side in pixels, 0 where it is not told."""
-    length = key_of(value)
+    length = parse_key(value)
     return length if isinstance(length, int) and 0 < length < LARGEST else 0
 
 
-def _people(
+def _parse_people(
     annotations: list[Any],
     images: dict[Key, _Image],
     sizes: list[tuple[int, int] | None],
     category: _Category,
     file: Path,
     remarks: Remarks,
-) -> Annotated:
+) -> AnnotatedPeople:
     """Return the annotations of the category that say what they must."""
-    entries, place = _entries(annotations, images, category, file, remarks)
+    entries, image_index = _select_annotations(annotations, images, category, file, remarks)
     sides = np.array([size or (np.inf, np.inf) for size in sizes], "float64").reshape(-1, 2)
-    told, wrong = measured(entries, place, sides[place], len(category.points))
+    people, wrong = parse_people(entries, image_index, sides[image_index], len(category.points))
     named = ((entries[index].get("id"), problem) for index, problem in sorted(wrong.items()))
     remarks.problems += entry_errors(file, "annotation", named)
-    return told.only([index not in wrong for index in range(len(entries))])
+    return people.select([index not in wrong for index in range(len(entries))])
 
 
-def _checked(told: Annotated, file: Path, remarks: Remarks) -> Annotated:
+def _check_people(people: AnnotatedPeople, file: Path, remarks: Remarks) -> AnnotatedPeople:
     """Return annotations whose points are in their images, and tell what their numbers cannot mean."""
-    points, visible = checked_points(
-        told.points,
-        told.visible,
-        told.sizes,
-        lambda index: f"annotation {told.entries[index].get('id')}",
+    points, visible = validate_points(
+        people.points,
+        people.visible,
+        people.sizes,
+        lambda index: f"annotation {people.entries[index].get('id')}",
         file,
         remarks,
     )
-    found = dataclasses.replace(told, points=points, visible=visible)
-    check_boxes(found, file, remarks)
-    return found
+    checked = dataclasses.replace(people, points=points, visible=visible)
+    check_boxes(checked, file, remarks)
+    return checked
 
 
-def _entries(
+def _select_annotations(
     annotations: list[Any], images: dict[Key, _Image], category: _Category, file: Path, remarks: Remarks
 ) -> tuple[list[dict[str, Any]], np.ndarray]:
     """Return the annotations of the category, and the number of the image that each is in."""
-    categories, keys = Ids(category.known), Ids(images)
-    places = {key: place for place, key in enumerate(images)}
-    entries, place, seen, others = [], [], set(), Counter[str]()
+    categories, keys = Ids(category.names), Ids(images)
+    image_indices = {key: image_index for image_index, key in enumerate(images)}
+    entries, image_index, seen, others = [], [], set(), Counter[str]()
     wrong: list[tuple[object, str]] = []
-    for index, each in enumerate(annotations, 1):
-        if not isinstance(each, dict):
+    for index, entry in enumerate(annotations, 1):
+        if not isinstance(entry, dict):
             wrong.append((f"number {index}", "is no object"))
             continue
-        key, kind = key_of(each.get("id")), categories.of(each.get("category_id"))
+        key, kind = parse_key(entry.get("id")), categories.find(entry.get("category_id"))
         problem = ""
         if key is not None and key in seen:
             problem = "is there twice"
         elif kind is None:
-            problem = f"is of the unknown category {each.get('category_id')!r:.80}"
+            problem = f"is of the unknown category {entry.get('category_id')!r:.80}"
         elif kind not in category.keys:
-            others[category.known[kind]] += bool(each.get("keypoints"))
-        elif (image := keys.of(each.get("image_id"))) is None:
-            problem = f"is of the unknown image {each.get('image_id')!r:.80}"
+            others[category.names[kind]] += bool(entry.get("keypoints"))
+        elif (image := keys.find(entry.get("image_id"))) is None:
+            problem = f"is of the unknown image {entry.get('image_id')!r:.80}"
         else:
-            entries.append(each)
-            place.append(places[image])
+            entries.append(entry)
+            image_index.append(image_indices[image])
         seen.add(key)
         if problem:
             wrong.append((f"number {index}" if key is None else key, problem))
     remarks.problems += entry_errors(file, "annotation", wrong)
     if count := others.total():
-        told = f"{file}: {count} annotation(s) with keypoints of {', '.join(+others)[:200]} are left out"
-        remarks.warnings.append(f"{told}: data.category is {category.name!r}")
-    return entries, np.array(place, int)
+        message = f"{file}: {count} annotation(s) with keypoints of {', '.join(+others)[:200]} are left out"
+        remarks.warnings.append(f"{message}: data.category is {category.name!r}")
+    return entries, np.array(image_index, int)

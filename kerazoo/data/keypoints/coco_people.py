@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from kerazoo.data.annotations import LARGEST, Remarks, numbers
-from kerazoo.data.keypoints.plausible import are_corners, misplaced
+from kerazoo.data.annotations import LARGEST, Remarks, number_array
+from kerazoo.data.keypoints.plausible import are_corners, are_misplaced
 from kerazoo.data.keypoints.source import AREA_OF_BOX
 from kerazoo.errors import UserError
 
@@ -22,12 +22,12 @@ _FEW = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
-class Annotated:
+class AnnotatedPeople:
     """People and crowds.
 
     Attributes:
         entries: the annotations themselves.
-        place: int `(N,)`, number of the image that each is in.
+        image_index: int `(N,)`, number of the image that each is in.
         sizes: float64 `(N, 2)`, its height and width; infinite where unknown.
         points: float64 `(N, K, 2)`; 0 where not labelled.
         visible: uint8 `(N, K)`, as COCO counts it.
@@ -36,74 +36,76 @@ class Annotated:
     """
 
     entries: list[dict[str, Any]]
-    place: np.ndarray
+    image_index: np.ndarray
     sizes: np.ndarray
     points: np.ndarray
     visible: np.ndarray
     boxes: np.ndarray
     crowd: np.ndarray
 
-    def only(self, kept: Sequence[bool]) -> Self:
+    def select(self, kept: Sequence[bool]) -> Self:
         """Return those that are kept: bool `(N,)`."""
         chosen = np.array(kept, bool)
-        entries = [each for each, keep in zip(self.entries, kept, strict=True) if keep]
+        entries = [entry for entry, keep in zip(self.entries, kept, strict=True) if keep]
         arrays = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)[1:]}
         return type(self)(entries, **{name: array[chosen] for name, array in arrays.items()})
 
 
-def measured(
-    entries: list[dict[str, Any]], place: np.ndarray, sizes: np.ndarray, count: int
-) -> tuple[Annotated, dict[int, str]]:
+def parse_people(
+    entries: list[dict[str, Any]], image_index: np.ndarray, sizes: np.ndarray, count: int
+) -> tuple[AnnotatedPeople, dict[int, str]]:
     """Return the numbers of annotations, and by index what is wrong with some.
 
     Args:
         entries: decoded JSON.
-        place, sizes: as in `Annotated`.
+        image_index, sizes: as in `AnnotatedPeople`.
         count: of points, K.
     """
-    flags = [each.get("iscrowd", 0) for each in entries]
+    flags = [entry.get("iscrowd", 0) for entry in entries]
     odd = np.array([not isinstance(flag, _FLAG) or flag not in _FLAGS for flag in flags], bool)
     crowd = np.array([not strange and _FLAGS[flag] for flag, strange in zip(flags, odd, strict=True)], bool)
-    given = [_keypoints(each, quiet, count) for each, quiet in zip(entries, crowd.tolist(), strict=True)]
-    flat, sound = numbers(given, 3 * count)
-    points, visible = _places(flat.reshape(-1, count, 3))
-    boxes, of_four = numbers([each.get("bbox") or [None] * 4 for each in entries], 4)
+    keypoints = [
+        _keypoint_numbers(entry, quiet, count) for entry, quiet in zip(entries, crowd.tolist(), strict=True)
+    ]
+    flat, sound = number_array(keypoints, 3 * count)
+    points, visible = _points_and_visibility(flat.reshape(-1, count, 3))
+    boxes, of_four = number_array([entry.get("bbox") or [None] * 4 for entry in entries], 4)
     wrong: dict[int, str] = {}
     for unsound, problem in (
         (odd, "has an iscrowd other than 0 and 1"),
         (~np.isin(visible, (0, 1, 2)).all(axis=1), "has keypoints of a visibility other than 0, 1, 2"),
         (~sound | np.isnan(visible).any(axis=1) | np.isnan(points).any(axis=(1, 2)),
          "has keypoints that are no finite numbers"),
-        (_is_beyond(boxes, sizes), "has a bbox outside the image"),
+        (_is_outside(boxes, sizes), "has a bbox outside the image"),
         (_is_no_box(boxes) | ~of_four, "has no bbox of left, top, width and height"),
     ):  # fmt: skip
         wrong |= dict.fromkeys(np.flatnonzero(unsound).tolist(), problem)
     for index in np.flatnonzero(~sound).tolist():
-        length = len(given[index]) if isinstance(given[index], list) else "no"
+        length = len(keypoints[index]) if isinstance(keypoints[index], list) else "no"
         if length != 3 * count:
             wrong[index] = f"has {length} numbers as keypoints, {count} points need {3 * count}"
     visible = np.where(np.isin(visible, (0, 1, 2)), visible, 0).astype("uint8")
-    return Annotated(entries, place, sizes, points, visible, boxes, crowd), wrong
+    return AnnotatedPeople(entries, image_index, sizes, points, visible, boxes, crowd), wrong
 
 
-def check_boxes(told: Annotated, file: Path, remarks: Remarks) -> None:
+def check_boxes(people: AnnotatedPeople, file: Path, remarks: Remarks) -> None:
     """Tell which boxes are missing or misplaced.
 
     Raises:
         UserError: they are left, top, right and bottom, or more than half of those with points contradict
             these: then boxes or points are no pixels of the whole image.
     """
-    seen, labelled = told.visible == 2, told.visible > 0
+    seen, labelled = people.visible == 2, people.visible > 0
     held = np.where(seen.any(axis=1)[:, None], seen, labelled)
-    some = (told.boxes[:, 2:] > 0).all(axis=1) & ~told.crowd
-    boxed = told.boxes[some], told.sizes[some], told.points[some], held[some]
+    some = (people.boxes[:, 2:] > 0).all(axis=1) & ~people.crowd
+    boxed = people.boxes[some], people.sizes[some], people.points[some], held[some]
     if are_corners(*boxed):
         reason = "taken for left, top, width and height some leave their image"
         raise UserError(f"{file}: each bbox is left, top, right and bottom: {reason}",
                         "write width and height in place of right and bottom")  # fmt: skip
-    none, known = np.isnan(told.boxes).any(axis=1), labelled.any(axis=1)
+    none, known = np.isnan(people.boxes).any(axis=1), labelled.any(axis=1)
     odd = np.zeros_like(none)
-    odd[some] = misplaced(*boxed)
+    odd[some] = are_misplaced(*boxed)
     if 2 * (count := int((odd & known).sum())) > (of := int((some & known).sum())):
         wrong = f"{file}: the bbox of {count} of {of} people with points misses them or leaves the image"
         raise UserError(wrong, "write left, top, width and height; boxes and points in pixels of the image")
@@ -113,46 +115,46 @@ def check_boxes(told: Annotated, file: Path, remarks: Remarks) -> None:
         (none & ~known, 0, "neither a bbox nor labelled points: nothing is learned in their images"),
     ):
         if (count := int(which.sum())) > least:
-            first = told.entries[int(which.argmax())].get("id")
+            first = people.entries[int(which.argmax())].get("id")
             remarks.warnings.append(f"{file}: {count} annotation(s), the first is {first}, have {what}")
 
 
-def boxes_and_areas(told: Annotated) -> tuple[np.ndarray, np.ndarray]:
+def boxes_and_areas(people: AnnotatedPeople) -> tuple[np.ndarray, np.ndarray]:
     """Return boxes within their images, `(N, 4)`, and areas, `(N,)`, both float32.
 
     A box without extent becomes that of the labelled points; where none is told either, the image.
     """
-    boxes, labelled = told.boxes.copy(), told.visible > 0
+    boxes, labelled = people.boxes.copy(), people.visible > 0
     none = np.isnan(boxes).any(axis=1)
     for index in np.flatnonzero((none | (boxes[:, 2:] <= 0).any(axis=1)) & labelled.any(axis=1)):
-        places = told.points[index][labelled[index]]
+        places = people.points[index][labelled[index]]
         boxes[index] = *places.min(axis=0), *np.maximum(np.ptp(places, axis=0), 1)
     low = np.maximum(np.nan_to_num(boxes[:, :2]), 0)
-    high = np.minimum(np.nan_to_num(boxes[:, :2] + boxes[:, 2:], nan=LARGEST), told.sizes[:, ::-1])
+    high = np.minimum(np.nan_to_num(boxes[:, :2] + boxes[:, 2:], nan=LARGEST), people.sizes[:, ::-1])
     clipped = np.concatenate([low, np.maximum(high - low, 0)], axis=1)
-    areas = numbers([[each.get("area")] for each in told.entries], 1)[0][:, 0]
+    areas = number_array([[entry.get("area")] for entry in people.entries], 1)[0][:, 0]
     usual = AREA_OF_BOX * clipped[:, 2:].prod(axis=1)
     return clipped.astype("float32"), np.where(areas > 0, areas, usual).astype("float32")
 
 
-def _keypoints(each: dict[str, Any], crowd: bool, count: int) -> Any:
+def _keypoint_numbers(entry: dict[str, Any], crowd: bool, count: int) -> Any:
     """Return the numbers of a person's points; a crowd has none, nor have those whom nobody labelled."""
-    return [0] * (3 * count) if crowd else each.get("keypoints") or [0] * (3 * count)
+    return [0] * (3 * count) if crowd else entry.get("keypoints") or [0] * (3 * count)
 
 
-def _places(given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _points_and_visibility(keypoints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return points `(N, K, 2)` and visibilities `(N, K)`; what is not labelled may have no place."""
-    points, visible = given[..., :2].copy(), given[..., 2]
+    points, visible = keypoints[..., :2].copy(), keypoints[..., 2]
     points[(visible == 0) & np.isnan(points).any(axis=2)] = 0
     return points, visible
 
 
 def _is_no_box(boxes: np.ndarray) -> np.ndarray:
-    untold = np.isnan(boxes)
-    return (untold.any(axis=1) & ~untold.all(axis=1)) | (boxes[:, 2:] < 0).any(axis=1)
+    missing = np.isnan(boxes)
+    return (missing.any(axis=1) & ~missing.all(axis=1)) | (boxes[:, 2:] < 0).any(axis=1)
 
 
-def _is_beyond(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def _is_outside(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     beyond = ((low >= sizes[:, ::-1]) | (high <= 0)).any(axis=1)
     return beyond & (boxes[:, 2:] > 0).all(axis=1)  # COCO has a few boxes without extent

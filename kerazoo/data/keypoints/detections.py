@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo.data.annotations import Ids, Key, key_of, numbers
+from kerazoo.data.annotations import Ids, Key, number_array, parse_key
 from kerazoo.data.keypoints.plausible import are_corners, are_shares
 from kerazoo.errors import UserError
 from kerazoo.files.reading import read_json
@@ -31,37 +31,37 @@ def read_detections(
         UserError: the file cannot be read, an entry is no box, there is none of a person in these images, or
             boxes are shares of sides or corners.
     """
-    told = _of_people(path, Ids(categories))
-    boxes, _ = numbers([entry.get("bbox") for entry in told.values()], 4)
-    scores, _ = numbers([[entry.get("score")] for entry in told.values()], 1)
+    entries = _person_entries(path, Ids(categories))
+    boxes, _ = number_array([entry.get("bbox") for entry in entries.values()], 4)
+    scores, _ = number_array([[entry.get("score")] for entry in entries.values()], 1)
     both = np.concatenate([boxes, scores], axis=1)
     sound = np.isfinite(both).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
-    sound &= np.array([key_of(entry.get("image_id")) is not None for entry in told.values()], bool)
+    sound &= np.array([parse_key(entry.get("image_id")) is not None for entry in entries.values()], bool)
     if not sound.all():
-        raise UserError(f"{path}: entry {list(told)[int(sound.argmin())]} is no box of an image", _REMEDY)
+        raise UserError(f"{path}: entry {list(entries)[int(sound.argmin())]} is no box of an image", _REMEDY)
     images = Ids(sizes)
-    found: dict[Key, list[int]] = {}
-    for index, entry in enumerate(told.values()):
-        key = images.of(entry["image_id"])
+    by_image: dict[Key, list[int]] = {}
+    for index, entry in enumerate(entries.values()):
+        key = images.find(entry["image_id"])
         if key is not None:
-            found.setdefault(key, []).append(index)
-    if not found:
+            by_image.setdefault(key, []).append(index)
+    if not by_image:
         raise UserError(f"{path} has no box of these images", "give the detections in these images")
-    chosen = [index for each in found.values() for index in each]
-    sides = [sizes[key] or (np.inf, np.inf) for key, each in found.items() for _ in each]
+    chosen = [index for indices in by_image.values() for index in indices]
+    sides = [sizes[key] or (np.inf, np.inf) for key, indices in by_image.items() for _ in indices]
     _refuse_other_units(boxes[chosen], np.array(sides, "float64"), path)
-    return {key: both[each].astype("float32") for key, each in found.items()}
+    return {key: both[indices].astype("float32") for key, indices in by_image.items()}
 
 
-def _of_people(path: Path, categories: Ids) -> dict[int, dict[str, Any]]:
+def _person_entries(path: Path, categories: Ids) -> dict[int, dict[str, Any]]:
     """Return the boxes of some categories, and those of none, by their numbers in the file."""
-    told = read_json(path)
-    if not isinstance(told, list) or not all(isinstance(entry, dict) for entry in told):
+    entries = read_json(path)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UserError(f"{path} is no list of boxes", _REMEDY)
     wanted = {
         number: entry
-        for number, entry in enumerate(told, 1)
-        if "category_id" not in entry or categories.of(entry["category_id"]) is not None
+        for number, entry in enumerate(entries, 1)
+        if "category_id" not in entry or categories.find(entry["category_id"]) is not None
     }
     if not wanted:
         raise UserError(f"{path} has no box of category {categories}", _REMEDY)
@@ -75,7 +75,7 @@ def _refuse_other_units(boxes: np.ndarray, sizes: np.ndarray, path: Path) -> Non
     if len(boxes) and are_shares(corners, everywhere, sizes).all():
         raise UserError(f"{path} has boxes in shares of the images' sides", "give them in pixels")
     if are_corners(boxes, sizes, corners[:, :0], everywhere[:, :0]):
-        told = (
+        message = (
             f"{path} has boxes of left, top, right and bottom: with width and height some leave their image"
         )
-        raise UserError(told, "give them as left, top, width and height")
+        raise UserError(message, "give them as left, top, width and height")

@@ -5,10 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo.data.annotations import Remarks, entry_errors, numbers
-from kerazoo.data.keypoints.plausible import checked_points
-from kerazoo.data.keypoints.source import AREA_OF_BOX, AnnotatedImage, Keypoints, Listed, size_of
-from kerazoo.data.located import located
+from kerazoo.data.annotations import Remarks, entry_errors, number_array
+from kerazoo.data.image_paths import locate_images
+from kerazoo.data.keypoints.plausible import validate_points
+from kerazoo.data.keypoints.source import (
+    AREA_OF_BOX,
+    AnnotatedImage,
+    AnnotatedImages,
+    Keypoints,
+    try_image_size,
+)
 from kerazoo.errors import UserError
 from kerazoo.files.reading import read_json
 from kerazoo.settings import settings
@@ -35,23 +41,23 @@ class MpiiKeypoints(Keypoints):
 
     skeleton: Skeleton = MPII
 
-    def parsed(self, file: Path, remarks: Remarks) -> Listed:
+    def parse_file(self, file: Path, remarks: Remarks) -> AnnotatedImages:
         content = read_json(file)
         if not isinstance(content, list):
             raise UserError(f"{file} is no list of people", "give MPII's JSON, such as annot/train.json")
         _check_kind(content, file)
         self.check_points(MPII.points, file)
-        joints, squares, wrong = _numbers(content)
+        joints, squares, wrong = _parse_people(content)
         named = ((index + 1, problem) for index, problem in sorted(wrong.items()))
         remarks.problems += entry_errors(file, "entry", named)
         sound = [index for index in range(len(content)) if index not in wrong]
         by_image: dict[str, list[int]] = {}
         for number, index in enumerate(sound):
             by_image.setdefault(content[index]["image"], []).append(number)
-        folder, names = located(file, list(by_image), self.images, remarks)
-        sizes = dict(zip(by_image, (size_of(folder, name, self) for name in names), strict=True))
+        folder, names = locate_images(file, list(by_image), self.images, remarks)
+        sizes = dict(zip(by_image, (try_image_size(folder, name, self) for name in names), strict=True))
         sides = [sizes[content[index]["image"]] or (np.inf, np.inf) for index in sound]
-        given, visible = checked_points(
+        checked, visible = validate_points(
             joints[sound, :, :2],
             joints[sound, :, 2].astype("uint8"),
             np.array(sides, "float64").reshape(-1, 2),
@@ -59,14 +65,14 @@ class MpiiKeypoints(Keypoints):
             file,
             remarks,
         )
-        points, visible = self.skeleton.convert_points(MPII.points, given.astype("float32"), visible)
-        boxes, areas = squares[sound], _areas(points, visible)
-        labelled = self.enough(visible, areas)
+        points, visible = self.skeleton.convert_points(MPII.points, checked.astype("float32"), visible)
+        boxes, areas = squares[sound], _estimate_areas(points, visible)
+        labelled = self.has_enough_points(visible, areas)
         images = []
         for number, ((image, some), name) in enumerate(zip(by_image.items(), names, strict=True), 1):
             truth = People(points[some], visible[some], boxes[some], areas[some], self.skeleton, image=number)
             images += [] if name is None else [AnnotatedImage(name, sizes[image], truth, labelled[some])]
-        return Listed(folder, images, (1,))
+        return AnnotatedImages(folder, images, (1,))
 
 
 def _check_kind(content: list[Any], file: Path) -> None:
@@ -75,21 +81,21 @@ def _check_kind(content: list[Any], file: Path) -> None:
     if not content or "joints" in keys:
         return
     if "image_id" in keys:
-        told = f"{file} is a list with image_id: COCO's results (predictions), which are no annotations"
-        raise UserError(told, "give the file of annotations, which has images, annotations and categories")
-    told = f"{file} has neither COCO's key points nor MPII's: a list of people with joints"
-    raise UserError(told, "export the key points in COCO's form")
+        message = f"{file} is a list with image_id: COCO's results (predictions), which are no annotations"
+        raise UserError(message, "give the file of annotations, which has images, annotations and categories")
+    message = f"{file} has neither COCO's key points nor MPII's: a list of people with joints"
+    raise UserError(message, "export the key points in COCO's form")
 
 
-def _numbers(content: list[Any]) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
+def _parse_people(content: list[Any]) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
     """Return joints `(P, 16, 3)` with their visibility, boxes `(P, 4)`, and what is wrong, by index."""
     people = [entry if isinstance(entry, dict) else {} for entry in content]
     count = len(MPII.points)
-    flat, pairs = numbers([_flat(entry.get("joints")) for entry in people], 2 * count)
+    flat, pairs = number_array([_flatten_joints(entry.get("joints")) for entry in people], 2 * count)
     places = flat.reshape(-1, count, 2)
-    seen, _ = numbers([entry.get("joints_vis") for entry in people], count)
-    centres, _ = numbers([entry.get("center") for entry in people], 2)
-    scales, _ = numbers([[entry.get("scale")] for entry in people], 1)
+    seen, _ = number_array([entry.get("joints_vis") for entry in people], count)
+    centres, _ = number_array([entry.get("center") for entry in people], 2)
+    scales, _ = number_array([[entry.get("scale")] for entry in people], 1)
     named = np.array([isinstance(entry.get("image"), str) and entry["image"] != "" for entry in people], bool)
     nowhere = np.isnan(places).any(axis=2)
     wrong: dict[int, str] = {}
@@ -109,12 +115,12 @@ def _numbers(content: list[Any]) -> tuple[np.ndarray, np.ndarray, dict[int, str]
     return joints, boxes.astype("float32"), wrong
 
 
-def _flat(joints: Any) -> Any:
+def _flatten_joints(joints: Any) -> Any:
     pairs = isinstance(joints, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in joints)
     return [value for pair in joints for value in pair] if pairs else None
 
 
-def _areas(points: np.ndarray, visible: np.ndarray) -> np.ndarray:
+def _estimate_areas(points: np.ndarray, visible: np.ndarray) -> np.ndarray:
     """Return the usual share of the box around the labelled points: float32 `(P,)`."""
     labelled = visible[..., None] > 0
     low = np.where(labelled, points, np.inf).min(axis=1)

@@ -21,7 +21,7 @@ LOOSE = 0.1
 """By this share of its sides, and two pixels, a box may leave its image and miss its points."""
 
 
-def checked_points(
+def validate_points(
     points: np.ndarray,
     visible: np.ndarray,
     sizes: np.ndarray,
@@ -46,27 +46,27 @@ def checked_points(
     """
     labelled = visible > 0
     if points.any() and not labelled.any():
-        told = f"{file}: all visibilities are 0, which says that no point is labelled"
-        raise UserError(told, "write 1 or 2 for those that are")
+        message = f"{file}: all visibilities are 0, which says that no point is labelled"
+        raise UserError(message, "write 1 or 2 for those that are")
     shares = are_shares(points, labelled, sizes)
     remedy = "multiply x by the image's width and y by its height: points are pixels"
     if shares.any() and (shares == labelled.any(axis=1)).all():
-        told = f"{file}: no labelled point is beyond {SHARE}: they are shares of the images' sides"
-        raise UserError(told, remedy)
+        message = f"{file}: no labelled point is beyond {SHARE}: they are shares of the images' sides"
+        raise UserError(message, remedy)
     remarks.problems += [
         UserError(f"{file}: {name(index)} has shares of the image's sides for points", remedy)
         for index in np.flatnonzero(shares & (labelled.sum(axis=1) > 1)).tolist()
     ]
     if count := int((labelled & (points == 0).all(axis=2)).sum()):
-        told = f"{file}: {count} labelled points are at 0, 0"
-        remarks.warnings.append(f"{told}: those that are not labelled need visibility 0")
-    beyond = outside(points, labelled, sizes)
+        message = f"{file}: {count} labelled points are at 0, 0"
+        remarks.warnings.append(f"{message}: those that are not labelled need visibility 0")
+    beyond = are_outside(points, labelled, sizes)
     if count := int(beyond.sum()):
-        told = f"{file}: {count} of {int(labelled.sum())} labelled points are outside of their images"
+        message = f"{file}: {count} of {int(labelled.sum())} labelled points are outside of their images"
         if 2 * count > labelled.sum():
-            raise UserError(told, "are the images of another size, or are x and y swapped?")
+            raise UserError(message, "are the images of another size, or are x and y swapped?")
         first = name(int(beyond.any(axis=1).argmax()))
-        remarks.warnings.append(f"{told} and count as not labelled, the first in {first}")
+        remarks.warnings.append(f"{message} and count as not labelled, the first in {first}")
     last = np.nextafter(sizes[:, None, ::-1] - 0.5, 0, dtype="float32")
     return np.where(labelled[..., None], np.clip(points, -0.5, last), points), np.where(beyond, 0, visible)
 
@@ -75,14 +75,14 @@ def are_shares(points: np.ndarray, labelled: np.ndarray, sizes: np.ndarray) -> n
     """Return whose labelled points all lie within `SHARE` of the corner of a larger image: bool `(N,)`.
 
     Args:
-        points, sizes: as for `checked_points`.
+        points, sizes: as for `validate_points`.
         labelled: bool `(N, K)`.
     """
     small = (np.abs(points) <= SHARE).all(axis=2)
     return (small | ~labelled).all(axis=1) & labelled.any(axis=1) & (sizes.max(axis=1) > SMALLEST)
 
 
-def outside(points: np.ndarray, labelled: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def are_outside(points: np.ndarray, labelled: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Return which labelled points are more than `SLACK` beyond their image's border: bool `(N, K)`.
 
     Args:
@@ -92,12 +92,12 @@ def outside(points: np.ndarray, labelled: np.ndarray, sizes: np.ndarray) -> np.n
     return labelled & ((points < -0.5 - SLACK) | (points > last + SLACK)).any(axis=2)
 
 
-def misplaced(boxes: np.ndarray, sizes: np.ndarray, points: np.ndarray, held: np.ndarray) -> np.ndarray:
+def are_misplaced(boxes: np.ndarray, sizes: np.ndarray, points: np.ndarray, held: np.ndarray) -> np.ndarray:
     """Return which boxes are empty, leave their image or miss a point that they should hold: bool `(N,)`.
 
     Args:
         boxes: float64 `(N, 4)`, left, top, width and height.
-        points, sizes: as for `checked_points`.
+        points, sizes: as for `validate_points`.
         held: bool `(N, K)`, the points that the box of the same number should hold.
     """
     low, sides = boxes[:, :2], boxes[:, 2:]
@@ -111,8 +111,8 @@ def are_corners(boxes: np.ndarray, sizes: np.ndarray, points: np.ndarray, held: 
     """Whether boxes are left, top, right and bottom: as sides some of them are misplaced, as corners none.
 
     Args:
-        boxes, sizes, points, held: as for `misplaced`.
+        boxes, sizes, points, held: as for `are_misplaced`.
     """
     corners = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
     others = sizes, points, held
-    return bool(misplaced(boxes, *others).any()) and not misplaced(corners, *others).any()
+    return bool(are_misplaced(boxes, *others).any()) and not are_misplaced(corners, *others).any()

@@ -10,7 +10,7 @@ from kerazoo.errors import UserError
 from kerazoo.files.reading import open_file
 
 
-def reader(path: Path) -> type[Source]:
+def keypoint_source(path: Path) -> type[Source]:
     """Return the source that reads the key points at `path`: a JSON object is COCO's, a list MPII's.
 
     Raises:

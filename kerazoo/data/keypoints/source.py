@@ -12,10 +12,10 @@ from pydantic import Field
 
 from kerazoo.data.annotations import Key, Remarks, annotation_files
 from kerazoo.data.keypoints.detections import read_detections
-from kerazoo.data.keypoints.windows import Windows, in_box, one_person
+from kerazoo.data.keypoints.windows import Windows, box_window, person_window
 from kerazoo.data.lazy import Lazy
-from kerazoo.data.regions import Region, covered
-from kerazoo.data.source import Files, Source, Split
+from kerazoo.data.regions import Region, region_mask
+from kerazoo.data.source import FileSource, Source, Split
 from kerazoo.data.splits import divide
 from kerazoo.errors import UserError, error_context
 from kerazoo.image import image_size, read_image
@@ -50,7 +50,7 @@ class AnnotatedImage(NamedTuple):
     ignore: tuple[Region, ...] = ()
 
 
-class Listed(NamedTuple):
+class AnnotatedImages(NamedTuple):
     """The images of a split.
 
     Attributes:
@@ -65,11 +65,11 @@ class Listed(NamedTuple):
 
 
 class _Survey(NamedTuple):
-    splits: dict[Split, Listed]
+    splits: dict[Split, AnnotatedImages]
     remarks: Remarks
 
 
-class View(NamedTuple):
+class WindowTarget(NamedTuple):
     """What a window is cut around: a person of an image, or a box; None is all of it."""
 
     image: int
@@ -79,7 +79,7 @@ class View(NamedTuple):
 
 
 @settings
-class Keypoints(Files):
+class Keypoints(FileSource):
     """Key points in JSON files.
 
     In a folder these are `train.json`, `val.json` and `test.json`, there or in `annotations/` or `annot/`,
@@ -93,7 +93,7 @@ class Keypoints(Files):
         path: of a file, or of a folder with a file for each split.
         images: folder of the images; by default the one of these that has them: the file's own,
             `images/`, `train/` for train.json, `../train2017/` for person_keypoints_train2017.json
-            (`located`).
+            (`kerazoo.data.image_paths`).
         same: validate and test on the training images themselves where there is one file, which shows
             whether they can be learned by heart, and nothing else.
         skeleton: the points that are given, found by name; the file must have all that it annotates.
@@ -114,7 +114,7 @@ class Keypoints(Files):
     detections: str | None = None
 
     @abstractmethod
-    def parsed(self, file: Path, remarks: Remarks) -> Listed:
+    def parse_file(self, file: Path, remarks: Remarks) -> AnnotatedImages:
         """Return the images of a file that are there; `remarks` gets what is wrong with others.
 
         Raises:
@@ -127,26 +127,28 @@ class Keypoints(Files):
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
         if self.detections and not self.windows:
             raise UserError("data.detections are boxes for windows", "set data.windows too, or leave it out")
-        splits, remarks = self._surveyed
+        splits, remarks = self._checked_survey
         return {split: self._samples(split, listed) for split, listed in splits.items()}, remarks.problems
 
-    def whole(self) -> Source:
+    def whole_images(self) -> Source:
         return replace(self, {"windows": None, "detections": None}) if self.windows else self
 
     def warnings(self) -> list[str]:
-        misled = ", ".join(self.skeleton.unflipped_points())[:200]
-        told = f"the skeleton's flips leave out {misled}: a mirror image (augmentation.flip, --tta) shows the"
-        mirrored = [f"{told} other side under their names"] if misled else []
-        return [*super().warnings(), *mirrored, *self._surveyed.remarks.warnings]
+        points = ", ".join(self.skeleton.unflipped_points())[:200]
+        unflipped = (
+            f"the skeleton's flips leave out {points}: a mirror image (augmentation.flip, --tta) shows the "
+            "other side under their names"
+        )
+        return [*super().warnings(), *[unflipped] * bool(points), *self._checked_survey.remarks.warnings]
 
     def image_files(self) -> Sequence[Path]:
-        listed = self._surveyed.splits.values()
-        return [each.folder / image.name for each in listed for image in each.images]
+        listed = self._checked_survey.splits.values()
+        return [split_images.folder / image.name for split_images in listed for image in split_images.images]
 
     def files(self) -> Iterable[Path]:
-        told = [*annotation_files(self.root, Remarks()).values()]
-        told += [Path(self.detections).expanduser()] if self.detections else []
-        return [*told, *self.image_files()]
+        paths = [*annotation_files(self.root, Remarks()).values()]
+        paths += [Path(self.detections).expanduser()] if self.detections else []
+        return [*paths, *self.image_files()]
 
     def check_points(self, names: Sequence[str], file: Path) -> None:
         """Raise a `UserError` where a file lacks points of the skeleton; `names` are those it has."""
@@ -157,88 +159,92 @@ class Keypoints(Files):
                 "give their skeleton: --set family.skeleton=NAME or FILE.json",
             )
 
-    def enough(self, visible: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    def has_enough_points(self, visible: np.ndarray, areas: np.ndarray) -> np.ndarray:
         """Return who is to be learned from: bool `(P,)`."""
         return ((visible > 0).sum(axis=1) >= self.least_points) & (areas >= self.least_area)
 
     @functools.cached_property
-    def _surveyed(self) -> _Survey:
-        found: dict[Split, Listed] = {}
+    def _checked_survey(self) -> _Survey:
+        by_split: dict[Split, AnnotatedImages] = {}
         remarks = Remarks()
         for split, file in annotation_files(self.root, remarks).items():
             try:
-                found[split] = self._found(file, remarks)
+                by_split[split] = self._parse_checked(file, remarks)
             except UserError as error:
                 remarks.problems.append(error)
-        training = found.get("train", Listed(self.root, []))
+        training = by_split.get("train", AnnotatedImages(self.root, []))
         pool = training.images
-        shares = ("val" not in found) * self.validation, ("test" not in found) * self.test
+        shares = ("val" not in by_split) * self.validation, ("test" not in by_split) * self.test
         with error_context(self.root):
             parts = dict.fromkeys(SPLITS, pool) if self.same else divide(pool, *shares, "random", self.seed)
         divided = {split: training._replace(images=parts[split]) for split in SPLITS}
-        splits = divided | {split: listed for split, listed in found.items() if split != "train"}
+        splits = divided | {split: listed for split, listed in by_split.items() if split != "train"}
         return _Survey(splits, remarks)
 
-    def _found(self, file: Path, remarks: Remarks) -> Listed:
+    def _parse_checked(self, file: Path, remarks: Remarks) -> AnnotatedImages:
         before = len(remarks.problems)
-        listed = self.parsed(file, remarks)
+        listed = self.parse_file(file, remarks)
         known = any(image.labelled.any() for image in listed.images)
         if not known and len(remarks.problems) == before:
             least = f"{self.least_points} labelled points and {self.least_area:g} square pixels"
             raise UserError(f"{file} has nobody with {least}", "label people, or lower data.least_points")
         return listed
 
-    def _samples(self, split: Split, listed: Listed) -> Sequence[Sample]:
+    def _samples(self, split: Split, listed: AnnotatedImages) -> Sequence[Sample]:
         indices = range(len(listed.images))
         read = functools.partial(self._read, split, listed)
         if self.windows is None:
             return Lazy(indices, read)
         # The windows of an image follow each other: it is read once for all of them.
         recent = functools.lru_cache(2)(read)
-        return Lazy(self._views(split, listed), functools.partial(_window, split, self.windows, recent))
+        return Lazy(
+            self._window_targets(split, listed), functools.partial(_cut_window, split, self.windows, recent)
+        )
 
-    def _read(self, split: Split, listed: Listed, index: int) -> Sample:
+    def _read(self, split: Split, listed: AnnotatedImages, index: int) -> Sample:
         name, size, people, labelled, regions = listed.images[index]
         image = read_image(listed.folder / name, how=self)
         if size is not None and size != image.shape[:2]:
-            found, told = (f"{width} x {height}" for height, width in (image.shape[:2], size))
-            told = f"{listed.folder / name} has {found} pixels, its annotations are for {told}"
-            raise UserError(told, "give the images that were annotated, in their size and the right way up")
+            actual, expected = (f"{width} x {height}" for height, width in (image.shape[:2], size))
+            message = f"{listed.folder / name} has {actual} pixels, its annotations are for {expected}"
+            raise UserError(
+                message, "give the images that were annotated, in their size and the right way up"
+            )
         if split == "train" and not labelled.all():
             parts = {
                 part: getattr(people, part)[labelled] for part in ("points", "visible", "boxes", "areas")
             }
             people = dataclasses.replace(people, **parts)
         if regions and self.windows is None:
-            people = dataclasses.replace(people, ignore=covered(regions, image.shape[:2]))
+            people = dataclasses.replace(people, ignore=region_mask(regions, image.shape[:2]))
         return Sample(image, people, name)
 
-    def _views(self, split: Split, listed: Listed) -> list[View]:
+    def _window_targets(self, split: Split, listed: AnnotatedImages) -> list[WindowTarget]:
         if split != "train" and self.detections:
-            return self._detected(listed)
+            return self._detected_targets(listed)
         views = []
         for index, image in enumerate(listed.images):
             wanted = image.labelled if split == "train" else image.people.visible.any(axis=1)
             boxes = image.people.boxes[wanted]
-            views += [View(index, number, box) for number, box in enumerate(boxes)]
+            views += [WindowTarget(index, number, box) for number, box in enumerate(boxes)]
         return views
 
-    def _detected(self, listed: Listed) -> list[View]:
+    def _detected_targets(self, listed: AnnotatedImages) -> list[WindowTarget]:
         if not listed.images:
             return []
         assert self.detections
-        sizes = {each.people.image: each.size for each in listed.images}
-        found = read_detections(Path(self.detections).expanduser(), listed.categories, sizes)
+        sizes = {entry.people.image: entry.size for entry in listed.images}
+        detections = read_detections(Path(self.detections).expanduser(), listed.categories, sizes)
         views = []
         for index, image in enumerate(listed.images):
-            for number, box in enumerate(found.get(image.people.image, ())):
-                views.append(View(index, number, box[:4], float(box[4])))
-            if image.people.image not in found and image.people.visible.any():
-                views.append(View(index, 0, None, 0.0))
+            for number, box in enumerate(detections.get(image.people.image, ())):
+                views.append(WindowTarget(index, number, box[:4], float(box[4])))
+            if image.people.image not in detections and image.people.visible.any():
+                views.append(WindowTarget(index, 0, None, 0.0))
         return views
 
 
-def size_of(folder: Path, name: str | None, how: ImageReading) -> tuple[int, int] | None:
+def try_image_size(folder: Path, name: str | None, how: ImageReading) -> tuple[int, int] | None:
     """Return height and width of an image in a folder; None where it cannot be read, as its reading tells."""
     if name is None:
         return None
@@ -248,10 +254,10 @@ def size_of(folder: Path, name: str | None, how: ImageReading) -> tuple[int, int
         return None
 
 
-def _window(split: Split, windows: Windows, read: Callable[[int], Sample], view: View) -> Sample:
+def _cut_window(split: Split, windows: Windows, read: Callable[[int], Sample], view: WindowTarget) -> Sample:
     sample = read(view.image)
     if split == "train":
-        return one_person(sample, windows, view.number)
+        return person_window(sample, windows, view.number)
     height, width = sample.image.shape[:2]
     box = [0, 0, width, height] if view.box is None else view.box.tolist()
-    return in_box(sample, windows, box, view.score, view.number)
+    return box_window(sample, windows, box, view.score, view.number)

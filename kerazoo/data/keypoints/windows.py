@@ -46,7 +46,7 @@ class Windows:
         return *corner, max(round(wide), 1), max(round(tall), 1)
 
 
-def one_person(sample: Sample, windows: Windows, person: int) -> Sample:
+def person_window(sample: Sample, windows: Windows, person: int) -> Sample:
     """Return a window around one person, who alone is in its truth: a sample to train on."""
     only = [person]
     truth = sample.truth
@@ -59,21 +59,21 @@ def one_person(sample: Sample, windows: Windows, person: int) -> Sample:
         ignore=None,
     )
     window = windows.around(truth.boxes[person], TRAINING)
-    return _cut(sample._replace(truth=alone, name=f"{sample.name}#{person}"), window)
+    return _cut_window(sample._replace(truth=alone, name=f"{sample.name}#{person}"), window)
 
 
-def in_box(sample: Sample, windows: Windows, box: Sequence[float], score: float, number: int) -> Sample:
+def box_window(sample: Sample, windows: Windows, box: Sequence[float], score: float, number: int) -> Sample:
     """Return a window around a box with all people of the image in its truth: a sample to score."""
     scored = dataclasses.replace(sample.truth, score=score, ignore=None)
     window = windows.around(box)
-    return _cut(sample._replace(truth=scored, name=f"{sample.name}#{number}"), window)
+    return _cut_window(sample._replace(truth=scored, name=f"{sample.name}#{number}"), window)
 
 
-def _cut(sample: Sample, window: tuple[int, int, int, int]) -> Sample:
+def _cut_window(sample: Sample, window: tuple[int, int, int, int]) -> Sample:
     left, top, width, height = window
     if width * height > LARGEST:
-        told = f"{sample.name}: the window around a box has {width} x {height} pixels, more than {LARGEST}"
-        raise UserError(told, "correct the box, or make the image smaller")
+        message = f"{sample.name}: the window around a box has {width} x {height} pixels, more than {LARGEST}"
+        raise UserError(message, "correct the box, or make the image smaller")
     moved = np.array([left, top], "float32")
     around = np.array([left, top, 0, 0], "float32")
     truth = sample.truth
@@ -84,10 +84,10 @@ def _cut(sample: Sample, window: tuple[int, int, int, int]) -> Sample:
         crowds=truth.crowds - around,
         origin=(truth.origin[0] + left, truth.origin[1] + top),
     )
-    return Sample(_region(sample.image, left, top, width, height), inside, sample.name)
+    return Sample(_padded_crop(sample.image, left, top, width, height), inside, sample.name)
 
 
-def _region(image: np.ndarray, left: int, top: int, width: int, height: int) -> np.ndarray:
+def _padded_crop(image: np.ndarray, left: int, top: int, width: int, height: int) -> np.ndarray:
     rows, columns = image.shape[:2]
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + width, columns), min(top + height, rows)
     if x0 >= x1 or y0 >= y1:

@@ -69,7 +69,7 @@ def two_nearest(instances: np.ndarray, reach: float) -> tuple[np.ndarray, np.nda
 
     nearest, second = np.full((2, *instances.shape), np.inf, "float32")
     margin = int(np.ceil(reach))
-    for label, (top, left, bottom, right) in _boxes(instances):
+    for label, (top, left, bottom, right) in _object_boxes(instances):
         box = np.s_[max(top - margin, 0) : bottom + margin, max(left - margin, 0) : right + margin]
         outside = (instances[box] != label).astype("uint8")
         distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
@@ -93,7 +93,7 @@ def cached_border_weights(instances: np.ndarray, settings: BorderWeights) -> np.
     key = hashlib.sha256(head + np.ascontiguousarray(instances).tobytes()).hexdigest()
     folder = Path(os.environ.get("KERAZOO_CACHE") or Path.home() / ".cache" / "kerazoo")
     path = folder / "border" / f"{key}.npy"
-    weights = _cached(path, instances.shape)
+    weights = _load_cached(path, instances.shape)
     if weights is None:
         weights = border_weights(instances, *options).astype("float16")
         buffer = io.BytesIO()
@@ -103,7 +103,7 @@ def cached_border_weights(instances: np.ndarray, settings: BorderWeights) -> np.
     return weights.astype("float32")
 
 
-def _cached(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+def _load_cached(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
     try:
         with path.open("rb") as file:
             weights = np.lib.format.read_array(file, allow_pickle=False)
@@ -120,7 +120,7 @@ def _class_weights(background: np.ndarray) -> np.ndarray:
     return np.minimum(weights, MOST).astype("float32")
 
 
-def _boxes(instances: np.ndarray) -> list[tuple[int, tuple[int, int, int, int]]]:
+def _object_boxes(instances: np.ndarray) -> list[tuple[int, tuple[int, int, int, int]]]:
     """Return every object's number and its (top, left, bottom, right), the last two exclusive."""
     rows, columns = np.nonzero(instances)
     if not rows.size:

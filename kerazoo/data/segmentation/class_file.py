@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerazoo.data.segmentation.masks import MaskClasses, declared
+from kerazoo.data.segmentation.masks import MaskClasses, read_class_file
 from kerazoo.data.segmentation.pairing import Pair
 from kerazoo.errors import UserError
 
@@ -17,12 +17,12 @@ def class_files(root: Path, pairs: Sequence[Pair]) -> list[Path]:
         root: folder of the data.
         pairs: of all splits.
     """
-    folders = {root}.union(*(above for _, above in _folders(root, pairs)))
-    found = (file for folder in folders for file in folder.iterdir() if file.name.casefold() == NAME)
-    return sorted(found, key=lambda file: (len(file.parts), file))
+    folders = {root}.union(*(above for _, above in _folders_above(root, pairs)))
+    files = (file for folder in folders for file in folder.iterdir() if file.name.casefold() == NAME)
+    return sorted(files, key=lambda file: (len(file.parts), file))
 
 
-def declared_once(root: Path, files: Sequence[Path], pairs: Sequence[Pair]) -> MaskClasses | None:
+def read_class_files(root: Path, files: Sequence[Path], pairs: Sequence[Pair]) -> MaskClasses | None:
     """Return what the classes.json says, or None where there is none.
 
     It may lie in the root, or above the images or the masks of every pair; several must say the same.
@@ -32,24 +32,24 @@ def declared_once(root: Path, files: Sequence[Path], pairs: Sequence[Pair]) -> M
         files: its answer.
 
     Raises:
-        UserError: some masks have none, files contradict one another, or as `declared`.
+        UserError: some masks have none, files contradict one another, or as `read_class_file`.
     """
     if not files:
         return None
-    first, *others = [declared(file) for file in files]
+    first, *others = [read_class_file(file) for file in files]
     remedy = f"keep one for all, {root / NAME}"
     for file, other in zip(files[1:], others, strict=True):
         if other != first:
             raise UserError(f"{files[0]} and {file} say different things", remedy)
     known = {file.parent for file in files}
-    for mask, above in _folders(root, pairs):
+    for mask, above in _folders_above(root, pairs):
         if known.isdisjoint(above):
-            told = f"{files[0]} does not lie above {mask}, whose values it must tell too"
-            raise UserError(told, f"move it to {root / NAME}")
+            message = f"{files[0]} does not lie above {mask}, whose values it must tell too"
+            raise UserError(message, f"move it to {root / NAME}")
     return first
 
 
-def _folders(root: Path, pairs: Sequence[Pair]) -> list[tuple[Path, set[Path]]]:
+def _folders_above(root: Path, pairs: Sequence[Pair]) -> list[tuple[Path, set[Path]]]:
     """Return a mask of each folder, and all folders from the root down to it and to its image."""
     first = {(pair.image.parent, pair.mask.parent): pair for pair in reversed(pairs)}
     return [

@@ -11,13 +11,19 @@ from pydantic import Field
 
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.segmentation.border import BorderWeights, cached_border_weights
-from kerazoo.data.segmentation.class_file import class_files, declared_once
+from kerazoo.data.segmentation.class_file import class_files, read_class_files
+from kerazoo.data.segmentation.mask_decision import DeclaredClasses, MaskDecision, decide_classes
 from kerazoo.data.segmentation.mask_files import MaskFile, object_numbers, read_mask
 from kerazoo.data.segmentation.mask_guess import BINARY
-from kerazoo.data.segmentation.mask_meaning import Meaning, Told, meaning
 from kerazoo.data.segmentation.masks import MaskClasses
-from kerazoo.data.segmentation.pairing import Kind, Pair, list_pairs, places, unseen
-from kerazoo.data.source import Files, Split
+from kerazoo.data.segmentation.pairing import (
+    Kind,
+    Pair,
+    find_split_folders,
+    list_pairs,
+    unseen_split_warnings,
+)
+from kerazoo.data.source import FileSource, Split
 from kerazoo.data.splits import divide
 from kerazoo.errors import UserError
 from kerazoo.files.writing import natural_key
@@ -27,7 +33,7 @@ from kerazoo.structures.mask import VOID, Mask
 from kerazoo.structures.sample import Sample
 
 
-class _Listed(NamedTuple):
+class _Listing(NamedTuple):
     kind: Kind
     splits: dict[Split, list[Pair]]
     problems: list[UserError]
@@ -35,7 +41,7 @@ class _Listed(NamedTuple):
 
 
 @settings
-class Folder(Files):
+class Folder(FileSource):
     """Images in `images/`, a class per pixel in `masks/` or a number per object in `instances/`.
 
     The folder may hold `train/`, `val/` and `test/` with that layout each, or these inside of `images/` and
@@ -69,33 +75,33 @@ class Folder(Files):
             raise ValueError("table says what masks mean: leave classes and void out")
 
     def class_names(self) -> tuple[str, ...]:
-        classes = self._meaning.classes
+        classes = self._decision.classes
         if classes is None:
-            raise (self._meaning.problems + self._listed.problems)[0]
+            raise (self._decision.problems + self._listing.problems)[0]
         return classes.names
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
-        classes, problems, *_ = self._meaning
+        classes, problems, *_ = self._decision
         if classes is None:
-            return {}, problems + self._listed.problems
-        if self.border and self._listed.kind == "masks" and len(classes.names) != 2:
+            return {}, problems + self._listing.problems
+        if self.border and self._listing.kind == "masks" and len(classes.names) != 2:
             remedy = "number them in instances/, or leave border out"
             raise UserError(f"border weights need to know the objects in {self.path}", remedy)
         splits: dict[Split, Sequence[Sample]] = {
-            split: Lazy(pairs, self._read) for split, pairs in self._listed.splits.items()
+            split: Lazy(pairs, self._read) for split, pairs in self._listing.splits.items()
         }
-        return splits, sorted(self._listed.problems + problems, key=lambda error: natural_key(error.message))
+        return splits, sorted(self._listing.problems + problems, key=lambda error: natural_key(error.message))
 
     def facts(self) -> dict[str, str]:
-        return dict(self._meaning.facts)
+        return dict(self._decision.facts)
 
     def warnings(self) -> list[str]:
-        return [*self._listed.warnings, *super().warnings(), *self._meaning.warnings]
+        return [*self._listing.warnings, *super().warnings(), *self._decision.warnings]
 
     def image_files(self) -> Sequence[Path]:
         return [pair.image for pair in self._pairs]
 
-    def decided(self, names: Sequence[str]) -> "Folder":
+    def with_decided_classes(self, names: Sequence[str]) -> "Folder":
         """Return this folder with what its masks mean written down, for a run to keep.
 
         Args:
@@ -105,9 +111,9 @@ class Folder(Files):
         named = self
         if names and (self.classes, self.table) == (None, None) and not self._class_files:
             named = replace(self, {"classes": tuple(names)})
-        if named.table is not None or named._listed.kind == "instances" or named._meaning.classes is None:
+        if named.table is not None or named._listing.kind == "instances" or named._decision.classes is None:
             return named
-        table = named._meaning.classes.ordered(names)
+        table = named._decision.classes.with_names(names)
         return replace(named, {"classes": None, "void": None, "table": table})
 
     def files(self) -> Iterable[Path]:
@@ -117,16 +123,16 @@ class Folder(Files):
         image, mask = read_image(pair.image, how=self), read_mask(pair.mask)
         if image.shape[:2] != mask.pixels.shape[:2]:
             there, here = (f"{array.shape[1]} x {array.shape[0]}" for array in (mask.pixels, image))
-            told = f"{pair.mask} has {there} pixels, its image {here}"
-            raise UserError(told, "export the mask in the image's size")
+            message = f"{pair.mask} has {there} pixels, its image {here}"
+            raise UserError(message, "export the mask in the image's size")
         name = pair.image.relative_to(self.root).as_posix().replace("images/", "", 1)
         return Sample(image, self._truth(mask, pair.mask), name)
 
     def _truth(self, mask: MaskFile, path: Path) -> Mask:
-        classes = self._meaning.classes
-        if self._listed.kind == "masks" and classes is not None:
+        classes = self._decision.classes
+        if self._listing.kind == "masks" and classes is not None:
             labels = classes.labels(mask, path)
-            return Mask(labels, self._weights(lambda: _regions(labels)))
+            return Mask(labels, self._weights(lambda: _connected_regions(labels)))
         objects = object_numbers(mask, path)
         labels = (objects > 0).astype("uint8")
         if self.void is not None:
@@ -142,17 +148,17 @@ class Folder(Files):
 
     @property
     def _pairs(self) -> list[Pair]:
-        return list(itertools.chain(*self._listed.splits.values()))
+        return list(itertools.chain(*self._listing.splits.values()))
 
     @functools.cached_property
-    def _listed(self) -> _Listed:
-        where = places(self.root)
+    def _listing(self) -> _Listing:
+        where = find_split_folders(self.root)
         kinds = {place.kind for place in where.values()}
         if len(kinds) > 1:
-            told = f"{self.path} has masks/ in one split and instances/ in another"
-            raise UserError(told, "use one of them")
+            message = f"{self.path} has masks/ in one split and instances/ in another"
+            raise UserError(message, "use one of them")
         listings = {split: list_pairs(place) for split, place in where.items()}
-        problems = [problem for each in listings.values() for problem in each.problems]
+        problems = [problem for listed in listings.values() for problem in listed.problems]
         shares = (0.0 if "val" in where else self.validation), (0.0 if "test" in where else self.test)
         pool = listings["train"].pairs if "train" in where else []
         parts: dict[Split, list[Pair]] = {"train": pool}
@@ -160,36 +166,38 @@ class Folder(Files):
             parts = divide(pool, *shares, self.split, self.seed)
         except UserError as error:
             problems.append(error)
-        given: dict[Split, list[Pair]] = {
+        others: dict[Split, list[Pair]] = {
             split: listing.pairs for split, listing in listings.items() if split != "train"
         }
-        warnings = [line for split, place in where.items() for line in unseen(place, split)]
-        return _Listed(kinds.pop(), parts | given, problems, warnings)
+        warnings = [line for split, place in where.items() for line in unseen_split_warnings(place, split)]
+        return _Listing(kinds.pop(), parts | others, problems, warnings)
 
     @functools.cached_property
-    def _meaning(self) -> Meaning:
+    def _decision(self) -> MaskDecision:
         """What the masks mean, and those that do not fit it."""
         masks = sorted((pair.mask for pair in self._pairs), key=natural_key)
-        if self._listed.kind == "instances":
-            return self._of_instances()
+        if self._listing.kind == "instances":
+            return self._decide_instances()
         try:
-            told = self._told()
+            declared = self._declared()
         except UserError as error:
-            return Meaning(None, [error])
-        return meaning(masks, told, self.root)
+            return MaskDecision(None, [error])
+        return decide_classes(masks, declared, self.root)
 
-    def _of_instances(self) -> Meaning:
+    def _decide_instances(self) -> MaskDecision:
         names = self.table.names if self.table else self.classes or BINARY
         if len(names) == 2:
-            return Meaning(MaskClasses(names=names, entries=()), [])
-        told = f"{self.path} holds instances, which are background and foreground, not {len(names)} classes"
-        return Meaning(None, [UserError(told, "give masks/ with a class per pixel")])
+            return MaskDecision(MaskClasses(names=names, entries=()), [])
+        message = (
+            f"{self.path} holds instances, which are background and foreground, not {len(names)} classes"
+        )
+        return MaskDecision(None, [UserError(message, "give masks/ with a class per pixel")])
 
-    def _told(self) -> Told:
+    def _declared(self) -> DeclaredClasses:
         """Return what need not be guessed; a classes.json here goes before a run's table."""
-        classes = declared_once(self.root, self._class_files, self._pairs)
+        classes = read_class_files(self.root, self._class_files, self._pairs)
         if classes is None:
-            return Told(self.table, names=self.classes, void=self.void)
+            return DeclaredClasses(self.table, names=self.classes, void=self.void)
         file = self._class_files[0]
         if self.void is not None or self.classes not in (None, classes.names):
             raise UserError(
@@ -198,12 +206,12 @@ class Folder(Files):
             )
         known = self.table.names if self.table else classes.names
         if unknown := [name for name in classes.names if name not in known]:
-            told = f"{file} declares the class {unknown[0]!r}, the run knows {', '.join(known)}"
-            raise UserError(told, "call the classes as the run does")
-        return Told(classes.ordered(known))
+            message = f"{file} declares the class {unknown[0]!r}, the run knows {', '.join(known)}"
+            raise UserError(message, "call the classes as the run does")
+        return DeclaredClasses(classes.with_names(known))
 
 
-def _regions(labels: np.ndarray) -> np.ndarray:
+def _connected_regions(labels: np.ndarray) -> np.ndarray:
     from kerazoo.media.opencv import cv2
 
     return cv2.connectedComponents((labels == 1).astype("uint8"), connectivity=4)[1]

@@ -35,7 +35,7 @@ class MaskFile(NamedTuple):
 
     Attributes:
         pixels: integers `(H, W)`, grey values or a palette's entries; or colours, uint8 `(H, W, 3)`.
-        palette: packed colours (`packed`) of a palette's 256 entries, or None.
+        palette: packed colours (`pack_colors`) of a palette's 256 entries, or None.
         alpha: uint8 `(H, W)`, or None where the file has no transparency.
         lossy: compressed in a way that changes values, as JPEG does.
     """
@@ -73,7 +73,7 @@ class Summary(NamedTuple):
     lossy: bool
 
     @property
-    def plain(self) -> bool:
+    def is_uniform(self) -> bool:
         """Whether all pixels have one colour."""
         return len(np.unique(self.colors if self.kind == "palette" else self.stored.values)) == 1
 
@@ -87,11 +87,11 @@ def read_mask(path: Path, max_pixels: int | None = None) -> MaskFile:
     Raises:
         UserError: as `kerazoo.image.read_image`; fractions, colours of 16 bits, or several pages.
     """
-    return read_with(path, functools.partial(_decoded, path), max_pixels)
+    return read_with(path, functools.partial(_decode_mask, path), max_pixels)
 
 
-def codes(mask: MaskFile, channel: Channel, path: Path) -> np.ndarray:
-    """Return the numbers `(H, W)` by which labels are looked up: values, or colours as `packed` gives them.
+def channel_values(mask: MaskFile, channel: Channel, path: Path) -> np.ndarray:
+    """Return the numbers `(H, W)` by which labels are looked up: values, or colours of `pack_colors`.
 
     Args:
         mask: of `read_mask`.
@@ -103,12 +103,12 @@ def codes(mask: MaskFile, channel: Channel, path: Path) -> np.ndarray:
     """
     if channel == "alpha":
         if mask.alpha is None:
-            raise _no_alpha(path)
+            raise _no_alpha_error(path)
         return mask.alpha
     if mask.palette is not None and channel != "indices":
-        return _in_channel(mask.palette[mask.pixels], channel, path)
+        return _select_channel(mask.palette[mask.pixels], channel, path)
     if mask.pixels.ndim == 3:
-        return _in_channel(packed(mask.pixels), channel, path)
+        return _select_channel(pack_colors(mask.pixels), channel, path)
     if channel == "colors":
         if mask.pixels.dtype != np.uint8:
             raise UserError(
@@ -118,10 +118,10 @@ def codes(mask: MaskFile, channel: Channel, path: Path) -> np.ndarray:
     return mask.pixels
 
 
-def numbers(mask: Summary, channel: Channel) -> Histogram | UserError:
-    """Return the histogram of what `codes` gives of a mask, or why there is none."""
+def channel_histogram(mask: Summary, channel: Channel) -> Histogram | UserError:
+    """Return the histogram of what `channel_values` gives of a mask, or why there is none."""
     if channel == "alpha":
-        return mask.alpha or _no_alpha(mask.path)
+        return mask.alpha or _no_alpha_error(mask.path)
     if mask.kind == "grey":
         values = mask.stored.values * (GREY if channel == "colors" else 1)
         return Histogram(values, mask.stored.counts)
@@ -129,7 +129,7 @@ def numbers(mask: Summary, channel: Channel) -> Histogram | UserError:
         return mask.stored
     values = mask.colors if mask.kind == "palette" else mask.stored.values
     if channel != "colors" and not is_grey(values).all():
-        return _in_colours(mask.path)
+        return _color_error(mask.path)
     kept, places = np.unique(values if channel == "colors" else values & 255, return_inverse=True)
     return Histogram(kept, np.bincount(places.ravel(), mask.stored.counts, len(kept)).astype("int64"))
 
@@ -150,20 +150,20 @@ def object_numbers(mask: MaskFile, path: Path) -> np.ndarray:
     if mask.pixels.ndim == 3:
         raise UserError(f"{path} holds colours, instances are numbers", remedy)
     numbered = mask.palette is None or mask.palette[0] == 0
-    found = mask.pixels if numbered else codes(mask, "values", path)
-    if mask.alpha is not None and found.min() == found.max() and mask.alpha.min() < mask.alpha.max():
+    objects = mask.pixels if numbered else channel_values(mask, "values", path)
+    if mask.alpha is not None and objects.min() == objects.max() and mask.alpha.min() < mask.alpha.max():
         raise UserError(f"{path} has its shape in its alpha channel, instances are numbers", remedy)
-    if found.min() < 0:
-        raise UserError(f"{path} holds the number {found.min()}, which is no object", remedy)
-    return found
+    if objects.min() < 0:
+        raise UserError(f"{path} holds the number {objects.min()}, which is no object", remedy)
+    return objects
 
 
-def packed(colors: np.ndarray) -> np.ndarray:
+def pack_colors(colors: np.ndarray) -> np.ndarray:
     """Return colours as numbers: uint8 `(..., 3)` -> int32, red * 65536 + green * 256 + blue."""
     return colors.astype("int32") @ np.array([2**16, 2**8, 1], "int32")
 
 
-def unpacked(color: Any) -> tuple[Any, Any, Any]:
+def unpack_color(color: Any) -> tuple[Any, Any, Any]:
     """Return red, green and blue of a packed colour, or of an array of them."""
     return color >> 16, color >> 8 & 255, color & 255
 
@@ -173,17 +173,17 @@ def is_grey(colors: np.ndarray) -> np.ndarray:
     return colors == (colors & 255) * GREY
 
 
-def summary(path: Path) -> Summary | UserError:
+def summarise_mask(path: Path) -> Summary | UserError:
     """Return what is kept of a mask file, or why it cannot be read; one that did not change is read once."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
-        return _summary(path, None)
-    return _summary(path, (status.st_size, status.st_mtime_ns, status.st_ino))
+        return _summarise_mask(path, None)
+    return _summarise_mask(path, (status.st_size, status.st_mtime_ns, status.st_ino))
 
 
 @functools.lru_cache(maxsize=2**16)
-def _summary(path: Path, _stamp: tuple[int, ...] | None) -> Summary | UserError:
+def _summarise_mask(path: Path, _stamp: tuple[int, ...] | None) -> Summary | UserError:
     try:
         mask = read_mask(path)
     except UserError as error:
@@ -193,7 +193,7 @@ def _summary(path: Path, _stamp: tuple[int, ...] | None) -> Summary | UserError:
         stored = _histogram(mask.pixels)
         return Summary(path, stored, "palette", mask.palette[stored.values], alpha, mask.lossy)
     kind: Literal["grey", "colors"] = "grey" if mask.pixels.ndim == 2 else "colors"
-    stored = _histogram(mask.pixels if kind == "grey" else packed(mask.pixels))
+    stored = _histogram(mask.pixels if kind == "grey" else pack_colors(mask.pixels))
     return Summary(path, stored, kind, np.zeros(0, "int32"), alpha, mask.lossy)
 
 
@@ -207,40 +207,40 @@ def _histogram(numbers: np.ndarray) -> Histogram:
     return Histogram(values[kept].astype("int64"), counts[kept])
 
 
-def _in_channel(colors: np.ndarray, channel: Channel, path: Path) -> np.ndarray:
+def _select_channel(colors: np.ndarray, channel: Channel, path: Path) -> np.ndarray:
     if channel == "colors":
         return colors
     if not is_grey(colors).all():
-        raise _in_colours(path)
+        raise _color_error(path)
     return colors & 255
 
 
-def _no_alpha(path: Path) -> UserError:
-    told = f"{path} has no alpha channel, in which other masks have their shape"
-    return UserError(told, "export all masks in one way")
+def _no_alpha_error(path: Path) -> UserError:
+    message = f"{path} has no alpha channel, in which other masks have their shape"
+    return UserError(message, "export all masks in one way")
 
 
-def _in_colours(path: Path) -> UserError:
-    told = f"{path} is a mask in colours, the classes are told by numbers"
-    return UserError(told, "say what the colours mean in classes.json beside images/")
+def _color_error(path: Path) -> UserError:
+    message = f"{path} is a mask in colours, the classes are told by numbers"
+    return UserError(message, "say what the colours mean in classes.json beside images/")
 
 
-def _decoded(path: Path, image: "ImageFile.ImageFile | Page") -> MaskFile:
+def _decode_mask(path: Path, image: "ImageFile.ImageFile | Page") -> MaskFile:
     if isinstance(image, Page):
-        return _of_page(path, image)
-    _check(image, path)
-    lossy = _lossy(image)
+        return _decode_page(path, image)
+    _check_image(image, path)
+    lossy = _is_lossy(image)
     transparent = image.mode in ("LA", "PA", "RGBA") or (image.mode == "P" and "transparency" in image.info)
     alpha = np.array(image.convert("RGBA"))[..., 3] if transparent else None
     if image.mode in ("P", "PA"):
         indices = np.array(image) if image.mode == "P" else np.array(image)[..., 0]
         return MaskFile(indices, _palette(image), alpha, lossy)
     if image.mode in ("L", "LA", "1", "I", "F") or image.mode.startswith("I;16"):
-        return MaskFile(_numbers(image, path), None, alpha, lossy)
+        return MaskFile(_grey_values(image, path), None, alpha, lossy)
     return MaskFile(_grey_or_colors(np.array(image.convert("RGB")), lossy), None, alpha, lossy)
 
 
-def _check(image: "ImageFile.ImageFile", path: Path) -> None:
+def _check_image(image: "ImageFile.ImageFile", path: Path) -> None:
     if (pages := getattr(image, "n_frames", 1)) > 1:
         raise UserError(
             f"{path} holds {pages} pages or frames", "a mask is one image: export each page as a file"
@@ -249,12 +249,12 @@ def _check(image: "ImageFile.ImageFile", path: Path) -> None:
         raise UserError(f"{path} has several channels of 16 bits", "export it with 8 bits each, or in grey")
 
 
-def _of_page(path: Path, page: Page) -> MaskFile:
+def _decode_page(path: Path, page: Page) -> MaskFile:
     """Return what the page of a TIFF file stores that Pillow does not decode rightly."""
     values, chosen = page.values(), page.colours
     if chosen is None or (len(chosen) > 1 and values.dtype != np.uint8):
-        told = f"{path} has {page.channels} channels of {8 * values.itemsize} bits"
-        raise UserError(told, "export it in grey, or in colours of 8 bits")
+        message = f"{path} has {page.channels} channels of {8 * values.itemsize} bits"
+        raise UserError(message, "export it in grey, or in colours of 8 bits")
     opaque = next((values[..., channel] for channel in page.alpha), None)
     alpha = None if opaque is None else (opaque >> 8 * (opaque.itemsize - 1)).astype("uint8")
     if len(chosen) > 1:
@@ -262,7 +262,7 @@ def _of_page(path: Path, page: Page) -> MaskFile:
     stored = values[..., chosen[0]]
     if page.inverted and stored.dtype.kind == "u":
         stored = np.iinfo(stored.dtype).max - stored
-    return MaskFile(_whole(stored, path), None, alpha, lossy=False)
+    return MaskFile(_whole_numbers(stored, path), None, alpha, lossy=False)
 
 
 def _grey_or_colors(colors: np.ndarray, lossy: bool) -> np.ndarray:
@@ -271,7 +271,7 @@ def _grey_or_colors(colors: np.ndarray, lossy: bool) -> np.ndarray:
     return colors[..., 1] if (spread <= (_TINT if lossy else 0)).all() else colors
 
 
-def _numbers(image: "ImageFile.ImageFile", path: Path) -> np.ndarray:
+def _grey_values(image: "ImageFile.ImageFile", path: Path) -> np.ndarray:
     """Return grey values as they are stored; Pillow stretches the few levels of 2 and 4 bits over 0..255."""
     if image.format == "PPM" and image.mode in ("L", "I"):
         return pgm_values(image)
@@ -279,10 +279,10 @@ def _numbers(image: "ImageFile.ImageFile", path: Path) -> np.ndarray:
         return np.array(image.convert("L"))
     stretch = {"L;2": 85, "L;4": 17}.get(raw_mode(image), 1)
     values = np.array(image)[..., 0] if image.mode == "LA" else np.array(image)
-    return _whole(values // np.uint8(stretch) if stretch > 1 else values, path)
+    return _whole_numbers(values // np.uint8(stretch) if stretch > 1 else values, path)
 
 
-def _whole(values: np.ndarray, path: Path) -> np.ndarray:
+def _whole_numbers(values: np.ndarray, path: Path) -> np.ndarray:
     """Return whole numbers: uint8 and uint16 as they are, all others as int64."""
     if values.dtype.kind == "f":
         real = values.astype("float64")
@@ -299,16 +299,16 @@ def _palette(image: "Image.Image") -> np.ndarray:
     entries = np.zeros((256, 3), "uint8")
     stored = np.array(image.getpalette("RGB"), "uint8").reshape(-1, 3)[:256]
     entries[: len(stored)] = stored
-    return packed(entries)
+    return pack_colors(entries)
 
 
-def _lossy(image: "ImageFile.ImageFile") -> bool:
+def _is_lossy(image: "ImageFile.ImageFile") -> bool:
     if image.format == "WEBP":
-        return _webp_is_lossy(image)
+        return _is_lossy_webp(image)
     return image.format in _LOSSY or image.info.get("compression") == "jpeg"
 
 
-def _webp_is_lossy(image: "ImageFile.ImageFile") -> bool:
+def _is_lossy_webp(image: "ImageFile.ImageFile") -> bool:
     """Look for a chunk of lossy data; one of lossless data is called VP8L."""
     file = image.fp
     assert file is not None

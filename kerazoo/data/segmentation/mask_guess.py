@@ -23,14 +23,14 @@ _SHOWN = 4
 
 BINARY = ("background", "foreground")
 
-Held = Sequence[tuple[Summary, Histogram]]
+MaskHistograms = Sequence[tuple[Summary, Histogram]]
 """Masks with the numbers that tell their labels."""
 
 _Bounds = tuple[int, int]
 
 
-def guessed(
-    held: Held, channel: Channel, names: tuple[str, ...] | None, void: int | None, where: Path
+def guess_classes(
+    held: MaskHistograms, channel: Channel, names: tuple[str, ...] | None, void: int | None, where: Path
 ) -> MaskClasses:
     """Return the classes of masks for which nothing is declared.
 
@@ -48,26 +48,28 @@ def guessed(
     Raises:
         UserError: there is nothing to learn, or the values look like no labels.
     """
-    total = _total(held)
+    total = _total_histogram(held)
     known = set(total.values.tolist()) - {void}
     two = names is None or len(names) == 2
     if len(known) < 2 and names is None:
-        told = f"all masks in {where} hold the value {max(known, default=void)} alone"
-        raise UserError(told, "there is nothing to learn: check the masks")
+        message = f"all masks in {where} hold the value {max(known, default=void)} alone"
+        raise UserError(message, "there is nothing to learn: check the masks")
     if two and len(known - {0}) <= 1:
         foreground = max(known | {0}) or 1
-        return _made(names or BINARY, [(0, 0), (foreground, foreground)], void, assumed=False)
+        return _mask_classes(names or BINARY, [(0, 0), (foreground, foreground)], void, assumed=False)
     lossy = [mask.path for mask, _ in held if mask.lossy]
-    if two and void is None and channel != "indices" and _smooth(total, bool(lossy)):
+    if two and void is None and channel != "indices" and _has_smooth_edges(total, bool(lossy)):
         middle = int(total.values[0] + total.values[-1]) // 2
-        return _made(names or BINARY, [(0, middle), (middle + 1, max(255, max(known)))], None, assumed=True)
+        return _mask_classes(
+            names or BINARY, [(0, middle), (middle + 1, max(255, max(known)))], None, assumed=True
+        )
     if lossy:
-        told = f"{lossy[0]} was compressed with loss, which changes its values"
-        raise UserError(told, f"save masks as PNG, or {REMEDY}")
-    return _labels(known, names, void, where)
+        message = f"{lossy[0]} was compressed with loss, which changes its values"
+        raise UserError(message, f"save masks as PNG, or {REMEDY}")
+    return _label_classes(known, names, void, where)
 
 
-def doubt(classes: MaskClasses, held: Held) -> UserError | None:
+def void_doubt(classes: MaskClasses, held: MaskHistograms) -> UserError | None:
     """Return why 255 may be no void, or None: no mask holds it beside a class, though some beside 0.
 
     So it is where one half of the masks hold 0 and 1, the other 0 and 255.
@@ -75,7 +77,7 @@ def doubt(classes: MaskClasses, held: Held) -> UserError | None:
     void = next((entry.value for entry in classes.entries if entry.void), None)
     if not classes.assumed or void is None:
         return None
-    values = [(mask.path, set(its.values.tolist())) for mask, its in held]
+    values = [(mask.path, set(histogram.values.tolist())) for mask, histogram in held]
     if any(void in stored and stored - {0, void} for _, stored in values):
         return None
     some = next((path for path, stored in values if stored == {0, void}), None)
@@ -89,14 +91,16 @@ def doubt(classes: MaskClasses, held: Held) -> UserError | None:
     )
 
 
-def as_held(classes: MaskClasses, held: Held) -> MaskClasses:
+def without_unused_void(classes: MaskClasses, held: MaskHistograms) -> MaskClasses:
     """Return classes without the void that nobody declared, if no mask holds it."""
-    values = _total(held).values
-    kept = [each for each in classes.entries if not (each.void and classes.assumed) or each.value in values]
+    values = _total_histogram(held).values
+    kept = [
+        entry for entry in classes.entries if not (entry.void and classes.assumed) or entry.value in values
+    ]
     return replace(classes, {"entries": tuple(kept)})
 
 
-def warnings(classes: MaskClasses, held: Held) -> list[str]:
+def mask_warnings(classes: MaskClasses, held: MaskHistograms) -> list[str]:
     """Return what only the user can judge of masks and of what was decided about them."""
     lines = []
     lossy = [mask.path for mask, _ in held if mask.lossy]
@@ -109,38 +113,40 @@ def warnings(classes: MaskClasses, held: Held) -> list[str]:
         lines.append(
             f"the shape of the masks is in their alpha channel, such as {held[0][0].path}: it is read alone"
         )
-    total = _total(held)
+    total = _total_histogram(held)
     values = total.values
     if classes.assumed and len(values) > 2 and any(entry.range for entry in classes.entries):
         lines.append(
             f"masks hold {len(values)} values from {values[0]} to {values[-1]}, mostly near the ends: "
-            f"their edges are taken to be smooth ({_middle(total)}); "
+            f"their edges are taken to be smooth ({_describe_middle(total)}); "
             "if a class has a value between, or another limit holds, say so in classes.json"
         )
-    elif classes.assumed and 2 * len(used := _used(classes, values)) < len(classes.names):
+    elif classes.assumed and 2 * len(used := _used_values(classes, values)) < len(classes.names):
         lines.append(
             f"of {len(classes.names)} classes only those of the values {', '.join(map(str, used))} "
             f"occur in a mask; if these are no labels, {REMEDY}"
         )
     elif (classes.assumed or classes.names[0] == _NAMED.format(0)) and 0 not in values:
-        lines.append(_no_zero(classes, values))
+        lines.append(_empty_class_warning(classes, values))
     return lines
 
 
-def _no_zero(classes: MaskClasses, values: np.ndarray) -> str:
+def _empty_class_warning(classes: MaskClasses, values: np.ndarray) -> str:
     """Return that the first class is empty, with a classes.json that begins at the values that are there."""
-    used = [(_NAMED.format(value), value) for value in _used(classes, values)]
+    used = [(_NAMED.format(value), value) for value in _used_values(classes, values)]
     example = json.dumps([{"name": name, "value": value} for name, value in used[:_SHOWN]])
     remedy = f"list the others in classes.json beside images/, such as {example}" if len(used) > 1 else REMEDY
     empty = f"no mask holds 0, so that the first class, {classes.names[0]}, is empty"
     return f"{empty}; if there is no such class, {remedy}"
 
 
-def _used(classes: MaskClasses, values: np.ndarray) -> list[int | None]:
+def _used_values(classes: MaskClasses, values: np.ndarray) -> list[int | None]:
     return [entry.value for entry in classes.entries if not entry.void and entry.value in values]
 
 
-def _labels(known: set[int], names: tuple[str, ...] | None, void: int | None, where: Path) -> MaskClasses:
+def _label_classes(
+    known: set[int], names: tuple[str, ...] | None, void: int | None, where: Path
+) -> MaskClasses:
     """Return the classes of masks whose values are labels."""
     assumed, void = void is None, VOID if void is None else void
     count = len(names) if names else max(known - {void}) + 1
@@ -151,10 +157,10 @@ def _labels(known: set[int], names: tuple[str, ...] | None, void: int | None, wh
             f"smooth edges and JPEG make many values of a few: save labels alone, as PNG; or {REMEDY}",
         )
     made_up = BINARY if count == 2 else tuple(map(_NAMED.format, range(count)))
-    return _made(names or made_up, [(k, k) for k in range(count)], void, assumed=assumed)
+    return _mask_classes(names or made_up, [(k, k) for k in range(count)], void, assumed=assumed)
 
 
-def _made(
+def _mask_classes(
     names: tuple[str, ...], stored: Sequence[_Bounds], void: int | None, *, assumed: bool
 ) -> MaskClasses:
     entries = [
@@ -166,34 +172,36 @@ def _made(
     return MaskClasses(names=names, entries=(*entries, *unlabelled), assumed=assumed)
 
 
-def _total(held: Held) -> Histogram:
-    values, places = np.unique(np.concatenate([its.values for _, its in held]), return_inverse=True)
-    counts = np.concatenate([its.counts for _, its in held])
+def _total_histogram(held: MaskHistograms) -> Histogram:
+    values, places = np.unique(
+        np.concatenate([histogram.values for _, histogram in held]), return_inverse=True
+    )
+    counts = np.concatenate([histogram.counts for _, histogram in held])
     return Histogram(values, np.bincount(places.ravel(), counts, len(values)))
 
 
-def _at_ends(total: Histogram) -> np.ndarray:
+def _is_near_end(total: Histogram) -> np.ndarray:
     """Return which values are near the lowest or the highest one."""
     place = (total.values - total.values[0]) / (total.values[-1] - total.values[0])
     return (place <= 1 / 16) | (place >= 15 / 16)
 
 
-def _middle(total: Histogram) -> str:
+def _describe_middle(total: Histogram) -> str:
     """Return how much lies between the ends, and the value that most of it has."""
-    between, share = ~_at_ends(total), total.counts / total.counts.sum()
+    between, share = ~_is_near_end(total), total.counts / total.counts.sum()
     if not between.any():
         return "none of the pixels is far from both ends"
     most = int(np.argmax(share * between))
     return f"{share[between].sum():.2%} of the pixels lie between, {share[most]:.2%} at {total.values[most]}"
 
 
-def _smooth(total: Histogram, lossy: bool) -> bool:
+def _has_smooth_edges(total: Histogram, lossy: bool) -> bool:
     """Whether the values are two, with smooth edges between: nearly all at the ends, and no peak between."""
     low, high = int(total.values[0]), int(total.values[-1])
     if high - low < 100:
         return False
     place, share = (total.values - low) / (high - low), total.counts / total.counts.sum()
-    ends = _at_ends(total)
+    ends = _is_near_end(total)
     if share[ends].sum() < 0.9 or ((~ends).sum() < 16 and not lossy):
         return False
     inner = np.histogram(place, 8, (1 / 4, 3 / 4), weights=share)[0]

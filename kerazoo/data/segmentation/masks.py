@@ -11,7 +11,14 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from kerazoo.data.segmentation.mask_files import Channel, MaskFile, Summary, codes, packed, unpacked
+from kerazoo.data.segmentation.mask_files import (
+    Channel,
+    MaskFile,
+    Summary,
+    channel_values,
+    pack_colors,
+    unpack_color,
+)
 from kerazoo.errors import UserError
 from kerazoo.files.reading import read_json, validate_json
 from kerazoo.settings import replace, settings
@@ -76,13 +83,13 @@ class ClassEntry:
 
     @property
     def bounds(self) -> tuple[int, int]:
-        """The first and the last number that mean this class; a colour is one, as `packed` gives it."""
+        """The first and the last number that mean this class; a colour is one, as `pack_colors` gives it."""
         if self.color is not None:
-            number = int(packed(np.array(self.color, "uint8")))
+            number = int(pack_colors(np.array(self.color, "uint8")))
             return number, number
         return self.range or (self.value or 0, self.value or 0)
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """Return what is stored, as a person reads it."""
         if self.range is not None:
             return f"{self.range[0]}..{self.range[1]}"
@@ -130,33 +137,33 @@ class MaskClasses:
         Raises:
             UserError: a value that is no class, too many that are unclear, or another channel or palette.
         """
-        numbers = codes(mask, self.channel, path)
-        labels = self._look(numbers)
+        numbers = channel_values(mask, self.channel, path)
+        labels = self._look_up(numbers)
         unknown = labels == _UNDECLARED
         if not unknown.any():
             return labels
         if not mask.lossy:
-            raise self._undeclared(int(numbers[unknown].min()), path)
+            raise self._undeclared_error(int(numbers[unknown].min()), path)
         labels[unknown] = self._nearest(numbers[unknown])
         unclear = labels == _UNDECLARED
         if unclear.mean() > UNCLEAR:
             values, counts = np.unique(numbers[unclear], return_counts=True)
-            raise self._undeclared(int(values[counts.argmax()]), path, float(unclear.mean()))
+            raise self._undeclared_error(int(values[counts.argmax()]), path, float(unclear.mean()))
         labels[unclear] = VOID
         return labels
 
     def problem(self, summary: Summary, numbers: np.ndarray) -> UserError | None:
         """Return what is wrong with a mask that holds `numbers`, as far as its summary tells, or None."""
         if summary.lossy and self._closest < APART:
-            told = (
+            message = (
                 f"{summary.path} was compressed with loss, which changes values by more than classes differ"
             )
-            return UserError(told, "save masks as PNG, where need be from the original labels")
-        unknown = numbers[self._look(numbers) == _UNDECLARED]
+            return UserError(message, "save masks as PNG, where need be from the original labels")
+        unknown = numbers[self._look_up(numbers) == _UNDECLARED]
         lost = unknown.size and not summary.lossy
-        return self._undeclared(int(unknown[0]), summary.path) if lost else None
+        return self._undeclared_error(int(unknown[0]), summary.path) if lost else None
 
-    def told(self) -> dict[str, str]:
+    def describe(self) -> dict[str, str]:
         """Return what is stored for each class in a line, by what it is."""
         what = {
             "values": "mask values",
@@ -164,10 +171,10 @@ class MaskClasses:
             "alpha": "mask alpha",
             "colors": "mask colours",
         }
-        means = (f"{entry.told()} -> {'void' if entry.void else entry.name}" for entry in self.entries)
+        means = (f"{entry.describe()} -> {'void' if entry.void else entry.name}" for entry in self.entries)
         return {what[self.channel]: ", ".join(means)}
 
-    def ordered(self, names: Sequence[str]) -> "MaskClasses":
+    def with_names(self, names: Sequence[str]) -> "MaskClasses":
         """Return these classes with the labels that `names` have, as they are where one is not there."""
         return replace(self, {"names": tuple(names)}) if set(self.names) <= set(names) else self
 
@@ -188,13 +195,13 @@ class MaskClasses:
     def _closest(self) -> float:
         """The distance between the two closest values or colours; ranges may touch."""
         points = [
-            _coordinates(np.array(each.bounds[0]), self.channel) for each in self.entries if not each.range
+            _coordinates(np.array(entry.bounds[0]), self.channel) for entry in self.entries if not entry.range
         ]
         return min(
             (float(np.linalg.norm(a - b)) for a, b in itertools.combinations(points, 2)), default=np.inf
         )
 
-    def _look(self, numbers: np.ndarray) -> np.ndarray:
+    def _look_up(self, numbers: np.ndarray) -> np.ndarray:
         if numbers.dtype in (np.uint8, np.uint16) or self.channel == "colors":
             return self._lookup[numbers]
         inside = (numbers >= 0) & (numbers < len(self._lookup))
@@ -215,30 +222,32 @@ class MaskClasses:
         labels[(nearest > NEAR) | (nearest > CLEAR * second)] = _UNDECLARED
         return labels[places.ravel()]
 
-    def _undeclared(self, number: int, path: Path, share: float | None = None) -> UserError:
+    def _undeclared_error(self, number: int, path: Path, share: float | None = None) -> UserError:
         """Return the error for a number that is no class, or for that share of a lossy file's pixels."""
         coloured = self.channel == "colors"
-        what, stored = ("colour", list(unpacked(number))) if coloured else ("value", number)
-        known = f"{len(self.names)} classes" if len(self.entries) > _TOLD else ", ".join(self.told().values())
-        told = f"holds the {what} {stored}, which is none of {known}"
+        what, stored = ("colour", list(unpack_color(number))) if coloured else ("value", number)
+        known = (
+            f"{len(self.names)} classes" if len(self.entries) > _TOLD else ", ".join(self.describe().values())
+        )
+        message = f"holds the {what} {stored}, which is none of {known}"
         if share is not None:
-            told = f"is near none of {known} in {share:.0%} of its pixels, such as at the {what} {stored}"
+            message = f"is near none of {known} in {share:.0%} of its pixels, such as at the {what} {stored}"
         entry = json.dumps({"name": self.names[-1], "color" if coloured else "value": stored})
         return UserError(
-            f"{path} {told}",
+            f"{path} {message}",
             f"list all in classes.json beside images/, such as {entry} if this {what} is that class; "
             "it may be another class, or pixels that nobody labelled",
         )
 
 
-def declared(path: Path) -> MaskClasses:
+def read_class_file(path: Path) -> MaskClasses:
     """Return the classes that a classes.json declares; of masks without colours, by their grey values.
 
     Raises:
         UserError: the file is unreadable or contradicts itself; names the entry.
     """
     try:
-        entries = tuple(validate_json(_objects(path), path, list[ClassEntry]))
+        entries = tuple(validate_json(_read_entries(path), path, list[ClassEntry]))
     except UserError as error:
         raise UserError(error.message, _AS_LIST) from None
     names = tuple(entry.name for entry in entries if not entry.void)
@@ -258,7 +267,7 @@ def declared(path: Path) -> MaskClasses:
     return MaskClasses(names=names, entries=entries, channel="colors" if any(coloured) else "values")
 
 
-def _objects(path: Path) -> list[dict[str, Any]]:
+def _read_entries(path: Path) -> list[dict[str, Any]]:
     """Return the entries of a classes.json, of which objects, ranges and colours are such.
 
     Raises:
@@ -269,19 +278,21 @@ def _objects(path: Path) -> list[dict[str, Any]]:
         raise UserError(f"{path} is no list of classes", _AS_LIST)
     for number, entry in enumerate(content):
         if not isinstance(entry, dict):
-            told = (
+            message = (
                 f"{path}: entry {number} is {json.dumps(entry)[:60]}, not an object with a name and a value"
             )
-            raise UserError(told, _AS_LIST)
+            raise UserError(message, _AS_LIST)
         for key, count in (("range", 2), ("color", 3)):
-            given = entry.get(key)
-            if given is not None and not (isinstance(given, list) and len(given) == count):
-                told = f"{path}: the {key} of entry {number} is {json.dumps(given)[:60]}, not {count} numbers"
-                raise UserError(told, _AS_LIST)
+            numbers = entry.get(key)
+            if numbers is not None and not (isinstance(numbers, list) and len(numbers) == count):
+                message = (
+                    f"{path}: the {key} of entry {number} is {json.dumps(numbers)[:60]}, not {count} numbers"
+                )
+                raise UserError(message, _AS_LIST)
     return content
 
 
 def _coordinates(numbers: np.ndarray, channel: Channel) -> np.ndarray:
     """Return numbers as points `(..., 1)`, packed colours as `(..., 3)`; float32."""
-    parts = unpacked(numbers) if channel == "colors" else (numbers,)
+    parts = unpack_color(numbers) if channel == "colors" else (numbers,)
     return np.stack(parts, axis=-1).astype("float32")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from kerazoo.data import splits
-from kerazoo.data.source import Split, existing
+from kerazoo.data.source import Split, existing_path
 from kerazoo.errors import UserError
 from kerazoo.files.listing import list_images
 from kerazoo.files.reading import list_folder
@@ -29,7 +29,7 @@ class Pair(NamedTuple):
     mask: Path
 
 
-class Place(NamedTuple):
+class SplitFolders(NamedTuple):
     """Where the images of a split are and where their truth.
 
     Attributes:
@@ -44,7 +44,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Listing:
+class PairListing:
     """The pairs of one split.
 
     Attributes:
@@ -56,7 +56,7 @@ class Listing:
     problems: list[UserError]
 
 
-def list_pairs(place: Place) -> Listing:
+def list_pairs(place: SplitFolders) -> PairListing:
     """Return the pairs of a split.
 
     A mask has the name of its image without its suffix (`a.png`) or with it (`a.jpg.png`), or that name
@@ -65,62 +65,66 @@ def list_pairs(place: Place) -> Listing:
     """
     images, masks = list_images(place.images), list_images(place.masks)
     if not images:
-        return Listing([], [UserError(f"{place.images} holds no images", "put images there, or remove it")])
-    known: dict[str, list[Path]] = {}
+        return PairListing(
+            [], [UserError(f"{place.images} holds no images", "put images there, or remove it")]
+        )
+    images_by_name: dict[str, list[Path]] = {}
     for image in images:
-        for name in (_name(image, place.images), _stem(image, place.images)):
-            known.setdefault(name, []).append(image)
-    found: dict[Path, Path] = {}
+        for name in (_relative_name(image, place.images), _relative_stem(image, place.images)):
+            images_by_name.setdefault(name, []).append(image)
+    masks_by_image: dict[Path, Path] = {}
     problems = []
     unclear: set[Path] = set()
     for mask in masks:
-        stem = _stem(mask, place.masks)
-        meant = known.get(stem) or known.get(stem.removesuffix("_mask"), [])
+        stem = _relative_stem(mask, place.masks)
+        meant = images_by_name.get(stem) or images_by_name.get(stem.removesuffix("_mask"), [])
         if not meant:
-            told = f"{mask} has no image in {place.images}"
-            problems.append(UserError(told, "add the image or remove the mask"))
+            message = f"{mask} has no image in {place.images}"
+            problems.append(UserError(message, "add the image or remove the mask"))
         elif len(meant) > 1:
             problems.append(UserError(f"{meant[1]} and {meant[0].name} share a name", "keep one of them"))
             unclear.update(meant)
-        elif meant[0] in found:
-            told = f"{mask} and {found[meant[0]].name} are both masks of {meant[0]}"
-            problems.append(UserError(told, "keep one of them"))
+        elif meant[0] in masks_by_image:
+            message = f"{mask} and {masks_by_image[meant[0]].name} are both masks of {meant[0]}"
+            problems.append(UserError(message, "keep one of them"))
         else:
-            found[meant[0]] = mask
+            masks_by_image[meant[0]] = mask
     for image in images:
-        if image not in found and image not in unclear:
-            remedy = f"add {place.masks / _stem(image, place.images)}.png or remove the image"
+        if image not in masks_by_image and image not in unclear:
+            remedy = f"add {place.masks / _relative_stem(image, place.images)}.png or remove the image"
             problems.append(UserError(f"{image} has no mask", remedy))
-    return Listing([Pair(image, found[image]) for image in images if image in found], problems)
+    return PairListing(
+        [Pair(image, masks_by_image[image]) for image in images if image in masks_by_image], problems
+    )
 
 
-def places(root: Path) -> dict[Split, Place]:
+def find_split_folders(root: Path) -> dict[Split, SplitFolders]:
     """Return where the images and masks of each split are.
 
     Splits are folders with `images/` and `masks/` each, such as `train/images`, or folders inside of both,
-    such as `images/train`, called as `kerazoo.data.splits.splits_told` knows them. Without any of them all
+    such as `images/train`, called as `kerazoo.data.splits.splits_by_name` knows them. Without any of them all
     is for training.
 
     Raises:
         UserError: `root` is not there, empty, has neither, or has one split twice.
     """
-    if not existing(root).is_dir():
-        raise UserError(f"data {root} is a file", _layout(root))
+    if not existing_path(root).is_dir():
+        raise UserError(f"data {root} is a file", _layout_remedy(root))
     if not os.access(root, os.R_OK | os.X_OK):
         raise UserError(f"data folder {root} cannot be read", "change its permissions")
     if not any(root.iterdir()):
-        raise UserError(f"data folder {root} is empty", _layout(root))
+        raise UserError(f"data folder {root} is empty", _layout_remedy(root))
     folders = [path for path in list_folder(root) if path.is_dir()]
-    named = splits.by_split(p for p in folders if splits.split_of(p.name) or (p / "images").is_dir())
-    inside = _inside(root) if (root / "images").is_dir() or not named else {}
+    named = splits.folders_by_split(p for p in folders if splits.split_of(p.name) or (p / "images").is_dir())
+    inside = _splits_inside(root) if (root / "images").is_dir() or not named else {}
     if twice := named.keys() & inside.keys():
         split = min(twice)
-        told = f"{inside[split].images} and {named[split]} both hold images of {split}"
-        raise UserError(told, "keep one of them")
-    return {split: _place(folder) for split, folder in named.items()} | inside
+        message = f"{inside[split].images} and {named[split]} both hold images of {split}"
+        raise UserError(message, "keep one of them")
+    return {split: _split_folders(folder) for split, folder in named.items()} | inside
 
 
-def unseen(place: Place, split: Split) -> list[str]:
+def unseen_split_warnings(place: SplitFolders, split: Split) -> list[str]:
     """Return a line if sub-folders of a split's images are called as if they were splits or folds.
 
     Args:
@@ -130,26 +134,26 @@ def unseen(place: Place, split: Split) -> list[str]:
     images = list_images(place.images)
     names = {name: None for image in images for name in image.relative_to(place.images).parent.parts}
     folds = [name for name in names if _FOLD.search(name.casefold())]
-    if not folds and {splits.split_in(name) for name in names} in (set(), {None}, {split}):
+    if not folds and {splits.split_in_name(name) for name in names} in (set(), {None}, {split}):
         return []
-    some = [name for name in names if name in folds or splits.split_in(name)]
-    told = ", ".join(some[:_SHOWN]) + ", ..." * (len(some) > _SHOWN)
+    some = [name for name in names if name in folds or splits.split_in_name(name)]
+    shown = ", ".join(some[:_SHOWN]) + ", ..." * (len(some) > _SHOWN)
     return [
-        f"{place.images} holds the folders {told}, which are not seen as splits: all their images are taken "
+        f"{place.images} holds the folders {shown}, which are not seen as splits: all their images are taken "
         f"together; if they are splits, call them train, val and test, in {place.masks.name}/ too"
     ]
 
 
-def _inside(root: Path) -> dict[Split, Place]:
+def _splits_inside(root: Path) -> dict[Split, SplitFolders]:
     """Return the places of `root/images`: the splits that it is divided into, or the training images."""
-    place = _place(root)
+    place = _split_folders(root)
     images, masks = splits.split_folders(place.images), splits.split_folders(place.masks)
     if not images and not masks:
         return {"train": place}
     for split in images.keys() ^ masks.keys():
         there, lacking = (images, place.masks) if split in images else (masks, place.images)
-        told = f"{there[split]} is a folder of {split}, {lacking} has none"
-        raise UserError(told, "divide both in the same way")
+        message = f"{there[split]} is a folder of {split}, {lacking} has none"
+        raise UserError(message, "divide both in the same way")
     for folder, parts in ((place.images, images), (place.masks, masks)):
         first = {file: file.relative_to(folder).parts[0] for file in list_images(folder)}
         known = [part.name for part in parts.values()]
@@ -157,28 +161,28 @@ def _inside(root: Path) -> dict[Split, Place]:
         if loose:
             names = ", ".join(known)
             more = f" (and {len(loose) - 1} more)" if len(loose) > 1 else ""
-            told = f"{loose[0]}{more} is in none of the folders {names} of {folder}"
-            raise UserError(told, "move it into one of them, or call them otherwise if they are no splits")
-    return {split: Place(images[split], masks[split], place.kind) for split in images}
+            message = f"{loose[0]}{more} is in none of the folders {names} of {folder}"
+            raise UserError(message, "move it into one of them, or call them otherwise if they are no splits")
+    return {split: SplitFolders(images[split], masks[split], place.kind) for split in images}
 
 
-def _place(folder: Path) -> Place:
+def _split_folders(folder: Path) -> SplitFolders:
     kinds: list[Kind] = [kind for kind in ("masks", "instances") if (folder / kind).is_dir()]
     if not (folder / "images").is_dir():
-        raise UserError(f"{folder} has no folder images/", _layout(folder))
+        raise UserError(f"{folder} has no folder images/", _layout_remedy(folder))
     if len(kinds) != 1:
-        told = "both masks/ and instances/" if kinds else "neither masks/ nor instances/"
-        raise UserError(f"{folder} has {told}", _layout(folder))
-    return Place(folder / "images", folder / kinds[0], kinds[0])
+        held = "both masks/ and instances/" if kinds else "neither masks/ nor instances/"
+        raise UserError(f"{folder} has {held}", _layout_remedy(folder))
+    return SplitFolders(folder / "images", folder / kinds[0], kinds[0])
 
 
-def _name(file: Path, folder: Path) -> str:
+def _relative_name(file: Path, folder: Path) -> str:
     return unicodedata.normalize("NFC", file.relative_to(folder).as_posix())
 
 
-def _stem(file: Path, folder: Path) -> str:
-    return _name(file.with_suffix(""), folder)
+def _relative_stem(file: Path, folder: Path) -> str:
+    return _relative_name(file.with_suffix(""), folder)
 
 
-def _layout(folder: Path) -> str:
+def _layout_remedy(folder: Path) -> str:
     return f"put images into {folder / 'images'} and masks of the same names into {folder / 'masks'}"

@@ -10,9 +10,9 @@ from typing import Annotated, NamedTuple
 from pydantic import Field
 
 from kerazoo.data.lazy import Lazy
-from kerazoo.data.loader import Remembered
-from kerazoo.data.source import Files, Share, Source, Split, existing
-from kerazoo.data.splits import NAMES, by_split, divide, split_of
+from kerazoo.data.loader import CachedSamples
+from kerazoo.data.source import FileSource, Share, Source, Split, existing_path
+from kerazoo.data.splits import NAMES, divide, folders_by_split, split_of
 from kerazoo.errors import UserError, error_context
 from kerazoo.files.listing import list_images
 from kerazoo.files.reading import is_file, list_folder
@@ -25,7 +25,7 @@ from kerazoo.structures.sample import Sample
 DOMAINS = ("A", "B")
 
 
-class _Listed(NamedTuple):
+class _Listing(NamedTuple):
     domains: list[dict[Split, list[Path]]]
     problems: list[UserError]
 
@@ -34,7 +34,7 @@ Side = Annotated[int, Field(ge=8)]
 
 
 @settings
-class Unpaired(Files):
+class Unpaired(FileSource):
     """Images in `trainA/` and `trainB/`, as published data sets have them, or in `A/` and `B/`.
 
     `testA/` and `testB/` are the test split, `valA/` and `valB/` the validation, in any capitals and by any
@@ -61,32 +61,32 @@ class Unpaired(Files):
         if problems:
             raise problems[0]
         first, second = (self._lazy(split, domain) for domain in (0, 1))
-        return paired(first, second) if split == "train" else alternating(first, second)
+        return pair_domains(first, second) if split == "train" else alternate_domains(first, second)
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
         """Return every image of both domains, also for training, and what is wrong with the folders."""
-        splits = {split: alternating(*(self._lazy(split, d) for d in (0, 1))) for split in NAMES}
+        splits = {split: alternate_domains(*(self._lazy(split, d) for d in (0, 1))) for split in NAMES}
         return splits, self._problems
 
-    def whole(self) -> Source:
+    def whole_images(self) -> Source:
         return replace(self, {"size": None}) if self.size else self
 
     def image_files(self) -> Sequence[Path]:
-        return [path for files in self._listed.domains for paths in files.values() for path in paths]
+        return [path for files in self._listing.domains for paths in files.values() for path in paths]
 
     def _lazy(self, split: Split, domain: int) -> Lazy:
         size = self.size if split == "train" else None
-        read = functools.partial(_image, source=self, domain=domain, size=size)
-        return Lazy(self._listed.domains[domain].get(split, []), read)
+        read = functools.partial(_read_sample, source=self, domain=domain, size=size)
+        return Lazy(self._listing.domains[domain].get(split, []), read)
 
     @functools.cached_property
-    def _listed(self) -> _Listed:
+    def _listing(self) -> _Listing:
         """The files of both domains by split, and the domains that are too small to be divided."""
-        places, domains, problems = _places(existing(self.root)), [], []
+        places, domains, problems = _domain_folders(existing_path(self.root)), [], []
         for domain in DOMAINS:
             files = {split: list_images(path) for (split, of), path in places.items() if of == domain}
             if not files.get("train"):
-                raise _empty(self.root, domain, places)
+                raise _no_images_error(self.root, domain, places)
             shares = (0.0 if "val" in files else self.validation), (0.0 if "test" in files else self.test)
             try:
                 with error_context(places["train", domain]):
@@ -97,24 +97,24 @@ class Unpaired(Files):
             except UserError as error:
                 problems.append(error)
             domains.append(files)
-        return _Listed(domains, problems)
+        return _Listing(domains, problems)
 
     @functools.cached_property
     def _problems(self) -> list[UserError]:
-        lists = [list(filter(is_file, itertools.chain(*each.values()))) for each in self._listed.domains]
+        lists = [list(filter(is_file, itertools.chain(*files.values()))) for files in self._listing.domains]
         twins = [
             UserError(f"{one} and {other} are the same image", "no image is of both domains")
-            for one, other in _twins(*lists)
+            for one, other in _duplicate_files(*lists)
         ]
-        return self._listed.problems + twins
+        return self._listing.problems + twins
 
 
-def paired(first: Sequence[Sample], second: Sequence[Sample]) -> Sequence[Sample]:
+def pair_domains(first: Sequence[Sample], second: Sequence[Sample]) -> Sequence[Sample]:
     """Return as many training samples as the larger domain has images.
 
     Each of the first domain comes in turn; its partner is drawn anew every time it is asked for.
     """
-    partners = Partners(Remembered(second))
+    partners = Partners(CachedSamples(second))
     count = max(len(first), len(second)) if len(first) and len(second) else 0
 
     def pair(index: int) -> Sample:
@@ -124,14 +124,14 @@ def paired(first: Sequence[Sample], second: Sequence[Sample]) -> Sequence[Sample
     return Lazy(range(count), pair)
 
 
-def alternating(first: Sequence[Sample], second: Sequence[Sample]) -> Sequence[Sample]:
+def alternate_domains(first: Sequence[Sample], second: Sequence[Sample]) -> Sequence[Sample]:
     """Return the samples of two domains in turns, and at the end what one has more."""
     longer = max(len(first), len(second))
-    places = [(each, index) for index in range(longer) for each in (first, second) if index < len(each)]
+    places = [(domain, index) for index in range(longer) for domain in (first, second) if index < len(domain)]
     return Lazy(places, lambda place: place[0][place[1]])
 
 
-def _image(path: Path, source: Unpaired, domain: int, size: tuple[int, int] | None) -> Sample:
+def _read_sample(path: Path, source: Unpaired, domain: int, size: tuple[int, int] | None) -> Sample:
     from kerazoo.media.opencv import cv2
 
     image = read_image(path, how=source)
@@ -141,20 +141,24 @@ def _image(path: Path, source: Unpaired, domain: int, size: tuple[int, int] | No
     return Sample(image, Real(domain, image), path.relative_to(source.root).as_posix())
 
 
-def _places(root: Path) -> dict[tuple[Split, str], Path]:
+def _domain_folders(root: Path) -> dict[tuple[Split, str], Path]:
     """Return the folders of images by split and domain."""
     folders = [path for path in list_folder(root) if path.is_dir()]
     named = [(_split_and_domain(path.name), path) for path in folders]
-    for split, folder in by_split(path for path in folders if not _split_and_domain(path.name)).items():
+    for split, folder in folders_by_split(
+        path for path in folders if not _split_and_domain(path.name)
+    ).items():
         inside = ((path.name.upper(), path) for path in list_folder(folder) if path.is_dir())
         named += [((split, name), path) for name, path in inside if name in DOMAINS]
-    found: dict[tuple[Split, str], Path] = {}
+    by_domain: dict[tuple[Split, str], Path] = {}
     for place, path in named:
-        if place in found:
-            raise UserError(f"{found[place]} and {path} are the same split and domain", "keep one of them")
+        if place in by_domain:
+            raise UserError(
+                f"{by_domain[place]} and {path} are the same split and domain", "keep one of them"
+            )
         if place is not None:
-            found[place] = path
-    return found
+            by_domain[place] = path
+    return by_domain
 
 
 def _split_and_domain(name: str) -> tuple[Split, str] | None:
@@ -168,7 +172,7 @@ def _split_and_domain(name: str) -> tuple[Split, str] | None:
     return (split, domain) if split and domain in DOMAINS else None
 
 
-def _empty(root: Path, domain: str, places: dict[tuple[Split, str], Path]) -> UserError:
+def _no_images_error(root: Path, domain: str, places: dict[tuple[Split, str], Path]) -> UserError:
     """Return what is told of a domain without images to train on."""
     remedy = f"put those of one domain into {root / 'trainA'}, those of the other into {root / 'trainB'}"
     if ("train", domain) in places:
@@ -177,7 +181,7 @@ def _empty(root: Path, domain: str, places: dict[tuple[Split, str], Path]) -> Us
     return UserError(f"{root} has no folder train{domain} or {domain}, only {held}", remedy)
 
 
-def _twins(first: Sequence[Path], second: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+def _duplicate_files(first: Sequence[Path], second: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
     """Yield the files of `second` that hold the bytes of one of `first`; few are read for that."""
     by_size = defaultdict(list)
     for path in first:

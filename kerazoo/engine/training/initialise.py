@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from kerazoo.checkpoints.fetch import fetch
-from kerazoo.checkpoints.mapping import fit, left_out, listed
+from kerazoo.checkpoints.mapping import fit, join_names, unused_arrays
 from kerazoo.checkpoints.read import Arrays, read
 from kerazoo.errors import UserError, error_context
 from kerazoo.run import Run
@@ -46,7 +46,7 @@ def initialise(network: "keras.Model", family: Task, init: Run | str) -> str:
     fresh = sorted(
         {v.path.split("/")[-2] for v in network.weights} - {v.path.split("/")[-2] for v in fitting}
     )
-    line = f"weights from {origin}" + (f", new: {listed(fresh)}" if fresh else "")
+    line = f"weights from {origin}" + (f", new: {join_names(fresh)}" if fresh else "")
     return "; ".join(filter(None, (line, left)))
 
 
@@ -60,4 +60,4 @@ def _given(family: Task, init: Run | str) -> tuple[Task, Arrays, str]:
     arrays = read(fetch(init))
     with error_context(init):
         maker, weights = family.start(arrays)
-    return maker, weights, left_out(arrays, weights)
+    return maker, weights, unused_arrays(arrays, weights)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import backend
-from kerazoo.checkpoints.run_weights import WEIGHTS, load_weights, not_finite, save_weights
-from kerazoo.data.loader import Feed, Remembered, stream
+from kerazoo.checkpoints.run_weights import WEIGHTS, load_weights, non_finite_variable, save_weights
+from kerazoo.data.loader import CachedSamples, Feed, stream
 from kerazoo.engine.evaluate import scored
 from kerazoo.engine.options import options_for
 from kerazoo.engine.progress import Progress
@@ -70,7 +70,7 @@ def started(
 ) -> Training:
     """Return the training in a state, with the arrays of its resume point or with the run's weights."""
     recipe = run.recipe
-    samples = Remembered(recipe.data.samples("train"))
+    samples = CachedSamples(recipe.data.samples("train"))
     batches = stream(samples, recipe.family, recipe.augmentation, batch=recipe.batch_size, seed=recipe.seed)
     objective = recipe.family.objective(network)
     objective.build(batches[0][0].shape)
@@ -84,7 +84,7 @@ def started(
     if point is None:
         load_weights(network, run.folder / WEIGHTS)
     forward = backend.forward(recipe.family.deploy(network))
-    validation = Remembered(recipe.data.samples("val"))
+    validation = CachedSamples(recipe.data.samples("val"))
     training = Training(run, network, objective, forward, batches, validation, state, progress, steps)
     if point is not None:
         resume.assign(point.folder, training.variables())
@@ -240,7 +240,7 @@ def _keep_or_stop(training: Training, scores: Scores, epoch: int) -> None:
     """Keep the weights if they are the best so far; cut the rate or stop if they have long not been."""
     state, recipe = training.state, training.recipe
     score = scores.numbers[recipe.score]
-    if recipe.better(score, state.best) and not_finite(training.network) is None:
+    if recipe.better(score, state.best) and non_finite_variable(training.network) is None:
         save_weights(training.network, training.run.folder / WEIGHTS)
         write_drawings(training.run.folder, "", scores)
         state.best, state.best_epoch, state.stale, state.plateau = score, epoch, 0, 0

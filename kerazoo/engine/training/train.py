@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kerazoo import settings
 from kerazoo.checkpoints.run_weights import WEIGHTS
-from kerazoo.data.fingerprint import Fingerprint, changed, fingerprint
+from kerazoo.data.fingerprint import Fingerprint, changed_data_error, fingerprint
 from kerazoo.engine.options import options_for
 from kerazoo.engine.progress import Progress
 from kerazoo.engine.training import resume
@@ -134,7 +134,7 @@ def _other_data(run: Run, state: State, progress: Progress, *, accept: bool) -> 
     now = fingerprint(run.recipe.data, before)
     other = state.data not in ("", now.digest())
     if other and not accept:
-        raise changed(before, now, run.folder)
+        raise changed_data_error(before, now, run.folder)
     if other and (errors := obstacles(run.recipe)):
         raise errors[0]
     if other or before is None:

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from kerazoo.checkpoints.mapping import Arrays, Table, conv, network_in, recognise, sizes, translate
+from kerazoo.checkpoints.mapping import Arrays, Table, conv, network_in, recognise, shape_of, translate
 from kerazoo.errors import UserError
 
 IGNORED = (".running_mean", ".running_var", ".num_batches_tracked")
@@ -29,8 +29,8 @@ def generator_settings(arrays: Arrays) -> dict[str, Any] | None:
     blocks = {int(match[1]) for key in keys if (match := re.match(r"([0-9]{1,4})\.conv_block\.", key))}
     if blocks != set(range(FIRST_BLOCK, FIRST_BLOCK + len(blocks))):
         return None
-    width, channels, _, _ = sizes(keys, "1.weight", 4)
-    outputs, *_ = sizes(keys, f"{FIRST_BLOCK + len(blocks) + 7}.weight", 4)
+    width, channels, _, _ = shape_of(keys, "1.weight", 4)
+    outputs, *_ = shape_of(keys, f"{FIRST_BLOCK + len(blocks) + 7}.weight", 4)
     checks = {
         "pads its blocks with zeros": ANCHORS[0] in keys,
         "has norms with weights (batch norms, or affine instance norms)": "2.weight" in keys,

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from kerazoo.checkpoints.mapping import Arrays, Table, conv, network_in, sizes, translate
+from kerazoo.checkpoints.mapping import Arrays, Table, conv, network_in, shape_of, translate
 from kerazoo.errors import UserError
 from kerazoo.families.fcn.model import SKIPS, VGG16
 from kerazoo.layers import bilinear_kernel
@@ -50,11 +50,11 @@ def settings_for(arrays: Arrays) -> dict[str, Any]:
     convert(arrays, "learned")
     arrays = network_in(arrays, ANCHOR)
     stride = _stride(arrays)
-    width, channels, _, _ = sizes(arrays, "conv1_1.weight", 4)
+    width, channels, _, _ = shape_of(arrays, "conv1_1.weight", 4)
     fixed = all(_is_bilinear(arrays[f"{key}.weight"]) for key in _upscores(stride))
     return CAFFE | {
         "channels": channels,
-        "classes": sizes(arrays, ANCHOR, 4)[0],
+        "classes": shape_of(arrays, ANCHOR, 4)[0],
         "at_stride": stride,
         "fusion": "add",
         "width": width / VGG16[0][0],

@@ -17,7 +17,7 @@ from kerazoo.checkpoints.mapping import (
     fits,
     network_in,
     recognise,
-    sizes,
+    shape_of,
     translate,
 )
 from kerazoo.checkpoints.read import Arrays
@@ -106,7 +106,7 @@ def settings_for(layout: Layout, arrays: Arrays) -> dict[str, Any] | None:
     found = {
         "head": layout.head,
         "fuse": layout.fuse,
-        "channels": sizes(arrays, "conv1.weight", 4)[1],
+        "channels": shape_of(arrays, "conv1.weight", 4)[1],
         "classes": arrays[f"{LAST[layout.head]}.weight"].shape[0],
         "width": arrays["stage2.0.branches.0.0.conv1.weight"].shape[0],
         "blocks": _count(arrays, "stage2.0.branches.0"),

@@ -14,10 +14,10 @@ from kerazoo.checkpoints.mapping import (
     batch_norm,
     conv,
     depthwise,
-    kept,
+    keras_layer,
     network_in,
     recognise,
-    sizes,
+    shape_of,
     translate,
 )
 from kerazoo.checkpoints.read import Arrays
@@ -61,14 +61,14 @@ def vgg19(arrays: Arrays) -> dict[str, Any]:
         LookupError: other keys.
     """
     arrays = _without_modules(arrays)
-    width, channels, *_ = sizes(arrays, "conv1_1.weight", 4)
+    width, channels, *_ = shape_of(arrays, "conv1_1.weight", 4)
     return CENTRED | {
         "trunk": "vgg19",
         "stages": 1 + sum(bool(re.fullmatch(r"Mconv7_stage\d+_L1\.weight", key)) for key in arrays),
         "width": width / VGG19[0][0],
         "channels": channels,
-        "points": sizes(arrays, "conv5_5_CPM_L2.weight", 4)[0] - 1,
-        "limbs": sizes(arrays, "conv5_5_CPM_L1.weight", 4)[0] // 2,
+        "points": shape_of(arrays, "conv5_5_CPM_L2.weight", 4)[0] - 1,
+        "limbs": shape_of(arrays, "conv5_5_CPM_L1.weight", 4)[0] // 2,
     }
 
 
@@ -109,14 +109,14 @@ def mobilenet(arrays: Arrays) -> dict[str, Any]:
         LookupError: other keys.
     """
     arrays = network_in(arrays, INITIAL)
-    width, channels, *_ = sizes(arrays, "model.0.0.weight", 4)
+    width, channels, *_ = shape_of(arrays, "model.0.0.weight", 4)
     return CENTRED | {
         "trunk": "mobilenet",
         "stages": 1 + len({key.split(".")[1] for key in arrays if key.startswith("refinement_stages.")}),
         "width": width / 32,
         "channels": channels,
-        "points": sizes(arrays, "initial_stage.heatmaps.1.0.weight", 4)[0] - 1,
-        "limbs": sizes(arrays, "initial_stage.pafs.1.0.weight", 4)[0] // 2,
+        "points": shape_of(arrays, "initial_stage.heatmaps.1.0.weight", 4)[0] - 1,
+        "limbs": shape_of(arrays, "initial_stage.pafs.1.0.weight", 4)[0] // 2,
     }
 
 
@@ -168,7 +168,7 @@ def mobilenet_v2(arrays: Arrays) -> dict[str, Any] | None:
         LookupError: other keys.
     """
     arrays = _renamed(arrays)
-    _, _, channels, first = sizes(arrays, "MobilenetV2/Conv/kernel", 4)
+    _, _, channels, first = shape_of(arrays, "MobilenetV2/Conv/kernel", 4)
     last = arrays[f"MobilenetV2/expanded_conv_{len(BLOCKS) - 1}/project/kernel"].shape[-1]
     measured = (first, last)
     widths = [w for w in MULTIPLIERS if measured == (divisible(STEM * w), divisible(BLOCKS[-1][1] * w))]
@@ -202,10 +202,10 @@ def convert_mobilenet_v2(arrays: Arrays, stages: int) -> Arrays:
             for step in range(1, len(KERNELS) + 1):
                 theirs = f"Openpose/MConv_Stage{stage}_{branch_there}_{step}"
                 ours = f"stage{stage}_{branch}" + (f"_conv{step}" if step < len(KERNELS) else "")
-                table |= kept(f"{theirs}_depthwise", f"{ours}_depthwise", "kernel")
-                table |= kept(f"{theirs}_pointwise", ours, "kernel")
+                table |= keras_layer(f"{theirs}_depthwise", f"{ours}_depthwise", "kernel")
+                table |= keras_layer(f"{theirs}_pointwise", ours, "kernel")
                 stored = ("beta", "moving_mean", "moving_variance")
-                table |= kept(f"{theirs}_pointwise/BatchNorm", f"{ours}_bn", *stored)
+                table |= keras_layer(f"{theirs}_pointwise/BatchNorm", f"{ours}_bn", *stored)
     return translate(arrays, table, ignored=CONSTANTS)
 
 
@@ -219,7 +219,9 @@ def _renamed(arrays: Arrays) -> Arrays:
 
 
 def _image_normed(source: str, target: str) -> Table:
-    return kept(source, target, "kernel") | kept(f"{source}/BatchNorm", f"{target}_norm", "gamma", "beta")
+    return keras_layer(source, target, "kernel") | keras_layer(
+        f"{source}/BatchNorm", f"{target}_norm", "gamma", "beta"
+    )
 
 
 LAYOUTS = {"openpose": vgg19, "lightweight-openpose": mobilenet, "tf-pose": mobilenet_v2}

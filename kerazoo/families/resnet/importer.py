@@ -9,10 +9,10 @@ from kerazoo.checkpoints.mapping import (
     batch_norm,
     conv,
     dense,
-    kept,
+    keras_layer,
     network_in,
     recognise,
-    sizes,
+    shape_of,
     translate,
 )
 from kerazoo.errors import UserError
@@ -122,7 +122,7 @@ def table(names: Names, depth: int, *, head: bool = True) -> Table:
                 end = last and names.within(stage, unit, last)
                 found |= _pair(names, names.within(stage, unit, projection), end, f"{ours}_shortcut")
     if head and names.keras:
-        found |= kept(names.head, "head", "kernel", "bias")
+        found |= keras_layer(names.head, "head", "kernel", "bias")
     elif head:
         found |= dense(names.head, "head")
     return found
@@ -130,7 +130,7 @@ def table(names: Names, depth: int, *, head: bool = True) -> Table:
 
 def _pair(names: Names, convolution: str, norm: str | None, target: str) -> Table:
     if names.keras:
-        kernel = kept(convolution, target, "kernel", "bias")
+        kernel = keras_layer(convolution, target, "kernel", "bias")
     else:
         kernel = conv(convolution, target, bias=False)
     return kernel | _norm(names, norm, f"{target}_bn")
@@ -140,7 +140,7 @@ def _norm(names: Names, norm: str | None, target: str) -> Table:
     if norm is None:
         return {}
     if names.keras:
-        return kept(norm, target, "gamma", "beta", "moving_mean", "moving_variance")
+        return keras_layer(norm, target, "gamma", "beta", "moving_mean", "moving_variance")
     return batch_norm(norm, target)
 
 
@@ -174,7 +174,7 @@ def torchvision(arrays: Arrays) -> dict[str, Any]:
         LookupError: other keys.
     """
     arrays = as_torchvision(arrays)
-    width, channels, _, _ = sizes(arrays, "conv1.weight", 4)
+    width, channels, _, _ = shape_of(arrays, "conv1.weight", 4)
     return (
         PLAIN
         | IMAGENET
@@ -199,7 +199,7 @@ def timm_v2(arrays: Arrays) -> dict[str, Any]:
     """
     arrays = _timm(arrays)
     depth = depth_of(TIMM_V2, arrays)
-    width, channels, _, _ = sizes(arrays, "stem.conv.weight", 4)
+    width, channels, _, _ = shape_of(arrays, "stem.conv.weight", 4)
     if "norm.running_mean" not in arrays:
         raise UserError(
             "this ResNetV2 is normalised by groups (Big Transfer), which kerazoo does not build",
@@ -228,7 +228,7 @@ def keras_applications(arrays: Arrays) -> dict[str, Any]:
         UserError: ResNet50V2 and its kin.
     """
     arrays = _keras(arrays)
-    _, _, channels, width = sizes(arrays, "conv1_conv/kernel", 4)
+    _, _, channels, width = shape_of(arrays, "conv1_conv/kernel", 4)
     if "conv2_block1_preact_bn/gamma" in arrays:
         raise UserError(
             "keras.applications' ResNet V2 is another network (the last unit of a stage has the stride, "

@@ -9,7 +9,7 @@ from kerazoo.checkpoints.mapping import (
     conv,
     network_in,
     recognise,
-    sizes,
+    shape_of,
     translate,
 )
 from kerazoo.families.encoders import LEVELS, smp_network, smp_settings, smp_table
@@ -43,7 +43,7 @@ def nested(arrays: Arrays) -> dict[str, Any]:
     arrays = network_in(arrays, NESTED)
     deep = "final.weight" not in arrays
     return {
-        "channels": sizes(arrays, NESTED, 4)[1],
+        "channels": shape_of(arrays, NESTED, 4)[1],
         "classes": arrays["final1.weight" if deep else "final.weight"].shape[0],
         "filters": tuple(arrays[f"conv{i}_0.conv1.weight"].shape[0] for i in range(_depth(arrays))),
         "deep_supervision": deep,

@@ -112,12 +112,14 @@ class FewShot(ImageTask):
 
         if not isinstance(data, ByClass):
             return data
-        episodes = Episodes(ways=self.ways, shots=self.shots, queries=self.queries, rotations=self.rotations)
+        evaluation = Episodes(
+            ways=self.ways, shots=self.shots, queries=self.queries, rotations=self.rotations
+        )
         training: dict[str, Any] = {
             name: getattr(self, f"training_{name}") for name in ("ways", "shots", "queries")
         }
-        training |= {"called": ("family.training_ways", "family.training_queries")}
-        changes = {"size": self.size, "training": replace(episodes, training), "asked": (episodes,)}
+        training |= {"setting_names": ("family.training_ways", "family.training_queries")}
+        changes = {"size": self.size, "training": replace(evaluation, training), "evaluation": (evaluation,)}
         return replace(data, changes, "data")
 
     # --- from the images to the network -------------------------------------------------

@@ -54,9 +54,9 @@ class Pose(ImageTask):
         return self
 
     def source_for(self, path: str) -> "type[Source]":
-        from kerazoo.data.keypoints.reader import reader
+        from kerazoo.data.keypoints.reader import keypoint_source
 
-        return reader(Path(path))
+        return keypoint_source(Path(path))
 
     def configure(self, data: "Source") -> "Source":
         """Return the data with this network's points in this network's order."""

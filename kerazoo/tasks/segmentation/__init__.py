@@ -182,7 +182,7 @@ class Segmentation(Labelled):
         """Return a folder with what its masks mean decided, in the labels of this network's class names."""
         from kerazoo.data.segmentation.folders import Folder
 
-        return data.decided(self.names) if isinstance(data, Folder) else data
+        return data.with_decided_classes(self.names) if isinstance(data, Folder) else data
 
     def describe(self, result: Segmented) -> dict[str, Any]:
         """Return the pixels of every class and their share of the image."""

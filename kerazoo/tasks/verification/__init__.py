@@ -117,10 +117,10 @@ class Verification(ImageTask):
                 shots=self.mined_images,
                 queries=0,
                 rotations=self.rotations,
-                called=("family.mined_classes", "family.mined_images"),
+                setting_names=("family.mined_classes", "family.mined_images"),
             )
-        asked = Pairs(pairs=self.pairs), Episodes(ways=self.ways, shots=self.shots, queries=self.queries)
-        return replace(data, {"size": self.size, "training": training, "asked": asked}, "data")
+        evaluation = Pairs(pairs=self.pairs), Episodes(ways=self.ways, shots=self.shots, queries=self.queries)
+        return replace(data, {"size": self.size, "training": training, "evaluation": evaluation}, "data")
 
     def calibrated(self, scores: dict[str, Any]) -> "Verification":
         chosen = scores.get("threshold")

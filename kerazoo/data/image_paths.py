@@ -9,7 +9,7 @@ from unicodedata import normalize
 from urllib.parse import unquote
 
 from kerazoo.data.annotations import Remarks, split_of_file
-from kerazoo.data.splits import split_in
+from kerazoo.data.splits import split_in_name
 from kerazoo.errors import UserError
 
 _LOOKED_AT = 20
@@ -19,8 +19,8 @@ _DEEPEST = 20
 """So many folders of a name are looked at."""
 
 
-def located(
-    file: Path, names: Sequence[str], given: str | None, remarks: Remarks
+def locate_images(
+    file: Path, names: Sequence[str], chosen: str | None, remarks: Remarks
 ) -> tuple[Path, list[str | None]]:
     """Return the folder of the images that a file of annotations names, and where in it each of them is.
 
@@ -32,49 +32,53 @@ def located(
     Args:
         file: of annotations.
         names: of the images.
-        given: the folder that the user says, or None.
+        chosen: the folder that the user says, or None.
         remarks: gets what is missing and what is found by the end of its name.
 
     Returns:
         The folder, and for every name a path in it, or None where there is no such image.
     """
-    places = [Path(given).expanduser()] if given else _places(file)
-    if given and not os.path.isdir(places[0]):
-        raise UserError(f"data.images={given} is no folder", "check the path")
+    places = [Path(chosen).expanduser()] if chosen else _candidate_folders(file)
+    if chosen and not os.path.isdir(places[0]):
+        raise UserError(f"data.images={chosen} is no folder", "check the path")
     looked_at = names[:: max(len(names) // _LOOKED_AT, 1)][:_LOOKED_AT]
-    folder = max(places, key=lambda place: sum(_nearness(place, name) for name in looked_at))
-    found = [name if _is_there(folder, name) else _by_end(folder, name) for name in names]
-    if names and not any(found):
-        told = f"{file}: none of its {len(names)} image(s), such as {names[0]!r}, is in {folder}"
-        remedy = "check data.images" if given else "say with --set data.images=FOLDER where they are"
-        remarks.problems.append(UserError(told, remedy))
+    folder = max(places, key=lambda place: sum(_match_quality(place, name) for name in looked_at))
+    paths = [name if _has_file(folder, name) else _find_by_end(folder, name) for name in names]
+    if names and not any(paths):
+        message = f"{file}: none of its {len(names)} image(s), such as {names[0]!r}, is in {folder}"
+        remedy = "check data.images" if chosen else "say with --set data.images=FOLDER where they are"
+        remarks.problems.append(UserError(message, remedy))
     else:
         remarks.problems += [
             UserError(f"{file}: there is no {folder / name}", "add the image, or take it out of the file")
-            for name, path in zip(names, found, strict=True)
+            for name, path in zip(names, paths, strict=True)
             if path is None
         ]
-    _tell_ends(file, names, found, remarks)
-    return folder, found
+    _report_partial_matches(file, names, paths, remarks)
+    return folder, paths
 
 
-def _tell_ends(file: Path, names: Sequence[str], found: list[str | None], remarks: Remarks) -> None:
+def _report_partial_matches(
+    file: Path, names: Sequence[str], paths: list[str | None], remarks: Remarks
+) -> None:
     """Tell which images are found by parts of their names; what several are found by is nobody's."""
-    by_end = [(name, path) for name, path in zip(names, found, strict=True) if path and path != name]
-    shared = {path for path, count in Counter(found).items() if path and count > 1}
+    by_end = [(name, path) for name, path in zip(names, paths, strict=True) if path and path != name]
+    shared = {path for path, count in Counter(paths).items() if path and count > 1}
     for name, path in by_end:
         if path in shared:
-            told = f"{file}: {path} is found for {name!r} and for another image"
-            remarks.problems.append(UserError(told, "keep the folders that the file names"))
-    shorter = [(name, path) for name, path in by_end if path.count("/") < next(_ends(name), "").count("/")]
+            message = f"{file}: {path} is found for {name!r} and for another image"
+            remarks.problems.append(UserError(message, "keep the folders that the file names"))
+    shorter = [
+        (name, path) for name, path in by_end if path.count("/") < next(_path_ends(name), "").count("/")
+    ]
     if shorter:
-        told = "{!r} is taken to be {}".format(*shorter[0])
+        example = "{!r} is taken to be {}".format(*shorter[0])
         remarks.warnings.append(
-            f"{file}: {len(shorter)} image(s) are found by the ends of their names: {told}"
+            f"{file}: {len(shorter)} image(s) are found by the ends of their names: {example}"
         )
 
 
-def _places(file: Path) -> list[Path]:
+def _candidate_folders(file: Path) -> list[Path]:
     """Return the folders that a file's images may be in."""
     here, above, end = file.parent, file.parent.parent, file.stem.rpartition("_")[2]
     places = [here, here / "images", here / file.stem, here / "images" / file.stem, above / end]
@@ -82,28 +86,32 @@ def _places(file: Path) -> list[Path]:
     split = split_of_file(file)
     around = dict.fromkeys((here, here / "images", above, above / "images"))
     inside = [folder for place in around for folder in place.glob("*")]
-    return places + [each for each in inside if split and split_in(each.name) == split and each.is_dir()]
+    return places + [
+        candidate
+        for candidate in inside
+        if split and split_in_name(candidate.name) == split and candidate.is_dir()
+    ]
 
 
-def _nearness(folder: Path, name: str) -> int:
-    return 2 if _is_there(folder, name) else _by_end(folder, name) is not None
+def _match_quality(folder: Path, name: str) -> int:
+    return 2 if _has_file(folder, name) else _find_by_end(folder, name) is not None
 
 
-def _is_there(folder: Path, name: str) -> bool:
+def _has_file(folder: Path, name: str) -> bool:
     return os.path.isfile(os.path.join(folder, name))
 
 
-def _by_end(folder: Path, name: str) -> str | None:
+def _find_by_end(folder: Path, name: str) -> str | None:
     """Return the longest end of a name that is a file's path in a folder, accents written either way."""
     forms = (
         form
-        for end in _ends(name)
+        for end in _path_ends(name)
         for form in (end, unquote(end), normalize("NFC", end), normalize("NFD", end))
     )
-    return next((form for form in forms if _is_there(folder, form)), None)
+    return next((form for form in forms if _has_file(folder, form)), None)
 
 
-def _ends(name: str) -> Iterator[str]:
+def _path_ends(name: str) -> Iterator[str]:
     """Return a path or URL without its root or host, then without its first folder, and so on."""
     address = re.match(r"[a-z0-9+.-]+://[^/]*([^?#]*)", name, re.IGNORECASE)
     path = address[1] if address else re.sub("^[A-Za-z]:", "", name)

@@ -8,8 +8,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from kerazoo.data.segmentation.mask_files import Channel, Histogram, Summary, numbers, summary, unpacked
-from kerazoo.data.segmentation.mask_guess import as_held, doubt, guessed, warnings
+from kerazoo.data.segmentation.mask_files import (
+    Channel,
+    Histogram,
+    Summary,
+    channel_histogram,
+    summarise_mask,
+    unpack_color,
+)
+from kerazoo.data.segmentation.mask_guess import guess_classes, mask_warnings, void_doubt, without_unused_void
 from kerazoo.data.segmentation.masks import Color, MaskClasses
 from kerazoo.errors import UserError
 from kerazoo.settings import replace
@@ -18,7 +25,7 @@ _SHOWN = 3
 """Colours in the example of a classes.json."""
 
 
-class Told(NamedTuple):
+class DeclaredClasses(NamedTuple):
     """What the user says about masks.
 
     Attributes:
@@ -32,7 +39,7 @@ class Told(NamedTuple):
     void: int | None = None
 
 
-class Meaning(NamedTuple):
+class MaskDecision(NamedTuple):
     """What was decided, or None; what is wrong with masks; what only the user can judge; what is told."""
 
     classes: MaskClasses | None
@@ -41,71 +48,79 @@ class Meaning(NamedTuple):
     facts: Mapping[str, str] = MappingProxyType({})
 
 
-def meaning(masks: Sequence[Path], told: Told, where: Path) -> Meaning:
+def decide_classes(masks: Sequence[Path], declared: DeclaredClasses, where: Path) -> MaskDecision:
     """Return what mask files mean, all of which are read.
 
     Args:
         masks: of all splits.
-        told: what need not be guessed.
+        declared: what need not be guessed.
         where: the folder of the data, for messages.
     """
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(summary, masks))
-    seen = [each for each in found if isinstance(each, Summary)]
-    problems = [each for each in found if isinstance(each, UserError)]
+        results = list(pool.map(summarise_mask, masks))
+    seen = [summary for summary in results if isinstance(summary, Summary)]
+    problems = [summary for summary in results if isinstance(summary, UserError)]
     if not seen:
-        return Meaning(None, problems)
+        return MaskDecision(None, problems)
     try:
-        classes = _classes(seen, told, where)
+        classes = _choose_classes(seen, declared, where)
     except UserError as error:
-        return Meaning(None, [error, *problems])
-    held = [(each, numbers(each, classes.channel)) for each in seen]
-    problems += [its for _, its in held if isinstance(its, UserError)]
-    sound = [(each, its) for each, its in held if isinstance(its, Histogram)]
-    wrong = [classes.problem(each, its.values) for each, its in sound]
-    problems += [error for error in (*wrong, doubt(classes, sound)) if error]
-    return Meaning(classes, problems, warnings(classes, sound), as_held(classes, sound).told())
+        return MaskDecision(None, [error, *problems])
+    held = [(summary, channel_histogram(summary, classes.channel)) for summary in seen]
+    problems += [histogram for _, histogram in held if isinstance(histogram, UserError)]
+    sound = [(summary, histogram) for summary, histogram in held if isinstance(histogram, Histogram)]
+    wrong = [classes.problem(summary, histogram.values) for summary, histogram in sound]
+    problems += [error for error in (*wrong, void_doubt(classes, sound)) if error]
+    return MaskDecision(
+        classes, problems, mask_warnings(classes, sound), without_unused_void(classes, sound).describe()
+    )
 
 
-def _classes(seen: Sequence[Summary], told: Told, where: Path) -> MaskClasses:
+def _choose_classes(seen: Sequence[Summary], declared: DeclaredClasses, where: Path) -> MaskClasses:
     """Return the classes.
 
     Raises:
         UserError: only the user can know, or the masks contradict one another or what was told.
     """
-    given, in_alpha = told.classes, _in_alpha(seen)
-    known = {} if given is None else dict(given.palette)
-    if given is not None and given.channel == "colors":
+    classes, in_alpha = declared.classes, _find_shape_in_alpha(seen)
+    known = {} if classes is None else dict(classes.palette)
+    if classes is not None and classes.channel == "colors":
         if in_alpha is None:
-            return given
+            return classes
         raise UserError(
             f"the shape in {in_alpha.path} is in its alpha channel, the classes are told by colours",
             'tell them by "value" in classes.json: 0 and 255',
         )
-    channel, palette = ("alpha", {}) if in_alpha is not None else _channel(seen, known)
-    if given is None:
-        held = [(each, its) for each in seen if isinstance(its := numbers(each, channel), Histogram)]
-        given = guessed(held, channel, told.names, told.void, where)
-    return replace(given, {"channel": channel, "palette": palette})
+    channel, palette = ("alpha", {}) if in_alpha is not None else _find_channel(seen, known)
+    if classes is None:
+        held = [
+            (summary, histogram)
+            for summary in seen
+            if isinstance(histogram := channel_histogram(summary, channel), Histogram)
+        ]
+        classes = guess_classes(held, channel, declared.names, declared.void, where)
+    return replace(classes, {"channel": channel, "palette": palette})
 
 
-def _in_alpha(seen: Sequence[Summary]) -> Summary | None:
+def _find_shape_in_alpha(seen: Sequence[Summary]) -> Summary | None:
     """Return a mask that is of one colour and has its shape in the alpha channel, or None.
 
     Raises:
         UserError: another mask has its shape in its colours.
     """
-    shaped = [each for each in seen if each.alpha and len(each.alpha.values) > 1 and each.plain]
-    drawn = [each for each in seen if not each.plain]
+    shaped = [
+        summary for summary in seen if summary.alpha and len(summary.alpha.values) > 1 and summary.is_uniform
+    ]
+    drawn = [summary for summary in seen if not summary.is_uniform]
     if shaped and drawn:
-        told = (
+        message = (
             f"the shape in {shaped[0].path} is in its alpha channel, that in {drawn[0].path} in its colours"
         )
-        raise UserError(told, "export all masks in one way")
+        raise UserError(message, "export all masks in one way")
     return shaped[0] if shaped else None
 
 
-def _channel(seen: Sequence[Summary], known: dict[int, Color]) -> tuple[Channel, dict[int, Color]]:
+def _find_channel(seen: Sequence[Summary], known: dict[int, Color]) -> tuple[Channel, dict[int, Color]]:
     """Return whether masks hold grey values or numbers of palettes' entries, and that palette.
 
     A grey palette gives its grey values, where these tell its entries apart. A palette in colours that is
@@ -118,20 +133,22 @@ def _channel(seen: Sequence[Summary], known: dict[int, Color]) -> tuple[Channel,
     Raises:
         UserError: masks are in colours, or in palettes of which each has its own order.
     """
-    if coloured := [each for each in seen if each.kind == "colors"]:
+    if coloured := [summary for summary in seen if summary.kind == "colors"]:
         more = f" (and {len(coloured) - 1} more)" if len(coloured) > 1 else ""
-        raise UserError(f"{coloured[0].path} is a mask in colours{more}", _remedy(coloured))
-    palettes = [each for each in seen if each.kind == "palette"]
+        raise UserError(f"{coloured[0].path} is a mask in colours{more}", _color_remedy(coloured))
+    palettes = [summary for summary in seen if summary.kind == "palette"]
     entries: dict[int, tuple[Color, str]] = {index: (color, "the run") for index, color in known.items()}
     conflict = None
     for mask in palettes:
         for index, color in zip(
-            mask.stored.values.tolist(), map(unpacked, mask.colors.tolist()), strict=True
+            mask.stored.values.tolist(), map(unpack_color, mask.colors.tolist()), strict=True
         ):
             first, where = entries.setdefault(index, (color, str(mask.path)))
             if first != color and conflict is None:
-                told = f"entry {index} is {list(first)} in {where} and {list(color)} in {mask.path}"
-                conflict = UserError(f"masks have palettes of their own: {told}", _remedy(palettes))
+                difference = f"entry {index} is {list(first)} in {where} and {list(color)} in {mask.path}"
+                conflict = UserError(
+                    f"masks have palettes of their own: {difference}", _color_remedy(palettes)
+                )
     colors = {color for color, _ in entries.values()}
     grey = all(red == green == blue for red, green, blue in colors)
     if grey and (conflict or len(colors) == len(entries)):
@@ -141,13 +158,13 @@ def _channel(seen: Sequence[Summary], known: dict[int, Color]) -> tuple[Channel,
     return "indices", {index: color for index, (color, _) in entries.items()}
 
 
-def _remedy(masks: Sequence[Summary]) -> str:
+def _color_remedy(masks: Sequence[Summary]) -> str:
     """Return what to write into a classes.json for masks in colours, with the most frequent of them."""
     colors: Counter[int] = Counter()
     for mask in masks:
-        found = mask.colors if mask.kind == "palette" else mask.stored.values
-        colors.update(dict(zip(found.tolist(), mask.stored.counts.tolist(), strict=True)))
+        values = mask.colors if mask.kind == "palette" else mask.stored.values
+        colors.update(dict(zip(values.tolist(), mask.stored.counts.tolist(), strict=True)))
     most = [color for color, _ in colors.most_common(_SHOWN)]
-    entries = [{"name": f"class {k}", "color": unpacked(color)} for k, color in enumerate(most)]
+    entries = [{"name": f"class {k}", "color": unpack_color(color)} for k, color in enumerate(most)]
     more = f" and so on for {len(colors)} colours" if len(colors) > len(most) else ""
     return f"say what they mean in classes.json beside images/, such as {json.dumps(entries)}{more}"

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from kerazoo import settings
+from kerazoo.data.segmentation.mask_decision import DeclaredClasses, decide_classes
 from kerazoo.data.segmentation.mask_files import read_mask
-from kerazoo.data.segmentation.mask_meaning import Told, meaning
-from kerazoo.data.segmentation.masks import MaskClasses, declared
+from kerazoo.data.segmentation.masks import MaskClasses, read_class_file
 from kerazoo.errors import UserError
 from kerazoo.structures.mask import VOID
 from tests.data.test_mask_files import palette_image
@@ -40,14 +40,14 @@ def write(folder, images, suffix="png", **options):
     return [folder / f"s{index}.{suffix}" for index in range(len(images))]
 
 
-def understood(paths, told=Told()):  # noqa: B008
-    classes, problems, warnings, _ = meaning(paths, told, paths[0].parent)
+def understood(paths, told=DeclaredClasses()):  # noqa: B008
+    classes, problems, warnings, _ = decide_classes(paths, told, paths[0].parent)
     assert problems == []
     return classes, [classes.labels(read_mask(path), path) for path in paths], warnings
 
 
-def refused(paths, *words, told=Told()):  # noqa: B008
-    problems = list(map(str, meaning(paths, told, paths[0].parent).problems))
+def refused(paths, *words, told=DeclaredClasses()):  # noqa: B008
+    problems = list(map(str, decide_classes(paths, told, paths[0].parent).problems))
     assert problems
     assert not [problem for problem in problems if "\n" in problem]
     for word in words:
@@ -58,7 +58,7 @@ def refused(paths, *words, told=Told()):  # noqa: B008
 def json_classes(folder, entries):
     folder.mkdir(exist_ok=True)
     (folder / "classes.json").write_text(json.dumps(entries))
-    return Told(declared(folder / "classes.json"))
+    return DeclaredClasses(read_class_file(folder / "classes.json"))
 
 
 def own_order(labels, seed):
@@ -72,13 +72,13 @@ def test_a_grey_palette_means_its_grey_values_in_any_order(tmp_path):
     black_first = [palette_image([(0,) * 3, (255,) * 3], (labels > 0).astype("uint8")) for labels in SCENES]
     mixed = [pair[index % 2] for index, pair in enumerate(zip(white_first, black_first, strict=True))]
     classes, labels, _ = understood(write(tmp_path, mixed))
-    assert classes.told() == {"mask values": "0 -> background, 255 -> foreground"}
+    assert classes.describe() == {"mask values": "0 -> background, 255 -> foreground"}
     np.testing.assert_array_equal(labels, [labels > 0 for labels in SCENES])
 
 
 def test_one_palette_in_colours_numbers_the_classes(tmp_path):
     classes, labels, _ = understood(write(tmp_path, [palette_image(COLORS, labels) for labels in SCENES]))
-    assert classes.told() == {"palette entries": "0 -> class 0, 1 -> class 1, 2 -> class 2, 255 -> void"}
+    assert classes.describe() == {"palette entries": "0 -> class 0, 1 -> class 1, 2 -> class 2, 255 -> void"}
     assert classes.palette == dict(enumerate(COLORS))
     np.testing.assert_array_equal(labels, SCENES)
 
@@ -87,8 +87,11 @@ def test_palettes_that_differ_are_read_by_the_colours_of_classes_json_or_refused
     paths = write(tmp_path, [own_order(labels, seed) for seed, labels in enumerate(SCENES)])
     _, labels, _ = understood(paths, json_classes(tmp_path, ENTRIES))
     np.testing.assert_array_equal(labels, SCENES)
-    for told in (Told(), json_classes(tmp_path, [{"name": n, "value": k} for k, n in enumerate("abc")])):
-        refused(paths, "palettes of their own", "s0.png", '"color": [200, 0, 0]', told=told)
+    for told in (
+        DeclaredClasses(),
+        json_classes(tmp_path, [{"name": n, "value": k} for k, n in enumerate("abc")]),
+    ):
+        refused(paths, "palettes of their own", "s0.png", '"color": [200, 0, 0]', describe=told)
 
 
 def test_a_palette_that_tells_void_and_background_alike_is_read_by_its_entries(tmp_path):
@@ -103,10 +106,12 @@ def test_a_run_reads_palettes_by_its_own_and_refuses_others(tmp_path):
     classes, _, _ = understood(write(tmp_path / "a", [palette_image(COLORS, labels) for labels in SCENES]))
     kept = settings.from_plain(json.loads(json.dumps(settings.to_plain(classes))))
     assert kept == classes
-    _, labels, _ = understood(write(tmp_path / "b", SCENES), Told(kept))
+    _, labels, _ = understood(write(tmp_path / "b", SCENES), DeclaredClasses(kept))
     np.testing.assert_array_equal(labels, SCENES)
     swapped = [palette_image([COLORS[0], COLORS[2], COLORS[1]], labels) for labels in SCENES]
-    refused(write(tmp_path / "c", swapped), "entry 1 is [200, 0, 0] in the run", told=Told(kept))
+    refused(
+        write(tmp_path / "c", swapped), "entry 1 is [200, 0, 0] in the run", describe=DeclaredClasses(kept)
+    )
 
 
 def test_a_shape_in_the_alpha_channel_is_read_from_there(tmp_path):
@@ -115,13 +120,13 @@ def test_a_shape_in_the_alpha_channel_is_read_from_there(tmp_path):
 
     paths = write(tmp_path, [*(rgba(labels, 255) for labels in SCENES), rgba(np.zeros(SHAPE), 255)])
     classes, labels, (warning,) = understood(paths)
-    assert classes.told() == {"mask alpha": "0 -> background, 255 -> foreground"}
+    assert classes.describe() == {"mask alpha": "0 -> background, 255 -> foreground"}
     np.testing.assert_array_equal(labels[:-1], [labels > 0 for labels in SCENES])
     assert labels[-1].max() == 0
     assert "alpha channel" in warning
     drawn = np.dstack([*[SCENES[0] * 100] * 3, np.full(SHAPE, 255, "uint8")])
     refused(write(tmp_path / "b", [rgba(SCENES[0], 255), drawn]), "s0.png is in its alpha channel", "s1.png")
-    refused(paths, "told by colours", told=json_classes(tmp_path, ENTRIES))
+    refused(paths, "told by colours", describe=json_classes(tmp_path, ENTRIES))
 
 
 def test_smooth_edges_between_two_values_are_parted_in_the_middle(tmp_path):
@@ -132,7 +137,7 @@ def test_smooth_edges_between_two_values_are_parted_in_the_middle(tmp_path):
         return image.resize((64, 48), Image.Resampling.BILINEAR)
 
     classes, labels, (warning,) = understood(write(tmp_path, list(map(smooth, SCENES))))
-    assert classes.told() == {"mask values": "0..127 -> background, 128..255 -> foreground"}
+    assert classes.describe() == {"mask values": "0..127 -> background, 128..255 -> foreground"}
     assert "smooth" in warning
     assert np.mean(np.array(labels) == [labels > 0 for labels in SCENES]) > 0.99
 
@@ -159,7 +164,10 @@ def test_jpeg_masks_of_values_that_are_too_close_are_refused(tmp_path):
     classes, _, _ = understood(write(tmp_path / "a", SCENES))
     binary = write(tmp_path / "b", [(labels > 0).astype("uint8") * 255 for labels in SCENES], "jpg")
     problems = refused(
-        binary, "s0.jpg was compressed with loss", "more than classes differ", told=Told(classes)
+        binary,
+        "s0.jpg was compressed with loss",
+        "more than classes differ",
+        describe=DeclaredClasses(classes),
     )
     assert len(problems) == len(SCENES)
 
@@ -173,7 +181,7 @@ def test_jpeg_masks_in_colours_are_taken_for_the_nearest_where_that_is_clear(tmp
     assert np.mean((labels != SCENES) & (labels != VOID)) < 0.0015
     assert "near no class count for nothing" in warning
     other = write(tmp_path / "b", [np.full((*SHAPE, 3), (0, 180, 0), "uint8")], "jpg")
-    classes = declared(tmp_path / "classes.json")
+    classes = read_class_file(tmp_path / "classes.json")
     with pytest.raises(
         UserError, match=r"near none of .* in 100% of its pixels, such as at the colour \[1, 180, 0"
     ):
@@ -212,19 +220,21 @@ def test_half_0_and_1_half_0_and_255_is_a_contradiction(tmp_path):
     ]
     _, labels, _ = understood(paths, json_classes(tmp_path, entries))
     assert (labels[1] == VOID).sum() == (SCENES[1] > 0).sum()
-    classes, _, _ = understood(paths, Told(void=255))
-    assert classes.told() == {"mask values": "0 -> background, 1 -> foreground, 255 -> void"}
+    classes, _, _ = understood(paths, DeclaredClasses(void=255))
+    assert classes.describe() == {"mask values": "0 -> background, 1 -> foreground, 255 -> void"}
 
 
 def test_1_bit_and_8_bits_of_one_image_mean_the_same(tmp_path):
     white = [labels > 0 for labels in SCENES]
     mixed = [mask if index % 2 else mask.astype("uint8") * 255 for index, mask in enumerate(white)]
     classes, labels, warnings = understood(write(tmp_path / "mixed", mixed))
-    assert classes.told() == {"mask values": "0 -> background, 255 -> foreground"}
+    assert classes.describe() == {"mask values": "0 -> background, 255 -> foreground"}
     np.testing.assert_array_equal(labels, white)
     assert warnings == []
     bits, _, _ = understood(write(tmp_path / "bits", white))
-    _, labels, _ = understood(write(tmp_path / "bytes", [mask * np.uint8(255) for mask in white]), Told(bits))
+    _, labels, _ = understood(
+        write(tmp_path / "bytes", [mask * np.uint8(255) for mask in white]), DeclaredClasses(bits)
+    )
     np.testing.assert_array_equal(labels, white)
 
 
@@ -232,7 +242,7 @@ def test_the_remedy_for_an_unknown_value_makes_no_class_void(tmp_path):
     classes, _, _ = understood(write(tmp_path / "a", [(labels > 0).astype("uint8") for labels in SCENES]))
     white = write(tmp_path / "b", [(labels > 0).astype("uint8") * 255 for labels in SCENES])
     problems = refused(
-        white, 'such as {"name": "foreground", "value": 255} if this value', told=Told(classes)
+        white, 'such as {"name": "foreground", "value": 255} if this value', describe=DeclaredClasses(classes)
     )
     assert "void" not in problems[0]
 
@@ -246,13 +256,15 @@ def test_255_beside_a_class_or_alone_is_void(tmp_path):
     classes, _, _ = understood(write(tmp_path / "b", masks))
     assert classes.names == ("background", "foreground")
     binary = write(tmp_path / "c", [(labels > 0).astype("uint8") * 255 for labels in SCENES])
-    refused(binary, "s0.png holds 0 and 255, no mask holds 255 beside a class", told=Told(classes))
+    refused(
+        binary, "s0.png holds 0 and 255, no mask holds 255 beside a class", describe=DeclaredClasses(classes)
+    )
 
 
 def test_a_value_that_the_run_does_not_know_is_told(tmp_path):
     classes, _, _ = understood(write(tmp_path / "a", SCENES))
     problems = refused(write(tmp_path / "b", [labels * 2 for labels in SCENES]), "s0.png holds the value 4",
-                       "none of 0 -> class 0, 1 -> class 1", told=Told(classes))  # fmt: skip
+                       "none of 0 -> class 0, 1 -> class 1", describe=DeclaredClasses(classes))  # fmt: skip
     assert len(problems) == len(SCENES)
 
 
@@ -292,8 +304,10 @@ def test_labels_that_do_not_begin_at_0_are_warned_about(tmp_path):
     classes, _, (warning,) = understood(write(tmp_path, trimaps))
     assert len(classes.names) == 4
     assert "no mask holds 0, so that the first class, class 0, is empty" in warning
-    assert understood(write(tmp_path, trimaps), Told(classes))[2] == [warning]  # `data check` decides first
-    assert understood(write(tmp_path, trimaps), Told(void=255))[2] == [warning]
+    assert understood(write(tmp_path, trimaps), DeclaredClasses(classes))[2] == [
+        warning
+    ]  # `data check` decides first
+    assert understood(write(tmp_path, trimaps), DeclaredClasses(void=255))[2] == [warning]
     entries = json.loads(warning[warning.index("[") : warning.index("]") + 1])
     _, labels, warnings = understood(write(tmp_path, trimaps), json_classes(tmp_path, entries))
     np.testing.assert_array_equal(labels, SCENES)
@@ -302,8 +316,8 @@ def test_labels_that_do_not_begin_at_0_are_warned_about(tmp_path):
 
 def test_void_is_told_where_a_mask_holds_it(tmp_path):
     plain, void = write(tmp_path / "a", SCENES), np.where(SCENES[0] == 2, 255, SCENES[0]).astype("uint8")
-    assert meaning(plain, Told(), tmp_path).facts == {
+    assert decide_classes(plain, DeclaredClasses(), tmp_path).facts == {
         "mask values": "0 -> class 0, 1 -> class 1, 2 -> class 2"
     }
-    facts = meaning(write(tmp_path / "b", [*SCENES, void]), Told(), tmp_path).facts
+    facts = decide_classes(write(tmp_path / "b", [*SCENES, void]), DeclaredClasses(), tmp_path).facts
     assert facts == {"mask values": "0 -> class 0, 1 -> class 1, 2 -> class 2, 255 -> void"}
