@@ -88,9 +88,9 @@ def family_settings(names: Sequence[str], arrays: Arrays, layout: str | None = N
     Raises:
         UserError: as `kerazoo.checkpoints.mapping.recognise`.
     """
-    _, found = recognise({name: LAYOUTS[name] for name in names}, arrays, layout)
-    body = Body(**{name: found.pop(name) for name in fields(Body())})
-    return IMAGENET | {name: value for name, value in found.items() if name != "head"} | {"body": body}
+    _, published = recognise({name: LAYOUTS[name] for name in names}, arrays, layout)
+    body = Body(**{name: published.pop(name) for name in fields(Body())})
+    return IMAGENET | {name: value for name, value in published.items() if name != "head"} | {"body": body}
 
 
 def settings_for(layout: Layout, arrays: Arrays) -> dict[str, Any] | None:
@@ -107,7 +107,7 @@ def settings_for(layout: Layout, arrays: Arrays) -> dict[str, Any] | None:
     if not any(re.fullmatch(layout.mark, key) for key in network):
         return None
     arrays = _renamed(network)
-    found = {
+    arguments = {
         "head": layout.head,
         "fuse": layout.fuse,
         "channels": sizes(arrays, "conv1.weight", 4)[1],
@@ -119,12 +119,12 @@ def settings_for(layout: Layout, arrays: Arrays) -> dict[str, Any] | None:
         "bottleneck_width": arrays["layer1.0.conv1.weight"].shape[0],
     }
     if layout.head == "classification":
-        found["head_width"] = arrays["incre_modules.0.0.conv1.weight"].shape[0]
-        found["head_bias"] = "final_layer.0.bias" in arrays
+        arguments["head_width"] = arrays["incre_modules.0.0.conv1.weight"].shape[0]
+        arguments["head_bias"] = "final_layer.0.bias" in arrays
     if layout.head == "segmentation":
-        found["align_corners"] = layout.align_corners
-        found["head_bias"] = "head.conv.bias" in arrays
-    return found
+        arguments["align_corners"] = layout.align_corners
+        arguments["head_bias"] = "head.conv.bias" in arrays
+    return arguments
 
 
 def convert(arrays: Arrays) -> Arrays:
@@ -195,8 +195,8 @@ def _renamed(arrays: Arrays) -> Arrays:
     renamed = {}
     for key, array in arrays.items():
         for theirs, ours in RENAMED.items():
-            if found := re.match(theirs, key):
-                key = found.expand(ours) + key[found.end() :]
+            if match := re.match(theirs, key):
+                key = match.expand(ours) + key[match.end() :]
                 break
         if not key.startswith(BEHIND_THE_NECK):
             renamed[key] = array

@@ -52,10 +52,10 @@ def family_settings(arrays: Arrays, layout: str | None = None) -> dict[str, Any]
     Raises:
         UserError: as `kerazoo.checkpoints.mapping.recognise`.
     """
-    _, found = recognise(LAYOUTS, arrays, layout)
-    counted = (found.pop("points"), found.pop("limbs"))
+    _, arguments = recognise(LAYOUTS, arrays, layout)
+    counted = (arguments.pop("points"), arguments.pop("limbs"))
     known = counted == (len(COCO18.points), len(COCO18.limbs))
-    return found | ({"skeleton": COCO18} if known else {})
+    return arguments | ({"skeleton": COCO18} if known else {})
 
 
 def convert(arrays: Arrays) -> Arrays:
@@ -67,8 +67,8 @@ def convert(arrays: Arrays) -> Arrays:
         UserError: another layout; keys that are missing or unexpected; a graph with scales where
             tf-pose-estimation has none.
     """
-    layout, found = recognise(LAYOUTS, arrays)
-    return CONVERTERS[layout](arrays, found["stages"])
+    layout, arguments = recognise(LAYOUTS, arrays)
+    return CONVERTERS[layout](arrays, arguments["stages"])
 
 
 # --- the paper's network ------------------------------------------------------------------
@@ -195,7 +195,7 @@ def mobilenet_v2(arrays: Arrays) -> dict[str, Any] | None:
     output = f"Openpose/MConv_Stage1_{{}}_{len(KERNELS)}_pointwise/kernel"
     return AS_STORED | {
         "trunk": "mobilenet_v2",
-        "stages": len({found[1] for key in arrays if (found := re.search(r"MConv_Stage(\d+)_L1", key))}),
+        "stages": len({match[1] for key in arrays if (match := re.search(r"MConv_Stage(\d+)_L1", key))}),
         "width": widths[0],
         "channels": channels,
         "points": arrays[output.format("L2")].shape[-1] - 1,
