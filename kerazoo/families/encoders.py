@@ -88,7 +88,7 @@ def _from_applications(name: str, channels: int) -> "keras.Model":
     build = getattr(keras.applications, name, None)
     if not inspect.isfunction(build):
         known = [
-            each for each in dir(keras.applications) if inspect.isfunction(getattr(keras.applications, each))
+            name for name in dir(keras.applications) if inspect.isfunction(getattr(keras.applications, name))
         ]
         raise UserError(f"unknown encoder {name!r}", nearest(name, [*RESNETS, "hrnet", *known]))
     options: dict[str, Any] = {"include_top": False, "weights": None}
@@ -157,17 +157,17 @@ def smp_table(arrays: Arrays, blocks: Mapping[str, str], head: str) -> Table:
     """
     from kerazoo.families.resnet.importer import TORCHVISION, depth_of, table
 
-    found = conv("segmentation_head.0", head)
+    entries = conv("segmentation_head.0", head)
     for path, (key, change) in table(TORCHVISION, depth_of(TORCHVISION, _inside(arrays))).items():
         if not path.startswith("head/"):
-            found[path] = (f"encoder.{key}", change)
+            entries[path] = (f"encoder.{key}", change)
     for theirs, ours in blocks.items():
         for step in (1, 2):
-            found |= conv(f"{theirs}.conv{step}.0", f"{ours}_conv{step}", bias=False)
-            found |= batch_norm(f"{theirs}.conv{step}.1", f"{ours}_conv{step}_bn")
-    return found
+            entries |= conv(f"{theirs}.conv{step}.0", f"{ours}_conv{step}", bias=False)
+            entries |= batch_norm(f"{theirs}.conv{step}.1", f"{ours}_conv{step}_bn")
+    return entries
 
 
 def _inside(arrays: Arrays) -> Arrays:
-    found = {key: array for key, array in arrays.items() if key.startswith("encoder.")}
-    return {key.removeprefix("encoder."): array for key, array in found.items()}
+    inside = {key: array for key, array in arrays.items() if key.startswith("encoder.")}
+    return {key.removeprefix("encoder."): array for key, array in inside.items()}

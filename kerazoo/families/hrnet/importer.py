@@ -103,7 +103,7 @@ def settings_for(layout: Layout, arrays: Arrays) -> dict[str, Any] | None:
     if not any(re.fullmatch(layout.mark, key) for key in network):
         return None
     arrays = _renamed(network)
-    found = {
+    arguments = {
         "head": layout.head,
         "fuse": layout.fuse,
         "channels": shape_of(arrays, "conv1.weight", 4)[1],
@@ -115,12 +115,12 @@ def settings_for(layout: Layout, arrays: Arrays) -> dict[str, Any] | None:
         "bottleneck_width": arrays["layer1.0.conv1.weight"].shape[0],
     }
     if layout.head == "classification":
-        found["head_width"] = arrays["incre_modules.0.0.conv1.weight"].shape[0]
-        found["head_bias"] = "final_layer.0.bias" in arrays
+        arguments["head_width"] = arrays["incre_modules.0.0.conv1.weight"].shape[0]
+        arguments["head_bias"] = "final_layer.0.bias" in arrays
     if layout.head == "segmentation":
-        found["align_corners"] = layout.align_corners
-        found["head_bias"] = "head.conv.bias" in arrays
-    return found
+        arguments["align_corners"] = layout.align_corners
+        arguments["head_bias"] = "head.conv.bias" in arrays
+    return arguments
 
 
 def convert(arrays: Arrays) -> Arrays:
@@ -191,8 +191,8 @@ def _renamed(arrays: Arrays) -> Arrays:
     renamed = {}
     for key, array in arrays.items():
         for theirs, ours in RENAMED.items():
-            if found := re.match(theirs, key):
-                key = found.expand(ours) + key[found.end() :]
+            if match := re.match(theirs, key):
+                key = match.expand(ours) + key[match.end() :]
                 break
         if not key.startswith(BEHIND_THE_NECK):
             renamed[key] = array

@@ -29,10 +29,10 @@ class JointObjective(SumOfTerms):
         super().__init__(network, ["heatmaps"])
 
     def terms(self, x: Tensor, y: dict, outputs: dict, training: bool) -> dict[str, Tensor]:
-        found, targets, weights = (
+        heatmaps, targets, weights = (
             ops.cast(value, "float32") for value in (outputs["heatmaps"], y["heatmaps"], y["weights"])
         )
-        error = (found - targets) * weights[:, None, None, :]
+        error = (heatmaps - targets) * weights[:, None, None, :]
         return {"heatmaps": 0.5 * ops.mean(ops.square(error))}
 
 

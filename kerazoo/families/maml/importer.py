@@ -28,8 +28,8 @@ def family_settings(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     lacking = sorted(_KEYS.keys() - arrays.keys())
     foreign = sorted(arrays.keys() - _KEYS.keys() - _IGNORED)
     if lacking or foreign:
-        told = f"lacks {', '.join(lacking)}" if lacking else f"has the unknown keys {', '.join(foreign)}"
-        raise UserError(f"the checkpoint {told}", "MAML's miniImageNet networks of cbfinn/maml are read")
+        problem = f"lacks {', '.join(lacking)}" if lacking else f"has the unknown keys {', '.join(foreign)}"
+        raise UserError(f"the checkpoint {problem}", "MAML's miniImageNet networks of cbfinn/maml are read")
     height, _, channels, filters = arrays["model/conv1"].shape
     cells, ways = arrays["model/w5"].shape
     side = round((cells / filters) ** 0.5)

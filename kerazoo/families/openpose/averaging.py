@@ -28,7 +28,7 @@ def averaged(
         image: uint8 `(H, W, 3)`.
         mirrored: average over the image and its mirror image.
     """
-    found: list[Maps] = []
+    all_maps: list[Maps] = []
     windows = []
     for scale in family.scales:
         x, window = family.scaled(image, max(round(family.height * scale), 1))
@@ -36,8 +36,8 @@ def averaged(
         views = [_last(family, forward, x)]
         if mirrored:
             views.append(mirror(*_last(family, forward, x[:, ::-1]), family.skeleton))
-        found += [_in_window(maps, window, windows[0]) for maps in views]
-    heatmaps, fields = (np.mean(maps, axis=0) for maps in zip(*found, strict=True))
+        all_maps += [_in_window(maps, window, windows[0]) for maps in views]
+    heatmaps, fields = (np.mean(maps, axis=0) for maps in zip(*all_maps, strict=True))
     return heatmaps, fields, windows[0]
 
 

@@ -47,8 +47,8 @@ def convert(arrays: Arrays) -> Arrays:
         UserError: another layout; keys that are missing or unexpected; a graph with scales where
             tf-pose-estimation has none.
     """
-    layout, found = recognise(LAYOUTS, arrays)
-    return CONVERTERS[layout](arrays, found["stages"])
+    layout, arguments = recognise(LAYOUTS, arrays)
+    return CONVERTERS[layout](arrays, arguments["stages"])
 
 
 # --- the paper's network ------------------------------------------------------------------
@@ -175,7 +175,7 @@ def mobilenet_v2(arrays: Arrays) -> dict[str, Any] | None:
     output = f"Openpose/MConv_Stage1_{{}}_{len(KERNELS)}_pointwise/kernel"
     return AS_STORED | {
         "trunk": "mobilenet_v2",
-        "stages": len({found[1] for key in arrays if (found := re.search(r"MConv_Stage(\d+)_L1", key))}),
+        "stages": len({match[1] for key in arrays if (match := re.search(r"MConv_Stage(\d+)_L1", key))}),
         "width": widths[0],
         "channels": channels,
         "points": arrays[output.format("L2")].shape[-1] - 1,

@@ -40,12 +40,12 @@ def serving_model(family: "OpenPose", network: keras.Model) -> keras.Model:
     )([peaks, outputs[f"{last}_fields"]])
     scale = np.array([STRIDE, STRIDE, 1.0], "float32")
     centre = np.array([(STRIDE - 1) / 2, (STRIDE - 1) / 2, 0.0], "float32")
-    found = layers.Rescaling(scale.tolist(), centre.tolist(), name="peaks")(peaks)
+    in_pixels = layers.Rescaling(scale.tolist(), centre.tolist(), name="peaks")(peaks)
     maps = {
         name: layers.Activation("linear", name=name)(outputs[f"{last}_{name}"])
         for name in ("heatmaps", "fields")
     }
-    return keras.Model({"image": image}, {"peaks": found, "limbs": limbs} | maps, name="serving")
+    return keras.Model({"image": image}, {"peaks": in_pixels, "limbs": limbs} | maps, name="serving")
 
 
 def heights_apart(some: np.ndarray, others: np.ndarray, threshold: float) -> float:

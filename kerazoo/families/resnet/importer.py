@@ -102,30 +102,30 @@ def convert_body(arrays: Arrays) -> Arrays:
 
 def _recognised(arrays: Arrays) -> tuple[Names, Arrays, int]:
     """Return a checkpoint's names, its network and depth."""
-    layout, found = recognise(LAYOUTS, arrays)
+    layout, arguments = recognise(LAYOUTS, arrays)
     network = {"torchvision": as_torchvision, "timm-resnetv2": _timm, "keras-applications": _keras}[layout]
     names = {"torchvision": TORCHVISION, "timm-resnetv2": TIMM_V2, "keras-applications": KERAS}[layout]
-    return names, network(arrays), found["depth"]
+    return names, network(arrays), arguments["depth"]
 
 
 def table(names: Names, depth: int, *, head: bool = True) -> Table:
     """Return what the variables of `resnet(depth=depth)` are called in a layout, or all but the head's."""
-    found = _pair(names, *names.stem, "stem") | _norm(names, names.end, "end_bn")
+    entries = _pair(names, *names.stem, "stem") | _norm(names, names.end, "end_bn")
     for stage, units in enumerate(BLOCKS[depth], 1):
         for unit in range(1, units + 1):
             ours = f"stage{stage}_unit{unit}"
             for step in range(1, 4 if depth >= 50 else 3):
                 kernel, norm = (names.within(stage, unit, name, step) for name in names.step)
-                found |= _pair(names, kernel, norm, f"{ours}_conv{step}")
+                entries |= _pair(names, kernel, norm, f"{ours}_conv{step}")
             if unit == 1 and (stage > 1 or depth >= 50):
                 projection, last = names.shortcut
                 end = last and names.within(stage, unit, last)
-                found |= _pair(names, names.within(stage, unit, projection), end, f"{ours}_shortcut")
+                entries |= _pair(names, names.within(stage, unit, projection), end, f"{ours}_shortcut")
     if head and names.keras:
-        found |= keras_layer(names.head, "head", "kernel", "bias")
+        entries |= keras_layer(names.head, "head", "kernel", "bias")
     elif head:
-        found |= dense(names.head, "head")
-    return found
+        entries |= dense(names.head, "head")
+    return entries
 
 
 def _pair(names: Names, convolution: str, norm: str | None, target: str) -> Table:
@@ -161,7 +161,7 @@ def as_torchvision(arrays: Arrays) -> Arrays:
     """
     first = "layer1.0.conv1.weight"
     network = network_in(arrays, f"backbone.{first}", first)
-    linear = {found[1] for key in network if (found := re.fullmatch(r"(fc\.\d+)\.weight", key))}
+    linear = {match[1] for key in network if (match := re.fullmatch(r"(fc\.\d+)\.weight", key))}
     behind = rf"|{re.escape(linear.pop())}\." if len(linear) == 1 else ""
     names = {key: re.sub(rf"^(head\.fc\.{behind})", "fc.", key) for key in network}
     return {names[key].removeprefix("backbone."): array for key, array in network.items()}
