@@ -29,7 +29,7 @@ Fields = dict[int, list[int | memoryview]]
 
 
 def constants(content: bytes, largest: int) -> dict[str, np.ndarray]:
-    """Return the floating-point constants of a graph under the names of the variables they were.
+    """Return the floating-point constants of a graph, by the names of the former variables.
 
     Args:
         content: of the `.pb`.
@@ -85,7 +85,7 @@ def parse_fields(message: int | memoryview) -> Fields:
 
 
 def read_varint(message: memoryview, at: int) -> tuple[int, int]:
-    """Return the integer that begins at a place, seven bits a byte, and the place after it."""
+    """Return the varint at a position (seven bits per byte) and the position after it."""
     value = 0
     for shift, byte in enumerate(message[at : at + 10]):
         value |= (byte & 0x7F) << 7 * shift
@@ -95,7 +95,7 @@ def read_varint(message: memoryview, at: int) -> tuple[int, int]:
 
 
 def _constant(node: Fields, largest: int) -> tuple[str, np.ndarray | None]:
-    """Return a node's name and, if it is a floating-point constant, its array of up to `largest` bytes."""
+    """Return a node's name and its array, None if it is no floating-point constant."""
     if _join_bytes(node[2]) != b"Const":
         return "", None
     name = re.sub(r"(/read)?(/_\d+)?(__cf__\d+)?$", "", _join_bytes(node[1]).decode())
@@ -107,7 +107,7 @@ def _constant(node: Fields, largest: int) -> tuple[str, np.ndarray | None]:
 
 
 def _array(tensor: Fields, name: str, largest: int) -> np.ndarray | None:
-    """Return a tensor's values, or None where they are not floating-point."""
+    """Return a tensor's values, or None if they are not floating-point."""
     kind = last_integer(tensor[1])
     if kind not in TYPES:
         return None
@@ -130,5 +130,5 @@ def _join_bytes(values: list[int | memoryview]) -> bytes:
 
 
 def last_integer(values: list[int | memoryview]) -> int:
-    """Return the last of some integers; what is 0 is not stored."""
+    """Return the last of some integers; 0 if there is none, since zeros are not stored."""
     return next((value for value in reversed(values) if isinstance(value, int)), 0)

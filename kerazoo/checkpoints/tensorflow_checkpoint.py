@@ -30,7 +30,7 @@ a bound few bytes tell of long names."""
 
 
 class StoredVariable(NamedTuple):
-    """Where a variable's values are: `shape` of `kind`, `size` bytes of `file` from `offset` on."""
+    """The location of a variable's values: dtype `kind`, `shape`, `file`, `offset` and `size` in bytes."""
 
     kind: str
     shape: list[int]
@@ -40,7 +40,7 @@ class StoredVariable(NamedTuple):
 
 
 def is_index(path: Path) -> bool:
-    """Whether a file ends as a table does."""
+    """Whether a file ends with a table's magic number."""
     with open_file(path) as file:
         size = file.seek(0, 2)
         file.seek(max(size - len(MAGIC), 0))
@@ -70,7 +70,7 @@ def read_variables(index: Path) -> dict[str, np.ndarray]:
 
 
 def _read_table(table: memoryview) -> dict[str, Fields]:
-    """Return what the blocks of a table hold by name."""
+    """Return the entries of all blocks of a table, by name."""
     _, at = _read_handle(table, len(table) - FOOTER)  # of what LevelDB knows besides
     outer, _ = _read_handle(table, at)
     handles = [_read_handle(place, 0)[0] for _, place in _block_entries(_read_block(table, *outer))]
@@ -87,14 +87,14 @@ def _read_table(table: memoryview) -> dict[str, Fields]:
 
 
 def _read_handle(table: memoryview, at: int) -> tuple[tuple[int, int], int]:
-    """Return a block's offset and size, and the place after them."""
+    """Return a block's offset and size, and the position after them."""
     offset, at = read_varint(table, at)
     size, at = read_varint(table, at)
     return (offset, size), at
 
 
 def _read_block(table: memoryview, offset: int, size: int) -> memoryview:
-    """Return a block without its restart points."""
+    """Return the bytes of a block without its restart points."""
     if not 0 <= offset <= offset + size < len(table):
         raise ValueError("a block that lies beyond the end")
     if table[offset + size] != 0:
@@ -121,7 +121,7 @@ def _block_entries(block: memoryview) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _refuse_overlaps(pieces: list[tuple[int, int]]) -> None:
-    """Refuse pieces, each an offset and a size, of which two share bytes: few bytes would stand for many."""
+    """Refuse overlapping pieces (offset, size): a few stored bytes would unpack to many."""
     ordered = sorted(pieces)
     for (offset, size), (following, _) in itertools.pairwise(ordered):
         if offset + size > following:

@@ -1,4 +1,4 @@
-"""The tensors of PyTorch's files, read as weights only: nothing is executed, no class imported."""
+"""Reading the tensors of PyTorch files: nothing is executed, no class is imported."""
 
 import pickle
 import re
@@ -38,7 +38,7 @@ DEEPEST = 8
 
 
 class Inert:
-    """What is made of an object beside the weights: nothing. Its class is neither imported nor called."""
+    """Stands for an object beside the weights, whose class is neither imported nor called."""
 
     def __init__(self, *_: Any) -> None: ...
 
@@ -46,7 +46,7 @@ class Inert:
 
 
 def read_tensors(path: Path, largest: int) -> dict[str, np.ndarray]:
-    """Return every tensor of a file by its name; mappings within mappings are told apart by colons.
+    """Return every tensor of a file by its name; nested mappings are joined by colons.
 
     `{"state_dict": {"conv.weight": ...}}` gives "state_dict:conv.weight".
 
@@ -96,7 +96,7 @@ def _check_archive(path: Path, largest: int) -> None:
 
 
 def _load_content(path: Path, torch: Any) -> Any:
-    """Return what PyTorch's reader of weights makes of a file."""
+    """Return the content of a file, read by PyTorch with `weights_only=True`."""
     beside = torch.serialization.safe_globals([(Inert, name) for name in PASSED_OVER])
     try:
         with open_file(path) as file, beside, warnings.catch_warnings(action="ignore"):
@@ -110,7 +110,7 @@ def _load_content(path: Path, torch: Any) -> Any:
 
 
 def _flatten(content: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what mappings by names hold, each of them once: one may hold itself."""
+    """Yield (name, value) of nested mappings, each mapping once: one may contain itself."""
     waiting, seen = [("", content)], set()
     while waiting:
         path, mapping = waiting.pop(0)

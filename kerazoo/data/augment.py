@@ -1,4 +1,4 @@
-"""Samples into samples: one random warp for image and truth, then random light for the image."""
+"""Augmentation of samples: one random warp for image and truth, then color jitter for the image."""
 
 import math
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +21,7 @@ Factor = Annotated[float, Field(gt=0)]
 
 @settings
 class Augmentation:
-    """What is done to training samples; by default nothing.
+    """Random changes of training samples; by default none.
 
     Attributes:
         crop: height and width in pixels of a window cut anywhere from the image (smaller images
@@ -87,7 +87,7 @@ class Augmentation:
 
 
 def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, context: int = 0) -> Sample:
-    """Return the sample under a random warp and random light.
+    """Return the sample after a random warp and color jitter.
 
     Args:
         sample: its truth needs `moved(warp)`.
@@ -115,7 +115,7 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, co
 
 
 def _augment_stack(sample: Sample, settings: Augmentation, rng: np.random.Generator) -> Sample:
-    """Return a sample of many images after something different was done to every one."""
+    """Return a sample whose stacked images are augmented independently."""
     if settings == Augmentation():
         return sample
     images = sample.image.reshape(-1, *sample.image.shape[-3:])
@@ -161,7 +161,7 @@ def random_warp(
 def _random_zooms(
     settings: Augmentation, image: tuple[int, int], window: tuple[int, int], rng: np.random.Generator
 ) -> tuple[float, float]:
-    """Return by how much height and width are enlarged."""
+    """Return the random zoom factors of height and width."""
     if settings.area is None:
         zoom = math.exp(rng.uniform(*np.log(settings.scale)))
         return zoom, zoom
@@ -180,7 +180,7 @@ def _random_quarter_turns(settings: Augmentation, window: tuple[int, int], rng: 
 
 
 def _random_centre(length: int, covered: float, rng: np.random.Generator) -> float:
-    """Return the middle of a stretch `covered` long that lies in the image, or holds all of it.
+    """Return the centre of a random interval of length `covered` inside the image, or around all of it.
 
     It starts at a whole pixel, so that a mere crop copies pixels.
     """

@@ -1,4 +1,4 @@
-"""Reading all of a data set before anything trains on it."""
+"""Checking a whole data set before a training."""
 
 import hashlib
 from collections import Counter
@@ -21,7 +21,7 @@ LISTED = 100
 
 @dataclass(frozen=True)
 class Report:
-    """What a data set holds.
+    """The result of a check of a data set.
 
     Attributes:
         splits: number of readable samples of each split.
@@ -53,7 +53,7 @@ class Report:
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """Return the report as a person reads it."""
+        """Return the report as lines of text."""
         samples = ", ".join(f"{count} {split}" for split, count in self.splits.items()) or "none"
         rows = [("samples", samples)]
         rows += [
@@ -84,7 +84,7 @@ class Report:
 
 
 class _SampleFacts(NamedTuple):
-    """What is kept of a sample once it was read."""
+    """The facts that are kept of a sample."""
 
     split: Split
     name: str
@@ -97,7 +97,7 @@ class _SampleFacts(NamedTuple):
 
 
 def check(source: Source, progress: Callable[[int, int], None] | None = None) -> Report:
-    """Read every sample of every split; a bad file is reported and the rest is read on.
+    """Read every sample of every split; report bad files and go on.
 
     Args:
         source: where the samples come from.
@@ -119,7 +119,7 @@ def _read_samples(
     problems: list[str],
     progress: Callable[[int, int], None] | None = None,
 ) -> list[_SampleFacts]:
-    """Return what is kept of all samples that can be read; `problems` get why others cannot."""
+    """Return the facts of all readable samples; append the errors of the others to `problems`."""
     places = [(split, samples, i, classes) for split, samples in splits.items() for i in range(len(samples))]
     seen, broken = list[_SampleFacts](), set[str]()
     with ThreadPoolExecutor() as pool:
@@ -135,7 +135,7 @@ def _read_samples(
 
 
 def _survey(source: Source) -> tuple[dict[Split, Sequence[Sample]], tuple[str, ...], list[str]]:
-    """Return the samples, the names of the classes and all problems; where these are unknown no samples."""
+    """Return samples by split, class names and problems; no samples if there are no class names."""
     try:
         splits, errors = source.survey()
     except UserError as error:
@@ -162,7 +162,7 @@ def _read_sample(place: tuple[Split, Sequence[Sample], int, int]) -> _SampleFact
 
 
 def _duplicate_warnings(seen: Sequence[_SampleFacts]) -> list[str]:
-    """Return a line for every image that is in two splits (its score would be too good) or in two classes."""
+    """Return a warning for every image in two splits (the score would be too good) or in two classes."""
     first: dict[bytes, _SampleFacts] = {}
     lines = []
     for one in seen:

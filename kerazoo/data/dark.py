@@ -1,4 +1,4 @@
-"""Images that come out dark, since their 16 bits hold numbers of 12 or so."""
+"""A warning about 16-bit images with only 12 or so significant bits: they would come out dark."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ BRIGHT = 2**14
 
 
 def dark_image_warnings(images: Sequence[Path], how: ImageReading) -> list[str]:
-    """Return a line where images of 16 bits hold small numbers only: the upper eight bits would be read.
+    """Return a warning if 16-bit images have only small values: their upper eight bits are nearly 0.
 
     Args:
         images: files, of which some are read.

@@ -13,7 +13,7 @@ from kerazoo.task import Task
 
 
 class CachedSamples(Sequence):
-    """Samples that are kept in memory once read, as many as fit.
+    """A sequence of samples that keeps as many as fit in memory.
 
     Args:
         samples: the samples as they are on disk.

@@ -1,4 +1,4 @@
-"""The tags of TIFF files: read from classic and BigTIFF ones, and written.
+"""Reading the tags of classic TIFF and BigTIFF files, and writing them.
 
 Tags are read when they are asked for, and only where the file has all of their bytes.
 """
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """How numbers of a directory are packed: its count, its entries, a place in the file."""
+    """The struct codes of a directory: its count, its entries, a file offset."""
 
     length: str
     entry: str
@@ -42,7 +42,7 @@ _CLASSIC, _BIG = _Layout("H", "HHI4s", "I", 4), _Layout("Q", "HHQ8s", "Q", 8)
 
 
 class Tags:
-    """The tags of one directory of a TIFF file that is open.
+    """The tags of one directory of an open TIFF file.
 
     Attributes:
         order: "<" or ">", of the file's numbers.
@@ -78,7 +78,7 @@ class Tags:
         return Entry(kind, count, read_at(self.file, place, size))
 
     def classic_entry(self, tag: int) -> Entry:
-        """Return a tag of the directory as classic TIFF has it: no numbers of 64 bits.
+        """Return a tag of the directory in classic TIFF's types: no 64-bit numbers.
 
         Raises:
             ValueError: the file is damaged.
@@ -90,7 +90,7 @@ class Tags:
         return Entry(4, entry.length, struct.pack(f"{self.order}{entry.length}I", *numbers))
 
     def numbers(self, tag: int, default: int) -> tuple[int, ...]:
-        """Return the whole numbers of a tag; the default where it is not there or holds none.
+        """Return the integers of a tag; the default if it is missing or has none.
 
         Raises:
             ValueError: the file is damaged.
@@ -103,7 +103,7 @@ class Tags:
         return struct.unpack(f"{self.order}{count}{_CODES[kind]}", self.entry(tag).data)
 
     def read_segments(self, places: Sequence[int], sizes: Sequence[int]) -> list[bytes]:
-        """Return pieces of the file.
+        """Return the bytes of some segments.
 
         Raises:
             ValueError: it ends before, or they overlap.
@@ -137,7 +137,7 @@ def read_directories(file: BinaryIO) -> list[Tags]:
 
 
 def read_at(file: BinaryIO, place: int, size: int, short: bool = False) -> bytes:
-    """Return bytes of a file; with `short` there may be fewer.
+    """Return bytes of a file; fewer at its end if `short`.
 
     Raises:
         ValueError: the file ends before.

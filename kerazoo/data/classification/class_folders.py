@@ -22,7 +22,7 @@ from kerazoo.structures.sample import Sample
 
 
 class _ClassFolder(NamedTuple):
-    """A folder of images of a class, and these."""
+    """The folder of a class, and its images."""
 
     folder: Path
     files: list[Path]
@@ -107,7 +107,7 @@ class ClassFolders(FileSource):
 
 
 def _images_by_folder(files: Iterable[Path], root: Path) -> _Images:
-    """Return the images of every folder below a root, with those of its sub-folders, in natural order."""
+    """Return the images in and below every folder under a root, in natural order."""
     images: _Images = {}
     for path in sorted(filter(is_image, files), key=natural_key):
         for above in path.parents:
@@ -118,7 +118,7 @@ def _images_by_folder(files: Iterable[Path], root: Path) -> _Images:
 
 
 def _innermost_split_folder(split: Split, folder: Path) -> Path:
-    """Return the folder of a split, or the only one in it where that is of the split: `test/test/CLASS`."""
+    """Return the folder of a split; of `test/test/CLASS` the inner one."""
     inner = list_subfolders(folder)
     if (
         len(inner) == 1
@@ -178,13 +178,13 @@ def _class_names(by_split: dict[Split, _ByClass], root: Path) -> tuple[str, ...]
 
 
 def _nested_data_folder(folder: Path) -> Path | None:
-    """Return the folder, it or the only one below it, that holds several folders and no images."""
+    """Return the folder with several sub-folders and no images: this one or the only one below it."""
     inner = [] if _images_in(folder) else list_subfolders(folder)
     return _nested_data_folder(inner[0]) if len(inner) == 1 else folder if inner else None
 
 
 def _shared_folder_names(classes: Iterable[Path]) -> list[str]:
-    """Return the names of folders, two at least, that all classes hold, and no images beside them."""
+    """Return the names of sub-folders (two or more) that all classes share, if there are no other images."""
     shared: set[str] | None = None
     for folder in classes:
         inner = set() if _images_in(folder) else {path.name for path in list_subfolders(folder)}
@@ -199,7 +199,7 @@ def _loose_image_errors(folders: Iterable[Path]) -> Iterator[UserError]:
 
 
 def _class_errors(by_split: dict[Split, _ByClass], names: Sequence[str]) -> Iterator[UserError]:
-    """Yield a line for each class without images, and for each that is not known."""
+    """Yield an error for each class without images and for each unknown class."""
     for name, (folder, files) in (item for classes in by_split.values() for item in classes.items()):
         if not files:
             yield UserError(f"{folder} holds no images", "add some or remove it")
@@ -212,7 +212,7 @@ def _class_errors(by_split: dict[Split, _ByClass], names: Sequence[str]) -> Iter
 
 
 def _class_warnings(by_split: dict[Split, _ByClass]) -> Iterator[str]:
-    """Yield a line for each class folder that may be meant for a split, or to hold some."""
+    """Yield a warning for each class folder that may be a split or may contain splits."""
     for name, (folder, _) in (item for classes in by_split.values() for item in classes.items()):
         inner = [path.name for path in list_subfolders(folder) if split_of(path.name)]
         if split_of(name):
@@ -222,7 +222,7 @@ def _class_warnings(by_split: dict[Split, _ByClass]) -> Iterator[str]:
 
 
 def _unread_warnings(root: Path, folders: dict[Split, Path], images: _Images) -> Iterator[str]:
-    """Yield a line about what lies beside the folders of splits."""
+    """Yield a warning about images beside the folders of splits."""
     others = [path for path in list_subfolders(root) if path not in folders.values() and path in images]
     names = [path.name for path in [*others, *_images_in(root)]]
     if names:
@@ -234,7 +234,7 @@ def _unread_warnings(root: Path, folders: dict[Split, Path], images: _Images) ->
 def _divide_classes(
     classes: _ByClass, shares: tuple[float, float], seed: int
 ) -> tuple[dict[Split, dict[str, list[Path]]], list[UserError]]:
-    """Return train, val and test parts of every class, and which classes are too small for that."""
+    """Return train, val and test parts of every class, and errors for classes that are too small."""
     parts: dict[Split, dict[str, list[Path]]] = {"train": {}, "val": {}, "test": {}}
     problems = []
     for name, (_, files) in classes.items():
@@ -253,13 +253,13 @@ _TOO_FEW = "add some, remove the class, or keep images of each class in folders 
 
 
 def _interleave(files: dict[str, list[Path]], names: Sequence[str]) -> list[tuple[Path, int]]:
-    """Return the first image of every class, then the second: a few of them show all classes."""
+    """Return the first image of every class, then the second and so on: a few images show all classes."""
     columns = [[(path, label) for path in files.get(name, [])] for label, name in enumerate(names)]
     return [file for row in zip_longest(*columns) for file in row if file is not None]
 
 
 def _images_in(folder: Path) -> list[Path]:
-    """Return the images that lie in the folder itself."""
+    """Return the images in the folder itself."""
     return [path for path in list_folder(folder) if is_image(path) and path.is_file()]
 
 

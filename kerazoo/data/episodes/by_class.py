@@ -1,4 +1,4 @@
-"""Images by class, of which whole classes are held back: a folder or a zip file, such as Omniglot."""
+"""Images by class in a folder or a zip file, such as Omniglot; whole classes are held back."""
 
 import functools
 import os
@@ -45,14 +45,14 @@ Side = Annotated[int, Field(ge=8)]
 
 @settings
 class ByClass(Source):
-    """Images by class, from which samples of several are drawn.
+    """Images by class, from which episodes or pairs are sampled.
 
     Attributes:
-        episodes_per_epoch: how many samples are drawn from train (in an epoch), val and test.
-        size: height and width that images are brought to (`kerazoo.image.center_crop`); None as they are.
-        training: how samples to train on are drawn; the family says it.
-        evaluation: how those of val and test are, in turns; the family says it.
-        seed: of what is drawn from val and test.
+        episodes_per_epoch: number of samples from train (per epoch), val and test.
+        size: height and width of images after `kerazoo.image.center_crop`; None keeps their size.
+        training: the sampler of training samples; the family sets it.
+        evaluation: the samplers of val and test, used in turns; the family sets them.
+        seed: of the samples of val and test.
     """
 
     episodes_per_epoch: tuple[Count, Count, Count] = (500, 200, 1000)
@@ -63,14 +63,14 @@ class ByClass(Source):
 
     @abstractmethod
     def classes(self, split: Split) -> Classes:
-        """Return the images of a split by class; there may be none."""
+        """Return the images of a split by class; may be empty."""
 
     @abstractmethod
     def display_name(self) -> str:
-        """Return what messages call the data."""
+        """Return the name of the data in messages."""
 
     def problems(self) -> list[UserError]:
-        """Return what is wrong with the files."""
+        """Return errors about the files."""
         return []
 
     def samples(self, split: Split) -> Sequence[Sample]:
@@ -83,12 +83,12 @@ class ByClass(Source):
         return sample_sequence(classes, split, count, self.training, self.evaluation, self.seed)
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
-        """Return every image once, and what is wrong with the files and the draws."""
+        """Return every image once, and errors about the files and the sampling."""
         problems = [problem for split in NAMES for problem in self._sampling_problems(split)]
         return {split: self.classes(split).images for split in NAMES}, self.problems() + problems
 
     def _sampling_problems(self, split: Split) -> list[UserError]:
-        """Return what keeps samples of a split from being drawn, each once."""
+        """Return the reasons why samples of a split cannot be drawn."""
         classes = self.classes(split)
         samplers = self.evaluation if split != "train" else () if self.training is None else (self.training,)
         where = f"{self.display_name()} ({split})"
@@ -106,7 +106,7 @@ class _Listing(NamedTuple):
 
 
 def _absolute_path(path: str) -> str:
-    """Return a path that a run finds from wherever it is opened."""
+    """Return an absolute path: a run may be opened from another folder."""
     return os.path.abspath(os.path.expanduser(path))
 
 
