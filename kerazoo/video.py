@@ -72,8 +72,8 @@ class Camera:
         self.path, self.frames_read = path, 0
         with _quiet_opencv() as cv2:
             self._capture = _open_capture(cv2, camera_number(path) or 0)
-            rate = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = rate if 1 <= rate <= 1000 else RATE
+            fps = self._capture.get(cv2.CAP_PROP_FPS)
+        self.fps = fps if 1 <= fps <= 1000 else RATE
 
     def frames(self) -> Generator[Frame, None, None]:
         """Read the frames one by one and close the camera."""

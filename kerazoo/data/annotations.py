@@ -153,7 +153,7 @@ def number_array(rows: Sequence[Any], width: int) -> tuple[np.ndarray, np.ndarra
         floats = [_to_floats(row) if fits else empty for row, fits in zip(rows, sound, strict=True)]
         whole = np.array(floats, "float64").reshape(-1, width)
     whole = whole.astype("float64")
-    whole[~(np.abs(whole) <= LARGEST)] = np.nan
+    whole[~(np.abs(whole) <= LARGEST)] = np.nan  # written so that NaN, which compares False, stays NaN
     return whole, sound
 
 

@@ -22,6 +22,7 @@ def color_jitter(image: np.ndarray, settings: "Augmentation", rng: np.random.Gen
     Returns:
         uint8 `(H, W, 3)`.
     """
+    # Everything is drawn whatever the settings are, so that one setting does not change another's draw.
     tone, saturation, hue = rng.uniform(-1, 1, 3), *rng.uniform(-1, 1, 2)
     blur, noise = rng.uniform(0, 1, 2) * (settings.blur, settings.noise)
     if settings.brightness or settings.contrast or settings.gamma:

@@ -62,6 +62,7 @@ def region_mask(regions: Iterable[Region], size: tuple[int, int]) -> np.ndarray:
             mask |= decoded
         else:
             left, top, width, height = region.box
+            # All pixels that the box touches; a corner left of or above the image is cut to 0.
             low = np.maximum(np.floor((left, top)), 0).astype(int)
             high = np.maximum(np.ceil((left + width, top + height)), 0).astype(int)
             mask[low[1] : high[1], low[0] : high[0]] = 1
@@ -80,8 +81,8 @@ def decode_rle(runs: dict[str, Any], size: tuple[int, int]) -> np.ndarray | None
     if sum(plain) != height * width:
         return None
     lengths = np.array(plain, "int64")
-    values = (np.arange(len(lengths)) % 2).astype("uint8")
-    return np.repeat(values, lengths).reshape(width, height).T
+    values = (np.arange(len(lengths)) % 2).astype("uint8")  # runs of 0 and 1 in turns, 0 first
+    return np.repeat(values, lengths).reshape(width, height).T  # column by column: (W, H) -> (H, W)
 
 
 def _decode_counts(text: str) -> list[int] | None:
@@ -89,6 +90,8 @@ def _decode_counts(text: str) -> list[int] | None:
 
     None where a length does not end.
     """
+    # A number is a little-endian sequence of digits, a character each: bits 0 to 4 are its value, bit 5 says
+    # that another digit follows, and bit 4 of the last digit is the sign (two's complement).
     lengths: list[int] = []
     value = shift = 0
     for character in text:
@@ -98,7 +101,8 @@ def _decode_counts(text: str) -> list[int] | None:
         if shift > _BITS:
             return None
         if not digit & 32:
-            value -= (digit & 16 and 1) << shift
+            value -= (digit & 16 and 1) << shift  # a negative difference
+            # From the fourth on it is the difference from the length two before, of the same value.
             lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
             value = shift = 0
     return lengths

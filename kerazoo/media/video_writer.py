@@ -39,8 +39,8 @@ class VideoWriter:
         frames: that were added so far; without any there will be no file.
     """
 
-    def __init__(self, path: Path, rate: float):
-        self.path, self.fps, self.frames = path, rate, 0
+    def __init__(self, path: Path, fps: float):
+        self.path, self.fps, self.frames = path, fps, 0
         self._open = contextlib.ExitStack()
         self._stream: Any = None
         self._size = 0, 0

@@ -80,6 +80,7 @@ class CocoKeypoints(Keypoints):
             category.points, annotated.points.astype("float32"), annotated.visible
         )
         labelled = self.has_enough_points(visible, areas) & ~annotated.crowd
+        # Annotations sorted by image, then cut where the next image begins: one array of indices per image.
         order = np.argsort(annotated.image_index, kind="stable")
         ends = np.searchsorted(annotated.image_index[order], np.arange(len(images)), side="right")
         truths = []

@@ -216,6 +216,7 @@ class MaskClasses:
         for entry in self.entries:
             low, high = (_coordinates(np.array(bound), self.channel) for bound in entry.bounds)
             distance = np.linalg.norm(points - np.clip(points, low, high), axis=-1)
+            # The two smallest distances so far, updated by another; (N,) each.
             second = np.minimum(second, np.maximum(nearest, distance))
             labels[distance < nearest] = self.label(entry)
             nearest = np.minimum(nearest, distance)
