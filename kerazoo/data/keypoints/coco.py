@@ -1,4 +1,4 @@
-"""COCO's key points: images, people with points, crowds."""
+"""Reading COCO's annotations of key points."""
 
 import dataclasses
 from collections import Counter
@@ -28,7 +28,7 @@ class _Image(NamedTuple):
 
 
 class _Category(NamedTuple):
-    """What is said of a category: of all that have its name."""
+    """A category, or several of the same name."""
 
     name: str
     keys: tuple[Key, ...]
@@ -74,7 +74,7 @@ class CocoKeypoints(Keypoints):
         return AnnotatedImages(folder, there, category.keys)
 
     def _truths(self, annotated: AnnotatedPeople, category: _Category, images: list[Key]) -> list[tuple]:
-        """Return of every image its people, who of them is labelled, and where nothing is known."""
+        """Return (people, which to train on, ignored regions) of every image."""
         boxes, areas = boxes_and_areas(annotated)
         points, visible = self.skeleton.convert_points(
             category.points, annotated.points.astype("float32"), annotated.visible
@@ -105,7 +105,7 @@ class CocoKeypoints(Keypoints):
 
 
 def _find_category(categories: list[Any], name: str, file: Path, remarks: Remarks) -> _Category:
-    """Return what is said of the categories of a name."""
+    """Return the category of a name."""
     objects = [category for category in categories if isinstance(category, dict)]
     with_points = dict.fromkeys(
         str(category.get("name")) for category in objects if category.get("keypoints")
@@ -165,7 +165,7 @@ def _images_by_key(images: list[Any], file: Path, remarks: Remarks) -> dict[Key,
 
 
 def _parse_side(value: Any) -> int:
-    """Return the length of a side in pixels, 0 where it is not told."""
+    """Return the length of a side in pixels, 0 if it is missing."""
     length = parse_key(value)
     return length if isinstance(length, int) and 0 < length < LARGEST else 0
 
@@ -178,7 +178,7 @@ def _parse_people(
     file: Path,
     remarks: Remarks,
 ) -> AnnotatedPeople:
-    """Return the annotations of the category that say what they must."""
+    """Return the valid annotations of the category; report the others."""
     entries, image_index = _select_annotations(annotations, images, category, file, remarks)
     sides = np.array([size or (np.inf, np.inf) for size in sizes], "float64").reshape(-1, 2)
     people, wrong = parse_people(entries, image_index, sides[image_index], len(category.points))
@@ -188,7 +188,7 @@ def _parse_people(
 
 
 def _check_people(people: AnnotatedPeople, file: Path, remarks: Remarks) -> AnnotatedPeople:
-    """Return annotations whose points are in their images, and tell what their numbers cannot mean."""
+    """Return annotations with points clipped to their images; report implausible numbers."""
     points, visible = validate_points(
         people.points,
         people.visible,
@@ -205,7 +205,7 @@ def _check_people(people: AnnotatedPeople, file: Path, remarks: Remarks) -> Anno
 def _select_annotations(
     annotations: list[Any], images: dict[Key, _Image], category: _Category, file: Path, remarks: Remarks
 ) -> tuple[list[dict[str, Any]], np.ndarray]:
-    """Return the annotations of the category, and the number of the image that each is in."""
+    """Return the annotations of the category and the index of each one's image."""
     categories, keys = Ids(category.names), Ids(images)
     image_indices = {key: image_index for image_index, key in enumerate(images)}
     entries, image_index, seen, others = [], [], set(), Counter[str]()

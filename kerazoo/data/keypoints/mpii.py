@@ -1,4 +1,4 @@
-"""MPII's key points in the JSON form that HRNet's authors and others published them in."""
+"""Reading MPII's key points in the JSON format of HRNet's authors."""
 
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ class MpiiKeypoints(Keypoints):
 
 
 def _check_kind(content: list[Any], file: Path) -> None:
-    """Raise a `UserError` where a list has nothing of MPII's."""
+    """Raise a `UserError` if a list has no entries of MPII's format."""
     keys = {key for entry in content if isinstance(entry, dict) for key in entry}
     if not content or "joints" in keys:
         return
@@ -88,7 +88,7 @@ def _check_kind(content: list[Any], file: Path) -> None:
 
 
 def _parse_people(content: list[Any]) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
-    """Return joints `(P, 16, 3)` with their visibility, boxes `(P, 4)`, and what is wrong, by index."""
+    """Return joints `(P, 16, 3)` with visibility, boxes `(P, 4)`, and problems by index."""
     people = [entry if isinstance(entry, dict) else {} for entry in content]
     count = len(MPII.points)
     flat, pairs = number_array([_flatten_joints(entry.get("joints")) for entry in people], 2 * count)
@@ -121,7 +121,7 @@ def _flatten_joints(joints: Any) -> Any:
 
 
 def _estimate_areas(points: np.ndarray, visible: np.ndarray) -> np.ndarray:
-    """Return the usual share of the box around the labelled points: float32 `(P,)`."""
+    """Return areas estimated from the boxes around labelled points: float32 `(P,)`."""
     labelled = visible[..., None] > 0
     low = np.where(labelled, points, np.inf).min(axis=1)
     high = np.where(labelled, points, -np.inf).max(axis=1)

@@ -1,4 +1,4 @@
-"""Whether key points and boxes can be pixels of their images: common mistakes that no type shows."""
+"""Plausibility checks of key points and boxes: common mistakes that types do not show."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +29,7 @@ def validate_points(
     file: Path,
     remarks: Remarks,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return points in their images, and which of them are labelled: those farther outside are not any more.
+    """Return points clipped to their images, and visibilities that are 0 for points too far outside.
 
     Args:
         points: float64 `(N, K, 2)`, pixel centres at whole numbers.
@@ -72,7 +72,7 @@ def validate_points(
 
 
 def are_shares(points: np.ndarray, labelled: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Return whose labelled points all lie within `SHARE` of the corner of a larger image: bool `(N,)`.
+    """Return whose labelled points all seem to be shares of the image's sides: bool `(N,)`.
 
     Args:
         points, sizes: as for `validate_points`.
@@ -108,7 +108,7 @@ def are_misplaced(boxes: np.ndarray, sizes: np.ndarray, points: np.ndarray, held
 
 
 def are_corners(boxes: np.ndarray, sizes: np.ndarray, points: np.ndarray, held: np.ndarray) -> bool:
-    """Whether boxes are left, top, right and bottom: as sides some of them are misplaced, as corners none.
+    """Whether boxes are corners: some are misplaced as (left, top, width, height), none as corners.
 
     Args:
         boxes, sizes, points, held: as for `are_misplaced`.

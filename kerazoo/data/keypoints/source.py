@@ -1,4 +1,4 @@
-"""Images of people with key points: what COCO's and MPII's files have in common."""
+"""The base class of data sources with key points, such as COCO's and MPII's."""
 
 import dataclasses
 import functools
@@ -32,15 +32,15 @@ AREA_OF_BOX = 0.53
 
 
 class AnnotatedImage(NamedTuple):
-    """An image and what a file says of the people in it.
+    """An image and its annotated people.
 
     Attributes:
         name: of its file, a path in the folder of its split.
         size: height and width that the file of annotations tells, or else its own; None where neither can
             be read.
         people: without `ignore`.
-        labelled: bool `(P,)`, who is to be learned from.
-        ignore: where crowds are and whoever is not.
+        labelled: bool `(P,)`, which people to train on.
+        ignore: the regions of crowds and of people who are not; they become the ignore mask.
     """
 
     name: str
@@ -70,7 +70,7 @@ class _Survey(NamedTuple):
 
 
 class WindowTarget(NamedTuple):
-    """What a window is cut around: a person of an image, or a box; None is all of it."""
+    """The target of a window: a person of an image, or a box; None means the whole image."""
 
     image: int
     number: int
@@ -115,7 +115,7 @@ class Keypoints(FileSource):
 
     @abstractmethod
     def parse_file(self, file: Path, remarks: Remarks) -> AnnotatedImages:
-        """Return the images of a file that are there; `remarks` gets what is wrong with others.
+        """Return the annotated images of a file that exist; add the errors of others to `remarks`.
 
         Raises:
             UserError: nothing of the file can be used.
@@ -151,7 +151,7 @@ class Keypoints(FileSource):
         return [*paths, *self.image_files()]
 
     def check_points(self, names: Sequence[str], file: Path) -> None:
-        """Raise a `UserError` where a file lacks points of the skeleton; `names` are those it has."""
+        """Raise a `UserError` if a file with the points `names` lacks points of the skeleton."""
         lacking = [name for name in self.skeleton.annotated_points() if name not in names]
         if lacking:
             raise UserError(
@@ -160,7 +160,7 @@ class Keypoints(FileSource):
             )
 
     def has_enough_points(self, visible: np.ndarray, areas: np.ndarray) -> np.ndarray:
-        """Return who is to be learned from: bool `(P,)`."""
+        """Return which people have enough labelled points and area to train on: bool `(P,)`."""
         return ((visible > 0).sum(axis=1) >= self.least_points) & (areas >= self.least_area)
 
     @functools.cached_property
@@ -245,7 +245,7 @@ class Keypoints(FileSource):
 
 
 def try_image_size(folder: Path, name: str | None, how: ImageReading) -> tuple[int, int] | None:
-    """Return height and width of an image in a folder; None where it cannot be read, as its reading tells."""
+    """Return height and width of an image; None if it cannot be read, which is reported when it is."""
     if name is None:
         return None
     try:

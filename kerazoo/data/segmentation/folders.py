@@ -102,7 +102,7 @@ class Folder(FileSource):
         return [pair.image for pair in self._pairs]
 
     def with_decided_classes(self, names: Sequence[str]) -> "Folder":
-        """Return this folder with what its masks mean written down, for a run to keep.
+        """Return this folder with the decided classes as settings, for a run to keep.
 
         Args:
             names: of a network's classes, in label order; may be empty. Masks whose classes have these names
@@ -174,7 +174,7 @@ class Folder(FileSource):
 
     @functools.cached_property
     def _decision(self) -> MaskDecision:
-        """What the masks mean, and those that do not fit it."""
+        """The decided classes, and the masks that do not fit them."""
         masks = sorted((pair.mask for pair in self._pairs), key=natural_key)
         if self._listing.kind == "instances":
             return self._decide_instances()
@@ -194,7 +194,7 @@ class Folder(FileSource):
         return MaskDecision(None, [UserError(message, "give masks/ with a class per pixel")])
 
     def _declared(self) -> DeclaredClasses:
-        """Return what need not be guessed; a classes.json here goes before a run's table."""
+        """Return the declared classes; a classes.json here goes before a run's table."""
         classes = read_class_files(self.root, self._class_files, self._pairs)
         if classes is None:
             return DeclaredClasses(self.table, names=self.classes, void=self.void)

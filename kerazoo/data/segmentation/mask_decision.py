@@ -1,4 +1,4 @@
-"""Deciding once, over all masks of a data set, what is stored in them and what it means."""
+"""Deciding, over all masks of a data set, which values stand for which classes."""
 
 import json
 from collections import Counter
@@ -26,7 +26,7 @@ _SHOWN = 3
 
 
 class DeclaredClasses(NamedTuple):
-    """What the user says about masks.
+    """What the user declares about masks.
 
     Attributes:
         classes: of a run or of a classes.json, or None. Which channel of the files holds them is found out.
@@ -40,7 +40,7 @@ class DeclaredClasses(NamedTuple):
 
 
 class MaskDecision(NamedTuple):
-    """What was decided, or None; what is wrong with masks; what only the user can judge; what is told."""
+    """The decided classes or None, problems of masks, warnings, and facts for the report."""
 
     classes: MaskClasses | None
     problems: list[UserError]
@@ -49,11 +49,11 @@ class MaskDecision(NamedTuple):
 
 
 def decide_classes(masks: Sequence[Path], declared: DeclaredClasses, where: Path) -> MaskDecision:
-    """Return what mask files mean, all of which are read.
+    """Read all mask files and decide their classes.
 
     Args:
         masks: of all splits.
-        declared: what need not be guessed.
+        declared: what the user declares; the rest is guessed.
         where: the folder of the data, for messages.
     """
     with ThreadPoolExecutor() as pool:
@@ -77,7 +77,7 @@ def decide_classes(masks: Sequence[Path], declared: DeclaredClasses, where: Path
 
 
 def _choose_classes(seen: Sequence[Summary], declared: DeclaredClasses, where: Path) -> MaskClasses:
-    """Return the classes.
+    """Return the declared classes, or guess them.
 
     Raises:
         UserError: only the user can know, or the masks contradict one another or what was told.
@@ -103,7 +103,7 @@ def _choose_classes(seen: Sequence[Summary], declared: DeclaredClasses, where: P
 
 
 def _find_shape_in_alpha(seen: Sequence[Summary]) -> Summary | None:
-    """Return a mask that is of one colour and has its shape in the alpha channel, or None.
+    """Return a mask of one colour whose shape is in its alpha channel, or None.
 
     Raises:
         UserError: another mask has its shape in its colours.
@@ -121,7 +121,7 @@ def _find_shape_in_alpha(seen: Sequence[Summary]) -> Summary | None:
 
 
 def _find_channel(seen: Sequence[Summary], known: dict[int, Color]) -> tuple[Channel, dict[int, Color]]:
-    """Return whether masks hold grey values or numbers of palettes' entries, and that palette.
+    """Return the channel of the masks, grey values or palette indices, and the palette.
 
     A grey palette gives its grey values, where these tell its entries apart. A palette in colours that is
     the same in all files numbers the classes, as those of PASCAL VOC and Cityscapes do.
@@ -159,7 +159,7 @@ def _find_channel(seen: Sequence[Summary], known: dict[int, Color]) -> tuple[Cha
 
 
 def _color_remedy(masks: Sequence[Summary]) -> str:
-    """Return what to write into a classes.json for masks in colours, with the most frequent of them."""
+    """Return the remedy for masks in colours: an example of a classes.json with frequent colours."""
     colors: Counter[int] = Counter()
     for mask in masks:
         values = mask.colors if mask.kind == "palette" else mask.stored.values

@@ -1,4 +1,4 @@
-"""What is taken for the meaning of masks where nobody says it."""
+"""Guessing the classes of masks if they are not declared."""
 
 import json
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _Bounds = tuple[int, int]
 def guess_classes(
     held: MaskHistograms, channel: Channel, names: tuple[str, ...] | None, void: int | None, where: Path
 ) -> MaskClasses:
-    """Return the classes of masks for which nothing is declared.
+    """Return the guessed classes of masks.
 
     Masks of 0 and one other value are binary, whatever that value is; so are masks with smooth edges
     between two values, which are parted in the middle. Otherwise the value is the label, with 255 as void
@@ -70,9 +70,10 @@ def guess_classes(
 
 
 def void_doubt(classes: MaskClasses, held: MaskHistograms) -> UserError | None:
-    """Return why 255 may be no void, or None: no mask holds it beside a class, though some beside 0.
+    """Return an error if 255 may be a class instead of void, else None.
 
-    So it is where one half of the masks hold 0 and 1, the other 0 and 255.
+    It may be one if some masks hold it beside 0 and no mask holds it beside a class: half of the masks hold
+    0 and 1, the other half 0 and 255.
     """
     void = next((entry.value for entry in classes.entries if entry.void), None)
     if not classes.assumed or void is None:
@@ -92,7 +93,7 @@ def void_doubt(classes: MaskClasses, held: MaskHistograms) -> UserError | None:
 
 
 def without_unused_void(classes: MaskClasses, held: MaskHistograms) -> MaskClasses:
-    """Return classes without the void that nobody declared, if no mask holds it."""
+    """Return classes without an assumed void value that no mask contains."""
     values = _total_histogram(held).values
     kept = [
         entry for entry in classes.entries if not (entry.void and classes.assumed) or entry.value in values
@@ -101,7 +102,7 @@ def without_unused_void(classes: MaskClasses, held: MaskHistograms) -> MaskClass
 
 
 def mask_warnings(classes: MaskClasses, held: MaskHistograms) -> list[str]:
-    """Return what only the user can judge of masks and of what was decided about them."""
+    """Return warnings about masks and their guessed classes."""
     lines = []
     lossy = [mask.path for mask, _ in held if mask.lossy]
     if lossy:
@@ -132,7 +133,7 @@ def mask_warnings(classes: MaskClasses, held: MaskHistograms) -> list[str]:
 
 
 def _empty_class_warning(classes: MaskClasses, values: np.ndarray) -> str:
-    """Return that the first class is empty, with a classes.json that begins at the values that are there."""
+    """Return a warning that the first class is empty, with a classes.json for the values that occur."""
     used = [(_NAMED.format(value), value) for value in _used_values(classes, values)]
     example = json.dumps([{"name": name, "value": value} for name, value in used[:_SHOWN]])
     remedy = f"list the others in classes.json beside images/, such as {example}" if len(used) > 1 else REMEDY
@@ -147,7 +148,7 @@ def _used_values(classes: MaskClasses, values: np.ndarray) -> list[int | None]:
 def _label_classes(
     known: set[int], names: tuple[str, ...] | None, void: int | None, where: Path
 ) -> MaskClasses:
-    """Return the classes of masks whose values are labels."""
+    """Return the classes of masks whose values are the labels."""
     assumed, void = void is None, VOID if void is None else void
     count = len(names) if names else max(known - {void}) + 1
     if count > MOST_CLASSES:
@@ -181,13 +182,13 @@ def _total_histogram(held: MaskHistograms) -> Histogram:
 
 
 def _is_near_end(total: Histogram) -> np.ndarray:
-    """Return which values are near the lowest or the highest one."""
+    """Return which values are near the lowest or the highest value."""
     place = (total.values - total.values[0]) / (total.values[-1] - total.values[0])
     return (place <= 1 / 16) | (place >= 15 / 16)
 
 
 def _describe_middle(total: Histogram) -> str:
-    """Return how much lies between the ends, and the value that most of it has."""
+    """Describe the share of pixels between the ends, and their most frequent value."""
     between, share = ~_is_near_end(total), total.counts / total.counts.sum()
     if not between.any():
         return "none of the pixels is far from both ends"
@@ -196,7 +197,7 @@ def _describe_middle(total: Histogram) -> str:
 
 
 def _has_smooth_edges(total: Histogram, lossy: bool) -> bool:
-    """Whether the values are two, with smooth edges between: nearly all at the ends, and no peak between."""
+    """Whether there are two values with smooth edges: nearly all at the ends, no peak between."""
     low, high = int(total.values[0]), int(total.values[-1])
     if high - low < 100:
         return False

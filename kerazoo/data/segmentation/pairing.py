@@ -1,4 +1,4 @@
-"""Which files of a folder belong together, and to which split."""
+"""Pairing the images and masks of a folder, by split."""
 
 import os
 import re
@@ -30,7 +30,7 @@ class Pair(NamedTuple):
 
 
 class SplitFolders(NamedTuple):
-    """Where the images of a split are and where their truth.
+    """The folders of a split's images and of their masks.
 
     Attributes:
         images: a folder.
@@ -57,7 +57,7 @@ class PairListing:
 
 
 def list_pairs(place: SplitFolders) -> PairListing:
-    """Return the pairs of a split.
+    """Return the pairs of images and masks of a split.
 
     A mask has the name of its image without its suffix (`a.png`) or with it (`a.jpg.png`), or that name
     with `_mask` behind it; sub-folders must agree too. Names are compared in Unicode's composed form,
@@ -99,7 +99,7 @@ def list_pairs(place: SplitFolders) -> PairListing:
 
 
 def find_split_folders(root: Path) -> dict[Split, SplitFolders]:
-    """Return where the images and masks of each split are.
+    """Return the folders of images and masks of each split.
 
     Splits are folders with `images/` and `masks/` each, such as `train/images`, or folders inside of both,
     such as `images/train`, called as `kerazoo.data.splits.splits_by_name` knows them. Without any of them all
@@ -125,7 +125,7 @@ def find_split_folders(root: Path) -> dict[Split, SplitFolders]:
 
 
 def unseen_split_warnings(place: SplitFolders, split: Split) -> list[str]:
-    """Return a line if sub-folders of a split's images are called as if they were splits or folds.
+    """Return a warning if sub-folders of a split's images are named like splits or folds.
 
     Args:
         place: of the split, or of all images where no split has a folder.
@@ -145,7 +145,7 @@ def unseen_split_warnings(place: SplitFolders, split: Split) -> list[str]:
 
 
 def _splits_inside(root: Path) -> dict[Split, SplitFolders]:
-    """Return the places of `root/images`: the splits that it is divided into, or the training images."""
+    """Return the splits inside of `root/images`, or all of it as train."""
     place = _split_folders(root)
     images, masks = splits.split_folders(place.images), splits.split_folders(place.masks)
     if not images and not masks:
