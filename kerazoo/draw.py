@@ -180,17 +180,17 @@ def _truncate(text: str, width: int, size: int) -> str:
 
 
 def _write_text(
-    image: np.ndarray, text: str, place: tuple[int, int], size: int, colour: tuple[int, int, int]
+    image: np.ndarray, text: str, position: tuple[int, int], size: int, colour: tuple[int, int, int]
 ) -> None:
     """Write a drawable text into an image.
 
     Args:
         image: uint8 `(H, W, 3)`.
         text: of `drawable`.
-        place: x and y of where its baseline begins.
+        position: x and y of where its baseline begins.
         size: of the letters in pixels.
         colour: RGB.
     """
     canvas = Image.fromarray(image)
-    ImageDraw.Draw(canvas).text(place, text, colour, font(size), anchor="ls")
+    ImageDraw.Draw(canvas).text(position, text, colour, font(size), anchor="ls")
     image[:] = np.asarray(canvas)

@@ -87,8 +87,8 @@ class Camera:
 
     def _read(self) -> np.ndarray | None:
         with _quiet_opencv() as cv2:
-            there, image = self._capture.read()
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if there else None
+            is_frame, image = self._capture.read()
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if is_frame else None
 
     def problem(self) -> str:
         """Return why the frames ended."""

@@ -65,32 +65,34 @@ def parse_fields(message: int | memoryview) -> Fields:
     if isinstance(message, int):
         raise ValueError("an integer where a message belongs")
     parsed: Fields = defaultdict(list)
-    at = count = 0
-    while at < len(message):
+    position = count = 0
+    while position < len(message):
         count += 1
         if count > FIELDS:
             raise ValueError(f"a message of more than {FIELDS} fields")
-        key, at = read_varint(message, at)
+        key, position = read_varint(message, position)
         kind = key & 7
         if kind == 0:
-            value, at = read_varint(message, at)
+            value, position = read_varint(message, position)
             parsed[key >> 3].append(value)
             continue
-        size, at = read_varint(message, at) if kind == 2 else ({1: 8, 5: 4}.get(kind, -1), at)
-        if not 0 <= size <= len(message) - at:
-            raise ValueError(f"a field of {size} bytes where {len(message) - at} are left")
-        parsed[key >> 3].append(message[at : at + size])
-        at += size
+        size, position = (
+            read_varint(message, position) if kind == 2 else ({1: 8, 5: 4}.get(kind, -1), position)
+        )
+        if not 0 <= size <= len(message) - position:
+            raise ValueError(f"a field of {size} bytes where {len(message) - position} are left")
+        parsed[key >> 3].append(message[position : position + size])
+        position += size
     return parsed
 
 
-def read_varint(message: memoryview, at: int) -> tuple[int, int]:
+def read_varint(message: memoryview, position: int) -> tuple[int, int]:
     """Return the varint at a position (seven bits per byte) and the position after it."""
     value = 0
-    for shift, byte in enumerate(message[at : at + 10]):
+    for shift, byte in enumerate(message[position : position + 10]):
         value |= (byte & 0x7F) << 7 * shift
         if byte < 0x80:
-            return value, at + shift + 1
+            return value, position + shift + 1
     raise ValueError("an integer that does not end")
 
 

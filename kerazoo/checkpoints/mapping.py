@@ -145,9 +145,9 @@ def _starts(arrays: Arrays, anchor: str) -> list[str]:
 def _rank(start: str) -> tuple[bool, int]:
     """Return the rank of a network's prefix; the lowest is chosen."""
     containers = start.split(":")[:-1]
-    known = (rank for rank, name in enumerate(CONTAINERS) if name in containers)
+    ranks = (rank for rank, name in enumerate(CONTAINERS) if name in containers)
     published = any(PUBLISHED.fullmatch(part) for part in re.split("[.:/]", start))
-    return not published, next(known, len(CONTAINERS))
+    return not published, next(ranks, len(CONTAINERS))
 
 
 def part_of(arrays: Arrays, name: str) -> Arrays:
@@ -168,14 +168,14 @@ def part_of(arrays: Arrays, name: str) -> Arrays:
     return part
 
 
-def unused_arrays(arrays: Arrays, made: Arrays) -> str:
+def unused_arrays(arrays: Arrays, used_arrays: Arrays) -> str:
     """Return a line that names the arrays of a checkpoint that were not used, or "".
 
     Args:
         arrays: `{checkpoint key: array}`.
-        made: `{variable path: array}`, of `translate`: views of the checkpoint's.
+        used_arrays: `{variable path: array}`, of `translate`: views of the checkpoint's.
     """
-    used = {_address(array) for array in made.values()}
+    used = {_address(array) for array in used_arrays.values()}
     left = [key for key, array in arrays.items() if _address(array) not in used]
     names = [key for key in left if not key.endswith(".num_batches_tracked")]
     return f"left out: {join_names(names)}" if names else ""

@@ -97,15 +97,15 @@ def _check_archive(path: Path, largest: int) -> None:
 
 def _load_content(path: Path, torch: Any) -> Any:
     """Return the content of a file, read by PyTorch with `weights_only=True`."""
-    beside = torch.serialization.safe_globals([(Inert, name) for name in PASSED_OVER])
+    inert_globals = torch.serialization.safe_globals([(Inert, name) for name in PASSED_OVER])
     try:
-        with open_file(path) as file, beside, warnings.catch_warnings(action="ignore"):
+        with open_file(path) as file, inert_globals, warnings.catch_warnings(action="ignore"):
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        held = re.search(r"GLOBAL (\S+)", str(error))
-        if not held:
+        match = re.search(r"GLOBAL (\S+)", str(error))
+        if not match:
             raise
-        message = f"{path} holds Python objects besides weights ({held[1]}); none was loaded or executed"
+        message = f"{path} holds Python objects besides weights ({match[1]}); none was loaded or executed"
         raise UserError(message, "save model.state_dict() where you trust the file") from None
 
 

@@ -23,10 +23,10 @@ def dark_image_warnings(images: Sequence[Path], how: ImageReading) -> list[str]:
     """
     if how.range is not None or not images:
         return []
-    some = images[:: -(-len(images) // LOOKED_AT)]
+    sampled = images[:: -(-len(images) // LOOKED_AT)]
     with ThreadPoolExecutor() as pool:
-        largest_values = list(pool.map(lambda path: largest_value(path, how), some))
-    deep = {path: value for path, value in zip(some, largest_values, strict=True) if value is not None}
+        largest_values = list(pool.map(lambda path: largest_value(path, how), sampled))
+    deep = {path: value for path, value in zip(sampled, largest_values, strict=True) if value is not None}
     largest = max(deep.values(), default=0)
     if not 0 < largest < BRIGHT:
         return []

@@ -104,8 +104,8 @@ def fingerprint(source: Source, before: Fingerprint | None = None) -> Fingerprin
     folder = os.path.join(os.path.dirname(root) if os.path.isfile(root) else root, "")
     paths = {os.path.abspath(path).removeprefix(folder).replace(os.sep, "/"): path for path in source.files()}
     with ThreadPoolExecutor(READERS) as pool:
-        known = pool.map(_known_file, paths.values(), (former.get(name) for name in paths))
-        files = dict(zip(paths, known, strict=True))
+        fingerprints = pool.map(_known_file, paths.values(), (former.get(name) for name in paths))
+        files = dict(zip(paths, fingerprints, strict=True))
     settings = {key: value for key, value in flatten(to_plain(source)).items() if value is not None}
     settings.pop("path", None)
     return Fingerprint(settings, classes, files)

@@ -41,11 +41,11 @@ def verify(path: Path, largest: int | None = None) -> None:
         expected = [known for known, name in _read_rows(path.parent) if name == path.name]
         if digest in expected:
             return
-    what = f"is not what was written: its checksum is another than {SUMS} tells" if expected else (
+    problem = f"is not what was written: its checksum is another than {SUMS} tells" if expected else (
         f"has no checksum in {path.parent / SUMS}"
     )  # fmt: skip
     raise UserError(
-        f"{path} {what}",
+        f"{path} {problem}",
         "restore both from a copy; if you put the file there yourself, trust it in that folder with: "
         f"sha256sum {path.name} > {SUMS}",
     )

@@ -159,8 +159,10 @@ def _images_at(path: str, also: frozenset[str]) -> list[Path]:
         Path(match) for match in sorted(glob.glob(_escaped_glob(path), recursive=True), key=natural_key)
     ]
     named = set(Path(path).parts)
-    kept = (match for match in matches if not any(is_hidden(Path(part)) for part in {*match.parts} - named))
-    nested = (list_images(match, also) if match.is_dir() else [match] for match in kept)
+    visible = (
+        match for match in matches if not any(is_hidden(Path(part)) for part in {*match.parts} - named)
+    )
+    nested = (list_images(match, also) if match.is_dir() else [match] for match in visible)
     return [image for images in nested for image in images if is_image(image, also)]
 
 

@@ -24,9 +24,9 @@ def printable(text: str) -> str:
 
 def drawable(text: str) -> str:
     """Return a text with only the characters that `font` has; all others are escaped."""
-    known = _font_characters()
+    available = _font_characters()
     composed = unicodedata.normalize("NFC", printable(text))
-    return "".join(char if ord(char) in known else _escape(char) for char in composed)
+    return "".join(char if ord(char) in available else _escape(char) for char in composed)
 
 
 def is_unicode(text: str) -> bool:

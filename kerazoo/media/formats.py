@@ -110,8 +110,8 @@ def _rare_format(path: str, start: bytes) -> str:
     suffix = Path(path).suffix.lower()
     if suffix in _RARE:
         Image.init()
-        known = Image.registered_extensions().get(suffix, "")
-        reader, accept = Image.OPEN.get(known, (None, None))
+        format_name = Image.registered_extensions().get(suffix, "")
+        reader, accept = Image.OPEN.get(format_name, (None, None))
         if reader is not None and (accept is None or accept(start)):
             return reader.__name__.removesuffix("ImageFile")
     raise UserError(f"{path} is not an image of a known format", _REMEDY)

@@ -83,18 +83,18 @@ class LostFrames:
         overdue = self._overdue(time)
         lost = overdue if self.damaged else []
         if self.last is not None and (self._steady or self.last < self._suspicious):
-            known = itertools.pairwise([self.last, *lost, time])
+            pairs = itertools.pairwise([self.last, *lost, time])
             lost = sorted(
-                lost + [missing for pair in known for missing in _missing_times(*pair, self._period)]
+                lost + [missing for pair in pairs for missing in _missing_times(*pair, self._period)]
             )
         self.last = time
         return lost
 
     def is_partial(self, time: int) -> bool:
         """Whether the packet of a frame is incomplete."""
-        there = time in self._partial
+        partial = time in self._partial
         self._partial.discard(time)
-        return there
+        return partial
 
     def lost_after(self) -> list[int]:
         """Return the times of the frames lost after the last one."""

@@ -138,6 +138,6 @@ def _indexed_time(index: Any, position: int | None) -> int | None:
     """Return the time of the frame at a file position, from an AVI file's index."""
     if position is None:
         return None
-    place = bisect.bisect_left(index, position - _CHUNK_HEADER, key=lambda entry: entry.pos)
-    is_indexed = place < len(index) and index[place].pos == position - _CHUNK_HEADER
-    return index[place].timestamp if is_indexed else None
+    position_in_index = bisect.bisect_left(index, position - _CHUNK_HEADER, key=lambda entry: entry.pos)
+    is_indexed = position_in_index < len(index) and index[position_in_index].pos == position - _CHUNK_HEADER
+    return index[position_in_index].timestamp if is_indexed else None

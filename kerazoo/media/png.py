@@ -33,15 +33,15 @@ def without_bad_chunks(file: BinaryIO) -> BinaryIO:
 
 def _list_chunks(file: BinaryIO) -> list[tuple[bytes, int, int]]:
     """Return kind, start and end of every complete chunk."""
-    length, place, chunks = file.seek(0, io.SEEK_END), 8, []
-    while place + 12 <= length:
-        file.seek(place)
+    length, start, chunks = file.seek(0, io.SEEK_END), 8, []
+    while start + 12 <= length:
+        file.seek(start)
         head = file.read(8)
-        end = place + 12 + int.from_bytes(head[:4], "big")
+        end = start + 12 + int.from_bytes(head[:4], "big")
         if end > length or head[4:] == b"IEND":
             break
-        chunks.append((head[4:], place, end))
-        place = end
+        chunks.append((head[4:], start, end))
+        start = end
     return chunks
 
 

@@ -112,7 +112,7 @@ class Page:
         """`{channel: whether colours are premultiplied by it}` of the opacity channels."""
         extra = self.tag_values(_Tag.EXTRA) if _Tag.EXTRA in self.parts[0] else ()
         first = self.channels - len(extra)
-        return {first + place: kind == 1 for place, kind in enumerate(extra) if kind in (1, 2)}
+        return {first + index: kind == 1 for index, kind in enumerate(extra) if kind in (1, 2)}
 
     @property
     def colours(self) -> tuple[int, ...] | None:
@@ -140,8 +140,8 @@ class Page:
         """
         bits, formats = set(self.tag_values(_Tag.BITS)), set(self.tag_values(_Tag.FORMAT))
         kind = {1: "u", 2: "i", 3: "f", 4: "u"}.get(min(formats)) if len(formats) == 1 else None
-        known = (16, 32, 64) if kind == "f" else (8, 16, 32, 64)
-        if kind is None or len(bits) != 1 or min(bits) not in known:
+        widths_known = (16, 32, 64) if kind == "f" else (8, 16, 32, 64)
+        if kind is None or len(bits) != 1 or min(bits) not in widths_known:
             widths = ", ".join(map(str, sorted(bits)))
             raise UserError(f"{self.name} holds numbers of an unusual kind ({widths} bits)", _RESAVE)
         return np.dtype(f"{self.parts[0].order}{kind}{min(bits) // 8}")

@@ -74,8 +74,8 @@ class Tags:
         size = count * _SIZES.get(kind, 0)
         if size <= self.form.inline:
             return Entry(kind, count, field[:size])
-        (place,) = struct.unpack(f"{self.order}{self.form.place}", field)
-        return Entry(kind, count, read_at(self.file, place, size))
+        (offset,) = struct.unpack(f"{self.order}{self.form.place}", field)
+        return Entry(kind, count, read_at(self.file, offset, size))
 
     def classic_entry(self, tag: int) -> Entry:
         """Return a tag of the directory in classic TIFF's types: no 64-bit numbers.
@@ -102,7 +102,7 @@ class Tags:
             raise ValueError(f"its tag {tag} has {count} values")
         return struct.unpack(f"{self.order}{count}{_CODES[kind]}", self.entry(tag).data)
 
-    def read_segments(self, places: Sequence[int], sizes: Sequence[int]) -> list[bytes]:
+    def read_segments(self, offsets: Sequence[int], sizes: Sequence[int]) -> list[bytes]:
         """Return the bytes of some segments.
 
         Raises:
@@ -110,7 +110,7 @@ class Tags:
         """
         if sum(sizes) > self.file.seek(0, io.SEEK_END):
             raise ValueError("it is shorter than its strips or tiles together")
-        return [read_at(self.file, place, size) for place, size in zip(places, sizes, strict=True)]
+        return [read_at(self.file, offset, size) for offset, size in zip(offsets, sizes, strict=True)]
 
     def _unpack(self, code: str, offset: int) -> tuple[int, ...]:
         return struct.unpack(f"{self.order}{code}", read_at(self.file, offset, struct.calcsize(f"={code}")))
@@ -136,16 +136,16 @@ def read_directories(file: BinaryIO) -> list[Tags]:
     return directories
 
 
-def read_at(file: BinaryIO, place: int, size: int, short: bool = False) -> bytes:
+def read_at(file: BinaryIO, offset: int, size: int, short: bool = False) -> bytes:
     """Return bytes of a file; fewer at its end if `short`.
 
     Raises:
         ValueError: the file ends before.
     """
-    left = max(file.seek(0, io.SEEK_END) - place, 0)
+    left = max(file.seek(0, io.SEEK_END) - offset, 0)
     if size > left and not short:
         raise ValueError("it ends too early")
-    file.seek(place)
+    file.seek(offset)
     return file.read(min(size, left))
 
 
@@ -164,23 +164,23 @@ def build_tiff(
         ValueError: more than 4 GB.
     """
     sizes = [len(segment) for segment in segments]
-    places = [8 + before for before in itertools.accumulate(sizes, initial=0)]
-    end = places.pop()
+    offsets = [8 + before for before in itertools.accumulate(sizes, initial=0)]
+    end = offsets.pop()
     if end >= 2**32 - 2**24:
         raise ValueError("its pixels take more than 4 GB as they are packed")
     place_entries = [
         Entry(4, len(numbers), struct.pack(f"{order}{len(numbers)}I", *numbers))
-        for numbers in (places, sizes)
+        for numbers in (offsets, sizes)
     ]
     entries = {**entries, **dict(zip((324, 325) if tiled else (273, 279), place_entries, strict=True))}
-    beyond = end + 6 + 12 * len(entries)
+    next_free = end + 6 + 12 * len(entries)
     rows, outside = [], []
     for tag, (kind, count, data) in sorted(entries.items()):
         inline = len(data) <= 4
         rows.append(struct.pack(f"{order}HHI", tag, kind, count))
-        rows.append(data.ljust(4, b"\0") if inline else struct.pack(f"{order}I", beyond))
+        rows.append(data.ljust(4, b"\0") if inline else struct.pack(f"{order}I", next_free))
         outside.append(b"" if inline else data)
-        beyond += len(outside[-1])
+        next_free += len(outside[-1])
     mark = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, end)
     directory = [struct.pack(f"{order}H", len(entries)), *rows, bytes(4)]
     return io.BytesIO(b"".join([mark, *segments, *directory, *outside]))

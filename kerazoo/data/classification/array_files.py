@@ -174,7 +174,7 @@ def _read_idx_array(path: Path) -> np.ndarray:
     content = read_gunzipped(path, _unpacked_limit(path))
     axes = _IDX.get(content[:4], 0)
     begin = 4 + 4 * axes
-    shape = [int.from_bytes(content[place : place + 4], "big") for place in range(4, begin, 4)]
+    shape = [int.from_bytes(content[offset : offset + 4], "big") for offset in range(4, begin, 4)]
     if not axes or len(content) != begin + math.prod(shape):
         message = f"{path} has {len(content)} bytes, its header tells another number"
         raise UserError(message, "the file is damaged: download it again")
@@ -185,15 +185,16 @@ def _read_npz(files: list[Path], path: Path) -> tuple[dict[Split, LabelledArrays
     if len(files) > 1:
         raise UserError(f"{path} holds several .npz files", "give one of them")
     (file,) = files
-    named = _array_names_by_split(file)
-    lacking = [f"y_{split}" for split, kinds in named.items() if "y" not in kinds]
-    if not named or lacking:
-        message = f"{file} has no {', '.join(lacking) or 'x_train'}, only {', '.join(npz_names(file)[:8])}"
+    names_by_split = _array_names_by_split(file)
+    missing = [f"y_{split}" for split, kinds in names_by_split.items() if "y" not in kinds]
+    if not names_by_split or missing:
+        message = f"{file} has no {', '.join(missing) or 'x_train'}, only {', '.join(npz_names(file)[:8])}"
         raise UserError(message, _REMEDY)
-    wanted = {name: "biuf" for kinds in named.values() for name in kinds.values()}
+    wanted = {name: "biuf" for kinds in names_by_split.values() for name in kinds.values()}
     arrays = read_npz(file, wanted, _unpacked_limit(file))
     return {
-        split: LabelledArrays(arrays[kinds["x"]], arrays[kinds["y"]]) for split, kinds in named.items()
+        split: LabelledArrays(arrays[kinds["x"]], arrays[kinds["y"]])
+        for split, kinds in names_by_split.items()
     }, ()
 
 

@@ -45,7 +45,7 @@ class Arrays(Source):
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
         parts, problems = self._rows_by_split
-        alone = (
+        untrained = (
             []
             if self._known_names
             else [UserError(line, _ALONE) for line in self._untrained_class_messages()]
@@ -53,11 +53,11 @@ class Arrays(Source):
         return {
             split: Lazy(rows, functools.partial(_read_sample, stored, origin))
             for split, (stored, origin, rows) in parts.items()
-        }, problems + alone
+        }, problems + untrained
 
     def warnings(self) -> list[str]:
-        seen = {label for labels in self._labels.values() for label in labels}
-        absent = [name for label, name in enumerate(self.class_names()) if label not in seen]
+        used = {label for labels in self._labels.values() for label in labels}
+        absent = [name for label, name in enumerate(self.class_names()) if label not in used]
         counts = f"{len(absent)} of {len(self.class_names())} classes have no images"
         line = f"{self.path}: {counts}: {_join_names(absent)}; number the classes from 0, one after the other"
         return [*([line] if absent else []), *(self._untrained_class_messages() if self._known_names else ())]
@@ -92,11 +92,11 @@ class Arrays(Source):
 
     def _untrained_class_messages(self) -> list[str]:
         """Return a line for each split with classes that have no training images."""
-        names, known = self.class_names(), self._labels.get("train", set())
-        alone = {split: sorted(labels - known) for split, labels in self._labels.items() if known}
+        names, trained = self.class_names(), self._labels.get("train", set())
+        untrained = {split: sorted(labels - trained) for split, labels in self._labels.items() if trained}
         return [
             f"{self.path}: {split} holds images of {_join_names([names[i] for i in labels])}, train has none"
-            for split, labels in alone.items()
+            for split, labels in untrained.items()
             if labels
         ]
 

@@ -68,8 +68,8 @@ class ClassFolders(FileSource):
         return [path for files in self._listing.splits.values() for path, _ in files]
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
-        listed = self._listing
-        return {split: Lazy(files, self._read) for split, files in listed.splits.items()}, listed.problems
+        listing = self._listing
+        return {split: Lazy(files, self._read) for split, files in listing.splits.items()}, listing.problems
 
     def _read(self, file: tuple[Path, int]) -> Sample:
         path, label = file
@@ -79,8 +79,8 @@ class ClassFolders(FileSource):
     def _listing(self) -> _Listing:
         if not os.path.isdir(existing_path(self.root)):
             raise UserError(f"data {self.root} is no folder", _layout_remedy(self.root))
-        listed = walk_folder(self.root)
-        images = _images_by_folder(listed.files, self.root)
+        tree = walk_folder(self.root)
+        images = _images_by_folder(tree.files, self.root)
         folders = folders_by_split(path for path in list_subfolders(self.root) if list_subfolders(path))
         inner = {split: _innermost_split_folder(split, folder) for split, folder in folders.items()}
         by_split = _group_by_class(
@@ -88,9 +88,7 @@ class ClassFolders(FileSource):
         )
         names = tuple(map(class_name, self.classes or ())) or _class_names(by_split, self.root)
         problems = [*_loose_image_errors(inner.values() or [self.root]), *_class_errors(by_split, names)]
-        links = skipped_link_warnings(
-            self.path, listed.repeated_links, "lead to folders that are read already"
-        )
+        links = skipped_link_warnings(self.path, tree.repeated_links, "lead to folders that are read already")
         warnings = [
             *links,
             *_class_warnings(by_split),
@@ -170,8 +168,8 @@ def _class_names(by_split: dict[Split, _ByClass], root: Path) -> tuple[str, ...]
     names = tuple(sorted(known, key=natural_key))
     if len(splits_by_name(names)) == len(names):
         raise UserError(f"{root} holds no classes, only {' and '.join(names)}", _layout_remedy(root))
-    if alike := _shared_folder_names(folder for folder, _ in known.values()):
-        shared = f"hold the same folders, such as {alike[0]!r}"
+    if shared_names := _shared_folder_names(folder for folder, _ in known.values()):
+        shared = f"hold the same folders, such as {shared_names[0]!r}"
         several = f"{' and '.join(map(repr, names[:5]))} in {root} {shared}"
         raise UserError(f"{several}: these look like splits or folds of the data", _FOLDS)
     return names

@@ -68,12 +68,12 @@ def class_folder_warnings(where: str, by_folder: Names) -> list[str]:
         for folder in by_folder
         if folder in above
     ]
-    called = [
+    split_names = [
         f"{where}: {folder} is called like a split, but it holds images itself; it is taken for a class"
         for folder in by_folder
         if splits_by_name([PurePosixPath(folder).name])
     ]
-    return [*nested, *called, *_fold_warnings(where, by_folder)]
+    return [*nested, *split_names, *_fold_warnings(where, by_folder)]
 
 
 def _fold_warnings(where: str, by_folder: Names) -> list[str]:
@@ -107,21 +107,23 @@ def _top_folders(folder: str) -> tuple[str, ...]:
 def classes_by_split(by_folder: Names) -> tuple[dict[Split, list[str]], Names]:
     """Return the classes of each split, by folder names, and the files of each class."""
     splits: dict[Split, list[str]] = {}
-    named: Names = {}
-    twice = []
+    files_by_class: Names = {}
+    repeated = []
     split_names = _split_folder_names(by_folder)
     for folder, files in by_folder.items():
         parts = PurePosixPath(folder).parts
         above = [split_names.get(part) for part in _top_folders(folder)]
-        at = [place for place, split in enumerate(above) if split and split == next(filter(None, above))]
+        at = [
+            position for position, split in enumerate(above) if split and split == next(filter(None, above))
+        ]
         name = class_name("/".join(parts[at[-1] + 1 :] if at else parts))
         splits.setdefault(above[at[0]] or "train" if at else "train", []).append(name)
-        twice += [name] * (name in named)
-        named[name] = files
-    if twice:
-        more = f" (and {len(twice) - 1} more)" if len(twice) > 1 else ""
-        raise UserError(f"the class {twice[0]!r} is in two splits{more}", _WHOLE_CLASSES)
-    return splits, named
+        repeated += [name] * (name in files_by_class)
+        files_by_class[name] = files
+    if repeated:
+        more = f" (and {len(repeated) - 1} more)" if len(repeated) > 1 else ""
+        raise UserError(f"the class {repeated[0]!r} is in two splits{more}", _WHOLE_CLASSES)
+    return splits, files_by_class
 
 
 _WHOLE_CLASSES = "whole classes are held back here: keep each in one split, or give the folder of one split"
@@ -142,22 +144,22 @@ def hold_back_classes(
     return {split: [n for group in part for n in groups[group]] for split, part in parts.items() if part}
 
 
-def read_split_lists(folder: Path, named: Names) -> dict[Split, list[str]]:
+def read_split_lists(folder: Path, files_by_class: Names) -> dict[Split, list[str]]:
     """Return the classes of each split, from a folder of text files."""
     files = {split_of(path.stem): path for path in list_folder(folder) if path.suffix.lower() == ".txt"}
     splits: dict[Split, list[str]] = {}
-    known: dict[str, Split] = {}
+    split_of_class: dict[str, Split] = {}
     for split in NAMES:
         path = files.get(split)
         if path is None:
             raise UserError(f"{folder} has no {split}.txt", "data.splits wants three files")
         names = dict.fromkeys(_class_in_line(line) for line in read_text(path).split("\n") if line.strip())
         for name in names:
-            if name not in named:
+            if name not in files_by_class:
                 raise UserError(f"{path}: there is no class {name!r}", "does it belong to these data?")
-            if name in known:
+            if name in split_of_class:
                 raise UserError(f"{path}: the class {name!r} is in two splits", "keep one of them")
-        known |= dict.fromkeys(names, split)
+        split_of_class |= dict.fromkeys(names, split)
         splits[split] = list(names)
     return splits
 

@@ -153,17 +153,19 @@ class ImageClasses(ByClass, FileSource):
 
     @functools.cached_property
     def _by_split(self) -> dict[Split, Classes]:
-        listed, first, classes = self._listing, 0, {}
+        listing, first, classes = self._listing, 0, {}
         for split in NAMES:
-            names = listed.splits.get(split, [])
-            files = [(file, first + label) for label, name in enumerate(names) for file in listed.files[name]]
-            starts = np.cumsum([0, *(len(listed.files[name]) for name in names)]).tolist()
+            names = listing.splits.get(split, [])
+            files = [
+                (file, first + label) for label, name in enumerate(names) for file in listing.files[name]
+            ]
+            starts = np.cumsum([0, *(len(listing.files[name]) for name in names)]).tolist()
             classes[split] = Classes(names, CachedSamples(Lazy(files, self._read)), starts)
             first += len(names)
         return classes
 
-    def _read(self, place: tuple[str, int]) -> Sample:
-        file, label = place
+    def _read(self, file_and_label: tuple[str, int]) -> Sample:
+        file, label = file_and_label
         image = self._image(file)
         return Sample(image if self.size is None else center_crop(image, self.size), Label(label), file)
 
@@ -179,25 +181,27 @@ class ImageClasses(ByClass, FileSource):
     @functools.cached_property
     def _listing(self) -> _Listing:
         root = existing_path(self.root)
-        listed = FolderTree([], [], []) if self._archive else walk_folder(root)
-        files = self._archive or [path.relative_to(root).as_posix() for path in listed.files]
+        tree = FolderTree([], [], []) if self._archive else walk_folder(root)
+        files = self._archive or [path.relative_to(root).as_posix() for path in tree.files]
         by_folder = files_by_folder(filter(is_image, files))
         class_folders, problems = select_class_folders(self.path, by_folder)
         if not class_folders:
             raise UserError(f"{self.path} holds no folders of images", _LAYOUT)
-        links = skipped_link_warnings(
-            self.path, listed.repeated_links, "lead to folders that are read already"
-        )
+        links = skipped_link_warnings(self.path, tree.repeated_links, "lead to folders that are read already")
         warnings = [*links, *class_folder_warnings(self.path, class_folders)]
         with error_context(self.path):
-            named_splits, named = classes_by_split(class_folders)
+            named_splits, files_by_class = classes_by_split(class_folders)
             shares = (
                 (0.0 if "val" in named_splits else self.validation),
                 (0.0 if "test" in named_splits else self.test),
             )
-            held = {} if self.splits else hold_back_classes(named_splits.get("train", []), shares, self.seed)
-        splits = read_split_lists(Path(self.splits), named) if self.splits else named_splits | held
-        return _Listing(splits, named, problems, warnings)
+            held_back = (
+                {} if self.splits else hold_back_classes(named_splits.get("train", []), shares, self.seed)
+            )
+        splits = (
+            read_split_lists(Path(self.splits), files_by_class) if self.splits else named_splits | held_back
+        )
+        return _Listing(splits, files_by_class, problems, warnings)
 
 
 _LAYOUT = "give a folder or a .zip with a folder of images per class"

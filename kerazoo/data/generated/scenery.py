@@ -59,11 +59,11 @@ def to_fixed_point(places: np.ndarray) -> np.ndarray:
 
 def random_colours(rng: np.random.Generator, count: int) -> list[tuple[int, int, int]]:
     """Return random colours, from greyish to bright."""
-    drawn = rng.uniform(0, 255, (count, 3))
-    grey = drawn.mean(axis=1, keepdims=True)
+    bright = rng.uniform(0, 255, (count, 3))
+    grey = bright.mean(axis=1, keepdims=True)
     return [
         tuple(colour)
-        for colour in np.rint(grey + rng.random((count, 1)) * (drawn - grey)).astype(int).tolist()
+        for colour in np.rint(grey + rng.random((count, 1)) * (bright - grey)).astype(int).tolist()
     ]
 
 

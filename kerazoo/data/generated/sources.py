@@ -178,10 +178,10 @@ class Figures(Generated):
     def samples(self, split: Split) -> Sequence[Sample]:
         from kerazoo.data.generated.figures import POINTS
 
-        lacking = [name for name in self.skeleton.annotated_points() if name not in POINTS]
-        if lacking:
+        missing = [name for name in self.skeleton.annotated_points() if name not in POINTS]
+        if missing:
             raise UserError(
-                f"built-in figures have no point {lacking[0]!r}", "give your own data with --data"
+                f"built-in figures have no point {missing[0]!r}", "give your own data with --data"
             )
         if self.windows is None:
             return Lazy(self.indices(split), functools.partial(_figures_sample, self, split))

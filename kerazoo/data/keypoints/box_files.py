@@ -197,25 +197,25 @@ def _match_images(keys: Iterable[Key], images: Sequence[Path]) -> dict[str, Key]
     Raises:
         UserError: two keys are as good for an image, or two images for a key.
     """
-    called: dict[str | int, list[str]] = {}
+    by_key: dict[str | int, list[str]] = {}
     for path in dict.fromkeys(os.path.abspath(image) for image in images):
         for end in _image_keys(path):
-            called.setdefault(end, []).append(path)
+            by_key.setdefault(end, []).append(path)
     claims: dict[str, dict[Key, int]] = {}
     for key in keys:
-        alike = {
+        matches = {
             path: _matching_parts(key, path)
-            for path in called.get(key if isinstance(key, int) else key[-1], [])
+            for path in by_key.get(key if isinstance(key, int) else key[-1], [])
         }
-        if alike:
-            path = _best_match(alike, f"{_key_text(key)} may be")
-            claims.setdefault(path, {})[key] = alike[path]
-    return {path: _best_match(alike, f"{path} may be") for path, alike in claims.items()}
+        if matches:
+            path = _best_match(matches, f"{_key_text(key)} may be")
+            claims.setdefault(path, {})[key] = matches[path]
+    return {path: _best_match(matches, f"{path} may be") for path, matches in claims.items()}
 
 
-def _best_match(alike: dict[T, int], subject: str) -> T:
+def _best_match(matches: dict[T, int], subject: str) -> T:
     """Return the best match; `subject` begins the error if there are several."""
-    best = [candidate for candidate in alike if alike[candidate] == max(alike.values())]
+    best = [candidate for candidate in matches if matches[candidate] == max(matches.values())]
     if len(best) > 1:
         raise UserError(
             f"{subject} {_key_text(best[0])} or {_key_text(best[1])}", "name images by file_name with folders"
@@ -241,10 +241,10 @@ def _matching_parts(key: Key, path: str) -> int:
 
 def _matching_notes(matched: dict[str, Key], images: Sequence[Path]) -> list[str]:
     """Return notes for the user about boxes that match by name only, and images without boxes."""
-    lacking = [path for path in images if os.path.abspath(path) not in matched]
+    missing = [path for path in images if os.path.abspath(path) not in matched]
     moved = [(path, key) for path, key in matched.items() if isinstance(key, tuple) and len(key) > 1]
     moved = [(path, key) for path, key in moved if _matching_parts(key, path) == 1]
-    notes = [f"no boxes for {len(lacking)} of {len(images)} images, such as {lacking[0]}"] if lacking else []
+    notes = [f"no boxes for {len(missing)} of {len(images)} images, such as {missing[0]}"] if missing else []
     if moved:
         path, key = moved[0]
         notes.append(

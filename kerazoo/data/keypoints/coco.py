@@ -70,8 +70,8 @@ class CocoKeypoints(Keypoints):
         annotated = _check_people(annotated, file, remarks)
         truths = self._truths(annotated, category, list(images))
         parts = zip(truths, names, sizes, strict=True)
-        there = [AnnotatedImage(name, size, *entry) for entry, name, size in parts if name is not None]
-        return AnnotatedImages(folder, there, category.keys)
+        existing = [AnnotatedImage(name, size, *entry) for entry, name, size in parts if name is not None]
+        return AnnotatedImages(folder, existing, category.keys)
 
     def _truths(self, annotated: AnnotatedPeople, category: _Category, images: list[Key]) -> list[tuple]:
         """Return (people, which to train on, ignored regions) of every image."""
@@ -115,17 +115,17 @@ def _find_category(categories: list[Any], name: str, file: Path, remarks: Remark
     if name not in with_points:
         remedy = nearest(name, list(with_points)) + ", with --set data.category"
         raise UserError(f"{file} has no category {name!r} with keypoints", remedy)
-    wanted = [category for category in objects if str(category.get("name")) == name]
-    keys = [key for category in wanted if (key := parse_key(category.get("id"))) is not None]
-    if len(keys) < len(wanted):
+    matching = [category for category in objects if str(category.get("name")) == name]
+    keys = [key for category in matching if (key := parse_key(category.get("id"))) is not None]
+    if len(keys) < len(matching):
         raise UserError(f"{file}: the category {name!r} has no id", "give it a whole number")
-    points, *others = [category["keypoints"] for category in wanted if category.get("keypoints")]
+    points, *others = [category["keypoints"] for category in matching if category.get("keypoints")]
     if not isinstance(points, list) or len({str(point) for point in points}) < len(points):
         raise UserError(f"{file}: the keypoints of {name!r} are no list of different names", "mend the file")
     if any(other != points for other in others):
-        message = f"{file}: {len(wanted)} categories are called {name!r}, with different keypoints"
+        message = f"{file}: {len(matching)} categories are called {name!r}, with different keypoints"
         raise UserError(message, "give each a name of its own, and choose with --set data.category")
-    if len(wanted) > 1:
+    if len(matching) > 1:
         ids = ", ".join(map(str, keys))
         remarks.warnings.append(f"{file}: the categories {ids} are all called {name!r} and taken for one")
     return _Category(name, tuple(keys), tuple(map(str, points)), _category_names(objects, file))
@@ -182,8 +182,8 @@ def _parse_people(
     entries, image_index = _select_annotations(annotations, images, category, file, remarks)
     sides = np.array([size or (np.inf, np.inf) for size in sizes], "float64").reshape(-1, 2)
     people, wrong = parse_people(entries, image_index, sides[image_index], len(category.points))
-    named = ((entries[index].get("id"), problem) for index, problem in sorted(wrong.items()))
-    remarks.problems += entry_errors(file, "annotation", named)
+    by_id = ((entries[index].get("id"), problem) for index, problem in sorted(wrong.items()))
+    remarks.problems += entry_errors(file, "annotation", by_id)
     return people.select([index not in wrong for index in range(len(entries))])
 
 
@@ -208,7 +208,7 @@ def _select_annotations(
     """Return the annotations of the category and the index of each one's image."""
     categories, keys = Ids(category.names), Ids(images)
     image_indices = {key: image_index for image_index, key in enumerate(images)}
-    entries, image_index, seen, others = [], [], set(), Counter[str]()
+    entries, image_index, keys_read, left_out = [], [], set(), Counter[str]()
     wrong: list[tuple[object, str]] = []
     for index, entry in enumerate(annotations, 1):
         if not isinstance(entry, dict):
@@ -216,22 +216,22 @@ def _select_annotations(
             continue
         key, kind = parse_key(entry.get("id")), categories.find(entry.get("category_id"))
         problem = ""
-        if key is not None and key in seen:
+        if key is not None and key in keys_read:
             problem = "is there twice"
         elif kind is None:
             problem = f"is of the unknown category {entry.get('category_id')!r:.80}"
         elif kind not in category.keys:
-            others[category.names[kind]] += bool(entry.get("keypoints"))
+            left_out[category.names[kind]] += bool(entry.get("keypoints"))
         elif (image := keys.find(entry.get("image_id"))) is None:
             problem = f"is of the unknown image {entry.get('image_id')!r:.80}"
         else:
             entries.append(entry)
             image_index.append(image_indices[image])
-        seen.add(key)
+        keys_read.add(key)
         if problem:
             wrong.append((f"number {index}" if key is None else key, problem))
     remarks.problems += entry_errors(file, "annotation", wrong)
-    if count := others.total():
-        message = f"{file}: {count} annotation(s) with keypoints of {', '.join(+others)[:200]} are left out"
+    if count := left_out.total():
+        message = f"{file}: {count} annotation(s) with keypoints of {', '.join(+left_out)[:200]} are left out"
         remarks.warnings.append(f"{message}: data.category is {category.name!r}")
     return entries, np.array(image_index, int)

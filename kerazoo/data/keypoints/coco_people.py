@@ -95,24 +95,24 @@ def check_boxes(people: AnnotatedPeople, file: Path, remarks: Remarks) -> None:
         UserError: they are left, top, right and bottom, or more than half of those with points contradict
             these: then boxes or points are no pixels of the whole image.
     """
-    seen, labelled = people.visible == 2, people.visible > 0
-    held = np.where(seen.any(axis=1)[:, None], seen, labelled)
-    some = (people.boxes[:, 2:] > 0).all(axis=1) & ~people.crowd
-    boxed = people.boxes[some], people.sizes[some], people.points[some], held[some]
+    visible, labelled = people.visible == 2, people.visible > 0
+    expected = np.where(visible.any(axis=1)[:, None], visible, labelled)
+    has_box = (people.boxes[:, 2:] > 0).all(axis=1) & ~people.crowd
+    boxed = people.boxes[has_box], people.sizes[has_box], people.points[has_box], expected[has_box]
     if are_corners(*boxed):
         reason = "taken for left, top, width and height some leave their image"
         raise UserError(f"{file}: each bbox is left, top, right and bottom: {reason}",
                         "write width and height in place of right and bottom")  # fmt: skip
-    none, known = np.isnan(people.boxes).any(axis=1), labelled.any(axis=1)
-    odd = np.zeros_like(none)
-    odd[some] = are_misplaced(*boxed)
-    if 2 * (count := int((odd & known).sum())) > (of := int((some & known).sum())):
+    has_none, has_points = np.isnan(people.boxes).any(axis=1), labelled.any(axis=1)
+    misplaced = np.zeros_like(has_none)
+    misplaced[has_box] = are_misplaced(*boxed)
+    if 2 * (count := int((misplaced & has_points).sum())) > (of := int((has_box & has_points).sum())):
         wrong = f"{file}: the bbox of {count} of {of} people with points misses them or leaves the image"
         raise UserError(wrong, "write left, top, width and height; boxes and points in pixels of the image")
     for which, least, what in (
-        (odd, _FEW * some.sum(), "a bbox that leaves the image or misses points that are seen"),
-        (none & known, 0, "no bbox and get that of their labelled points"),
-        (none & ~known, 0, "neither a bbox nor labelled points: nothing is learned in their images"),
+        (misplaced, _FEW * has_box.sum(), "a bbox that leaves the image or misses points that are seen"),
+        (has_none & has_points, 0, "no bbox and get that of their labelled points"),
+        (has_none & ~has_points, 0, "neither a bbox nor labelled points: nothing is learned in their images"),
     ):
         if (count := int(which.sum())) > least:
             first = people.entries[int(which.argmax())].get("id")

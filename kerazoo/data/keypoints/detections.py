@@ -58,14 +58,14 @@ def _person_entries(path: Path, categories: Ids) -> dict[int, dict[str, Any]]:
     entries = read_json(path)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UserError(f"{path} is no list of boxes", _REMEDY)
-    wanted = {
+    of_people = {
         number: entry
         for number, entry in enumerate(entries, 1)
         if "category_id" not in entry or categories.find(entry["category_id"]) is not None
     }
-    if not wanted:
+    if not of_people:
         raise UserError(f"{path} has no box of category {categories}", _REMEDY)
-    return wanted
+    return of_people
 
 
 def _refuse_other_units(boxes: np.ndarray, sizes: np.ndarray, path: Path) -> None:

@@ -50,7 +50,7 @@ def person_window(sample: Sample, windows: Windows, person: int) -> Sample:
     """Return a training sample: the window around one person, with this person alone as truth."""
     only = [person]
     truth = sample.truth
-    alone = dataclasses.replace(
+    person_truth = dataclasses.replace(
         truth,
         points=truth.points[only],
         visible=truth.visible[only],
@@ -59,7 +59,7 @@ def person_window(sample: Sample, windows: Windows, person: int) -> Sample:
         ignore=None,
     )
     window = windows.around(truth.boxes[person], TRAINING)
-    return _cut_window(sample._replace(truth=alone, name=f"{sample.name}#{person}"), window)
+    return _cut_window(sample._replace(truth=person_truth, name=f"{sample.name}#{person}"), window)
 
 
 def box_window(sample: Sample, windows: Windows, box: Sequence[float], score: float, number: int) -> Sample:

@@ -41,9 +41,9 @@ def read_class_files(root: Path, files: Sequence[Path], pairs: Sequence[Pair]) -
     for file, other in zip(files[1:], others, strict=True):
         if other != first:
             raise UserError(f"{files[0]} and {file} say different things", remedy)
-    known = {file.parent for file in files}
+    folders = {file.parent for file in files}
     for mask, above in _folders_above(root, pairs):
-        if known.isdisjoint(above):
+        if folders.isdisjoint(above):
             message = f"{files[0]} does not lie above {mask}, whose values it must tell too"
             raise UserError(message, f"move it to {root / NAME}")
     return first

@@ -227,12 +227,14 @@ class MaskClasses:
         """Return the error for an undeclared number, or for a `share` of unclear pixels in a lossy file."""
         coloured = self.channel == "colors"
         what, stored = ("colour", list(unpack_color(number))) if coloured else ("value", number)
-        known = (
+        declared = (
             f"{len(self.names)} classes" if len(self.entries) > _TOLD else ", ".join(self.describe().values())
         )
-        message = f"holds the {what} {stored}, which is none of {known}"
+        message = f"holds the {what} {stored}, which is none of {declared}"
         if share is not None:
-            message = f"is near none of {known} in {share:.0%} of its pixels, such as at the {what} {stored}"
+            message = (
+                f"is near none of {declared} in {share:.0%} of its pixels, such as at the {what} {stored}"
+            )
         entry = json.dumps({"name": self.names[-1], "color" if coloured else "value": stored})
         return UserError(
             f"{path} {message}",

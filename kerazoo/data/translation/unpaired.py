@@ -144,20 +144,20 @@ def _read_sample(path: Path, source: Unpaired, domain: int, size: tuple[int, int
 def _domain_folders(root: Path) -> dict[tuple[Split, str], Path]:
     """Return the image folders by split and domain."""
     folders = [path for path in list_folder(root) if path.is_dir()]
-    named = [(_split_and_domain(path.name), path) for path in folders]
+    candidates = [(_split_and_domain(path.name), path) for path in folders]
     for split, folder in folders_by_split(
         path for path in folders if not _split_and_domain(path.name)
     ).items():
         inside = ((path.name.upper(), path) for path in list_folder(folder) if path.is_dir())
-        named += [((split, name), path) for name, path in inside if name in DOMAINS]
+        candidates += [((split, name), path) for name, path in inside if name in DOMAINS]
     by_domain: dict[tuple[Split, str], Path] = {}
-    for place, path in named:
-        if place in by_domain:
+    for split_and_domain, path in candidates:
+        if split_and_domain in by_domain:
             raise UserError(
-                f"{by_domain[place]} and {path} are the same split and domain", "keep one of them"
+                f"{by_domain[split_and_domain]} and {path} are the same split and domain", "keep one of them"
             )
-        if place is not None:
-            by_domain[place] = path
+        if split_and_domain is not None:
+            by_domain[split_and_domain] = path
     return by_domain
 
 
@@ -177,8 +177,8 @@ def _no_images_error(root: Path, domain: str, places: dict[tuple[Split, str], Pa
     remedy = f"put those of one domain into {root / 'trainA'}, those of the other into {root / 'trainB'}"
     if ("train", domain) in places:
         return UserError(f"{places['train', domain]} holds no images", remedy)
-    held = ", ".join(path.name for path in list_folder(root)[:5]) or "nothing"
-    return UserError(f"{root} has no folder train{domain} or {domain}, only {held}", remedy)
+    contents = ", ".join(path.name for path in list_folder(root)[:5]) or "nothing"
+    return UserError(f"{root} has no folder train{domain} or {domain}, only {contents}", remedy)
 
 
 def _duplicate_files(first: Sequence[Path], second: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
