@@ -1,4 +1,4 @@
-"""Images that a person can look at: overlays, contours, sheets, curves."""
+"""Drawing images for people: overlays, captions, confusion matrices, contact sheets."""
 
 import bisect
 import math
@@ -171,7 +171,7 @@ def _legend_rows(names: Sequence[str], columns: int) -> np.ndarray:
 
 
 def _truncate(text: str, width: int, size: int) -> str:
-    """Return as much of a text, made drawable, as `width` pixels hold."""
+    """Return the beginning of a drawable text that fits into `width` pixels."""
     shown = drawable(text[: max(width, 1)])  # a letter takes a pixel or more
     fits = bisect.bisect_right(
         range(1, len(shown) + 1), width, key=lambda n: math.ceil(font(size).getlength(shown[:n]))
@@ -180,17 +180,17 @@ def _truncate(text: str, width: int, size: int) -> str:
 
 
 def _write_text(
-    image: np.ndarray, text: str, place: tuple[int, int], size: int, colour: tuple[int, int, int]
+    image: np.ndarray, text: str, position: tuple[int, int], size: int, colour: tuple[int, int, int]
 ) -> None:
     """Write a drawable text into an image.
 
     Args:
         image: uint8 `(H, W, 3)`.
         text: of `drawable`.
-        place: x and y of where its baseline begins.
+        position: x and y of where its baseline begins.
         size: of the letters in pixels.
         colour: RGB.
     """
     canvas = Image.fromarray(image)
-    ImageDraw.Draw(canvas).text(place, text, colour, font(size), anchor="ls")
+    ImageDraw.Draw(canvas).text(position, text, colour, font(size), anchor="ls")
     image[:] = np.asarray(canvas)

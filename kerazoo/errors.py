@@ -1,4 +1,4 @@
-"""The one exception a user is meant to read."""
+"""The exception for errors that a user can correct."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from kerazoo.files.text import printable
 
 
 class UserError(Exception):
-    """Something the user can mend: told in one printable line, exit code 2, no traceback.
+    """An error that the user can correct: one printable line, exit code 2, no traceback.
 
     Args:
         message: what is wrong, naming the file, key or value.
@@ -22,7 +22,7 @@ class UserError(Exception):
 
 @contextlib.contextmanager
 def error_context(what: object) -> Iterator[None]:
-    """Begin the message of a `UserError` from the block with what it is about, such as a file."""
+    """Prefix the message of a `UserError` raised in the block with its subject, such as a file."""
     try:
         yield
     except UserError as error:

@@ -1,4 +1,4 @@
-"""The one way an image is read and written.
+"""Reading and writing images.
 
 Decoders disagree about EXIF, alpha, 16 bits and truncated files (OpenCV returns the
 first 90 % of a JPEG as if it were whole), so everything is read here, by Pillow.
@@ -65,7 +65,7 @@ def read_image(path: str | Path, max_pixels: int | None = None, how: ImageReadin
 
 
 def decode_image(data: bytes, name: str, how: ImageReading = USUAL) -> np.ndarray:
-    """Return the image that an image file's bytes hold, as `read_image` does.
+    """Return the decoded image of a file's bytes, as `read_image`.
 
     Args:
         data: such as a member of an archive.
@@ -80,7 +80,7 @@ def decode_image(data: bytes, name: str, how: ImageReading = USUAL) -> np.ndarra
 
 
 def image_size(path: str | Path, how: ImageReading = USUAL) -> tuple[int, int]:
-    """Return height and width of the image that `read_image` returns; little more than its header is read.
+    """Return the height and width of `read_image`'s result; reads little more than the header.
 
     Raises:
         UserError: as `read_image`, as far as the header tells.
@@ -98,7 +98,7 @@ def read_with(
     decode: Callable[["ImageFile.ImageFile | Page"], Content],
     max_pixels: int | None = None,
 ) -> Content:
-    """Return what `decode` makes of an image file: as Pillow opens it, or of a TIFF its page.
+    """Return the result of `decode` for an image file opened by Pillow, or for a TIFF's page.
 
     Raises:
         UserError: as `read_image`, or of `decode`.
@@ -110,7 +110,7 @@ def read_with(
 
 
 def largest_value(path: str | Path, how: ImageReading) -> int | None:
-    """Return the largest value of an image of unsigned 16-bit numbers; None for any other file.
+    """Return the largest value of a uint16 image; None for any other file.
 
     Of images of 8 bits little more than the header is read.
     """
@@ -133,7 +133,7 @@ def center_crop(
     share: float = 1.0,
     interpolation: Literal["bilinear", "bicubic"] = "bilinear",
 ) -> np.ndarray:
-    """Return the middle of an image that was scaled until it just covers `size` divided by `share`.
+    """Return a center crop of `size`, after the image was resized to cover `size` divided by `share`.
 
     Args:
         image: uint8 `(H, W, 3)`.
@@ -148,7 +148,7 @@ def center_crop(
 
 
 def write_image(path: str | Path, array: np.ndarray) -> None:
-    """Write a PNG, atomically.
+    """Write a PNG atomically.
 
     Args:
         array: uint8 `(H, W, 3)` RGB, or uint8 or uint16 `(H, W)` grey.
@@ -169,7 +169,7 @@ def write_image(path: str | Path, array: np.ndarray) -> None:
 
 
 def _decode_safely(name: str, decode: Callable[[int], Content], max_pixels: int | None) -> Content:
-    """Return what `decode` makes of the most pixels that are read; what it raises names the file."""
+    """Call `decode` with the limit of pixels; turn what it raises into a `UserError` about the file."""
     limit = _max_pixels() if max_pixels is None else max_pixels
     try:
         return decode(limit)
@@ -185,7 +185,7 @@ def _decode_safely(name: str, decode: Callable[[int], Content], max_pixels: int 
 
 
 def _open_image(name: str, file: BinaryIO, limit: int, how: ImageReading) -> "ImageFile.ImageFile | Page":
-    """Return an opened image as `to_rgb` wants it: a TIFF's page where Pillow would not decode it rightly."""
+    """Return an opened image for `to_rgb`: a TIFF's page if Pillow would decode it wrongly."""
     if _file_format(name, file) != "Tiff":
         return _open_with_pillow(name, file, limit)
     page = _open_tiff_page(name, file, limit, how.page)
@@ -193,7 +193,7 @@ def _open_image(name: str, file: BinaryIO, limit: int, how: ImageReading) -> "Im
 
 
 def _open_with_pillow(name: str, file: BinaryIO, limit: int) -> "ImageFile.ImageFile":
-    """Return an image as Pillow opens it."""
+    """Return an image opened by Pillow."""
     kind = _file_format(name, file)
     image = pillow_reader(kind)(png.without_bad_chunks(file) if kind == "Png" else file)
     _check_size(name, image.size, limit)
@@ -235,7 +235,7 @@ def _max_pixels() -> int:
 
 
 def check_enlargement(image: Sequence[int], scaled: Sequence[int], largest: int) -> None:
-    """Refuse to enlarge an image far beyond what it is: 1 x 40000 pixels would become gigabytes.
+    """Refuse to enlarge an image too much: 1 x 40000 pixels would become gigabytes.
 
     Args:
         image: its height and width.
@@ -254,7 +254,7 @@ def check_enlargement(image: Sequence[int], scaled: Sequence[int], largest: int)
 
 
 def _covering_size(image: Sequence[int], least: Sequence[int]) -> tuple[int, int]:
-    """Return the smallest height and width of the image's shape that hold `least`."""
+    """Return the smallest height and width with the image's aspect ratio that cover `least`."""
     (height, width), (rows, columns) = image, least
     if rows * width >= columns * height:
         return rows, width * rows // height

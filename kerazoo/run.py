@@ -40,7 +40,7 @@ HOLDER = ".trained-by"
 
 @dataclasses.dataclass(frozen=True)
 class LogRow:
-    """What is read again of an epoch's line in `log.jsonl`."""
+    """The fields that are read from a line of `log.jsonl`."""
 
     validation: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -84,7 +84,7 @@ class Run:
 
     @functools.cached_property
     def family(self) -> Task:
-        """The recipe's family, with what its validation decided when the weights were kept (`Task.informed`).
+        """The recipe's family, calibrated on the validation scores of the best weights (`Task.calibrated`).
 
         Raises:
             UserError: the log is broken.
@@ -104,7 +104,7 @@ class Run:
         atomic_text(self.folder / name, json.dumps(value, indent=2) + "\n")
 
     def read_json(self, name: str, shape: Any = object) -> Any:
-        """Return a JSON file of the run, of a shape as for `reading.read_json`; None where there is none."""
+        """Return a JSON file of the run, validated as by `reading.read_json`; None if there is none."""
         path = self.folder / name
         return read_json(path, shape) if path.exists() else None
 
@@ -112,7 +112,7 @@ class Run:
 def create_run(
     recipe: Recipe, folder: Path, network: "keras.Model", more: Mapping[str, Any] | None = None
 ) -> Run:
-    """Write a new run with the network's present weights; it appears whole or not at all.
+    """Write a new run with the network's weights, atomically.
 
     Args:
         recipe: of the run.
@@ -141,12 +141,12 @@ def create_run(
 
 
 def existing_run_error(folder: Path) -> UserError:
-    """Return the error for a run folder that is there already."""
+    """Return the error for a run folder that already exists."""
     return UserError(f"{folder} exists already", "choose another --output, or continue it with --resume")
 
 
 def open_run(path: str | Path, modules: tuple[str, ...] = ()) -> Run:
-    """Return the run in a folder, without loading its weights yet.
+    """Return the run in a folder; its weights are loaded later.
 
     Args:
         path: the run folder.
@@ -179,7 +179,7 @@ def find_run(name: str, modules: tuple[str, ...] = (), runs: Path = Path("runs")
 
 
 def run_folder(name: str, runs: Path = Path("runs")) -> Path | None:
-    """Return where the run of a name is: in the folder itself, or newest of a recipe under `runs/`."""
+    """Return the folder of a run by name: the folder itself, or the newest run of a recipe under `runs/`."""
     if os.path.exists(name) and not name.endswith(".py"):
         return Path(name)
     stem = Path(name).stem.replace("_", "-")
@@ -199,7 +199,7 @@ def with_settings(run: Run, assignments: Sequence[str], data: str | None = None)
 
 
 def new_run_folder(recipe_name: str, runs: Path = Path("runs")) -> Path:
-    """Return `runs/NAME-YYYYMMDD-HHMMSS`, a folder that does not exist yet."""
+    """Return a new folder name `runs/NAME-YYYYMMDD-HHMMSS`."""
     while True:
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
         folder = runs / f"{Path(recipe_name).stem.replace('_', '-')}-{stamp}"
@@ -210,7 +210,7 @@ def new_run_folder(recipe_name: str, runs: Path = Path("runs")) -> Path:
 
 @contextlib.contextmanager
 def training_lock(folder: Path) -> Iterator[None]:
-    """Hold a run while the block trains it.
+    """Lock a run during the block, so that no other process trains it.
 
     Raises:
         UserError: another process trains it, or its folder cannot be written.
@@ -238,7 +238,7 @@ def _lock_holder(folder: Path) -> str:
 
 
 def environment(recipe: Recipe) -> dict[str, Any]:
-    """Return what a reader needs to repeat the run: versions, backend, devices, command."""
+    """Return what is needed to repeat the run: versions, backend, devices, command."""
     import keras
 
     from kerazoo import __version__, backend

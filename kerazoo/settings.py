@@ -58,7 +58,7 @@ def settings(cls: type) -> type:
 
 
 def _refuse_broken_text(arguments: Any) -> Any:
-    """Refuse texts with halves of characters, which Python makes of file names that are not UTF-8."""
+    """Refuse texts with lone surrogates, which Python makes of file names that are not UTF-8."""
     rest = [
         arguments.kwargs if isinstance(arguments, ArgsKwargs) else arguments
     ]  # or settings that were made before
@@ -99,7 +99,7 @@ def _json_words(text: str) -> str:
 
 
 def nearest(name: str, valid: list[str]) -> str:
-    """Return the remedy that names the closest of `valid`, or all of them."""
+    """Return the remedy: the most similar of the `valid` names, or all of them."""
     close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"choose one of: {', '.join(valid)}"
 
@@ -145,7 +145,7 @@ def check_names(value: Any, keys: Iterable[str], where: str = "") -> None:
 
 
 def build(cls: type, values: dict[str, Any], where: str = "") -> Any:
-    """Construct settings, telling an unknown field or a validation error as a `UserError`."""
+    """Construct settings; raise a `UserError` for an unknown field or a wrong value."""
     check_names(cls, values, where)
     try:
         return cls(**values)
@@ -159,7 +159,7 @@ def fields(value: Any) -> dict[str, Any]:
 
 
 def fields_of(value: Any, kind: type) -> dict[str, Any]:
-    """Return those of the fields that a settings class, of which `value` is one, has itself."""
+    """Return the fields of `value` that its base class `kind` defines, as `{name: value}`."""
     return {name: getattr(value, name) for name in names(kind)}
 
 
@@ -232,7 +232,7 @@ def _is_mapping(cls: Any, key: str) -> bool:
 
 
 def _check_number(value: Any) -> Any:
-    """Return a value that is no number beyond what computers count with."""
+    """Return a value; refuse integers of more than 64 bits."""
     if isinstance(value, int) and abs(value) >= 2**63:
         raise UserError(f"settings hold the number {str(value)[:20]}..., which is too large", _BY_HAND)
     return value
@@ -257,7 +257,7 @@ def _settings_class(name: str, modules: tuple[str, ...]) -> type:
 
 
 def parse_value(text: str) -> Any:
-    """Return the value of `--set KEY=text`: JSON where it is JSON, else the text."""
+    """Return the value of `--set KEY=text`: decoded JSON, or else the text."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:

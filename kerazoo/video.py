@@ -1,4 +1,4 @@
-"""Videos and cameras: frames in one by one, each with its time; never more than a few in memory."""
+"""Reading videos and cameras frame by frame, each with its time; only a few are in memory."""
 
 import contextlib
 import re
@@ -44,19 +44,19 @@ class Frame(NamedTuple):
 
 
 def is_video(path: Path) -> bool:
-    """Whether a path means a video, by its suffix, an animated GIF, or a camera, such as camera:0."""
+    """Whether a path is a video (by its suffix), an animated GIF, or a camera such as camera:0."""
     suffix = path.suffix.lower()
     return camera_number(path) is not None or suffix in SUFFIXES or (suffix == ".gif" and _is_animated(path))
 
 
 def camera_number(path: Path) -> int | None:
-    """Return which camera a path means, None for a file."""
+    """Return the number of a camera's path such as camera:0, None for a file."""
     match = re.fullmatch(r"camera:([0-9]+)", str(path))
     return int(match[1]) if match else None
 
 
 class Camera:
-    """A camera that is open; its frames are read without end.
+    """An open camera; its frames never end.
 
     Attributes:
         path: camera:N.
@@ -72,8 +72,8 @@ class Camera:
         self.path, self.frames_read = path, 0
         with _quiet_opencv() as cv2:
             self._capture = _open_capture(cv2, camera_number(path) or 0)
-            rate = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = rate if 1 <= rate <= 1000 else RATE
+            fps = self._capture.get(cv2.CAP_PROP_FPS)
+        self.fps = fps if 1 <= fps <= 1000 else RATE
 
     def frames(self) -> Generator[Frame, None, None]:
         """Read the frames one by one and close the camera."""
@@ -87,8 +87,8 @@ class Camera:
 
     def _read(self) -> np.ndarray | None:
         with _quiet_opencv() as cv2:
-            there, image = self._capture.read()
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if there else None
+            is_frame, image = self._capture.read()
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if is_frame else None
 
     def problem(self) -> str:
         """Return why the frames ended."""
@@ -96,7 +96,7 @@ class Camera:
 
 
 class Video:
-    """A video file that is open; its frames are read once.
+    """An open video file; its frames are read once.
 
     A frame is lost where its packet is missing or cannot be decoded, or only in part. In FLV and WMV files
     and GIFs nobody can tell missing packets from a pause: they have neither an index nor sums to check.
@@ -173,7 +173,7 @@ class Video:
         return Frame(image, self.frames_read - 1, seconds)
 
     def problem(self) -> str | None:
-        """Return what was wrong with a video that was read to its end, None where nothing was."""
+        """Return the problem of a video after its end, None if there was none."""
         lasted = ((self._losses.last or 0) * self._tick - self._began) * self.fps + 1.5
         short = self.frame_count is not None and max(self._packets, lasted) < self.frame_count
         problems = []
@@ -206,7 +206,7 @@ def _is_animated(path: Path) -> bool:
 
 
 def _apply_display_matrix(frame: "VideoFrame") -> np.ndarray:
-    """Return a frame as it is to be shown: cameras that are held upright turn nothing, they only say so."""
+    """Return a frame after the rotation in its metadata: phones do not rotate the pixels themselves."""
     image = frame.to_ndarray(format="rgb24", threads=1)
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
@@ -226,7 +226,7 @@ def _open_capture(cv2: ModuleType, number: int) -> "cv2.VideoCapture":
 
 @contextlib.contextmanager
 def _quiet_opencv() -> Iterator[ModuleType]:
-    """Give OpenCV, which does not print what it thinks of missing cameras."""
+    """Yield OpenCV with its messages about missing cameras silenced."""
     from kerazoo.media.opencv import cv2
 
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

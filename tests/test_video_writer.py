@@ -17,8 +17,8 @@ def read(path):
     return list(open_video(path).frames())
 
 
-def written(path, times, reason=None, noise=0, rate=RATE):
-    with VideoWriter(path, rate) as writer:
+def written(path, times, reason=None, noise=0, fps=RATE):
+    with VideoWriter(path, fps) as writer:
         for number, seconds in enumerate(times):
             image = make_image(number, (240, 320)) if noise else make_image(number)
             writer.add(image + np.random.default_rng(0).integers(0, noise + 1, image.shape, "uint8"), seconds)

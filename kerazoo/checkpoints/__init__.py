@@ -1,1 +1,1 @@
-"""Weights that come from outside: fetched, read, recognised and brought into a network."""
+"""Published weights: fetching, reading, recognising and loading them into a network."""

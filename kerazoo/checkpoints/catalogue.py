@@ -1,4 +1,4 @@
-"""Known published weights, and what is known of them.
+"""The published weights that kerazoo knows, with licences and scores.
 
 The facts are their publishers': licences, preprocessing and scores from timm 1.0 and its
 `results/results-imagenet.csv`, torchvision 0.28's own scores, and the counts measured on the
@@ -56,7 +56,7 @@ def known(recipe: str | None = None) -> tuple[Published, ...]:
 
 
 def table(weights: Sequence[Published]) -> str:
-    """Return what a person wants to know of published weights, three lines each."""
+    """Return a readable list of published weights, three lines each."""
     lines = []
     for published in weights:
         lines += [
@@ -89,7 +89,7 @@ def _hub(
 
 
 def _width(width: int) -> str:
-    """Return the setting for an HRNet of the full depth."""
+    """Return the setting for the width of an HRNet."""
     return f'family.body={{"width":{width}}}'
 
 

@@ -1,4 +1,4 @@
-"""References to published weights as files on this machine.
+"""Downloading published weights, by reference, into a local cache.
 
 PATH                                      the file itself
 hf://owner/repo[@revision]/file           through huggingface_hub: its cache, its offline mode
@@ -41,7 +41,7 @@ LARGEST = 16 << 30
 
 
 def fetch(reference: str | Path) -> Path:
-    """Return the file that a reference stands for, downloading it where that was not done yet.
+    """Return the local file of a reference; download it if it is not in the cache.
 
     What was fetched before needs no network. A download from an https address that breaks off
     goes on where it stopped in the next call; one from the hub goes on by itself while it can.
@@ -64,7 +64,7 @@ def fetch(reference: str | Path) -> Path:
 
 
 def cache_folder() -> Path:
-    """Return the folder of what can be fetched or made again.
+    """Return the cache folder.
 
     `KERAZOO_CACHE`, else `kerazoo` in `XDG_CACHE_HOME` or in `~/.cache`.
     """
@@ -138,7 +138,7 @@ def _parse_address(address: str) -> SplitResult:
 
 
 def _download_whole(address: str, path: Path, wanted: str) -> None:
-    """Make `path` appear, whole and verified, or not at all; what arrived of it waits in a `.part`."""
+    """Download `path` and verify it; a partial download stays in a `.part` file."""
     from filelock import FileLock
 
     part = path.with_suffix(".part")
@@ -160,7 +160,7 @@ def _download_whole(address: str, path: Path, wanted: str) -> None:
 
 
 def _download(address: str, part: Path) -> None:
-    """Append to `part` what it lacks of the file at an address."""
+    """Append the missing bytes of the file at an address to `part`."""
     from kerazoo import __version__
 
     had = part.stat().st_size if part.exists() else 0
@@ -183,7 +183,7 @@ def _download(address: str, part: Path) -> None:
 
 
 class _RedirectionGuard(urllib.request.HTTPRedirectHandler):
-    """Goes where an answer leads to, within what `check_redirection` allows from the first address."""
+    """Follows redirections that `check_redirection` allows."""
 
     def __init__(self, first: str):
         self.first = first
@@ -195,7 +195,7 @@ class _RedirectionGuard(urllib.request.HTTPRedirectHandler):
 
 
 def check_redirection(first: str, following: str) -> None:
-    """Refuse an address that another may not lead to.
+    """Refuse a redirection to a forbidden address.
 
     From https to https only; and from elsewhere neither to this machine nor into its private network,
     where an address may reach what a stranger cannot.
@@ -212,7 +212,7 @@ def check_redirection(first: str, following: str) -> None:
 
 
 def _is_private(host: str | None) -> bool:
-    """Whether a name stands for an address that is not of the public internet; False for unknown ones."""
+    """Whether a host has a private address; False for unknown hosts."""
     try:
         addresses = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:  # perhaps a proxy knows it
@@ -223,7 +223,7 @@ def _is_private(host: str | None) -> bool:
 
 
 class _SpeedGuard(io.RawIOBase):
-    """What comes in at a socket, as long as it comes fast enough."""
+    """A socket's input that raises `TimeoutError` if data arrive too slowly."""
 
     def __init__(self, inner: Any):
         self.inner = inner
@@ -248,7 +248,7 @@ class _SpeedGuard(io.RawIOBase):
 
 
 class _GuardedResponse(http.client.HTTPResponse):
-    """An answer whose headers and content come fast enough."""
+    """An HTTP response whose headers and content pass a `_SpeedGuard`."""
 
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any):
         super().__init__(sock, *arguments, **options)
@@ -292,7 +292,7 @@ def _refuse_larger(size: int, address: str) -> None:
 def _with_progress(
     answer: http.client.HTTPResponse, had: int, total: int | None, address: str
 ) -> Iterator[bytes]:
-    """Pass the chunks on, telling of it on standard error: a line, and a bar on a terminal."""
+    """Yield the chunks and show progress on standard error: a line, and a bar on a terminal."""
     from rich.console import Console
     from rich.progress import DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
@@ -307,6 +307,6 @@ def _with_progress(
 
 
 def _reason(error: Exception) -> str:
-    """Return what an error says, on one line."""
+    """Return an error's message on one line."""
     inner = getattr(error, "reason", error)
     return " ".join(str(inner).split())[:200] or type(error).__name__

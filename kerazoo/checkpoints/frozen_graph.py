@@ -29,7 +29,7 @@ Fields = dict[int, list[int | memoryview]]
 
 
 def constants(content: bytes, largest: int) -> dict[str, np.ndarray]:
-    """Return the floating-point constants of a graph under the names of the variables they were.
+    """Return the floating-point constants of a graph, by the names of the former variables.
 
     Args:
         content: of the `.pb`.
@@ -65,37 +65,39 @@ def parse_fields(message: int | memoryview) -> Fields:
     if isinstance(message, int):
         raise ValueError("an integer where a message belongs")
     parsed: Fields = defaultdict(list)
-    at = count = 0
-    while at < len(message):
+    position = count = 0
+    while position < len(message):
         count += 1
         if count > FIELDS:
             raise ValueError(f"a message of more than {FIELDS} fields")
-        key, at = read_varint(message, at)
+        key, position = read_varint(message, position)
         kind = key & 7
         if kind == 0:
-            value, at = read_varint(message, at)
+            value, position = read_varint(message, position)
             parsed[key >> 3].append(value)
             continue
-        size, at = read_varint(message, at) if kind == 2 else ({1: 8, 5: 4}.get(kind, -1), at)
-        if not 0 <= size <= len(message) - at:
-            raise ValueError(f"a field of {size} bytes where {len(message) - at} are left")
-        parsed[key >> 3].append(message[at : at + size])
-        at += size
+        size, position = (
+            read_varint(message, position) if kind == 2 else ({1: 8, 5: 4}.get(kind, -1), position)
+        )
+        if not 0 <= size <= len(message) - position:
+            raise ValueError(f"a field of {size} bytes where {len(message) - position} are left")
+        parsed[key >> 3].append(message[position : position + size])
+        position += size
     return parsed
 
 
-def read_varint(message: memoryview, at: int) -> tuple[int, int]:
-    """Return the integer that begins at a place, seven bits a byte, and the place after it."""
+def read_varint(message: memoryview, position: int) -> tuple[int, int]:
+    """Return the varint at a position (seven bits per byte) and the position after it."""
     value = 0
-    for shift, byte in enumerate(message[at : at + 10]):
+    for shift, byte in enumerate(message[position : position + 10]):
         value |= (byte & 0x7F) << 7 * shift
         if byte < 0x80:
-            return value, at + shift + 1
+            return value, position + shift + 1
     raise ValueError("an integer that does not end")
 
 
 def _constant(node: Fields, largest: int) -> tuple[str, np.ndarray | None]:
-    """Return a node's name and, if it is a floating-point constant, its array of up to `largest` bytes."""
+    """Return a node's name and its array, None if it is no floating-point constant."""
     if _join_bytes(node[2]) != b"Const":
         return "", None
     name = re.sub(r"(/read)?(/_\d+)?(__cf__\d+)?$", "", _join_bytes(node[1]).decode())
@@ -107,7 +109,7 @@ def _constant(node: Fields, largest: int) -> tuple[str, np.ndarray | None]:
 
 
 def _array(tensor: Fields, name: str, largest: int) -> np.ndarray | None:
-    """Return a tensor's values, or None where they are not floating-point."""
+    """Return a tensor's values, or None if they are not floating-point."""
     kind = last_integer(tensor[1])
     if kind not in TYPES:
         return None
@@ -130,5 +132,5 @@ def _join_bytes(values: list[int | memoryview]) -> bytes:
 
 
 def last_integer(values: list[int | memoryview]) -> int:
-    """Return the last of some integers; what is 0 is not stored."""
+    """Return the last of some integers; 0 if there is none, since zeros are not stored."""
     return next((value for value in reversed(values) if isinstance(value, int)), 0)

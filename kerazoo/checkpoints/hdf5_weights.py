@@ -1,4 +1,4 @@
-"""The arrays of Keras' HDF5 files, by the names of layers and variables.
+"""Reading the weights in Keras' HDF5 files by the names of layers and variables.
 
 Keras 3 numbers the variables of a layer, `layers/conv2d_7/vars/0`, and keeps the layer's name as an
 attribute; the versions before wrote `conv1_conv/conv1_conv/kernel:0`.
@@ -58,7 +58,7 @@ def read_arrays(source: Path | BinaryIO, largest: int) -> dict[str, np.ndarray]:
 
 
 def refuse_larger(source: Path | BinaryIO, largest: int) -> None:
-    """Raise what `read_arrays` raises for a file that is to be read by others; nothing of it is unpacked."""
+    """Check the limits of `read_arrays` before another library reads a file; nothing is unpacked."""
     import h5py
 
     with h5py.File(source, "r") as file:

@@ -1,4 +1,4 @@
-"""Published weights, from a checkpoint's names and shapes strictly into a network's.
+"""Strict mapping of a checkpoint's arrays to a network's variables.
 
 A checkpoint is a tree of names, in which the network is a sub-tree (`network_in`). Every variable is written
 exactly once; every key of the sub-tree is used or named as ignored, and what lies beside it is known to be
@@ -52,7 +52,7 @@ def conv(source: str, target: str, *, bias: bool = True) -> Table:
 
 
 def depthwise(source: str, target: str) -> Table:
-    """Map a PyTorch convolution of every channel by itself, without bias, to the Keras layer `target`."""
+    """Map a PyTorch depthwise convolution without bias to the Keras layer `target`."""
     return {f"{target}/kernel": (f"{source}.weight", _depthwise_kernel)}
 
 
@@ -100,11 +100,11 @@ def _matrix(array: np.ndarray) -> np.ndarray:
 
 
 class OtherNetwork(UserError):
-    """A checkpoint does not hold the network that was looked for."""
+    """The checkpoint does not contain the expected network."""
 
 
 def network_in(arrays: Arrays, *anchors: str) -> Arrays:
-    """Return a checkpoint's network: what is below the prefix that one of its keys has.
+    """Return the arrays of a checkpoint's network, found by a key that only it has.
 
     What lies beside it in the same state dict is called "KEY beside it", so that a strict `translate` refuses
     it, except for `HARMLESS` keys and for other networks that have the key too.
@@ -137,21 +137,21 @@ def network_in(arrays: Arrays, *anchors: str) -> Arrays:
 
 
 def _starts(arrays: Arrays, anchor: str) -> list[str]:
-    """Return what comes before `anchor` in the keys that end in it."""
+    """Return the prefixes of the keys that end in `anchor`."""
     starts = (key.removesuffix(anchor) for key in arrays if key.endswith(anchor))
     return [start for start in starts if start[-1:] in ("", ".", ":", "/")]
 
 
 def _rank(start: str) -> tuple[bool, int]:
-    """Return a number for each place of a network; the lowest is meant."""
+    """Return the rank of a network's prefix; the lowest is chosen."""
     containers = start.split(":")[:-1]
-    known = (rank for rank, name in enumerate(CONTAINERS) if name in containers)
+    ranks = (rank for rank, name in enumerate(CONTAINERS) if name in containers)
     published = any(PUBLISHED.fullmatch(part) for part in re.split("[.:/]", start))
-    return not published, next(known, len(CONTAINERS))
+    return not published, next(ranks, len(CONTAINERS))
 
 
 def part_of(arrays: Arrays, name: str) -> Arrays:
-    """Return what is below one name of a checkpoint.
+    """Return the arrays below a prefix of a checkpoint.
 
     Args:
         arrays: `{checkpoint key: array}`.
@@ -168,14 +168,14 @@ def part_of(arrays: Arrays, name: str) -> Arrays:
     return part
 
 
-def unused_arrays(arrays: Arrays, made: Arrays) -> str:
-    """Return which arrays of a checkpoint are no part of what was made of it, for a line of output, or "".
+def unused_arrays(arrays: Arrays, used_arrays: Arrays) -> str:
+    """Return a line that names the arrays of a checkpoint that were not used, or "".
 
     Args:
         arrays: `{checkpoint key: array}`.
-        made: `{variable path: array}`, of `translate`: views of the checkpoint's.
+        used_arrays: `{variable path: array}`, of `translate`: views of the checkpoint's.
     """
-    used = {_address(array) for array in made.values()}
+    used = {_address(array) for array in used_arrays.values()}
     left = [key for key, array in arrays.items() if _address(array) not in used]
     names = [key for key in left if not key.endswith(".num_batches_tracked")]
     return f"left out: {join_names(names)}" if names else ""
@@ -202,7 +202,7 @@ def recognise(
     arrays: Arrays,
     layout: str | None = None,
 ) -> tuple[str, dict[str, Any]]:
-    """Return the layout that a checkpoint's keys are in, with the settings of its network.
+    """Return the layout of a checkpoint's keys, and the settings of its network.
 
     Where the checkpoint keeps the mean and std of its images, these take the place of the layout's.
 
@@ -236,7 +236,7 @@ def recognise(
 
 
 def fits(candidates: Mapping[str, Callable[[Arrays], dict[str, Any] | None]], arrays: Arrays) -> bool:
-    """Whether a checkpoint is in one of the layouts that `recognise` would choose from."""
+    """Whether a checkpoint has one of the candidate layouts."""
     return any(_try_settings(candidate, arrays) is not None for candidate in candidates.values())
 
 
@@ -250,7 +250,7 @@ def _try_settings(
 
 
 def _normalisation(arrays: Arrays) -> dict[str, tuple[float, ...]]:
-    """Return the mean and std that a checkpoint keeps for images of 0..1 or 0..255, if it does."""
+    """Return the mean and std of images, if the checkpoint contains them, scaled to 0..255."""
     means = [key for key in arrays if re.fullmatch(r"([\w.:]*[.:])?(pixel_)?mean", key)]
     pairs = [(arrays[key], arrays.get(f"{key[: -len('mean')]}std")) for key in means]
     statistics = {
@@ -303,7 +303,7 @@ def _root(key: str) -> str:
 
 
 def fit(array: np.ndarray | None, shape: Sequence[int]) -> np.ndarray | None:
-    """Return what of a given array a variable starts from, or None.
+    """Return an array adapted to a variable's shape, or None if it does not fit.
 
     The kernel of a first convolution on RGB is summed for grey, which gives the same for a grey image.
 
@@ -322,7 +322,7 @@ def fit(array: np.ndarray | None, shape: Sequence[int]) -> np.ndarray | None:
 
 
 def assign(model: "keras.Model", arrays: Arrays) -> None:
-    """Write every variable of a network, or, if anything does not fit, none.
+    """Write every variable of a network, or none if anything does not fit.
 
     Args:
         model: its variables are written, running statistics included.

@@ -20,7 +20,7 @@ KERAS_MEMBER = "model.weights.h5"
 
 
 def read(path: str | Path) -> Arrays:
-    """Return the arrays of a checkpoint file; what it is, its content says.
+    """Return the arrays of a checkpoint file; its content decides the format.
 
     Args:
         path: `.safetensors`; `.pth`, `.pt` or `.ckpt` (needs PyTorch, read as weights only); `.npz`;

@@ -1,4 +1,4 @@
-"""The weights of a run: a file that appears whole, is known by its checksum and holds finite numbers."""
+"""The weights of a run: written atomically, with a checksum, always finite."""
 
 import errno
 from pathlib import Path
@@ -61,7 +61,7 @@ def load_weights(network: "keras.Model", path: Path) -> None:
 
 
 def non_finite_variable(network: "keras.Model") -> str | None:
-    """Return the path of a variable that holds NaN or infinity, None where all are finite."""
+    """Return the path of a variable with NaN or infinity, None if all are finite."""
     import keras
 
     for variable in network.variables:
@@ -72,6 +72,6 @@ def non_finite_variable(network: "keras.Model") -> str | None:
 
 
 def _size_limit(network: "keras.Model") -> int:
-    """Return the bytes that no file of this network's weights exceeds, HDF5's own included."""
+    """Return an upper limit for the bytes of this network's weights file."""
     values = sum(int(np.prod(variable.shape)) for variable in network.variables)
     return 16 * values + (len(network.variables) + 64) * 2**14

@@ -30,7 +30,7 @@ a bound few bytes tell of long names."""
 
 
 class StoredVariable(NamedTuple):
-    """Where a variable's values are: `shape` of `kind`, `size` bytes of `file` from `offset` on."""
+    """The location of a variable's values: dtype `kind`, `shape`, `file`, `offset` and `size` in bytes."""
 
     kind: str
     shape: list[int]
@@ -40,7 +40,7 @@ class StoredVariable(NamedTuple):
 
 
 def is_index(path: Path) -> bool:
-    """Whether a file ends as a table does."""
+    """Whether a file ends with a table's magic number."""
     with open_file(path) as file:
         size = file.seek(0, 2)
         file.seek(max(size - len(MAGIC), 0))
@@ -60,19 +60,22 @@ def read_variables(index: Path) -> dict[str, np.ndarray]:
     """
     entries = _read_table(memoryview(read_bytes(index)))
     shards = last_integer(entries.pop("", parse_fields(memoryview(b"")))[1]) or 1
-    places = {name: _parse_entry(index, name, entry, shards) for name, entry in entries.items()}
+    stored_variables = {name: _parse_entry(index, name, entry, shards) for name, entry in entries.items()}
     pieces: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for place in places.values():
-        pieces[place.file].append((place.offset, place.size))
+    for stored in stored_variables.values():
+        pieces[stored.file].append((stored.offset, stored.size))
     for of_file in pieces.values():
         _refuse_overlaps(of_file)
-    return {name: _read_values(index.with_name(place.file), place, name) for name, place in places.items()}
+    return {
+        name: _read_values(index.with_name(stored.file), stored, name)
+        for name, stored in stored_variables.items()
+    }
 
 
 def _read_table(table: memoryview) -> dict[str, Fields]:
-    """Return what the blocks of a table hold by name."""
-    _, at = _read_handle(table, len(table) - FOOTER)  # of what LevelDB knows besides
-    outer, _ = _read_handle(table, at)
+    """Return the entries of all blocks of a table, by name."""
+    _, position = _read_handle(table, len(table) - FOOTER)  # of what LevelDB knows besides
+    outer, _ = _read_handle(table, position)
     handles = [_read_handle(place, 0)[0] for _, place in _block_entries(_read_block(table, *outer))]
     _refuse_overlaps(handles)
     entries: dict[str, Fields] = {}
@@ -86,15 +89,15 @@ def _read_table(table: memoryview) -> dict[str, Fields]:
     return entries
 
 
-def _read_handle(table: memoryview, at: int) -> tuple[tuple[int, int], int]:
-    """Return a block's offset and size, and the place after them."""
-    offset, at = read_varint(table, at)
-    size, at = read_varint(table, at)
-    return (offset, size), at
+def _read_handle(table: memoryview, position: int) -> tuple[tuple[int, int], int]:
+    """Return a block's offset and size, and the position after them."""
+    offset, position = read_varint(table, position)
+    size, position = read_varint(table, position)
+    return (offset, size), position
 
 
 def _read_block(table: memoryview, offset: int, size: int) -> memoryview:
-    """Return a block without its restart points."""
+    """Return the bytes of a block without its restart points."""
     if not 0 <= offset <= offset + size < len(table):
         raise ValueError("a block that lies beyond the end")
     if table[offset + size] != 0:
@@ -106,22 +109,22 @@ def _read_block(table: memoryview, offset: int, size: int) -> memoryview:
 
 def _block_entries(block: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     """Yield the keys and values of a block; a key begins with what it shares with the one before."""
-    key, at = b"", 0
-    while at < len(block):
-        shared, at = read_varint(block, at)
-        own, at = read_varint(block, at)
-        length, at = read_varint(block, at)
-        if shared > len(key) or at + own + length > len(block):
+    key, position = b"", 0
+    while position < len(block):
+        shared, position = read_varint(block, position)
+        own, position = read_varint(block, position)
+        length, position = read_varint(block, position)
+        if shared > len(key) or position + own + length > len(block):
             raise ValueError("an entry that does not fit its block")
         if shared + own > LONGEST:
             raise ValueError(f"a name of more than {LONGEST} bytes")
-        key = key[:shared] + bytes(block[at : at + own])
-        yield key, block[at + own : at + own + length]
-        at += own + length
+        key = key[:shared] + bytes(block[position : position + own])
+        yield key, block[position + own : position + own + length]
+        position += own + length
 
 
 def _refuse_overlaps(pieces: list[tuple[int, int]]) -> None:
-    """Refuse pieces, each an offset and a size, of which two share bytes: few bytes would stand for many."""
+    """Refuse overlapping pieces (offset, size): a few stored bytes would unpack to many."""
     ordered = sorted(pieces)
     for (offset, size), (following, _) in itertools.pairwise(ordered):
         if offset + size > following:
@@ -139,10 +142,10 @@ def _parse_entry(index: Path, name: str, entry: Fields, shards: int) -> StoredVa
     return StoredVariable(TYPES[kind], shape, file, offset, size)
 
 
-def _read_values(data: Path, place: StoredVariable, name: str) -> np.ndarray:
+def _read_values(data: Path, stored: StoredVariable, name: str) -> np.ndarray:
     with open_file(data) as file:
-        if place.offset + place.size > file.seek(0, 2):
+        if stored.offset + stored.size > file.seek(0, 2):
             raise ValueError(f"{data.name} ends within {name}")
-        file.seek(place.offset)
-        content = file.read(place.size)
-    return np.frombuffer(content, place.kind).reshape(place.shape)
+        file.seek(stored.offset)
+        content = file.read(stored.size)
+    return np.frombuffer(content, stored.kind).reshape(stored.shape)

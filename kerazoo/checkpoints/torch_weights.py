@@ -1,4 +1,4 @@
-"""The tensors of PyTorch's files, read as weights only: nothing is executed, no class imported."""
+"""Reading the tensors of PyTorch files: nothing is executed, no class is imported."""
 
 import pickle
 import re
@@ -38,7 +38,7 @@ DEEPEST = 8
 
 
 class Inert:
-    """What is made of an object beside the weights: nothing. Its class is neither imported nor called."""
+    """Stands for an object beside the weights, whose class is neither imported nor called."""
 
     def __init__(self, *_: Any) -> None: ...
 
@@ -46,7 +46,7 @@ class Inert:
 
 
 def read_tensors(path: Path, largest: int) -> dict[str, np.ndarray]:
-    """Return every tensor of a file by its name; mappings within mappings are told apart by colons.
+    """Return every tensor of a file by its name; nested mappings are joined by colons.
 
     `{"state_dict": {"conv.weight": ...}}` gives "state_dict:conv.weight".
 
@@ -96,21 +96,21 @@ def _check_archive(path: Path, largest: int) -> None:
 
 
 def _load_content(path: Path, torch: Any) -> Any:
-    """Return what PyTorch's reader of weights makes of a file."""
-    beside = torch.serialization.safe_globals([(Inert, name) for name in PASSED_OVER])
+    """Return the content of a file, read by PyTorch with `weights_only=True`."""
+    inert_globals = torch.serialization.safe_globals([(Inert, name) for name in PASSED_OVER])
     try:
-        with open_file(path) as file, beside, warnings.catch_warnings(action="ignore"):
+        with open_file(path) as file, inert_globals, warnings.catch_warnings(action="ignore"):
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        held = re.search(r"GLOBAL (\S+)", str(error))
-        if not held:
+        match = re.search(r"GLOBAL (\S+)", str(error))
+        if not match:
             raise
-        message = f"{path} holds Python objects besides weights ({held[1]}); none was loaded or executed"
+        message = f"{path} holds Python objects besides weights ({match[1]}); none was loaded or executed"
         raise UserError(message, "save model.state_dict() where you trust the file") from None
 
 
 def _flatten(content: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what mappings by names hold, each of them once: one may hold itself."""
+    """Yield (name, value) of nested mappings, each mapping once: one may contain itself."""
     waiting, seen = [("", content)], set()
     while waiting:
         path, mapping = waiting.pop(0)

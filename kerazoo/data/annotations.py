@@ -1,4 +1,4 @@
-"""Files of annotations: where they are, and the numbers and ids in them."""
+"""Finding annotation files, and reading the numbers and ids in them."""
 
 import dataclasses
 import re
@@ -29,7 +29,7 @@ Key = int | str
 
 @dataclasses.dataclass
 class Remarks:
-    """What is found while files are read.
+    """Problems and warnings collected while files are read.
 
     Attributes:
         problems: what is wrong; nothing is trained on before it is mended.
@@ -41,7 +41,7 @@ class Remarks:
 
 
 def entry_errors(file: Path, kind: str, wrong: Iterable[tuple[object, str]]) -> list[UserError]:
-    """Return what is wrong with entries of a file: a line each, or one for more than `MANY` of one reason.
+    """Return errors for wrong entries of a file: one each, or one for more than `MANY` of the same reason.
 
     Args:
         kind: what the entries are called, such as "annotation".
@@ -61,7 +61,7 @@ def entry_errors(file: Path, kind: str, wrong: Iterable[tuple[object, str]]) -> 
 
 
 def annotation_files(root: Path, remarks: Remarks) -> dict[Split, Path]:
-    """Return the file of each split that a folder has one for; a file itself as train.
+    """Return the annotation file of each split in a folder; a file itself is train.
 
     A file is known by its name, as `kerazoo.data.splits` knows folders: `val.json`, `Validation.json` or
     `person_keypoints_val2017.json`, in the folder or in its `annotations/` or `annot/`; else by the folder of
@@ -94,7 +94,7 @@ def annotation_files(root: Path, remarks: Remarks) -> dict[Split, Path]:
 
 
 def split_of_file(file: Path) -> Split | None:
-    """Return the split that a file of annotations is called after, None for another file.
+    """Return the split in the name of an annotation file, None if there is none.
 
     >>> split_of_file(Path("person_keypoints_val2017.json")), split_of_file(Path("default.json"))
     ('val', None)
@@ -104,7 +104,7 @@ def split_of_file(file: Path) -> Split | None:
 
 
 def _files_by_name(root: Path) -> tuple[dict[Split, Path], list[Path]]:
-    """Return the files called after splits, and those of key points that are called after none."""
+    """Return the files named after splits, and files of key points named after none."""
     files: dict[Split, Path] = {}
     others = []
     inside = [file for folder in (root, root / "annotations", root / "annot") for file in _json_files(folder)]
@@ -121,7 +121,7 @@ def _files_by_name(root: Path) -> tuple[dict[Split, Path], list[Path]]:
 
 
 def _file_in_split_folder(folder: Path) -> Path | None:
-    """Return the file of annotations in the folder of a split: Roboflow's, or the only one."""
+    """Return the annotation file in the folder of a split: Roboflow's, or the only one."""
     files = _json_files(folder)
     known = folder / "_annotations.coco.json"
     return known if known in files else files[0] if len(files) == 1 else None
@@ -132,7 +132,7 @@ def _json_files(folder: Path) -> list[Path]:
 
 
 def number_array(rows: Sequence[Any], width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return lists of numbers side by side, and which of them are such lists.
+    """Return rows of numbers as an array, and which rows are valid.
 
     Args:
         rows: decoded JSON.
@@ -153,7 +153,7 @@ def number_array(rows: Sequence[Any], width: int) -> tuple[np.ndarray, np.ndarra
         floats = [_to_floats(row) if fits else empty for row, fits in zip(rows, sound, strict=True)]
         whole = np.array(floats, "float64").reshape(-1, width)
     whole = whole.astype("float64")
-    whole[~(np.abs(whole) <= LARGEST)] = np.nan
+    whole[~(np.abs(whole) <= LARGEST)] = np.nan  # written so that NaN, which compares False, stays NaN
     return whole, sound
 
 
@@ -166,7 +166,7 @@ def _to_floats(row: list[Any]) -> list[float]:
 
 
 def parse_key(value: Any) -> Key | None:
-    """Return an id as it is compared: whole numbers and text; None for anything else.
+    """Return an id as a whole number or text; None for anything else.
 
     >>> key_of(3.0), key_of("0003"), key_of(True), key_of([3])
     (3, '0003', None, None)
@@ -177,10 +177,10 @@ def parse_key(value: Any) -> Key | None:
 
 
 class Ids:
-    """Ids that other parts of a file, or other files, refer to; 7 and "0007" are one if only one is there."""
+    """Ids that others refer to; 7 matches "0007" if only one of them exists."""
 
     def __init__(self, keys: Iterable[Key]):
-        """Take the ids that there are."""
+        """Store the existing ids."""
         self._keys = set(keys)
         self._by_number: dict[int, Key | None] = {}
         for key in self._keys:
@@ -191,7 +191,7 @@ class Ids:
         return ", ".join(map(str, self._keys))
 
     def find(self, value: Any) -> Key | None:
-        """Return the id that a value means; None where there is none."""
+        """Return the existing id that a value refers to; None if there is none."""
         key = parse_key(value)
         if key is None or key in self._keys:
             return key

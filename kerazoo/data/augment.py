@@ -1,4 +1,4 @@
-"""Samples into samples: one random warp for image and truth, then random light for the image."""
+"""Augmentation of samples: one random warp for image and truth, then color jitter for the image."""
 
 import math
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +21,7 @@ Factor = Annotated[float, Field(gt=0)]
 
 @settings
 class Augmentation:
-    """What is done to training samples; by default nothing.
+    """Random changes of training samples; by default none.
 
     Attributes:
         crop: height and width in pixels of a window cut anywhere from the image (smaller images
@@ -87,7 +87,7 @@ class Augmentation:
 
 
 def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, context: int = 0) -> Sample:
-    """Return the sample under a random warp and random light.
+    """Return the sample after a random warp and color jitter.
 
     Args:
         sample: its truth needs `moved(warp)`.
@@ -102,7 +102,7 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, co
     """
     from kerazoo.data.photometric import color_jitter
 
-    if sample.image.ndim > 3:
+    if sample.image.ndim > 3:  # a stack (..., H, W, 3), such as an episode
         return _augment_stack(sample, settings, rng)
     boxes = getattr(sample.truth, "boxes", ()) if settings.focus else ()
     focus = boxes[rng.integers(len(boxes))] if len(boxes) else None
@@ -115,7 +115,7 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, co
 
 
 def _augment_stack(sample: Sample, settings: Augmentation, rng: np.random.Generator) -> Sample:
-    """Return a sample of many images after something different was done to every one."""
+    """Return a sample whose stacked images are augmented independently."""
     if settings == Augmentation():
         return sample
     images = sample.image.reshape(-1, *sample.image.shape[-3:])
@@ -137,23 +137,29 @@ def random_warp(
     """
     from kerazoo.structures.warp import Warp, about, elastic
 
+    # All sizes are (height, width), all points (x, y); pixel centres lie at whole numbers.
     window = settings.crop or image
     turns = _random_quarter_turns(settings, window, rng)
+    # What the window shows lies on its side in the image before an odd number of quarter turns.
     covered = (window[1], window[0]) if turns % 2 else window
     zooms = _random_zooms(settings, image, covered, rng)
     if focus is not None and settings.focus:
+        # The box (left, top, width, height) gets this share of the window; its tighter side decides.
         fitting = settings.focus * min(covered[1] / max(focus[2], 1), covered[0] / max(focus[3], 1))
         zooms = zooms[0] * fitting, zooms[1] * fitting
         centre = [focus[axis] + (focus[axis + 2] - 1) / 2 for axis in (0, 1)]
     else:
+        # The part of the image that the window shows, in image pixels, somewhere in the image.
         parts = [side / zoom for side, zoom in zip(covered, zooms, strict=True)]
         centre = [_random_centre(n, part, rng) for n, part in zip(image[::-1], parts[::-1], strict=True)]
     if settings.shift:
+        # Whole pixels of the image; around a zoomed object they are pixels of the window.
         moves = rng.integers(-settings.shift, settings.shift + 1, 2)
         centre = [
             at + move / (1 if focus is None else zooms[0]) for at, move in zip(centre, moves, strict=True)
         ]
     size = window[0] + 2 * context, window[1] + 2 * context
+    # U-Net, section 3.1: displacements (3, 3, 2) of a coarse grid, interpolated to (2, height, width).
     field = elastic(rng.normal(0, settings.elastic, (3, 3, 2)), size) if settings.elastic else None
     return Warp(about(_random_matrix(settings, turns, zooms, rng), size, centre), size, field, settings.fill)
 
@@ -161,10 +167,12 @@ def random_warp(
 def _random_zooms(
     settings: Augmentation, image: tuple[int, int], window: tuple[int, int], rng: np.random.Generator
 ) -> tuple[float, float]:
-    """Return by how much height and width are enlarged."""
+    """Return the random zoom factors of height and width."""
     if settings.area is None:
         zoom = math.exp(rng.uniform(*np.log(settings.scale)))
         return zoom, zoom
+    # Szegedy et al. 2015: ten tries of an area and an aspect; area = h w and aspect = w / h, hence
+    # h = sqrt(area / aspect) and w = sqrt(area aspect). parts: (10, 2).
     areas = rng.uniform(*settings.area, size=10) * math.prod(image)
     low, high = np.log(settings.aspect)
     aspects = np.exp(rng.uniform(low, high, 10))
@@ -180,11 +188,11 @@ def _random_quarter_turns(settings: Augmentation, window: tuple[int, int], rng: 
 
 
 def _random_centre(length: int, covered: float, rng: np.random.Generator) -> float:
-    """Return the middle of a stretch `covered` long that lies in the image, or holds all of it.
+    """Return the centre of a random interval of length `covered` inside the image, or around all of it.
 
     It starts at a whole pixel, so that a mere crop copies pixels.
     """
-    spare = length - covered
+    spare = length - covered  # negative where the interval is longer than the image
     start = math.copysign(rng.integers(int(abs(spare)) + 1), spare)
     return start + (covered - 1) / 2
 
@@ -194,10 +202,13 @@ def _random_matrix(
 ) -> np.ndarray:
     from kerazoo.structures.warp import linear, quarter_turn
 
+    # From output to input, right to left: mirror, quarter turns, zoom with shear, rotation. The draws are
+    # the same for all settings, so that one setting changes nothing about the others.
     mirrored = rng.random(2) < 0.5
     x = -1 if settings.flip and mirrored[0] else 1
     y = -1 if settings.flip_vertical and mirrored[1] else 1
     angle, slant = np.radians(rng.uniform(-1, 1, 2) * (settings.rotation, settings.shear))
     rotation = linear(math.cos(angle), -math.sin(angle), math.sin(angle), math.cos(angle))
+    # x' = x / zoom_x + y tan(slant) / zoom_y, y' = y / zoom_y
     slanted = linear(1 / zooms[1], math.tan(slant) / zooms[0], 0, 1 / zooms[0])
     return rotation @ slanted @ quarter_turn(turns) @ linear(x, 0, 0, y)

@@ -1,4 +1,4 @@
-"""Reading all of a data set before anything trains on it."""
+"""Checking a whole data set before a training."""
 
 import hashlib
 from collections import Counter
@@ -21,7 +21,7 @@ LISTED = 100
 
 @dataclass(frozen=True)
 class Report:
-    """What a data set holds.
+    """The result of a check of a data set.
 
     Attributes:
         splits: number of readable samples of each split.
@@ -53,7 +53,7 @@ class Report:
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """Return the report as a person reads it."""
+        """Return the report as lines of text."""
         samples = ", ".join(f"{count} {split}" for split, count in self.splits.items()) or "none"
         rows = [("samples", samples)]
         rows += [
@@ -84,7 +84,7 @@ class Report:
 
 
 class _SampleFacts(NamedTuple):
-    """What is kept of a sample once it was read."""
+    """The facts that are kept of a sample."""
 
     split: Split
     name: str
@@ -97,20 +97,20 @@ class _SampleFacts(NamedTuple):
 
 
 def check(source: Source, progress: Callable[[int, int], None] | None = None) -> Report:
-    """Read every sample of every split; a bad file is reported and the rest is read on.
+    """Read every sample of every split; report bad files and go on.
 
     Args:
         source: where the samples come from.
         progress: called with the number of samples read so far and of all.
     """
     splits, names, problems = _survey(source)
-    seen = _read_samples(splits, len(names), problems, progress)
+    facts = _read_samples(splits, len(names), problems, progress)
     whole = source.whole_images()
     # An image that is read a second time, for its twins alone, has no problem that is new.
-    images = seen if whole is source else _read_samples(_survey(whole)[0], len(names), [])
+    images = facts if whole is source else _read_samples(_survey(whole)[0], len(names), [])
     usable = bool(splits)
     warnings = [*(source.warnings() if usable else ()), *_duplicate_warnings(images)]
-    return _make_report(seen, names, problems, warnings, source.facts() if usable else {})
+    return _make_report(facts, names, problems, warnings, source.facts() if usable else {})
 
 
 def _read_samples(
@@ -119,23 +119,23 @@ def _read_samples(
     problems: list[str],
     progress: Callable[[int, int], None] | None = None,
 ) -> list[_SampleFacts]:
-    """Return what is kept of all samples that can be read; `problems` get why others cannot."""
+    """Return the facts of all readable samples; append the errors of the others to `problems`."""
     places = [(split, samples, i, classes) for split, samples in splits.items() for i in range(len(samples))]
-    seen, broken = list[_SampleFacts](), set[str]()
+    facts, broken = list[_SampleFacts](), set[str]()
     with ThreadPoolExecutor() as pool:
         for count, result in enumerate(pool.map(_read_sample, places), 1):
             if isinstance(result, _SampleFacts):
-                seen.append(result)
+                facts.append(result)
             elif str(result) not in problems:
                 broken.add(str(result))
             if progress:
                 progress(count, len(places))
     problems += sorted(broken, key=natural_key)
-    return seen
+    return facts
 
 
 def _survey(source: Source) -> tuple[dict[Split, Sequence[Sample]], tuple[str, ...], list[str]]:
-    """Return the samples, the names of the classes and all problems; where these are unknown no samples."""
+    """Return samples by split, class names and problems; no samples if there are no class names."""
     try:
         splits, errors = source.survey()
     except UserError as error:
@@ -161,40 +161,45 @@ def _read_sample(place: tuple[Split, Sequence[Sample], int, int]) -> _SampleFact
     )
 
 
-def _duplicate_warnings(seen: Sequence[_SampleFacts]) -> list[str]:
-    """Return a line for every image that is in two splits (its score would be too good) or in two classes."""
+def _duplicate_warnings(facts: Sequence[_SampleFacts]) -> list[str]:
+    """Return a warning for every image in two splits (the score would be too good) or in two classes."""
     first: dict[bytes, _SampleFacts] = {}
     lines = []
-    for one in seen:
-        other = first.setdefault(one.digest, one)
-        labels = "" if np.array_equal(other.counts[:-1], one.counts[:-1]) else " with different labels"
-        if other.split != one.split or labels:
-            same = f"{other.name} ({other.split}) and {one.name} ({one.split}) are the same image"
+    for sample in facts:
+        earlier = first.setdefault(sample.digest, sample)
+        labels = "" if np.array_equal(earlier.counts[:-1], sample.counts[:-1]) else " with different labels"
+        if earlier.split != sample.split or labels:
+            same = f"{earlier.name} ({earlier.split}) and {sample.name} ({sample.split}) are the same image"
             lines.append(f"{same}{labels}; keep one")
     return lines
 
 
 def _make_report(
-    seen: Sequence[_SampleFacts],
+    samples: Sequence[_SampleFacts],
     names: Sequence[str],
     problems: Sequence[str],
     warnings: Sequence[str],
     facts: dict[str, str],
 ) -> Report:
-    sizes = Counter(one.size for one in seen)
+    sizes = Counter(sample.size for sample in samples)
     by_area = sorted(sizes, key=lambda size: (size[0] * size[1], size))
-    counts = np.sum([one.counts for one in seen], axis=0) if seen else np.zeros(len(names) + 1, int)
+    counts = (
+        np.sum([sample.counts for sample in samples], axis=0) if samples else np.zeros(len(names) + 1, int)
+    )
     labelled = max(int(counts[:-1].sum()), 1)
     return Report(
-        splits=dict(Counter(one.split for one in seen)),
+        splits=dict(Counter(sample.split for sample in samples)),
         sizes={"smallest": by_area[0], "largest": by_area[-1], "most common": sizes.most_common(1)[0][0]}
-        if seen
+        if samples
         else {},
-        grey=sum(one.grey for one in seen) / max(len(seen), 1),
+        grey=sum(sample.grey for sample in samples) / max(len(samples), 1),
         classes={name: float(counts[label] / labelled) for label, name in enumerate(names)},
         void=float(counts[-1] / max(int(counts.sum()), 1)),
-        counted=seen[0].counted if seen else "samples",
-        tally={name: sum(one.tally[name] for one in seen) for name in (seen[0].tally if seen else ())},
+        counted=samples[0].counted if samples else "samples",
+        tally={
+            name: sum(sample.tally[name] for sample in samples)
+            for name in (samples[0].tally if samples else ())
+        },
         problems=tuple(problems),
         warnings=tuple(warnings),
         facts=facts,

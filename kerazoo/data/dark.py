@@ -1,4 +1,4 @@
-"""Images that come out dark, since their 16 bits hold numbers of 12 or so."""
+"""A warning about 16-bit images with only 12 or so significant bits: they would come out dark."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ BRIGHT = 2**14
 
 
 def dark_image_warnings(images: Sequence[Path], how: ImageReading) -> list[str]:
-    """Return a line where images of 16 bits hold small numbers only: the upper eight bits would be read.
+    """Return a warning if 16-bit images have only small values: their upper eight bits are nearly 0.
 
     Args:
         images: files, of which some are read.
@@ -23,10 +23,10 @@ def dark_image_warnings(images: Sequence[Path], how: ImageReading) -> list[str]:
     """
     if how.range is not None or not images:
         return []
-    some = images[:: -(-len(images) // LOOKED_AT)]
+    sampled = images[:: -(-len(images) // LOOKED_AT)]
     with ThreadPoolExecutor() as pool:
-        largest_values = list(pool.map(lambda path: largest_value(path, how), some))
-    deep = {path: value for path, value in zip(some, largest_values, strict=True) if value is not None}
+        largest_values = list(pool.map(lambda path: largest_value(path, how), sampled))
+    deep = {path: value for path, value in zip(sampled, largest_values, strict=True) if value is not None}
     largest = max(deep.values(), default=0)
     if not 0 < largest < BRIGHT:
         return []

@@ -1,4 +1,4 @@
-"""What a data set is known by, so that a training that goes on notices that it is another.
+"""A fingerprint of a data set, by which a resumed training notices that the data changed.
 
 A file is known by the SHA-256 of its content. Files of up to `SMALL` bytes are read whenever that is asked
 for; of a larger one whose size and time are as before the former answer is taken. So a copied or moved data
@@ -31,7 +31,7 @@ NAMED = 3
 
 @dataclass(frozen=True)
 class KnownFile:
-    """What a file is known by.
+    """Size, time and checksum of a file.
 
     Attributes:
         bytes, mtime_ns: its size and the time it was changed.
@@ -67,7 +67,7 @@ class Fingerprint:
         return hashlib.sha256(json.dumps([self.settings, self.classes, files]).encode()).hexdigest()
 
     def changes(self, now: "Fingerprint") -> list[str]:
-        """Return what differs in a later fingerprint, a few words each."""
+        """Return short descriptions of the differences from a later fingerprint."""
         settings = [
             f"data.{key} is {now.settings.get(key)!r} instead of {self.settings.get(key)!r}"
             for key in sorted(self.settings.keys() | now.settings.keys())
@@ -90,7 +90,7 @@ class Fingerprint:
 
 
 def fingerprint(source: Source, before: Fingerprint | None = None) -> Fingerprint:
-    """Return what a source's data are known by.
+    """Return the fingerprint of a source's data.
 
     Args:
         source: of the data; none of its samples is read.
@@ -104,15 +104,15 @@ def fingerprint(source: Source, before: Fingerprint | None = None) -> Fingerprin
     folder = os.path.join(os.path.dirname(root) if os.path.isfile(root) else root, "")
     paths = {os.path.abspath(path).removeprefix(folder).replace(os.sep, "/"): path for path in source.files()}
     with ThreadPoolExecutor(READERS) as pool:
-        known = pool.map(_known_file, paths.values(), (former.get(name) for name in paths))
-        files = dict(zip(paths, known, strict=True))
+        fingerprints = pool.map(_known_file, paths.values(), (former.get(name) for name in paths))
+        files = dict(zip(paths, fingerprints, strict=True))
     settings = {key: value for key, value in flatten(to_plain(source)).items() if value is not None}
     settings.pop("path", None)
     return Fingerprint(settings, classes, files)
 
 
 def changed_data_error(before: Fingerprint | None, now: Fingerprint, where: Path) -> UserError:
-    """Return the error for a run in the folder `where` whose data are not what it was trained on."""
+    """Return the error for a run in the folder `where` whose data changed since its training."""
     differences = "; ".join(before.changes(now) if before else ()) or "what exactly is not known"
     return UserError(
         f"the data of {where} have changed since it was trained on them: {differences}",

@@ -1,4 +1,4 @@
-"""Where the images of a file of annotations are."""
+"""Locating the images of an annotation file."""
 
 import os
 import re
@@ -22,7 +22,7 @@ _DEEPEST = 20
 def locate_images(
     file: Path, names: Sequence[str], chosen: str | None, remarks: Remarks
 ) -> tuple[Path, list[str | None]]:
-    """Return the folder of the images that a file of annotations names, and where in it each of them is.
+    """Return the folder of the images that an annotation file names, and each image's path in it.
 
     They may be beside the file, in `images/`, or in a folder that is called like the file, like the end of
     its name, as in COCO, or like its split. What is not found by its whole name, such as a path of another
@@ -61,7 +61,7 @@ def locate_images(
 def _report_partial_matches(
     file: Path, names: Sequence[str], paths: list[str | None], remarks: Remarks
 ) -> None:
-    """Tell which images are found by parts of their names; what several are found by is nobody's."""
+    """Report images that are found by a part of their names; a path found twice is a problem."""
     by_end = [(name, path) for name, path in zip(names, paths, strict=True) if path and path != name]
     shared = {path for path, count in Counter(paths).items() if path and count > 1}
     for name, path in by_end:
@@ -79,7 +79,7 @@ def _report_partial_matches(
 
 
 def _candidate_folders(file: Path) -> list[Path]:
-    """Return the folders that a file's images may be in."""
+    """Return the folders that may contain an annotation file's images."""
     here, above, end = file.parent, file.parent.parent, file.stem.rpartition("_")[2]
     places = [here, here / "images", here / file.stem, here / "images" / file.stem, above / end]
     places += [above / "images" / end, above / "images"]
@@ -102,7 +102,7 @@ def _has_file(folder: Path, name: str) -> bool:
 
 
 def _find_by_end(folder: Path, name: str) -> str | None:
-    """Return the longest end of a name that is a file's path in a folder, accents written either way."""
+    """Return the longest end of a name that exists in a folder, in either form of Unicode accents."""
     forms = (
         form
         for end in _path_ends(name)

@@ -1,4 +1,4 @@
-"""Samples that are read, or drawn, when they are asked for."""
+"""A sequence of samples that are read or generated on access."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

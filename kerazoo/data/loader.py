@@ -13,7 +13,7 @@ from kerazoo.task import Task
 
 
 class CachedSamples(Sequence):
-    """Samples that are kept in memory once read, as many as fit.
+    """A sequence of samples that keeps as many as fit in memory.
 
     Args:
         samples: the samples as they are on disk.
@@ -37,7 +37,7 @@ class CachedSamples(Sequence):
         size = sample.image.nbytes + sum(
             a.nbytes for a in vars(sample.truth).values() if hasattr(a, "nbytes")
         )
-        with self.lock:
+        with self.lock:  # several threads read; without it `left` would be counted down twice
             if size <= self.left and index not in self.kept:
                 self.kept[index] = sample
                 self.left -= size
@@ -55,12 +55,15 @@ def stream(
     context = task.context()
 
     def example(sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
-        if isinstance(sample.truth, Deferred):
+        if isinstance(sample.truth, Deferred):  # an episode or pairs, drawn anew for every step
             sample = sample.truth.sample(rng)
+        # The image gets `context` pixels more on every side than the network labels.
         moved = augment(sample, augmentation, rng, context=context)
         x, placement = task.prepare(moved.image, whole=False)
         return x, task.encode(moved.truth, placement)
 
+    # Grain gives `example` a generator seeded by the seed and the index in the endless sequence: hence
+    # `stream[s]` depends on s alone, however many threads or hosts read.
     shuffled = grain.MapDataset.source(samples).seed(seed).shuffle().repeat()
     batches = shuffled.random_map(example).batch(batch, drop_remainder=True)
     return batches.random_map(lambda pair, rng: task.mix_batch(pair[0], pair[1], rng))

@@ -1,4 +1,4 @@
-"""Random light: brightness, contrast, gamma, colour, blur and noise of an image."""
+"""Color jitter: random brightness, contrast, gamma, saturation, hue, blur and noise of an image."""
 
 from typing import TYPE_CHECKING
 
@@ -13,15 +13,16 @@ _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
 def color_jitter(image: np.ndarray, settings: "Augmentation", rng: np.random.Generator) -> np.ndarray:
-    """Return the image in another light; `Augmentation` says what may change.
+    """Return the image after random photometric changes of the strengths in `Augmentation`.
 
     Args:
         image: uint8 `(H, W, 3)`, RGB.
-        rng: always asked for the same number of draws, but for the noise's pixels.
+        rng: makes the same number of draws for all settings, except for the noise's pixels.
 
     Returns:
         uint8 `(H, W, 3)`.
     """
+    # Everything is drawn whatever the settings are, so that one setting does not change another's draw.
     tone, saturation, hue = rng.uniform(-1, 1, 3), *rng.uniform(-1, 1, 2)
     blur, noise = rng.uniform(0, 1, 2) * (settings.blur, settings.noise)
     if settings.brightness or settings.contrast or settings.gamma:
@@ -38,7 +39,7 @@ def color_jitter(image: np.ndarray, settings: "Augmentation", rng: np.random.Gen
 
 
 def tone_curve(brightness: float, contrast: float, gamma: float, middle: float = 127.5) -> np.ndarray:
-    """Return the table of new values: uint8 `(256,)`.
+    """Return the lookup table of new values: uint8 `(256,)`.
 
     Args:
         brightness: added, in units of 255.

@@ -13,7 +13,7 @@ _BITS = 60
 
 
 class Region(NamedTuple):
-    """Where something is.
+    """A region of an image: polygons, run lengths, or else a box.
 
     Attributes:
         box: left, top, width, height; taken where there is nothing finer, or nothing that can be read.
@@ -27,7 +27,7 @@ class Region(NamedTuple):
 
 
 def parse_region(segmentation: Any, box: Sequence[float]) -> Region:
-    """Return the region that an annotation's "segmentation" or else its "bbox" tells."""
+    """Return the region of an annotation's "segmentation", or else of its "bbox"."""
     if isinstance(segmentation, dict):
         return Region(box, rle=segmentation)
     if not isinstance(segmentation, list) or not all(map(_is_polygon, segmentation)):
@@ -36,13 +36,13 @@ def parse_region(segmentation: Any, box: Sequence[float]) -> Region:
 
 
 def _is_polygon(values: Any) -> bool:
-    """Whether this is a list of x, y, x, y ... of three points at least."""
+    """Whether this is a flat list x, y, x, y ... of at least three points."""
     plain = isinstance(values, list) and len(values) >= 6 and len(values) % 2 == 0
     return plain and all(isinstance(value, int | float) and abs(value) <= FARTHEST for value in values)
 
 
 def region_mask(regions: Iterable[Region], size: tuple[int, int]) -> np.ndarray:
-    """Return where any of the regions is.
+    """Return the union of the regions as a mask.
 
     Args:
         regions: in an image.
@@ -62,6 +62,7 @@ def region_mask(regions: Iterable[Region], size: tuple[int, int]) -> np.ndarray:
             mask |= decoded
         else:
             left, top, width, height = region.box
+            # All pixels that the box touches; a corner left of or above the image is cut to 0.
             low = np.maximum(np.floor((left, top)), 0).astype(int)
             high = np.maximum(np.ceil((left + width, top + height)), 0).astype(int)
             mask[low[1] : high[1], low[0] : high[0]] = 1
@@ -69,7 +70,7 @@ def region_mask(regions: Iterable[Region], size: tuple[int, int]) -> np.ndarray:
 
 
 def decode_rle(runs: dict[str, Any], size: tuple[int, int]) -> np.ndarray | None:
-    """Return the mask that run lengths tell, uint8 `(H, W)`; None where they are not of that size."""
+    """Return the mask of COCO's run lengths, uint8 `(H, W)`; None if they do not fit the size."""
     height, width = size
     counts = runs.get("counts")
     if runs.get("size", list(size)) != list(size):
@@ -80,15 +81,17 @@ def decode_rle(runs: dict[str, Any], size: tuple[int, int]) -> np.ndarray | None
     if sum(plain) != height * width:
         return None
     lengths = np.array(plain, "int64")
-    values = (np.arange(len(lengths)) % 2).astype("uint8")
-    return np.repeat(values, lengths).reshape(width, height).T
+    values = (np.arange(len(lengths)) % 2).astype("uint8")  # runs of 0 and 1 in turns, 0 first
+    return np.repeat(values, lengths).reshape(width, height).T  # column by column: (W, H) -> (H, W)
 
 
 def _decode_counts(text: str) -> list[int] | None:
-    """Return the run lengths in COCO's string: digits of 5 bits, the third and later as differences.
+    """Return the run lengths in COCO's compressed string; None if a length does not end.
 
     None where a length does not end.
     """
+    # A number is a little-endian sequence of digits, a character each: bits 0 to 4 are its value, bit 5 says
+    # that another digit follows, and bit 4 of the last digit is the sign (two's complement).
     lengths: list[int] = []
     value = shift = 0
     for character in text:
@@ -98,7 +101,8 @@ def _decode_counts(text: str) -> list[int] | None:
         if shift > _BITS:
             return None
         if not digit & 32:
-            value -= (digit & 16 and 1) << shift
+            value -= (digit & 16 and 1) << shift  # a negative difference
+            # From the fourth on it is the difference from the length two before, of the same value.
             lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
             value = shift = 0
     return lengths

@@ -1,4 +1,4 @@
-"""What every data source answers."""
+"""The interface of data sources."""
 
 import os
 from abc import ABC, abstractmethod
@@ -20,7 +20,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 def existing_path(path: Path) -> Path:
-    """Return the path of a data set that is there, or raise a `UserError`: every source asks this first."""
+    """Return the path of a data set; raise a `UserError` if it does not exist."""
     if not os.path.exists(path):  # also where no file can have such a name
         raise UserError(f"data {path} does not exist", "check the path, or give a run's new one: --data DIR")
     return path
@@ -28,7 +28,7 @@ def existing_path(path: Path) -> Path:
 
 @settings
 class Source(ImageReading, ABC):
-    """A described place where samples come from; its fields are the description.
+    """A description of where samples come from; its fields are its settings.
 
     How its image files are read is a part of it; `kerazoo predict` reads images as the run's data were.
 
@@ -47,18 +47,18 @@ class Source(ImageReading, ABC):
         """
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
-        """Return whatever can be read of all splits, and all that is known to be wrong with the rest.
+        """Return the usable samples of all splits, and errors about the rest.
 
         Where there are problems, `samples` raises the first of them; `kerazoo data check` tells all.
         """
         return {split: self.samples(split) for split in get_args(Split)}, []
 
     def whole_images(self) -> "Source":
-        """Return what reads the whole images whose parts or sizes its samples show; itself where they do."""
+        """Return the source of the whole images, if this one cuts or resizes them; else itself."""
         return self
 
     def warnings(self) -> list[str]:
-        """Return a line for each thing about the data that only the user can judge, such as skipped files.
+        """Return warnings that only the user can judge, such as about skipped files.
 
         `kerazoo data check` tells all of them, `kerazoo train` the first few.
 
@@ -68,11 +68,11 @@ class Source(ImageReading, ABC):
         return []
 
     def facts(self) -> dict[str, str]:
-        """Return what was decided about the data as a whole, by name, such as what values of masks mean."""
+        """Return decisions about the whole data set, by name, such as the meaning of mask values."""
         return {}
 
     def files(self) -> Iterable[Path]:
-        """Return all files that samples and classes are read from, in no order; generated data have none."""
+        """Return all files that samples and classes are read from, in any order; generated data have none."""
         return ()
 
     @abstractmethod
@@ -105,7 +105,7 @@ class FileSource(Source):
         return Path(self.path).expanduser()
 
     def image_files(self) -> Sequence[Path]:
-        """Return the image files of all splits; none where they are in an archive."""
+        """Return the image files of all splits; empty if they are in an archive."""
         return ()
 
     def files(self) -> Iterable[Path]:

@@ -1,4 +1,4 @@
-"""Which folder is of which split, and how one pool of samples is divided."""
+"""Recognising the folders of splits, and dividing one pool of samples into splits."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ Item = TypeVar("Item")
 
 
 def split_of(name: str) -> Split | None:
-    """Return the split that a folder of this name holds, None for another folder.
+    """Return the split of a folder with this name, None if it is no split.
 
     >>> split_of("Training_Set"), split_of("valid"), split_of("cats")
     ('train', 'val', None)
@@ -37,7 +37,7 @@ def split_of(name: str) -> Split | None:
 
 
 def split_in_name(name: str) -> Split | None:
-    """Return the split that a word of a name tells, None where none does or several do.
+    """Return the split that a word in a name means, None if there is none or more than one.
 
     >>> split_in("train-images-idx3-ubyte"), split_in("seg_test"), split_in("val2017"), split_in("contest")
     ('train', 'test', 'val', None)
@@ -49,7 +49,7 @@ def split_in_name(name: str) -> Split | None:
 
 
 def splits_by_name(names: Iterable[str]) -> dict[str, Split]:
-    """Return those names of folders that tell a split, with it: the one rule for all data in folders.
+    """Return the split of each folder name that means one: the common rule for all data in folders.
 
     Whole names always do. Words in names do where two splits are told (`seg_train` beside `seg_test`): a
     class may be called `bullet-train`. What is called like a split outright goes before its namesakes.
@@ -63,7 +63,7 @@ def splits_by_name(names: Iterable[str]) -> dict[str, Split]:
 
 
 def folders_by_split(folders: Iterable[Path]) -> dict[Split, Path]:
-    """Return those of some folders that tell a split (`splits_by_name`), in the order train, val, test.
+    """Return the folders that are splits (`splits_by_name`), in the order train, val, test.
 
     Raises:
         UserError: two are of one split, such as `val` and `Validation`.
@@ -80,7 +80,7 @@ def folders_by_split(folders: Iterable[Path]) -> dict[Split, Path]:
 
 
 def split_folders(folder: Path) -> dict[Split, Path]:
-    """Return the sub-folders of a folder that are called like splits, as `folders_by_split`."""
+    """Return the sub-folders of a folder that are splits, as `folders_by_split`."""
     return folders_by_split(path for path in list_folder(folder) if path.is_dir()) if folder.is_dir() else {}
 
 

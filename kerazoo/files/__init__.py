@@ -1,1 +1,1 @@
-"""Files of every kind, read and written so that nothing half is believed and nothing half is left."""
+"""Safe reading and atomic writing of files of every kind."""

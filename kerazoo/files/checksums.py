@@ -1,4 +1,4 @@
-"""Checksums of files that decide numbers, in a file beside them that `sha256sum --check` reads, too."""
+"""Checksums of important files, in a file beside them that `sha256sum --check` can read."""
 
 import hashlib
 import re
@@ -15,12 +15,12 @@ _ROW = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
 def record(*paths: Path) -> None:
-    """Write the checksums of files of one folder, in place of all that were told there."""
+    """Write the checksums of files in one folder; they replace all earlier ones."""
     _write_rows(paths[0].parent, [(sha256(path), path.name) for path in paths])
 
 
 def announce(path: Path, digest: str) -> None:
-    """Add the checksum that a file will have to the one it has.
+    """Add the checksum of a file's next version beside that of the present one.
 
     A writer announces, puts the new file in the old one's place, and records: killed at any moment it
     leaves a file that `verify` takes.
@@ -29,7 +29,7 @@ def announce(path: Path, digest: str) -> None:
 
 
 def verify(path: Path, largest: int | None = None) -> None:
-    """Raise a `UserError` where a file is not the one whose checksum is told beside it.
+    """Raise a `UserError` if a file does not have the checksum that is written beside it.
 
     Args:
         path: of the file.
@@ -41,18 +41,18 @@ def verify(path: Path, largest: int | None = None) -> None:
         expected = [known for known, name in _read_rows(path.parent) if name == path.name]
         if digest in expected:
             return
-    what = f"is not what was written: its checksum is another than {SUMS} tells" if expected else (
+    problem = f"is not what was written: its checksum is another than {SUMS} tells" if expected else (
         f"has no checksum in {path.parent / SUMS}"
     )  # fmt: skip
     raise UserError(
-        f"{path} {what}",
+        f"{path} {problem}",
         "restore both from a copy; if you put the file there yourself, trust it in that folder with: "
         f"sha256sum {path.name} > {SUMS}",
     )
 
 
 def _read_rows(folder: Path) -> list[tuple[str, str]]:
-    """Return (checksum, name) of every line; none where there is no such file."""
+    """Return (checksum, name) of every line; an empty list if there is no file of checksums."""
     if not is_file(folder / SUMS):
         return []
     lines = read_text(folder / SUMS, largest=1 << 20).splitlines()

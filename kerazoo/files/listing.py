@@ -1,4 +1,4 @@
-"""Which images there are in folders, and which files are passed over."""
+"""Finding images in folders, and the files that are skipped."""
 
 import glob
 import os
@@ -22,12 +22,12 @@ _NO_IMAGES = frozenset({
 
 
 def is_image(path: str | Path, also: frozenset[str] = frozenset()) -> bool:
-    """Whether a file is called like an image that is read (`media.formats.SUFFIXES`), or ends in `also`."""
+    """Whether a file's suffix is that of a readable image (`media.formats.SUFFIXES`) or in `also`."""
     return os.path.splitext(path)[1].lower() in SUFFIXES | also
 
 
 class FolderTree(NamedTuple):
-    """What a folder and its sub-folders hold.
+    """The content of a folder and its sub-folders.
 
     Attributes:
         files: all of them, hidden ones left out (`kerazoo.files.reading.is_hidden`).
@@ -41,7 +41,7 @@ class FolderTree(NamedTuple):
 
 
 def walk_folder(folder: Path) -> FolderTree:
-    """Return all files of a folder and its sub-folders.
+    """Return all files of a folder and its sub-folders, and the links that are not followed.
 
     Links to folders are followed, to each folder once, after all folders that are there themselves.
 
@@ -70,7 +70,7 @@ def walk_folder(folder: Path) -> FolderTree:
 
 
 def _leads_to_parent(link: Path) -> bool:
-    """Whether a link leads to a folder that it lies in."""
+    """Whether a link points to one of the folders above it."""
     parent = Path(os.path.realpath(link.parent))
     return Path(os.path.realpath(link)) in (parent, *parent.parents)
 
@@ -81,7 +81,7 @@ def list_files(folder: Path) -> list[Path]:
 
 
 def list_subfolders(folder: Path) -> list[Path]:
-    """Return the folders that a folder holds, in natural order, each once, and no link that leads back."""
+    """Return the sub-folders of a folder, in natural order, each once, without links to folders above."""
     inside = [path for path in list_folder(folder) if path.is_dir()]
     by_real_path: dict[str, Path] = {}
     for path in sorted(inside, key=Path.is_symlink):
@@ -91,7 +91,7 @@ def list_subfolders(folder: Path) -> list[Path]:
 
 
 def skipped_link_warnings(where: str | Path, links: Sequence[Path], why: str) -> list[str]:
-    """Return a line about links to folders that are not followed, if there are such."""
+    """Return a warning about links to folders that are not followed; an empty list if there are none."""
     names = ", ".join(repr(str(link)) for link in links[:5]) + ", ..." * (len(links) > 5)
     return [f"{where}: links to folders are left out, since they {why}: {names}"] if links else []
 
@@ -104,7 +104,7 @@ def list_images(folder: Path, also: frozenset[str] = frozenset()) -> list[Path]:
 def unread_file_warnings(
     where: str | Path, files: Iterable[Path], read: frozenset[str] = frozenset()
 ) -> list[str]:
-    """Return a line about files that may be images and are of no format that is read, if there are such.
+    """Return a warning about files that may be images but have an unknown suffix; else an empty list.
 
     Args:
         where: they are, for the line.
@@ -121,7 +121,7 @@ def unread_file_warnings(
 
 
 def unread_file_warnings_in(paths: Iterable[str | Path], read: frozenset[str]) -> list[str]:
-    """Return a line for each folder among paths that holds such files, as `unread_file_warnings`."""
+    """Return the `unread_file_warnings` of every folder among some paths."""
     folders = [Path(path) for path in paths if os.path.isdir(path)]
     return [line for folder in folders for line in unread_file_warnings(folder, list_files(folder), read)]
 
@@ -159,13 +159,15 @@ def _images_at(path: str, also: frozenset[str]) -> list[Path]:
         Path(match) for match in sorted(glob.glob(_escaped_glob(path), recursive=True), key=natural_key)
     ]
     named = set(Path(path).parts)
-    kept = (match for match in matches if not any(is_hidden(Path(part)) for part in {*match.parts} - named))
-    nested = (list_images(match, also) if match.is_dir() else [match] for match in kept)
+    visible = (
+        match for match in matches if not any(is_hidden(Path(part)) for part in {*match.parts} - named)
+    )
+    nested = (list_images(match, also) if match.is_dir() else [match] for match in visible)
     return [image for images in nested for image in images if is_image(image, also)]
 
 
 def _escaped_glob(path: str) -> str:
-    """Return a glob in which the folders that exist stand for themselves, whatever is in their names."""
+    """Return a glob with special characters escaped in the part of the path that exists."""
     folder = Path(path).parent
     while not folder.is_dir():
         folder = folder.parent

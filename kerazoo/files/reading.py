@@ -1,4 +1,4 @@
-"""Reading files that nobody vouches for: regular ones only, no larger than told, of the shape asked for.
+"""Reading untrusted files: only regular files, of limited size, with checked content.
 
 Every JSON, CSV, text and `.npz` file that kerazoo is given comes in here. What is wrong is one `UserError`
 that names the file; nothing waits for a pipe, fills the memory or is unpickled.
@@ -49,7 +49,7 @@ _REASONS = {
 
 @contextlib.contextmanager
 def open_file(path: str | Path, largest: int | None = None) -> Iterator[io.BufferedReader]:
-    """Open a regular file for reading; pipes, devices and folders are refused without waiting for them.
+    """Open a regular file for reading; refuse pipes, devices and folders without waiting.
 
     Args:
         path: of the file; links are followed.
@@ -70,13 +70,13 @@ def open_file(path: str | Path, largest: int | None = None) -> Iterator[io.Buffe
 
 
 def read_error(path: str | Path, error: OSError) -> UserError:
-    """Return the line a user reads when `path` could not be opened or read."""
+    """Return the error for a `path` that cannot be opened or read."""
     reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
     return UserError(f"cannot open {path}: {reason}", "check the path")
 
 
 def is_file(path: str | Path) -> bool:
-    """Whether a path is that of a regular file; False for names that no file can have."""
+    """Whether a path is a regular file; False for names that no file can have."""
     try:
         return os.path.isfile(path)
     except ValueError:  # a NUL in the name
@@ -84,7 +84,7 @@ def is_file(path: str | Path) -> bool:
 
 
 def is_hidden(path: PurePath) -> bool:
-    """Whether a part of a path below the data is none of the user's: a dot file, or what a system leaves.
+    """Whether a part of a path is hidden: a dot file, or what an operating system leaves.
 
     >>> hidden(PurePath("cat/.ipynb_checkpoints/a.png")), hidden(PurePath("__MACOSX/a.png"))
     (True, True)
@@ -93,7 +93,7 @@ def is_hidden(path: PurePath) -> bool:
 
 
 def list_folder(folder: Path) -> list[Path]:
-    """Return the paths of what a folder holds, hidden ones left out, in natural order.
+    """Return the paths in a folder without hidden ones, in natural order.
 
     Raises:
         UserError: there is no such folder, or it cannot be read.
@@ -116,7 +116,7 @@ def read_bytes(path: str | Path, largest: int = LARGEST_TEXT) -> bytes:
 
 
 def read_gunzipped(path: str | Path, largest: int = LARGEST_TEXT) -> bytes:
-    """Return what a file packed by gzip unpacks to, or another file's content.
+    """Return a file's content, decompressed if the file is gzip.
 
     Args:
         path: of the file.
@@ -145,7 +145,7 @@ def read_gunzipped(path: str | Path, largest: int = LARGEST_TEXT) -> bytes:
 
 
 def read_text(path: str | Path, largest: int = LARGEST_TEXT) -> str:
-    """Return the text of a file in UTF-8, with or without a mark at its beginning.
+    """Return the text of a UTF-8 file, with or without a byte order mark.
 
     Raises:
         UserError: as `open_file`, or it is not UTF-8.
@@ -158,7 +158,7 @@ def read_text(path: str | Path, largest: int = LARGEST_TEXT) -> str:
 
 
 def read_json(path: str | Path, shape: Any = object, largest: int = LARGEST_TEXT) -> Any:
-    """Return the content of a JSON file, in which NaN and Infinity may stand for numbers.
+    """Return the content of a JSON file; NaN and Infinity are allowed.
 
     Args:
         path: of the file.
@@ -173,7 +173,7 @@ def read_json(path: str | Path, shape: Any = object, largest: int = LARGEST_TEXT
 
 
 def read_json_lines(path: str | Path, shape: Any = object, largest: int = LARGEST_TEXT) -> list[Any]:
-    """Return the JSON in every line of a file that is not empty.
+    """Return the decoded JSON of every line that is not empty.
 
     Raises:
         UserError: as `read_json`, naming the line.
@@ -187,7 +187,7 @@ def read_json_lines(path: str | Path, shape: Any = object, largest: int = LARGES
 
 
 def parse_json(data: bytes, name: str | Path, shape: Any = object) -> Any:
-    """Return the JSON in bytes, as `read_json` does; `name` is what messages call it."""
+    """Return the decoded JSON of some bytes, as `read_json`; messages call it `name`."""
     try:
         content = json.loads(data.decode("utf-8-sig"))
     except RecursionError:
@@ -198,7 +198,7 @@ def parse_json(data: bytes, name: str | Path, shape: Any = object) -> Any:
 
 
 def validate_json(content: Any, name: str | Path, shape: Any) -> Any:
-    """Return decoded JSON checked against a type.
+    """Return decoded JSON after validation against a type.
 
     Raises:
         UserError: it is of another shape; names the first few places.
@@ -216,7 +216,7 @@ def validate_json(content: Any, name: str | Path, shape: Any) -> Any:
 def read_rows(
     path: str | Path, separator: str = ",", largest: int = LARGEST_TEXT
 ) -> list[tuple[int, list[str]]]:
-    """Return the rows of a CSV file that are not empty, each with the number of its line, fields stripped.
+    """Return (line number, stripped fields) of every row of a CSV file that is not empty.
 
     Args:
         path: of the file, in UTF-8.
@@ -239,7 +239,7 @@ def read_rows(
 
 
 def read_npz(path: str | Path, wanted: Mapping[str, str], largest: int) -> dict[str, np.ndarray]:
-    """Return arrays of an `.npz` file.
+    """Return some arrays of an `.npz` file.
 
     Args:
         path: of the file.
@@ -267,7 +267,7 @@ def read_npz(path: str | Path, wanted: Mapping[str, str], largest: int) -> dict[
 
 
 def npz_names(path: str | Path) -> list[str]:
-    """Return the names of the arrays in an `.npz` file; none for another file."""
+    """Return the names of the arrays in an `.npz` file; an empty list for another file."""
     try:
         with open_file(path) as file, open_zip(path, file) as members:
             return [name.removesuffix(".npy") for name in members.namelist() if name.endswith(".npy")]
@@ -277,14 +277,14 @@ def npz_names(path: str | Path) -> list[str]:
 
 @contextlib.contextmanager
 def open_zip(path: str | Path, file: BinaryIO) -> Iterator[zipfile.ZipFile]:
-    """Open a zip file, whose errors in the block are told as by `zip_errors`."""
+    """Open a zip file; errors in the block are converted by `zip_errors`."""
     with zip_errors(path), zipfile.ZipFile(file) as members:
         yield members
 
 
 @contextlib.contextmanager
 def zip_errors(name: str | Path) -> Iterator[None]:
-    """Turn whatever a damaged zip file makes `zipfile` raise in the block into a `UserError` about `name`."""
+    """Convert what `zipfile` raises for a damaged file into a `UserError` about `name`."""
     try:
         yield
     except UserError:
@@ -297,7 +297,7 @@ def zip_errors(name: str | Path) -> Iterator[None]:
 
 
 def _open_descriptor(path: str | Path) -> int:
-    """Open a regular file, without waiting for the other end of a pipe."""
+    """Open a regular file; do not wait for the other end of a pipe."""
     try:
         number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except ValueError:
@@ -313,7 +313,7 @@ def _open_descriptor(path: str | Path) -> int:
 def _read_npz_member(
     members: zipfile.ZipFile, key: str, kinds: str, largest: int, path: str | Path
 ) -> np.ndarray:
-    """Read one array, whose header is believed only as far as the archive's own account of its size."""
+    """Read one array; its size is checked before anything is unpacked."""
     stored = members.getinfo(f"{key}.npy").file_size
     with members.open(f"{key}.npy") as file:
         version = np.lib.format.read_magic(file)

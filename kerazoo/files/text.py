@@ -1,4 +1,4 @@
-"""Text that others wrote, such as names of files and classes, made fit to be printed and to be drawn."""
+"""Foreign text, such as names of files and classes, made safe to print and to draw."""
 
 import functools
 import re
@@ -14,7 +14,7 @@ _COMMANDS = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff
 
 
 def printable(text: str) -> str:
-    """Return a text as one line that no terminal takes for a command.
+    """Return a text as one line without characters that control a terminal.
 
     Control characters, line breaks, changes of the direction of writing, and bytes of file names that are
     not UTF-8 become escapes as in JSON, such as `\\u001b` and `\\udce9`.
@@ -23,20 +23,20 @@ def printable(text: str) -> str:
 
 
 def drawable(text: str) -> str:
-    """Return a text in characters that `font` has: `printable`, composed, and escapes for all others."""
-    known = _font_characters()
+    """Return a text with only the characters that `font` has; all others are escaped."""
+    available = _font_characters()
     composed = unicodedata.normalize("NFC", printable(text))
-    return "".join(char if ord(char) in known else _escape(char) for char in composed)
+    return "".join(char if ord(char) in available else _escape(char) for char in composed)
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a text has no halves of characters, which Python makes of file names that are not UTF-8."""
+    """Whether a text is valid Unicode: file names that are not UTF-8 become lone surrogates in Python."""
     return not re.search("[\ud800-\udfff]", text)
 
 
 @functools.cache
 def font(size: int) -> "ImageFont.FreeTypeFont":
-    """Return DejaVu Sans, which comes with matplotlib, of `size` pixels."""
+    """Return the font DejaVu Sans, which comes with matplotlib, in a size of `size` pixels."""
     from PIL import ImageFont
 
     return ImageFont.truetype(_font_file(), size)

@@ -1,4 +1,4 @@
-"""Writing files so that a crash leaves the old one or the new one, never half of one."""
+"""Atomic writing: after a crash there is the old file or the new one, never a part."""
 
 import contextlib
 import errno
@@ -30,7 +30,7 @@ _REMEDIES = {
 
 
 def atomic_bytes(path: str | Path, data: bytes) -> None:
-    """Write `data` to `path`, whose folder is made if need be.
+    """Write `data` to `path` atomically; make the folder if it is missing.
 
     Written beside under a temporary name, flushed to the disk, then renamed, so that
     after a crash or power loss `path` holds either what it held before or all of `data`.
@@ -44,7 +44,7 @@ def atomic_bytes(path: str | Path, data: bytes) -> None:
 
 
 def atomic_text(path: str | Path, text: str) -> None:
-    """Write `text` as UTF-8; otherwise as `atomic_bytes`."""
+    """Write `text` as UTF-8, as `atomic_bytes`."""
     atomic_bytes(path, text.encode())
 
 
@@ -94,7 +94,7 @@ def temporary_path(path: Path) -> Iterator[Path]:
 
 
 def move_into_place(temporary: Path, path: Path) -> None:
-    """Rename a finished file, flushed to the disk before, to `path`, or a folder whose files are flushed."""
+    """Flush a finished file to the disk and rename it to `path`; the files of a folder must be flushed."""
     if temporary.is_file():
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
@@ -103,7 +103,7 @@ def move_into_place(temporary: Path, path: Path) -> None:
 
 
 def remove_stale_files(folder: Path) -> None:
-    """Remove what killed writers left in `folder`; those at work keep theirs.
+    """Remove temporary files of killed processes from `folder`; keep those of running ones.
 
     At work are the processes of this machine that are there, and of others those that wrote within `OLD`.
     """
@@ -114,7 +114,7 @@ def remove_stale_files(folder: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder with its parents, unless it exists.
+    """Make a folder with its parents if it does not exist.
 
     Raises:
         UserError: it cannot be made.
@@ -126,7 +126,7 @@ def make_folder(path: Path) -> None:
 
 
 def sync_folder(folder: str | Path) -> None:
-    """Flush a folder's names to the disk, so that a rename in it survives a power loss."""
+    """Flush a folder's entries to the disk: a rename in it then survives a power loss."""
     if os.name == "nt":  # Windows cannot open folders
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -137,7 +137,7 @@ def sync_folder(folder: str | Path) -> None:
 
 
 def write_error(path: str | Path, error: OSError) -> UserError:
-    """Return the line a user reads when `path` could not be written."""
+    """Return the error for a `path` that cannot be written."""
     remedy = _REMEDIES.get(error.errno or 0, "choose another folder")
     return UserError(f"cannot write {path}: {error.strerror or error}", remedy)
 
@@ -161,12 +161,12 @@ _remove_stale_files_once = functools.lru_cache(maxsize=64)(remove_stale_files)
 
 @functools.cache
 def _host() -> int:
-    """Return a number for this machine: process numbers of others say nothing here."""
+    """Return a number that stands for this machine; a process id only means something on its machine."""
     return zlib.crc32(platform.node().encode())
 
 
 def _has_ended(host: int, process: int) -> bool:
-    """Whether a process is surely no more; of other machines', and on Windows, none is."""
+    """Whether a process has surely ended; False on Windows and for processes of other machines."""
     if host != _host() or os.name == "nt":
         return False
     try:

@@ -1,4 +1,4 @@
-"""The files of a zip archive by name, read where they lie."""
+"""The files of a zip archive by name, read without unpacking the archive."""
 
 import contextlib
 import re
@@ -22,7 +22,7 @@ _UNPACK = "unpack it and give the folder"
 
 
 class ZipMembers(Mapping[str, bytes]):
-    """The files of a zip file by name, read when they are asked for, by several threads.
+    """A mapping from the names of a zip file's members to their bytes, read on access; thread-safe.
 
     Names have "/" between their parts, whatever wrote the archive. Nothing is ever unpacked to the disk.
 
@@ -60,7 +60,7 @@ class ZipMembers(Mapping[str, bytes]):
 
 
 def _members_by_name(path: Path, infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
-    """Return the members that are files by their names."""
+    """Return the members that are files, by name."""
     members: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
         name = _member_name(info)
@@ -76,7 +76,7 @@ def _members_by_name(path: Path, infos: list[zipfile.ZipInfo]) -> dict[str, zipf
 
 
 def _member_name(info: zipfile.ZipInfo) -> str:
-    """Return a member's name with "/" between its parts; many write UTF-8 and do not say so."""
+    """Return a member's name with "/" as separator; UTF-8 is recognised without its flag."""
     name = info.filename
     if not info.flag_bits & _UTF8:
         with contextlib.suppress(UnicodeError):

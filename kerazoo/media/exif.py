@@ -1,4 +1,4 @@
-"""Which side of an image is up, as its metadata tell it.
+"""The orientation of an image, from its metadata.
 
 The orientation alone is read, so that nothing else in damaged metadata is of any matter.
 """
@@ -13,7 +13,7 @@ _TYPES = {3: 2, 4: 4}
 
 
 def orientation(info: Mapping[Any, Any]) -> int:
-    """Return EXIF's orientation, 1 (upright) to 8; 1 where it is not told.
+    """Return EXIF's orientation, 1 (upright) to 8; 1 if there is none.
 
     Args:
         info: `PIL.Image.Image.info` of an image that is loaded.
@@ -23,7 +23,7 @@ def orientation(info: Mapping[Any, Any]) -> int:
 
 
 def _orientation_in_exif(data: bytes) -> int:
-    """Return the orientation in a block of EXIF, 0 where there is none."""
+    """Return the orientation in a block of EXIF, 0 if there is none."""
     while data.startswith(b"Exif\0\0"):
         data = data[6:]
     if data[:2] not in (b"II", b"MM"):
@@ -42,7 +42,7 @@ def _orientation_in_exif(data: bytes) -> int:
 
 
 def _exif_in_text(text: str) -> bytes:
-    """Return the EXIF that ImageMagick writes into a PNG as text: a name, a length and hexadecimal digits."""
+    """Return the EXIF block in a PNG's text chunk, as ImageMagick writes it: name, length, hex digits."""
     digits = "".join(text.split()[2:])
     return bytes.fromhex(digits) if re.fullmatch(r"([0-9a-fA-F]{2})*", digits) else b""
 

@@ -1,4 +1,4 @@
-"""Which image formats are read: what files are called, and who reads a file that begins so."""
+"""The image formats that are read: their suffixes, signatures and readers."""
 
 import functools
 import importlib
@@ -47,7 +47,7 @@ _REMEDY = "convert it to PNG, JPEG, TIFF, BMP, WebP or GIF"
 
 
 def format_of(path: str, start: bytes) -> str:
-    """Return what Pillow calls the format of a file, such as Png.
+    """Return Pillow's name for the format of a file, such as Png.
 
     The first bytes decide, whatever the name is; of formats that Pillow knows besides the usual ones,
     the name tells which one to try.
@@ -69,7 +69,7 @@ def format_of(path: str, start: bytes) -> str:
 
 
 def pillow_reader(name: str) -> type["ImageFile.ImageFile"]:
-    """Return Pillow's reader of a format.
+    """Return Pillow's reader class for a format.
 
     `Image.open` would refuse what is above Pillow's own, lower limit of pixels, and can
     only be told otherwise for the whole process.
@@ -92,7 +92,7 @@ def _jpeg_reader() -> type["ImageFile.ImageFile"]:
 
 
 def _isobmff_format(path: str, start: bytes) -> str:
-    """Return the format of a file that begins like a video: AVIF does so, and HEIC."""
+    """Return the format of an ISO base media file: AVIF and HEIC are such, and most videos."""
     from PIL import features
 
     brands = {start[place : place + 4] for place in (8, *range(16, len(start), 4))}
@@ -110,8 +110,8 @@ def _rare_format(path: str, start: bytes) -> str:
     suffix = Path(path).suffix.lower()
     if suffix in _RARE:
         Image.init()
-        known = Image.registered_extensions().get(suffix, "")
-        reader, accept = Image.OPEN.get(known, (None, None))
+        format_name = Image.registered_extensions().get(suffix, "")
+        reader, accept = Image.OPEN.get(format_name, (None, None))
         if reader is not None and (accept is None or accept(start)):
             return reader.__name__.removesuffix("ImageFile")
     raise UserError(f"{path} is not an image of a known format", _REMEDY)

@@ -1,4 +1,4 @@
-"""Which frames of a damaged video are lost, told from the times of its packets and of what was decoded."""
+"""Finding the lost frames of a damaged video from the times of its packets and decoded frames."""
 
 import heapq
 import itertools
@@ -22,7 +22,7 @@ MOST_LOST = 10_000
 
 
 class LostFrames:
-    """Notes packets in their order and frames in theirs. All times are in ticks of the stream.
+    """Compares the times of packets with those of decoded frames. All times are in ticks of the stream.
 
     Packets of which no frame comes are no loss in a sound file: some only help others.
 
@@ -47,7 +47,7 @@ class LostFrames:
         self._partial: set[int] = set()
 
     def note_packet(self, read: DemuxedPacket) -> None:
-        """Note a packet, of which a frame is to come."""
+        """Record a packet from which a frame is expected."""
         self.damaged |= read.damaged
         time = None if read.packet is None else timestamp(read.packet)
         if read.packet is None or time is None or read.packet.is_discard:
@@ -60,12 +60,12 @@ class LostFrames:
             self.note_failure()
 
     def note_failure(self) -> None:
-        """Note that the packet that was read last could not be decoded."""
+        """Record that the last packet could not be decoded."""
         self.damaged = True
         self._suspicious = self._read + REORDERED * self._period
 
     def frame_time(self, image: "VideoFrame") -> int | None:
-        """Return the time of a frame: its own, or else a period after the last.
+        """Return the time of a frame: its own, or one period after the last.
 
         None where its time is over: in a damaged file the frame was told to be lost.
         """
@@ -79,25 +79,25 @@ class LostFrames:
         return time
 
     def lost_before(self, time: int) -> list[int]:
-        """Return the times of frames that were lost between the last one and one at `time`."""
+        """Return the times of the frames lost between the last one and the one at `time`."""
         overdue = self._overdue(time)
         lost = overdue if self.damaged else []
         if self.last is not None and (self._steady or self.last < self._suspicious):
-            known = itertools.pairwise([self.last, *lost, time])
+            pairs = itertools.pairwise([self.last, *lost, time])
             lost = sorted(
-                lost + [missing for pair in known for missing in _missing_times(*pair, self._period)]
+                lost + [missing for pair in pairs for missing in _missing_times(*pair, self._period)]
             )
         self.last = time
         return lost
 
     def is_partial(self, time: int) -> bool:
-        """Whether the packet of a frame is there only in part."""
-        there = time in self._partial
+        """Whether the packet of a frame is incomplete."""
+        partial = time in self._partial
         self._partial.discard(time)
-        return there
+        return partial
 
     def lost_after(self) -> list[int]:
-        """Return the times of frames that were lost after the last one."""
+        """Return the times of the frames lost after the last one."""
         return [time for time in sorted(self._waiting) if self.damaged]
 
     def _overdue(self, time: int) -> list[int]:
@@ -112,12 +112,12 @@ class LostFrames:
 
 
 def timestamp(thing: "Packet[VideoStream] | VideoFrame") -> int | None:
-    """Return when a packet or frame is shown or, where that is not told, when it is decoded."""
+    """Return the presentation time of a packet or frame, or else its decoding time."""
     return thing.dts if thing.pts is None else thing.pts
 
 
 def _missing_times(start: int, end: int, period: float) -> list[int]:
-    """Return the times of frames that are missing between two."""
+    """Return the times of the frames that are missing between two times."""
     steps = (end - start) / period
     count = round(steps) - 1 if steps >= GAP else 0
     count = 1 if count > MOST_LOST else count

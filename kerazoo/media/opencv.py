@@ -1,4 +1,4 @@
-"""OpenCV, or one line that says what it lacks. Any of its packages will do (headless, contrib)."""
+"""OpenCV, or an error that says what is missing. Any of its packages will do (headless, contrib)."""
 
 from kerazoo.errors import UserError
 

@@ -1,4 +1,4 @@
-"""The packets of a video file, each with its right time and with what is known of damage before it."""
+"""The packets of a video file, with corrected times and a mark for damage."""
 
 import bisect
 import contextlib
@@ -25,7 +25,7 @@ _CHUNK_HEADER = 8
 
 
 class DemuxedPacket(NamedTuple):
-    """A step of reading.
+    """A packet that was read.
 
     Attributes:
         packet: with its right times; None at the end.
@@ -37,7 +37,7 @@ class DemuxedPacket(NamedTuple):
 
 
 class _FileSource:
-    """A file that FFmpeg reads. What the disk raises is kept for later: FFmpeg would only ask again."""
+    """A file that FFmpeg reads. It keeps an `OSError` for later: FFmpeg would hide it."""
 
     def __init__(self, file: BinaryIO):
         self.seek, self.tell, self._file = file.seek, file.tell, file
@@ -57,7 +57,7 @@ class _FileSource:
 
 @contextlib.contextmanager
 def video_file(path: Path) -> Iterator["InputContainer"]:
-    """Open a file that has a video stream.
+    """Open a file that contains a video stream.
 
     Raises:
         UserError: there is no such file, it holds no video that can be decoded, or, at the end of the block,
@@ -113,7 +113,7 @@ def read_packets(container: "InputContainer", period: int) -> Iterator[DemuxedPa
 
 
 def _demux(container: "InputContainer") -> Iterator[DemuxedPacket]:
-    """Read packets as they are; what FFmpeg's demuxer thinks of the file it only logs."""
+    """Read packets unchanged; errors that FFmpeg's demuxer only logs count as damage."""
     import av
 
     reading = container.demux(container.streams.video[0])
@@ -135,9 +135,9 @@ def _demux(container: "InputContainer") -> Iterator[DemuxedPacket]:
 
 
 def _indexed_time(index: Any, position: int | None) -> int | None:
-    """Return the time that an AVI file's index tells for the frame at a position."""
+    """Return the time of the frame at a file position, from an AVI file's index."""
     if position is None:
         return None
-    place = bisect.bisect_left(index, position - _CHUNK_HEADER, key=lambda entry: entry.pos)
-    is_indexed = place < len(index) and index[place].pos == position - _CHUNK_HEADER
-    return index[place].timestamp if is_indexed else None
+    position_in_index = bisect.bisect_left(index, position - _CHUNK_HEADER, key=lambda entry: entry.pos)
+    is_indexed = position_in_index < len(index) and index[position_in_index].pos == position - _CHUNK_HEADER
+    return index[position_in_index].timestamp if is_indexed else None

@@ -1,4 +1,4 @@
-"""How what an image file stores becomes RGB of 8 bits."""
+"""Conversion of stored pixels to 8-bit RGB."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,7 +32,7 @@ def _check_increasing(bounds: tuple[float, float]) -> tuple[float, float]:
 
 @settings
 class ImageReading:
-    """How image files are read; ordinary ones need none of this.
+    """Options for reading image files; ordinary files need none of them.
 
     Attributes:
         page: of TIFF files with several pages, such as stacks; from 0.
@@ -80,7 +80,7 @@ def to_rgb(image: "ImageFile.ImageFile | Page", name: str, how: ImageReading) ->
 
 
 def stored_values(image: "ImageFile.ImageFile | Page", name: str, how: ImageReading) -> np.ndarray | None:
-    """Return what an opened image stores in more than 8 bits, or in channels that are to be chosen.
+    """Return the stored values of an image with more than 8 bits or with channels to choose from.
 
     Returns:
         `(H, W)` or `(H, W, 3)` numbers, neither inverted nor turned; None for usual images of 8 bits.
@@ -102,7 +102,7 @@ def stored_values(image: "ImageFile.ImageFile | Page", name: str, how: ImageRead
 
 
 def upright_size(image: "ImageFile.ImageFile | Page") -> tuple[int, int]:
-    """Return width and height that an opened image has once it is upright."""
+    """Return width and height of an opened image after it is turned upright."""
     if isinstance(image, Page):
         turned = image.orientation in _SIDEWAYS
     elif image.format == "TIFF":  # Pillow has turned the size of such already
@@ -116,7 +116,7 @@ def upright_size(image: "ImageFile.ImageFile | Page") -> tuple[int, int]:
 
 
 def pgm_values(image: "ImageFile.ImageFile") -> np.ndarray:
-    """Return the values of a PGM file, which Pillow stretches over 0..255 or 0..65535: uint8 or uint16."""
+    """Return the stored values of a PGM file, which Pillow rescales: uint8 or uint16."""
     arguments: Any = image.tile[0].args
     white = 255 if image.mode == "L" else 65535
     stored = white if isinstance(arguments, str) else int(arguments[1])
@@ -125,13 +125,13 @@ def pgm_values(image: "ImageFile.ImageFile") -> np.ndarray:
 
 
 def raw_mode(image: "ImageFile.ImageFile") -> str:
-    """Return what Pillow calls the way in which pixels are stored, before they are loaded."""
+    """Return Pillow's raw mode, which names the layout of the stored pixels."""
     arguments = image.tile[0].args if image.tile else ""
     return arguments if isinstance(arguments, str) else str((arguments or [""])[0])
 
 
 def _unpremultiply(page: Page) -> np.ndarray:
-    """Return the values of a page; colours that are multiplied by their opacity are divided by it."""
+    """Return the values of a page; premultiplied colours are divided by their opacity."""
     values = page.values()
     multiplied = [channel for channel, is_multiplied in page.alpha.items() if is_multiplied]
     if not multiplied or values.dtype.kind != "u":
@@ -144,7 +144,7 @@ def _unpremultiply(page: Page) -> np.ndarray:
 
 
 def _select_bands(values: np.ndarray, bands: tuple[int, ...], name: str) -> np.ndarray:
-    """Return some of the channels, without their axis where it is one."""
+    """Return the selected channels; a single one has no channel axis."""
     count = values.shape[-1]
     if max(bands) >= count:
         raise UserError(f"{name} has {count} channels and no channel {max(bands)}, counted from 0",
@@ -153,7 +153,7 @@ def _select_bands(values: np.ndarray, bands: tuple[int, ...], name: str) -> np.n
 
 
 def _to_uint8(values: np.ndarray, name: str, bounds: tuple[float, float] | None) -> np.ndarray:
-    """Return numbers as uint8 of the same shape."""
+    """Return values scaled to uint8, of the same shape."""
     if values.dtype == np.uint8:
         return np.ascontiguousarray(values)
     if bounds is not None:

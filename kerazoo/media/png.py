@@ -1,4 +1,4 @@
-"""PNG files whose pixels are whole and whose other chunks are not."""
+"""PNG files with good pixels and damaged metadata."""
 
 import io
 import zlib
@@ -11,7 +11,7 @@ _PACKED = {b"tEXt", b"zTXt", b"iTXt", b"iCCP"}
 
 
 def without_bad_chunks(file: BinaryIO) -> BinaryIO:
-    """Return a PNG file without the chunks that only tell of the image and that Pillow would stop at.
+    """Return a PNG file without the metadata chunks that Pillow would fail at.
 
     These are chunks with wrong checksums, long texts, such as of Photoshop and image generators, and colour
     profiles like that. A file
@@ -32,16 +32,16 @@ def without_bad_chunks(file: BinaryIO) -> BinaryIO:
 
 
 def _list_chunks(file: BinaryIO) -> list[tuple[bytes, int, int]]:
-    """Return the kind, start and end of every chunk that is there as a whole."""
-    length, place, chunks = file.seek(0, io.SEEK_END), 8, []
-    while place + 12 <= length:
-        file.seek(place)
+    """Return kind, start and end of every complete chunk."""
+    length, start, chunks = file.seek(0, io.SEEK_END), 8, []
+    while start + 12 <= length:
+        file.seek(start)
         head = file.read(8)
-        end = place + 12 + int.from_bytes(head[:4], "big")
+        end = start + 12 + int.from_bytes(head[:4], "big")
         if end > length or head[4:] == b"IEND":
             break
-        chunks.append((head[4:], place, end))
-        place = end
+        chunks.append((head[4:], start, end))
+        start = end
     return chunks
 
 
@@ -56,7 +56,7 @@ def _is_bad_chunk(file: BinaryIO, kind: bytes, start: int, end: int) -> bool:
 
 
 def _is_badly_packed(kind: bytes, data: bytes) -> bool:
-    """Whether a text or a profile is packed, and wrongly or longer than Pillow reads."""
+    """Whether a text or a colour profile is compressed wrongly, or unpacks to more than Pillow reads."""
     _, _, rest = data.partition(b"\0")
     if kind in (b"zTXt", b"iCCP"):
         if rest[:1] != b"\0":  # packed in no known way

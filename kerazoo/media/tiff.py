@@ -1,4 +1,4 @@
-"""TIFF: one page of a file as it is stored, whatever its depth, its channels and how they lie.
+"""TIFF: reading one page of a file, with any bit depth, number and layout of channels.
 
 Pillow is given a clean file that holds this page alone, so that no other tag of the original can trouble it.
 What Pillow would decode wrongly or not at all it is given as a grey image of single bytes: libtiff undoes
@@ -63,7 +63,7 @@ _RESAVE = "save it as grey or RGB of 8 or 16 bits, uncompressed or with LZW"
 
 @dataclass(frozen=True)
 class Page:
-    """A page of a TIFF file that is open.
+    """A page of an open TIFF file.
 
     Attributes:
         name: what messages call the file.
@@ -88,31 +88,31 @@ class Page:
 
     @property
     def channels(self) -> int:
-        """How many values a pixel has."""
+        """The number of values of a pixel."""
         return self.tag_value(_Tag.SAMPLES) * len(self.parts)
 
     @property
     def decoded_values(self) -> int:
-        """How many values are decoded, with what tiles hold beyond the page's borders."""
+        """The number of decoded values, including those of tiles beyond the page's border."""
         (width, height), (columns, rows) = self.size, self._segment_size
         return math.ceil(width / columns) * columns * math.ceil(height / rows) * rows * self.channels
 
     @property
     def orientation(self) -> int:
-        """As in EXIF: 1 is upright."""
+        """The orientation as in EXIF: 1 is upright."""
         return self.tag_value(_Tag.ORIENTATION)
 
     @property
     def inverted(self) -> bool:
-        """Whether 0 is white."""
+        """Whether 0 means white."""
         return self.tag_value(_Tag.PHOTOMETRIC) == 0
 
     @property
     def alpha(self) -> dict[int, bool]:
-        """The channels that are opacities, and whether colours are multiplied by them."""
+        """`{channel: whether colours are premultiplied by it}` of the opacity channels."""
         extra = self.tag_values(_Tag.EXTRA) if _Tag.EXTRA in self.parts[0] else ()
         first = self.channels - len(extra)
-        return {first + place: kind == 1 for place, kind in enumerate(extra) if kind in (1, 2)}
+        return {first + index: kind == 1 for index, kind in enumerate(extra) if kind in (1, 2)}
 
     @property
     def colours(self) -> tuple[int, ...] | None:
@@ -124,7 +124,7 @@ class Page:
 
     @property
     def pillow_decodes(self) -> bool:
-        """Whether Pillow decodes the page, and rightly."""
+        """Whether Pillow decodes the page correctly."""
         bits, photometric = self.tag_value(_Tag.BITS), self.tag_value(_Tag.PHOTOMETRIC)
         if photometric > 2 or bits % 8:
             return len(self.parts) == 1
@@ -133,21 +133,21 @@ class Page:
 
     @property
     def dtype(self) -> np.dtype:
-        """What `values` holds.
+        """The dtype of `values`.
 
         Raises:
             UserError: no numbers that NumPy knows.
         """
         bits, formats = set(self.tag_values(_Tag.BITS)), set(self.tag_values(_Tag.FORMAT))
         kind = {1: "u", 2: "i", 3: "f", 4: "u"}.get(min(formats)) if len(formats) == 1 else None
-        known = (16, 32, 64) if kind == "f" else (8, 16, 32, 64)
-        if kind is None or len(bits) != 1 or min(bits) not in known:
+        widths_known = (16, 32, 64) if kind == "f" else (8, 16, 32, 64)
+        if kind is None or len(bits) != 1 or min(bits) not in widths_known:
             widths = ", ".join(map(str, sorted(bits)))
             raise UserError(f"{self.name} holds numbers of an unusual kind ({widths} bits)", _RESAVE)
         return np.dtype(f"{self.parts[0].order}{kind}{min(bits) // 8}")
 
     def image(self) -> "TiffImageFile":
-        """Return the page as Pillow decodes it, which is right where it is `pillow_decodes`.
+        """Return the page as Pillow decodes it; correct if `pillow_decodes`.
 
         Raises:
             UserError: Pillow does not know this kind.
@@ -170,7 +170,7 @@ class Page:
             raise unknown from None
 
     def values(self) -> np.ndarray:
-        """Return what is stored: `(H, W, channels)`, of `dtype`; neither inverted nor turned.
+        """Return the stored values: `(H, W, channels)`, of `dtype`; neither inverted nor turned.
 
         Raises:
             UserError: numbers or a compression that only suit usual pages.
@@ -216,7 +216,7 @@ class Page:
         return values.reshape(height, across * columns, samples)[:, :width]
 
     def _undo_predictor(self, stored: np.ndarray, samples: int) -> np.ndarray:
-        """Return the values in bytes `(H, segments across, size)`, of which a predictor left differences."""
+        """Return the values of bytes `(H, segments across, size)`, with a predictor's differences summed."""
         predictor, (height, across, _) = self.tag_value(_Tag.PREDICTOR), stored.shape
         if predictor == 3:  # of floats: differences of bytes; the first byte of all values, then the second
             sums = np.add.accumulate(stored.reshape(height, across, -1, samples), axis=2, dtype="uint8")
@@ -236,7 +236,7 @@ class Page:
         return max(self.tag_value(_Tag.TILE_WIDTH), 1), max(self.tag_value(_Tag.TILE_HEIGHT), 1)
 
     def _segments(self, part: Tags) -> list[bytes]:
-        """Return the strips or tiles of a directory, as they are stored."""
+        """Return the compressed strips or tiles of a directory."""
         tiled, (width, height), (columns, rows) = _Tag.TILES in part, self.size, self._segment_size
         places = _tag_values(part, _Tag.TILES if tiled else _Tag.STRIPS)
         sizes = _tag_values(part, _Tag.TILE_SIZES if tiled else _Tag.STRIP_SIZES)
@@ -248,7 +248,7 @@ class Page:
 
 
 def open_page(name: str, file: BinaryIO, number: int | None = None) -> Page:
-    """Return a page of a TIFF file; overviews and masks of transparency are no pages.
+    """Return a page of a TIFF file; thumbnails and transparency masks do not count as pages.
 
     Args:
         name: what messages call the file.
@@ -276,7 +276,7 @@ def open_page(name: str, file: BinaryIO, number: int | None = None) -> Page:
 
 
 def _check_page(page: Page) -> Page:
-    """Return a page that `values` and `image` can begin with."""
+    """Return the page if it can be decoded; raise otherwise."""
     if page.tag_value(_Tag.COMPRESSION) not in _READ:
         compression = _compression_name(page.tag_value(_Tag.COMPRESSION))
         raise UserError(f"{page.name} is compressed as {compression}, which is not read in TIFF", _RESAVE)
@@ -293,12 +293,12 @@ def _tag_values(tags: Tags, tag: _Tag) -> tuple[int, ...]:
 
 
 def _is_reduced(tags: Tags) -> bool:
-    """Whether a directory tells of a smaller copy of another page, or of its transparency."""
+    """Whether a directory is a smaller copy or a transparency mask of another page."""
     return bool(_tag_values(tags, _Tag.SUBFILE)[0] & 5) or _tag_values(tags, _Tag.OLD_SUBFILE)[0] == 2
 
 
 def _imagej_counts(tags: Tags) -> Mapping[str, int]:
-    """Return the numbers in ImageJ's description of a file, such as of images and channels."""
+    """Return the counts of images and channels in ImageJ's description of a file."""
     if _Tag.DESCRIPTION not in tags:
         return {}
     text = tags.entry(_Tag.DESCRIPTION).data[:4096].decode("latin-1")

@@ -1,4 +1,4 @@
-"""The tags of TIFF files: read from classic and BigTIFF ones, and written.
+"""Reading the tags of classic TIFF and BigTIFF files, and writing them.
 
 Tags are read when they are asked for, and only where the file has all of their bytes.
 """
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """How numbers of a directory are packed: its count, its entries, a place in the file."""
+    """The struct codes of a directory: its count, its entries, a file offset."""
 
     length: str
     entry: str
@@ -42,7 +42,7 @@ _CLASSIC, _BIG = _Layout("H", "HHI4s", "I", 4), _Layout("Q", "HHQ8s", "Q", 8)
 
 
 class Tags:
-    """The tags of one directory of a TIFF file that is open.
+    """The tags of one directory of an open TIFF file.
 
     Attributes:
         order: "<" or ">", of the file's numbers.
@@ -74,11 +74,11 @@ class Tags:
         size = count * _SIZES.get(kind, 0)
         if size <= self.form.inline:
             return Entry(kind, count, field[:size])
-        (place,) = struct.unpack(f"{self.order}{self.form.place}", field)
-        return Entry(kind, count, read_at(self.file, place, size))
+        (offset,) = struct.unpack(f"{self.order}{self.form.place}", field)
+        return Entry(kind, count, read_at(self.file, offset, size))
 
     def classic_entry(self, tag: int) -> Entry:
-        """Return a tag of the directory as classic TIFF has it: no numbers of 64 bits.
+        """Return a tag of the directory in classic TIFF's types: no 64-bit numbers.
 
         Raises:
             ValueError: the file is damaged.
@@ -90,7 +90,7 @@ class Tags:
         return Entry(4, entry.length, struct.pack(f"{self.order}{entry.length}I", *numbers))
 
     def numbers(self, tag: int, default: int) -> tuple[int, ...]:
-        """Return the whole numbers of a tag; the default where it is not there or holds none.
+        """Return the integers of a tag; the default if it is missing or has none.
 
         Raises:
             ValueError: the file is damaged.
@@ -102,15 +102,15 @@ class Tags:
             raise ValueError(f"its tag {tag} has {count} values")
         return struct.unpack(f"{self.order}{count}{_CODES[kind]}", self.entry(tag).data)
 
-    def read_segments(self, places: Sequence[int], sizes: Sequence[int]) -> list[bytes]:
-        """Return pieces of the file.
+    def read_segments(self, offsets: Sequence[int], sizes: Sequence[int]) -> list[bytes]:
+        """Return the bytes of some segments.
 
         Raises:
             ValueError: it ends before, or they overlap.
         """
         if sum(sizes) > self.file.seek(0, io.SEEK_END):
             raise ValueError("it is shorter than its strips or tiles together")
-        return [read_at(self.file, place, size) for place, size in zip(places, sizes, strict=True)]
+        return [read_at(self.file, offset, size) for offset, size in zip(offsets, sizes, strict=True)]
 
     def _unpack(self, code: str, offset: int) -> tuple[int, ...]:
         return struct.unpack(f"{self.order}{code}", read_at(self.file, offset, struct.calcsize(f"={code}")))
@@ -136,16 +136,16 @@ def read_directories(file: BinaryIO) -> list[Tags]:
     return directories
 
 
-def read_at(file: BinaryIO, place: int, size: int, short: bool = False) -> bytes:
-    """Return bytes of a file; with `short` there may be fewer.
+def read_at(file: BinaryIO, offset: int, size: int, short: bool = False) -> bytes:
+    """Return bytes of a file; fewer at its end if `short`.
 
     Raises:
         ValueError: the file ends before.
     """
-    left = max(file.seek(0, io.SEEK_END) - place, 0)
+    left = max(file.seek(0, io.SEEK_END) - offset, 0)
     if size > left and not short:
         raise ValueError("it ends too early")
-    file.seek(place)
+    file.seek(offset)
     return file.read(min(size, left))
 
 
@@ -164,23 +164,23 @@ def build_tiff(
         ValueError: more than 4 GB.
     """
     sizes = [len(segment) for segment in segments]
-    places = [8 + before for before in itertools.accumulate(sizes, initial=0)]
-    end = places.pop()
+    offsets = [8 + before for before in itertools.accumulate(sizes, initial=0)]
+    end = offsets.pop()
     if end >= 2**32 - 2**24:
         raise ValueError("its pixels take more than 4 GB as they are packed")
     place_entries = [
         Entry(4, len(numbers), struct.pack(f"{order}{len(numbers)}I", *numbers))
-        for numbers in (places, sizes)
+        for numbers in (offsets, sizes)
     ]
     entries = {**entries, **dict(zip((324, 325) if tiled else (273, 279), place_entries, strict=True))}
-    beyond = end + 6 + 12 * len(entries)
+    next_free = end + 6 + 12 * len(entries)
     rows, outside = [], []
     for tag, (kind, count, data) in sorted(entries.items()):
         inline = len(data) <= 4
         rows.append(struct.pack(f"{order}HHI", tag, kind, count))
-        rows.append(data.ljust(4, b"\0") if inline else struct.pack(f"{order}I", beyond))
+        rows.append(data.ljust(4, b"\0") if inline else struct.pack(f"{order}I", next_free))
         outside.append(b"" if inline else data)
-        beyond += len(outside[-1])
+        next_free += len(outside[-1])
     mark = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, end)
     directory = [struct.pack(f"{order}H", len(entries)), *rows, bytes(4)]
     return io.BytesIO(b"".join([mark, *segments, *directory, *outside]))

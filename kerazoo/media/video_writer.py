@@ -1,4 +1,4 @@
-"""Writing videos: images in one by one, each with its time."""
+"""Writing videos frame by frame, each with its time."""
 
 import contextlib
 from collections.abc import Iterator
@@ -39,8 +39,8 @@ class VideoWriter:
         frames: that were added so far; without any there will be no file.
     """
 
-    def __init__(self, path: Path, rate: float):
-        self.path, self.fps, self.frames = path, rate, 0
+    def __init__(self, path: Path, fps: float):
+        self.path, self.fps, self.frames = path, fps, 0
         self._open = contextlib.ExitStack()
         self._stream: Any = None
         self._size = 0, 0
@@ -97,7 +97,7 @@ class VideoWriter:
 
     @contextlib.contextmanager
     def _user_errors(self) -> Iterator[None]:
-        """Turn what the disk and FFmpeg refuse into an error that a user reads; nothing is left behind."""
+        """Convert errors of the disk and of FFmpeg into a `UserError`; remove the partial file."""
         import av
 
         try:

@@ -1,4 +1,4 @@
-"""How an image was put into the network's input."""
+"""The placement of an image in the network's input."""
 
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ class Placement(NamedTuple):
 
 
 class Window(NamedTuple):
-    """The window of the image that was stretched to be the network's input.
+    """The window of the image that was resized to the network's input.
 
     Coordinates of pixels are those of their centres, so the window's first pixel reaches from
     `left - 0.5` to `left + 0.5`.
@@ -40,11 +40,11 @@ class Window(NamedTuple):
     rows: int
 
     def to_input(self, points: np.ndarray) -> np.ndarray:
-        """Return where points of the image are in the input: `(..., 2)` of x and y."""
+        """Return the input coordinates of image points: `(..., 2)`, x and y."""
         return (points - self._corner() + 0.5) / self._scale() - 0.5
 
     def to_image(self, points: np.ndarray) -> np.ndarray:
-        """Return where points of the input are in the image: `(..., 2)` of x and y."""
+        """Return the image coordinates of input points: `(..., 2)`, x and y."""
         return (points + 0.5) * self._scale() - 0.5 + self._corner()
 
     def _corner(self) -> np.ndarray:
@@ -55,7 +55,7 @@ class Window(NamedTuple):
 
 
 def reflected_window(image: np.ndarray, placement: Placement) -> np.ndarray:
-    """Return a window of `image` that may reach beyond it; what lies there is mirrored.
+    """Return a window of `image`, reflected where it reaches beyond the border.
 
     The edge itself is not repeated, and where the window is larger than the image the
     reflection goes on bouncing, as in `np.pad(mode="reflect")`.

@@ -1,4 +1,4 @@
-"""Skeletons: which key points a person, a face or a user's own object has, and how they hang together.
+"""Skeletons: the key points of a person, a face or a user's own object, and their connections.
 
 A skeleton is data. Networks, targets, parsing, scores and drawing take any; the published ones are here.
 Limbs, flips and order of COCO-18 are those of Cao et al. 2017 and lightweight-human-pose-estimation
@@ -36,7 +36,7 @@ _OTHER = {"left": "right", "right": "left", "l": "r", "r": "l"}
 
 @settings
 class Skeleton:
-    """Key points and what is known of them.
+    """Key points, their connections and their properties.
 
     Where a setting is a skeleton, its name in `KNOWN` says it too. A file is read by `read_skeleton`, as for
     `--set family.skeleton=FILE.json`; a run keeps the skeleton itself.
@@ -96,7 +96,7 @@ class Skeleton:
             raise ValueError("between and published name points that do not exist")
 
     def annotated_points(self) -> tuple[str, ...]:
-        """Return the points that people annotate and scores count, as their publisher orders them."""
+        """Return the points that are annotated and scored, in their publisher's order."""
         middles = {middle[0] for middle in self.between}
         return self.published or tuple(name for name in self.points if name not in middles)
 
@@ -105,14 +105,14 @@ class Skeleton:
         return [self.points.index(name) for name in names]
 
     def flip_indices(self) -> np.ndarray:
-        """Return, for every point, the one whose place it takes in a mirror: int `(K,)`."""
+        """Return the index of every point's mirror partner: int `(K,)`."""
         place = np.arange(len(self.points))
         for left, right in self.flips:
             place[[left, right]] = right, left
         return place
 
     def unflipped_points(self) -> list[str]:
-        """Return the points that are of one side by their names and that `flips` leave on it."""
+        """Return the points with a side in their names that `flips` do not exchange."""
         moved = {self.points[end] for pair in self.flips for end in pair}
         others = {name: _other_side(name) for name in self.points if name not in moved}
         known = {*self.points}
@@ -133,7 +133,7 @@ class Skeleton:
         return (np.array(hues) * 255).astype("uint8")
 
     def convert_points(self, names: Sequence[str], points: np.ndarray, visible: np.ndarray) -> tuple:
-        """Return key points of other data as this skeleton's, by name.
+        """Return key points of other data converted to this skeleton, by name.
 
         Args:
             names: of the data's points.
@@ -171,13 +171,13 @@ def left_right_pairs(names: Sequence[str]) -> tuple[Pair, ...]:
 
 
 def _side(name: str) -> str:
-    """Return the first word or letter of a name that tells a side, or nothing."""
+    """Return the first word or letter of a name that means a side, or ""."""
     match = _WORDS.search(name) or _LETTERS.search(name)
     return match[0] if match else ""
 
 
 def _other_side(name: str) -> str:
-    """Return a name with left and right exchanged, whole words or, where there are none, letters."""
+    """Return a name with left and right exchanged: words, or else letters."""
 
     def other(match: re.Match[str]) -> str:
         side, new = match[0], _OTHER[match[0].lower()]
@@ -258,7 +258,7 @@ def _face_skeleton(
 
 
 def _across(first: int, last: int) -> list[Pair]:
-    """Return the pairs of a contour that is its own mirror image: the first with the last, and so on."""
+    """Return the left-right pairs of a symmetric contour: the first with the last, and so on."""
     return [(first + i, last - i) for i in range((last - first + 1) // 2)]
 
 

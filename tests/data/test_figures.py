@@ -123,7 +123,7 @@ def test_points_are_exactly_where_limbs_are_joined():
         parts = {part.name: part for part in limb_parts(figure, random_outfit(rng), np.zeros(2)) if part.name}
         for side in SIDES:
             outline = parts[f"{side} forearm"].outline
-            ends = [figure.at(figure.body.joints[f"{side}_{joint}"]) for joint in ("elbow", "wrist")]
+            ends = [figure.to_pixels(figure.body.joints[f"{side}_{joint}"]) for joint in ("elbow", "wrist")]
             near = [np.linalg.norm(outline - end, axis=1) for end in ends]
             radii = 300 * figure.body.stout * np.array([0.028, 0.02])
             np.testing.assert_allclose(near[0][:7], radii[0])

@@ -91,7 +91,7 @@ def test_palettes_that_differ_are_read_by_the_colours_of_classes_json_or_refused
         DeclaredClasses(),
         json_classes(tmp_path, [{"name": n, "value": k} for k, n in enumerate("abc")]),
     ):
-        refused(paths, "palettes of their own", "s0.png", '"color": [200, 0, 0]', describe=told)
+        refused(paths, "palettes of their own", "s0.png", '"color": [200, 0, 0]', told=told)
 
 
 def test_a_palette_that_tells_void_and_background_alike_is_read_by_its_entries(tmp_path):
@@ -109,9 +109,7 @@ def test_a_run_reads_palettes_by_its_own_and_refuses_others(tmp_path):
     _, labels, _ = understood(write(tmp_path / "b", SCENES), DeclaredClasses(kept))
     np.testing.assert_array_equal(labels, SCENES)
     swapped = [palette_image([COLORS[0], COLORS[2], COLORS[1]], labels) for labels in SCENES]
-    refused(
-        write(tmp_path / "c", swapped), "entry 1 is [200, 0, 0] in the run", describe=DeclaredClasses(kept)
-    )
+    refused(write(tmp_path / "c", swapped), "entry 1 is [200, 0, 0] in the run", told=DeclaredClasses(kept))
 
 
 def test_a_shape_in_the_alpha_channel_is_read_from_there(tmp_path):
@@ -126,7 +124,7 @@ def test_a_shape_in_the_alpha_channel_is_read_from_there(tmp_path):
     assert "alpha channel" in warning
     drawn = np.dstack([*[SCENES[0] * 100] * 3, np.full(SHAPE, 255, "uint8")])
     refused(write(tmp_path / "b", [rgba(SCENES[0], 255), drawn]), "s0.png is in its alpha channel", "s1.png")
-    refused(paths, "told by colours", describe=json_classes(tmp_path, ENTRIES))
+    refused(paths, "told by colours", told=json_classes(tmp_path, ENTRIES))
 
 
 def test_smooth_edges_between_two_values_are_parted_in_the_middle(tmp_path):
@@ -167,7 +165,7 @@ def test_jpeg_masks_of_values_that_are_too_close_are_refused(tmp_path):
         binary,
         "s0.jpg was compressed with loss",
         "more than classes differ",
-        describe=DeclaredClasses(classes),
+        told=DeclaredClasses(classes),
     )
     assert len(problems) == len(SCENES)
 
@@ -242,7 +240,7 @@ def test_the_remedy_for_an_unknown_value_makes_no_class_void(tmp_path):
     classes, _, _ = understood(write(tmp_path / "a", [(labels > 0).astype("uint8") for labels in SCENES]))
     white = write(tmp_path / "b", [(labels > 0).astype("uint8") * 255 for labels in SCENES])
     problems = refused(
-        white, 'such as {"name": "foreground", "value": 255} if this value', describe=DeclaredClasses(classes)
+        white, 'such as {"name": "foreground", "value": 255} if this value', told=DeclaredClasses(classes)
     )
     assert "void" not in problems[0]
 
@@ -256,15 +254,13 @@ def test_255_beside_a_class_or_alone_is_void(tmp_path):
     classes, _, _ = understood(write(tmp_path / "b", masks))
     assert classes.names == ("background", "foreground")
     binary = write(tmp_path / "c", [(labels > 0).astype("uint8") * 255 for labels in SCENES])
-    refused(
-        binary, "s0.png holds 0 and 255, no mask holds 255 beside a class", describe=DeclaredClasses(classes)
-    )
+    refused(binary, "s0.png holds 0 and 255, no mask holds 255 beside a class", told=DeclaredClasses(classes))
 
 
 def test_a_value_that_the_run_does_not_know_is_told(tmp_path):
     classes, _, _ = understood(write(tmp_path / "a", SCENES))
     problems = refused(write(tmp_path / "b", [labels * 2 for labels in SCENES]), "s0.png holds the value 4",
-                       "none of 0 -> class 0, 1 -> class 1", describe=DeclaredClasses(classes))  # fmt: skip
+                       "none of 0 -> class 0, 1 -> class 1", told=DeclaredClasses(classes))  # fmt: skip
     assert len(problems) == len(SCENES)
 
 

@@ -139,7 +139,7 @@ def test_transparency_is_kept(tmp_path):
     ]:
         path = saved(tmp_path / name, image, **options)
         np.testing.assert_array_equal(channel_values(read_mask(path), "alpha", path), alpha)
-        assert summarise_mask(path).plain
+        assert summarise_mask(path).is_uniform
     path = saved(tmp_path / "opaque.png", LABELS)
     refused(path, "no alpha channel", use=lambda path: channel_values(read_mask(path), "alpha", path))
 

@@ -1,4 +1,4 @@
-"""Reading data sets that come as arrays: CIFAR's binary version, MNIST's idx files, Keras' .npz.
+"""Reading data sets stored as arrays: CIFAR's binary version, MNIST's idx files, Keras' .npz.
 
 Files are told by their first bytes. Nothing is unpickled: CIFAR's "python version" is refused.
 """
@@ -62,7 +62,7 @@ def holds_arrays(path: Path) -> bool:
 
 
 def read_arrays(path: Path) -> tuple[dict[Split, LabelledArrays], tuple[str, ...]]:
-    """Return the arrays of each split that is there, and the class names where they are known.
+    """Return the arrays of every split in the files, and the class names if the files have them.
 
     Args:
         path: one file, or a folder of files of one kind.
@@ -87,7 +87,7 @@ def read_arrays(path: Path) -> tuple[dict[Split, LabelledArrays], tuple[str, ...
 
 
 def array_files(path: Path) -> list[Path]:
-    """Return the files that `read_arrays` reads: one, or those of a folder but for packed twins of others.
+    """Return the files that `read_arrays` reads; a .gz file is left out if it is there unpacked, too.
 
     Raises:
         UserError: there is nothing.
@@ -101,7 +101,7 @@ def array_files(path: Path) -> list[Path]:
 
 
 def _file_kind(path: Path) -> Kind | None:
-    """Return what a file holds by its first bytes (CIFAR's have no mark: by name and size)."""
+    """Return the kind of a file by its first bytes (CIFAR's have no signature: by name and size)."""
     start = _first_bytes(path)
     if start in _IDX:
         return "idx"
@@ -114,7 +114,7 @@ def _file_kind(path: Path) -> Kind | None:
 
 
 def _first_bytes(path: Path) -> bytes:
-    """Return the first four bytes of a file, unpacked; none where it is damaged, which is told later."""
+    """Return the first four bytes of a file, unpacked; none if it is damaged (reported later)."""
     with open_file(path) as file:
         start = file.read(1024)
     if start[:2] != b"\x1f\x8b":
@@ -126,7 +126,7 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _unpacked_limit(path: Path) -> int:
-    """Return the bytes that a file may unpack to."""
+    """Return the largest number of bytes that a file may unpack to."""
     return max(LARGEST, 4 * path.stat().st_size)
 
 
@@ -151,7 +151,7 @@ def _read_cifar(files: list[Path], path: Path) -> tuple[dict[Split, LabelledArra
 
 
 def _read_idx(files: list[Path], path: Path) -> tuple[dict[Split, LabelledArrays], tuple[str, ...]]:
-    """Read pairs of an images file and a labels file."""
+    """Read pairs of a file of images and a file of labels."""
     parts: dict[tuple[Split, bool], np.ndarray] = {}
     for file in files:
         array = _read_idx_array(file)
@@ -174,7 +174,7 @@ def _read_idx_array(path: Path) -> np.ndarray:
     content = read_gunzipped(path, _unpacked_limit(path))
     axes = _IDX.get(content[:4], 0)
     begin = 4 + 4 * axes
-    shape = [int.from_bytes(content[place : place + 4], "big") for place in range(4, begin, 4)]
+    shape = [int.from_bytes(content[offset : offset + 4], "big") for offset in range(4, begin, 4)]
     if not axes or len(content) != begin + math.prod(shape):
         message = f"{path} has {len(content)} bytes, its header tells another number"
         raise UserError(message, "the file is damaged: download it again")
@@ -185,20 +185,21 @@ def _read_npz(files: list[Path], path: Path) -> tuple[dict[Split, LabelledArrays
     if len(files) > 1:
         raise UserError(f"{path} holds several .npz files", "give one of them")
     (file,) = files
-    named = _array_names_by_split(file)
-    lacking = [f"y_{split}" for split, kinds in named.items() if "y" not in kinds]
-    if not named or lacking:
-        message = f"{file} has no {', '.join(lacking) or 'x_train'}, only {', '.join(npz_names(file)[:8])}"
+    names_by_split = _array_names_by_split(file)
+    missing = [f"y_{split}" for split, kinds in names_by_split.items() if "y" not in kinds]
+    if not names_by_split or missing:
+        message = f"{file} has no {', '.join(missing) or 'x_train'}, only {', '.join(npz_names(file)[:8])}"
         raise UserError(message, _REMEDY)
-    wanted = {name: "biuf" for kinds in named.values() for name in kinds.values()}
+    wanted = {name: "biuf" for kinds in names_by_split.values() for name in kinds.values()}
     arrays = read_npz(file, wanted, _unpacked_limit(file))
     return {
-        split: LabelledArrays(arrays[kinds["x"]], arrays[kinds["y"]]) for split, kinds in named.items()
+        split: LabelledArrays(arrays[kinds["x"]], arrays[kinds["y"]])
+        for split, kinds in names_by_split.items()
     }, ()
 
 
 def _array_names_by_split(file: Path) -> dict[Split, dict[str, str]]:
-    """Return the names of the arrays `x` and `y` of each split that has images, such as `x_train`."""
+    """Return the names of the arrays `x` and `y` of every split with images, such as `x_train`."""
     names: dict[Split, dict[str, str]] = {}
     for name in npz_names(file):
         kind, _, rest = name.casefold().partition("_")
@@ -212,7 +213,7 @@ def _array_names_by_split(file: Path) -> dict[Split, dict[str, str]]:
 
 
 def _check_arrays(stored: LabelledArrays, what: str) -> LabelledArrays:
-    """Return arrays of one sample per row, or tell what is wrong with them."""
+    """Return the arrays with labels as int64 `(N,)`; raise if they are invalid."""
     images, labels = stored
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]

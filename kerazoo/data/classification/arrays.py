@@ -1,4 +1,4 @@
-"""Data sets that come as arrays in files, as a source of samples."""
+"""A data source for arrays in files."""
 
 import functools
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ from kerazoo.structures.sample import Sample
 
 @settings
 class Arrays(Source):
-    """Images and labels as CIFAR's binary version, MNIST's idx files (also .gz) or Keras' .npz hold them.
+    """Images and labels in CIFAR's binary version, MNIST's idx files (also .gz) or Keras' .npz.
 
     Training and test images are told by the names of files and arrays. Of CIFAR-100 the fine labels
     are read. Grey images become three equal channels.
@@ -45,7 +45,7 @@ class Arrays(Source):
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
         parts, problems = self._rows_by_split
-        alone = (
+        untrained = (
             []
             if self._known_names
             else [UserError(line, _ALONE) for line in self._untrained_class_messages()]
@@ -53,11 +53,11 @@ class Arrays(Source):
         return {
             split: Lazy(rows, functools.partial(_read_sample, stored, origin))
             for split, (stored, origin, rows) in parts.items()
-        }, problems + alone
+        }, problems + untrained
 
     def warnings(self) -> list[str]:
-        seen = {label for labels in self._labels.values() for label in labels}
-        absent = [name for label, name in enumerate(self.class_names()) if label not in seen]
+        used = {label for labels in self._labels.values() for label in labels}
+        absent = [name for label, name in enumerate(self.class_names()) if label not in used]
         counts = f"{len(absent)} of {len(self.class_names())} classes have no images"
         line = f"{self.path}: {counts}: {_join_names(absent)}; number the classes from 0, one after the other"
         return [*([line] if absent else []), *(self._untrained_class_messages() if self._known_names else ())]
@@ -82,27 +82,27 @@ class Arrays(Source):
 
     @property
     def _known_names(self) -> tuple[str, ...]:
-        """The names of classes that are given or known; none where they are made up."""
+        """The class names from the settings or the files; empty if there are none."""
         return self.classes or self._stored[1]
 
     @functools.cached_property
     def _labels(self) -> dict[Split, set[int]]:
-        """The labels that there are in each split."""
+        """The labels that occur in each split."""
         return {split: set(np.unique(arrays.labels).tolist()) for split, arrays in self._stored[0].items()}
 
     def _untrained_class_messages(self) -> list[str]:
-        """Return a line for each split that holds classes which train has no images of."""
-        names, known = self.class_names(), self._labels.get("train", set())
-        alone = {split: sorted(labels - known) for split, labels in self._labels.items() if known}
+        """Return a line for each split with classes that have no training images."""
+        names, trained = self.class_names(), self._labels.get("train", set())
+        untrained = {split: sorted(labels - trained) for split, labels in self._labels.items() if trained}
         return [
             f"{self.path}: {split} holds images of {_join_names([names[i] for i in labels])}, train has none"
-            for split, labels in alone.items()
+            for split, labels in untrained.items()
             if labels
         ]
 
     @functools.cached_property
     def _rows_by_split(self) -> tuple[dict[Split, tuple[LabelledArrays, Split, list[int]]], list[UserError]]:
-        """Where the samples of each split are: arrays, the split these were stored as, rows."""
+        """The samples of each split: arrays, the split they are stored under, rows."""
         stored, _ = self._stored
         nothing = LabelledArrays(np.zeros((0, 1, 1), "uint8"), np.zeros(0, "int64"))
         parts = {split: (part, split, list(range(len(part.labels)))) for split, part in stored.items()}
@@ -115,7 +115,7 @@ class Arrays(Source):
         return {split: parts.get(split, (nothing, split, [])) for split in ("train", "val", "test")}, problems
 
     def _divide_classes(self, labels: np.ndarray) -> tuple[list[dict[Split, list[int]]], list[UserError]]:
-        """Return the rows of train and val of each class, and which classes are too small for that."""
+        """Return the rows of train and val of each class, and errors for classes that are too small."""
         names, parts, problems = self.class_names(), [], []
         for label in np.unique(labels).tolist():
             rows = np.flatnonzero(labels == label).tolist()
@@ -134,7 +134,7 @@ _ALONE = "add some to train, take these out, or name all classes in data.classes
 
 
 def _join_names(names: Sequence[str]) -> str:
-    """Return the first of some names, and how many there are more."""
+    """Return the first five names and how many more there are."""
     return ", ".join(map(repr, names[:5])) + f" and {len(names) - 5} more" * (len(names) > 5)
 
 

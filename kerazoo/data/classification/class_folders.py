@@ -22,7 +22,7 @@ from kerazoo.structures.sample import Sample
 
 
 class _ClassFolder(NamedTuple):
-    """A folder of images of a class, and these."""
+    """The folder of a class, and its images."""
 
     folder: Path
     files: list[Path]
@@ -68,8 +68,8 @@ class ClassFolders(FileSource):
         return [path for files in self._listing.splits.values() for path, _ in files]
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
-        listed = self._listing
-        return {split: Lazy(files, self._read) for split, files in listed.splits.items()}, listed.problems
+        listing = self._listing
+        return {split: Lazy(files, self._read) for split, files in listing.splits.items()}, listing.problems
 
     def _read(self, file: tuple[Path, int]) -> Sample:
         path, label = file
@@ -79,8 +79,8 @@ class ClassFolders(FileSource):
     def _listing(self) -> _Listing:
         if not os.path.isdir(existing_path(self.root)):
             raise UserError(f"data {self.root} is no folder", _layout_remedy(self.root))
-        listed = walk_folder(self.root)
-        images = _images_by_folder(listed.files, self.root)
+        tree = walk_folder(self.root)
+        images = _images_by_folder(tree.files, self.root)
         folders = folders_by_split(path for path in list_subfolders(self.root) if list_subfolders(path))
         inner = {split: _innermost_split_folder(split, folder) for split, folder in folders.items()}
         by_split = _group_by_class(
@@ -88,9 +88,7 @@ class ClassFolders(FileSource):
         )
         names = tuple(map(class_name, self.classes or ())) or _class_names(by_split, self.root)
         problems = [*_loose_image_errors(inner.values() or [self.root]), *_class_errors(by_split, names)]
-        links = skipped_link_warnings(
-            self.path, listed.repeated_links, "lead to folders that are read already"
-        )
+        links = skipped_link_warnings(self.path, tree.repeated_links, "lead to folders that are read already")
         warnings = [
             *links,
             *_class_warnings(by_split),
@@ -107,7 +105,7 @@ class ClassFolders(FileSource):
 
 
 def _images_by_folder(files: Iterable[Path], root: Path) -> _Images:
-    """Return the images of every folder below a root, with those of its sub-folders, in natural order."""
+    """Return the images in and below every folder under a root, in natural order."""
     images: _Images = {}
     for path in sorted(filter(is_image, files), key=natural_key):
         for above in path.parents:
@@ -118,7 +116,7 @@ def _images_by_folder(files: Iterable[Path], root: Path) -> _Images:
 
 
 def _innermost_split_folder(split: Split, folder: Path) -> Path:
-    """Return the folder of a split, or the only one in it where that is of the split: `test/test/CLASS`."""
+    """Return the folder of a split; of `test/test/CLASS` the inner one."""
     inner = list_subfolders(folder)
     if (
         len(inner) == 1
@@ -170,21 +168,21 @@ def _class_names(by_split: dict[Split, _ByClass], root: Path) -> tuple[str, ...]
     names = tuple(sorted(known, key=natural_key))
     if len(splits_by_name(names)) == len(names):
         raise UserError(f"{root} holds no classes, only {' and '.join(names)}", _layout_remedy(root))
-    if alike := _shared_folder_names(folder for folder, _ in known.values()):
-        shared = f"hold the same folders, such as {alike[0]!r}"
+    if shared_names := _shared_folder_names(folder for folder, _ in known.values()):
+        shared = f"hold the same folders, such as {shared_names[0]!r}"
         several = f"{' and '.join(map(repr, names[:5]))} in {root} {shared}"
         raise UserError(f"{several}: these look like splits or folds of the data", _FOLDS)
     return names
 
 
 def _nested_data_folder(folder: Path) -> Path | None:
-    """Return the folder, it or the only one below it, that holds several folders and no images."""
+    """Return the folder with several sub-folders and no images: this one or the only one below it."""
     inner = [] if _images_in(folder) else list_subfolders(folder)
     return _nested_data_folder(inner[0]) if len(inner) == 1 else folder if inner else None
 
 
 def _shared_folder_names(classes: Iterable[Path]) -> list[str]:
-    """Return the names of folders, two at least, that all classes hold, and no images beside them."""
+    """Return the names of sub-folders (two or more) that all classes share, if there are no other images."""
     shared: set[str] | None = None
     for folder in classes:
         inner = set() if _images_in(folder) else {path.name for path in list_subfolders(folder)}
@@ -199,7 +197,7 @@ def _loose_image_errors(folders: Iterable[Path]) -> Iterator[UserError]:
 
 
 def _class_errors(by_split: dict[Split, _ByClass], names: Sequence[str]) -> Iterator[UserError]:
-    """Yield a line for each class without images, and for each that is not known."""
+    """Yield an error for each class without images and for each unknown class."""
     for name, (folder, files) in (item for classes in by_split.values() for item in classes.items()):
         if not files:
             yield UserError(f"{folder} holds no images", "add some or remove it")
@@ -212,7 +210,7 @@ def _class_errors(by_split: dict[Split, _ByClass], names: Sequence[str]) -> Iter
 
 
 def _class_warnings(by_split: dict[Split, _ByClass]) -> Iterator[str]:
-    """Yield a line for each class folder that may be meant for a split, or to hold some."""
+    """Yield a warning for each class folder that may be a split or may contain splits."""
     for name, (folder, _) in (item for classes in by_split.values() for item in classes.items()):
         inner = [path.name for path in list_subfolders(folder) if split_of(path.name)]
         if split_of(name):
@@ -222,7 +220,7 @@ def _class_warnings(by_split: dict[Split, _ByClass]) -> Iterator[str]:
 
 
 def _unread_warnings(root: Path, folders: dict[Split, Path], images: _Images) -> Iterator[str]:
-    """Yield a line about what lies beside the folders of splits."""
+    """Yield a warning about images beside the folders of splits."""
     others = [path for path in list_subfolders(root) if path not in folders.values() and path in images]
     names = [path.name for path in [*others, *_images_in(root)]]
     if names:
@@ -234,7 +232,7 @@ def _unread_warnings(root: Path, folders: dict[Split, Path], images: _Images) ->
 def _divide_classes(
     classes: _ByClass, shares: tuple[float, float], seed: int
 ) -> tuple[dict[Split, dict[str, list[Path]]], list[UserError]]:
-    """Return train, val and test parts of every class, and which classes are too small for that."""
+    """Return train, val and test parts of every class, and errors for classes that are too small."""
     parts: dict[Split, dict[str, list[Path]]] = {"train": {}, "val": {}, "test": {}}
     problems = []
     for name, (_, files) in classes.items():
@@ -253,13 +251,13 @@ _TOO_FEW = "add some, remove the class, or keep images of each class in folders 
 
 
 def _interleave(files: dict[str, list[Path]], names: Sequence[str]) -> list[tuple[Path, int]]:
-    """Return the first image of every class, then the second: a few of them show all classes."""
+    """Return the first image of every class, then the second and so on: a few images show all classes."""
     columns = [[(path, label) for path in files.get(name, [])] for label, name in enumerate(names)]
     return [file for row in zip_longest(*columns) for file in row if file is not None]
 
 
 def _images_in(folder: Path) -> list[Path]:
-    """Return the images that lie in the folder itself."""
+    """Return the images in the folder itself."""
     return [path for path in list_folder(folder) if is_image(path) and path.is_file()]
 
 

@@ -1,4 +1,4 @@
-"""Which folders of images are classes, and of which split: names alone, of a folder or an archive."""
+"""Finding classes and splits in the folder names of a data set or an archive."""
 
 import re
 import unicodedata
@@ -19,7 +19,7 @@ Names = dict[str, list[str]]
 
 
 def files_by_folder(files: Iterable[str]) -> Names:
-    """Return the files of every folder that holds some, hidden ones left out, all in natural order."""
+    """Return the files by folder, without hidden ones, in natural order."""
     by_folder: Names = {}
     for path in sorted(map(PurePosixPath, files), key=lambda path: natural_key(str(path))):
         if not is_hidden(path):
@@ -28,7 +28,7 @@ def files_by_folder(files: Iterable[str]) -> Names:
 
 
 def class_name(folder: str) -> str:
-    """Return the class that a folder of this name holds: the same on macOS, which decomposes letters.
+    """Return the class name of a folder in composed Unicode (macOS decomposes letters).
 
     Raises:
         UserError: the name is no text.
@@ -40,12 +40,12 @@ def class_name(folder: str) -> str:
 
 
 def _parent_folders(folders: Iterable[str]) -> dict[str, str]:
-    """Return the folders that have others in them, each with one of these."""
+    """Return the folders that contain others, each with one of these."""
     return {above.as_posix(): folder for folder in folders for above in PurePosixPath(folder).parents}
 
 
 def select_class_folders(where: str, by_folder: Names) -> tuple[Names, list[UserError]]:
-    """Return the folders that are classes, and a line for each file that lies beside such folders."""
+    """Return the class folders, and an error for each file beside them."""
     above, split_names = _parent_folders(by_folder), _split_folder_names(by_folder)
     beside = {
         name: files
@@ -61,23 +61,23 @@ def select_class_folders(where: str, by_folder: Names) -> tuple[Names, list[User
 
 
 def class_folder_warnings(where: str, by_folder: Names) -> list[str]:
-    """Return a line for each folder of which it is doubtful that it is a class."""
+    """Return a warning for each folder that may be no class."""
     above = _parent_folders(by_folder)
     nested = [
         f"{where}: {folder} holds images and so does {above[folder]}; each folder is a class of its own"
         for folder in by_folder
         if folder in above
     ]
-    called = [
+    split_names = [
         f"{where}: {folder} is called like a split, but it holds images itself; it is taken for a class"
         for folder in by_folder
         if splits_by_name([PurePosixPath(folder).name])
     ]
-    return [*nested, *called, *_fold_warnings(where, by_folder)]
+    return [*nested, *split_names, *_fold_warnings(where, by_folder)]
 
 
 def _fold_warnings(where: str, by_folder: Names) -> list[str]:
-    """Return a line if all groups hold classes of the same names, that are more than numbers."""
+    """Return a warning if all groups have classes of the same names, other than numbers."""
     groups: dict[str, set[str]] = {}
     for folder in map(PurePosixPath, by_folder):
         groups.setdefault(folder.parent.as_posix(), set()).add(folder.name)
@@ -92,7 +92,7 @@ def _fold_warnings(where: str, by_folder: Names) -> list[str]:
 
 
 def _split_folder_names(by_folder: Names) -> dict[str, Split]:
-    """Return the names of folders above classes that tell a split, with it."""
+    """Return the split of each folder name above classes that names one."""
     names = {part for folder in by_folder for part in _top_folders(folder)}
     return splits_by_name(names) | {
         name: OMNIGLOT[name.casefold()] for name in names if name.casefold() in OMNIGLOT
@@ -100,28 +100,30 @@ def _split_folder_names(by_folder: Names) -> dict[str, Split]:
 
 
 def _top_folders(folder: str) -> tuple[str, ...]:
-    """Return those folders above a class that may be of splits."""
+    """Return the upper two folders above a class, which may name a split."""
     return PurePosixPath(folder).parts[:-1][:2]
 
 
 def classes_by_split(by_folder: Names) -> tuple[dict[Split, list[str]], Names]:
-    """Return the classes that a folder's name puts into each split, and all files by class without it."""
+    """Return the classes of each split, by folder names, and the files of each class."""
     splits: dict[Split, list[str]] = {}
-    named: Names = {}
-    twice = []
+    files_by_class: Names = {}
+    repeated = []
     split_names = _split_folder_names(by_folder)
     for folder, files in by_folder.items():
         parts = PurePosixPath(folder).parts
         above = [split_names.get(part) for part in _top_folders(folder)]
-        at = [place for place, split in enumerate(above) if split and split == next(filter(None, above))]
+        at = [
+            position for position, split in enumerate(above) if split and split == next(filter(None, above))
+        ]
         name = class_name("/".join(parts[at[-1] + 1 :] if at else parts))
         splits.setdefault(above[at[0]] or "train" if at else "train", []).append(name)
-        twice += [name] * (name in named)
-        named[name] = files
-    if twice:
-        more = f" (and {len(twice) - 1} more)" if len(twice) > 1 else ""
-        raise UserError(f"the class {twice[0]!r} is in two splits{more}", _WHOLE_CLASSES)
-    return splits, named
+        repeated += [name] * (name in files_by_class)
+        files_by_class[name] = files
+    if repeated:
+        more = f" (and {len(repeated) - 1} more)" if len(repeated) > 1 else ""
+        raise UserError(f"the class {repeated[0]!r} is in two splits{more}", _WHOLE_CLASSES)
+    return splits, files_by_class
 
 
 _WHOLE_CLASSES = "whole classes are held back here: keep each in one split, or give the folder of one split"
@@ -130,7 +132,7 @@ _WHOLE_CLASSES = "whole classes are held back here: keep each in one split, or g
 def hold_back_classes(
     classes: Sequence[str], shares: tuple[float, float], seed: int
 ) -> dict[Split, list[str]]:
-    """Return train, val and test parts of classes, by whole groups where there are some."""
+    """Divide classes into train, val and test, by whole groups if there are several."""
     groups: dict[str, list[str]] = {}
     for name in classes:
         groups.setdefault(PurePosixPath(name).parent.as_posix(), []).append(name)
@@ -142,26 +144,26 @@ def hold_back_classes(
     return {split: [n for group in part for n in groups[group]] for split, part in parts.items() if part}
 
 
-def read_split_lists(folder: Path, named: Names) -> dict[Split, list[str]]:
-    """Return the splits of a folder of text files."""
+def read_split_lists(folder: Path, files_by_class: Names) -> dict[Split, list[str]]:
+    """Return the classes of each split, from a folder of text files."""
     files = {split_of(path.stem): path for path in list_folder(folder) if path.suffix.lower() == ".txt"}
     splits: dict[Split, list[str]] = {}
-    known: dict[str, Split] = {}
+    split_of_class: dict[str, Split] = {}
     for split in NAMES:
         path = files.get(split)
         if path is None:
             raise UserError(f"{folder} has no {split}.txt", "data.splits wants three files")
         names = dict.fromkeys(_class_in_line(line) for line in read_text(path).split("\n") if line.strip())
         for name in names:
-            if name not in named:
+            if name not in files_by_class:
                 raise UserError(f"{path}: there is no class {name!r}", "does it belong to these data?")
-            if name in known:
+            if name in split_of_class:
                 raise UserError(f"{path}: the class {name!r} is in two splits", "keep one of them")
-        known |= dict.fromkeys(names, split)
+        split_of_class |= dict.fromkeys(names, split)
         splits[split] = list(names)
     return splits
 
 
 def _class_in_line(line: str) -> str:
-    """Return the class that a line names, perhaps with Windows' separators or a rotation behind it."""
+    """Return the class in a line; it may have Windows' separators or end in a rotation."""
     return class_name(re.sub("/rot[0-9]+$", "", line.strip().replace("\\", "/")))

@@ -1,1 +1,1 @@
-"""Images by class, put together to episodes and pairs."""
+"""Images by class, from which episodes and pairs are sampled."""

@@ -1,4 +1,4 @@
-"""Images by class, of which whole classes are held back: a folder or a zip file, such as Omniglot."""
+"""Images by class in a folder or a zip file, such as Omniglot; whole classes are held back."""
 
 import functools
 import os
@@ -45,14 +45,14 @@ Side = Annotated[int, Field(ge=8)]
 
 @settings
 class ByClass(Source):
-    """Images by class, from which samples of several are drawn.
+    """Images by class, from which episodes or pairs are sampled.
 
     Attributes:
-        episodes_per_epoch: how many samples are drawn from train (in an epoch), val and test.
-        size: height and width that images are brought to (`kerazoo.image.center_crop`); None as they are.
-        training: how samples to train on are drawn; the family says it.
-        evaluation: how those of val and test are, in turns; the family says it.
-        seed: of what is drawn from val and test.
+        episodes_per_epoch: number of samples from train (per epoch), val and test.
+        size: height and width of images after `kerazoo.image.center_crop`; None keeps their size.
+        training: the sampler of training samples; the family sets it.
+        evaluation: the samplers of val and test, used in turns; the family sets them.
+        seed: of the samples of val and test.
     """
 
     episodes_per_epoch: tuple[Count, Count, Count] = (500, 200, 1000)
@@ -63,14 +63,14 @@ class ByClass(Source):
 
     @abstractmethod
     def classes(self, split: Split) -> Classes:
-        """Return the images of a split by class; there may be none."""
+        """Return the images of a split by class; may be empty."""
 
     @abstractmethod
     def display_name(self) -> str:
-        """Return what messages call the data."""
+        """Return the name of the data in messages."""
 
     def problems(self) -> list[UserError]:
-        """Return what is wrong with the files."""
+        """Return errors about the files."""
         return []
 
     def samples(self, split: Split) -> Sequence[Sample]:
@@ -83,12 +83,12 @@ class ByClass(Source):
         return sample_sequence(classes, split, count, self.training, self.evaluation, self.seed)
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
-        """Return every image once, and what is wrong with the files and the draws."""
+        """Return every image once, and errors about the files and the sampling."""
         problems = [problem for split in NAMES for problem in self._sampling_problems(split)]
         return {split: self.classes(split).images for split in NAMES}, self.problems() + problems
 
     def _sampling_problems(self, split: Split) -> list[UserError]:
-        """Return what keeps samples of a split from being drawn, each once."""
+        """Return the reasons why samples of a split cannot be drawn."""
         classes = self.classes(split)
         samplers = self.evaluation if split != "train" else () if self.training is None else (self.training,)
         where = f"{self.display_name()} ({split})"
@@ -106,7 +106,7 @@ class _Listing(NamedTuple):
 
 
 def _absolute_path(path: str) -> str:
-    """Return a path that a run finds from wherever it is opened."""
+    """Return an absolute path: a run may be opened from another folder."""
     return os.path.abspath(os.path.expanduser(path))
 
 
@@ -153,17 +153,19 @@ class ImageClasses(ByClass, FileSource):
 
     @functools.cached_property
     def _by_split(self) -> dict[Split, Classes]:
-        listed, first, classes = self._listing, 0, {}
+        listing, first, classes = self._listing, 0, {}
         for split in NAMES:
-            names = listed.splits.get(split, [])
-            files = [(file, first + label) for label, name in enumerate(names) for file in listed.files[name]]
-            starts = np.cumsum([0, *(len(listed.files[name]) for name in names)]).tolist()
+            names = listing.splits.get(split, [])
+            files = [
+                (file, first + label) for label, name in enumerate(names) for file in listing.files[name]
+            ]
+            starts = np.cumsum([0, *(len(listing.files[name]) for name in names)]).tolist()
             classes[split] = Classes(names, CachedSamples(Lazy(files, self._read)), starts)
             first += len(names)
         return classes
 
-    def _read(self, place: tuple[str, int]) -> Sample:
-        file, label = place
+    def _read(self, file_and_label: tuple[str, int]) -> Sample:
+        file, label = file_and_label
         image = self._image(file)
         return Sample(image if self.size is None else center_crop(image, self.size), Label(label), file)
 
@@ -179,25 +181,27 @@ class ImageClasses(ByClass, FileSource):
     @functools.cached_property
     def _listing(self) -> _Listing:
         root = existing_path(self.root)
-        listed = FolderTree([], [], []) if self._archive else walk_folder(root)
-        files = self._archive or [path.relative_to(root).as_posix() for path in listed.files]
+        tree = FolderTree([], [], []) if self._archive else walk_folder(root)
+        files = self._archive or [path.relative_to(root).as_posix() for path in tree.files]
         by_folder = files_by_folder(filter(is_image, files))
         class_folders, problems = select_class_folders(self.path, by_folder)
         if not class_folders:
             raise UserError(f"{self.path} holds no folders of images", _LAYOUT)
-        links = skipped_link_warnings(
-            self.path, listed.repeated_links, "lead to folders that are read already"
-        )
+        links = skipped_link_warnings(self.path, tree.repeated_links, "lead to folders that are read already")
         warnings = [*links, *class_folder_warnings(self.path, class_folders)]
         with error_context(self.path):
-            named_splits, named = classes_by_split(class_folders)
+            named_splits, files_by_class = classes_by_split(class_folders)
             shares = (
                 (0.0 if "val" in named_splits else self.validation),
                 (0.0 if "test" in named_splits else self.test),
             )
-            held = {} if self.splits else hold_back_classes(named_splits.get("train", []), shares, self.seed)
-        splits = read_split_lists(Path(self.splits), named) if self.splits else named_splits | held
-        return _Listing(splits, named, problems, warnings)
+            held_back = (
+                {} if self.splits else hold_back_classes(named_splits.get("train", []), shares, self.seed)
+            )
+        splits = (
+            read_split_lists(Path(self.splits), files_by_class) if self.splits else named_splits | held_back
+        )
+        return _Listing(splits, files_by_class, problems, warnings)
 
 
 _LAYOUT = "give a folder or a .zip with a folder of images per class"

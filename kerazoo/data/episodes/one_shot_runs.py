@@ -1,4 +1,4 @@
-"""Omniglot's official one-shot classification: 20 runs of 20 images and 20 to be told by them."""
+"""Omniglot's official one-shot classification: 20 runs with 20 training and 20 test images."""
 
 import functools
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ LABELS = "class_labels.txt"
 
 
 def holds_runs(path: Path) -> bool:
-    """Whether a path is a zip file of such runs."""
+    """Whether a path is a zip file of one-shot runs."""
     if not is_file(path) or path.suffix.lower() != ".zip":
         return False
     return any(PurePosixPath(name).name == LABELS for name in ZipMembers(path))

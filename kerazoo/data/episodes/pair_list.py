@@ -1,4 +1,4 @@
-"""A list of pairs of images and whether they are alike, such as LFW's, to be evaluated on."""
+"""A list of image pairs for evaluation, each alike or different, such as LFW's."""
 
 import functools
 import math
@@ -39,7 +39,7 @@ Side = Annotated[int, Field(ge=8)]
 
 
 def is_list(path: Path) -> bool:
-    """Whether a path is that of a list of pairs: a text file by its name."""
+    """Whether a path is a list of pairs: a text file, by its suffix."""
     return path.suffix.lower() in SUFFIXES and not os.path.isdir(path)
 
 
@@ -74,7 +74,7 @@ class PairList(Source):
     size: tuple[Side, Side] = (28, 28)
 
     def samples(self, split: Split) -> Sequence[Sample]:
-        """Return all pairs, some to a sample, whatever the split."""
+        """Return all pairs, several per sample, for any split."""
         pairs = self._listing.pairs
         groups = [pairs[start : start + TOGETHER] for start in range(0, len(pairs), TOGETHER)]
         return Lazy(groups, self._sample)
@@ -106,7 +106,7 @@ class PairList(Source):
 
     @functools.cached_property
     def _images(self) -> tuple[dict[str, int], CachedSamples]:
-        """The places of all images by name, and the images: many are in several pairs."""
+        """The index of every image by name, and the cached images: many are in several pairs."""
         names = list(self._listing.files)
         return {name: place for place, name in enumerate(names)}, CachedSamples(Lazy(names, self._read))
 
@@ -125,7 +125,7 @@ _REMEDY = "write a pair in every line: a.png,b.png,1 (alike) or a.png,c.png,0 (d
 
 
 def _read_pairs(path: Path) -> list[_Pair]:
-    """Return the pairs that the lines of a file tell."""
+    """Return the pairs in the lines of a file."""
     text = read_text(path)
     rows = read_rows(path, next((separator for separator in ",\t" if separator in text), ""))
     first = rows[0][1] if rows else []
@@ -157,12 +157,12 @@ def _is_number(field: str) -> bool:
 
 
 def _lfw_name(name: str, number: str) -> str:
-    """Return a person's image with any suffix: LFW's end in .jpg, faces cut out of them often in .png."""
+    """Return the name of LFW's image, with any suffix: cropped faces are often .png."""
     return f"{name}/{name}_{int(number):04}{_ANY}"
 
 
 def _locate_files(root: Path, names: Iterable[str]) -> tuple[dict[str, Path], list[str]]:
-    """Return the files of those names that are found, and what is doubtful about it."""
+    """Return the files of the names that exist, and warnings."""
     files: dict[str, Path] = {}
     before = None
     for name in names:
@@ -178,7 +178,7 @@ def _locate_files(root: Path, names: Iterable[str]) -> tuple[dict[str, Path], li
 
 
 def _find_file(root: Path, name: str) -> Path | None:
-    """Return the file of a name as it stands, with Windows' separators, or with any suffix."""
+    """Return the file of a name: as it is, with Windows' separators, or with any suffix."""
     plain = name.replace("\\", "/")
     stem = plain.removesuffix(_ANY)
     suffixes = (".jpg", ".png", *sorted(IMAGES)) if stem != plain else ()
@@ -187,7 +187,7 @@ def _find_file(root: Path, name: str) -> Path | None:
 
 
 def _foreign_prefix(root: Path, name: str) -> str:
-    """Return the shortest beginning of an absolute name without which it is found; "" where there is none."""
+    """Return the prefix of another machine in an absolute name; "" if there is none."""
     parts = PurePosixPath(name).parts
     tails = ("/".join(parts[begin:]) for begin in range(1, len(parts)))
     tail = next((tail for tail in tails if _find_file(root, tail)), name)

@@ -1,4 +1,4 @@
-"""Samples that are put together from images by class: episodes of few-shot learning, and pairs."""
+"""Sampling episodes and pairs from images by class."""
 
 import functools
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ class Classes:
         return len(self.names)
 
     def size(self, label: int) -> int:
-        """Return how many images a class has."""
+        """Return the number of images of a class."""
         return self.starts[label + 1] - self.starts[label]
 
     def image(self, label: int, number: int) -> Sample:
@@ -52,10 +52,10 @@ class Classes:
 
 
 class Sampler(Protocol):
-    """A way to put samples together."""
+    """Draws samples from images by class."""
 
     def problems(self, classes: Classes, where: str) -> list[UserError]:
-        """Return what keeps it from drawing: too few classes, or each class with too few images."""
+        """Return the reasons why it cannot draw: too few classes, or classes with too few images."""
 
     def sample(self, classes: Classes, rng: np.random.Generator) -> Sample:
         """Return one sample."""
@@ -63,14 +63,14 @@ class Sampler(Protocol):
 
 @settings
 class Episodes:
-    """Episodes: a few images of a few classes to learn from, others of the same to be asked about.
+    """Episodes: a support of a few images of a few classes, and queries of the same classes.
 
-    Classes and images are drawn without replacement, so nothing that is asked was shown.
+    Classes and images are drawn without replacement: no query is in the support.
 
     Attributes:
         ways: classes of an episode.
-        shots: images of each to learn from, the support.
-        queries: images of each to be asked about.
+        shots: support images of each class.
+        queries: query images of each class.
         rotations: images turned by 90, 180 and 270 degrees are other classes (Santoro et al. 2016).
         setting_names: the settings of a family that say the ways and the images of each, for remedies.
     """
@@ -146,7 +146,7 @@ class Pairs:
 def _small_class_errors(
     classes: Classes, needed: int, where: str, reason: str, remedy: str
 ) -> list[UserError]:
-    """Return a line for each class with fewer images than needed."""
+    """Return an error for each class with too few images."""
     sizes = {name: classes.size(label) for label, name in enumerate(classes.names)}
     return [
         UserError(f"{where}: class {name!r} has {size} image(s), {reason}", remedy)
@@ -161,7 +161,7 @@ def _rotated_name(name: str, turns: int) -> str:
 
 @dataclass(frozen=True)
 class DeferredSample(Deferred):
-    """What a training sample has in place of a truth: all classes, to draw from."""
+    """The truth of a training sample that is drawn later: all classes and the sampler."""
 
     classes: Classes
     sampler: Sampler
@@ -173,7 +173,7 @@ class DeferredSample(Deferred):
 def sample_sequence(
     classes: Classes, split: Split, count: int, training: Sampler, evaluation: Sequence[Sampler], seed: int
 ) -> Sequence[Sample]:
-    """Return the samples of a split: for training drawn anew whenever they are seen, else always the same.
+    """Return the samples of a split: new ones at every access for train, else always the same.
 
     Args:
         classes: to draw from, in which the draws have no `problems`.

@@ -1,4 +1,4 @@
-"""Bodies in space: their proportions, the angles of their joints, and where that brings every joint.
+"""Random bodies in 3-D: proportions, joint angles and the resulting positions of joints.
 
 Coordinates are x to the viewer's right, y down and z towards the viewer; a body is about 1 high. One that
 faces the viewer has its left at the viewer's right. Angles are in degrees.
@@ -33,7 +33,7 @@ _Limb = tuple[np.ndarray, np.ndarray]
 
 
 class Mannequin(NamedTuple):
-    """A body in a stance, seen from somewhere.
+    """A body in a pose, seen from a direction.
 
     Attributes:
         joints: name -> float64 `(3,)`; the neck goes from "thorax" to "upper_neck", "head" is its middle.
@@ -51,7 +51,7 @@ class Mannequin(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A body somewhere in an image.
+    """A body at a position in an image.
 
     Attributes:
         body: its stance.
@@ -64,12 +64,12 @@ class Figure(NamedTuple):
     offset: np.ndarray
 
     def to_pixels(self, places: np.ndarray) -> np.ndarray:
-        """Return where places of the body are in the image: `(..., 3)` -> `(..., 2)` pixels."""
+        """Return the image positions of points of the body: `(..., 3)` -> `(..., 2)` pixels."""
         return places[..., :2] * self.scale + self.offset
 
 
 def random_mannequin(rng: np.random.Generator) -> Mannequin:
-    """Return a body of random proportions in a random stance, turned at random towards the viewer."""
+    """Return a body with random proportions and pose, seen from a random direction."""
     skull = np.array([0.05, 0.07, 0.058]) * rng.uniform(1.05, 1.4)
     joints, head = _random_joints(rng, skull)
     heading = rng.normal(0, 35) if rng.random() < 0.5 else rng.uniform(-180, 180)
@@ -84,7 +84,7 @@ def random_mannequin(rng: np.random.Generator) -> Mannequin:
 
 
 def _random_joints(rng: np.random.Generator, skull: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return the joints of a body that faces the viewer, and the rotation of its head."""
+    """Return the joints of a random body that faces the viewer, and the rotation of its head."""
     lean = rng.uniform(20, 60) if rng.random() < 0.12 else rng.normal(0, 7)
     torso = (
         rotation_about(0, -lean) @ rotation_about(2, rng.normal(0, 5)) @ rotation_about(1, rng.normal(0, 10))
@@ -104,7 +104,7 @@ def _random_joints(rng: np.random.Generator, skull: np.ndarray) -> tuple[dict[st
 
 
 def _random_legs(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return hips, knees, ankles and toes."""
+    """Return random hips, knees, ankles and toes."""
     width, length = rng.normal((0.075, 0.245), (0.003, 0.01))
     kind = _random_kind(rng, _LEGS)
     stride = rng.uniform(-40, 40) if kind == _WALKING else 0.0
@@ -122,7 +122,7 @@ def _random_legs(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def _random_arms(rng: np.random.Generator, thorax: np.ndarray, torso: np.ndarray) -> dict[str, np.ndarray]:
-    """Return shoulders, elbows, wrists and the middles of the hands."""
+    """Return random shoulders, elbows, wrists and centres of the hands."""
     width, length = rng.normal((0.118, 1.0), (0.005, 0.04))
     joints: dict[str, np.ndarray] = {}
     for side, sign in SIDES.items():
@@ -144,21 +144,21 @@ def _random_kind(rng: np.random.Generator, kinds: Sequence[tuple]) -> int:
 
 
 def _swing_direction(forward: float, outward: float, sign: float) -> np.ndarray:
-    """Return the direction of a limb that hung straight down before it was swung forward and outward."""
+    """Return the direction of a hanging limb after it was swung forward and outward."""
     forward, outward = math.radians(forward), math.radians(outward)
     down = math.cos(outward)
     return np.array([sign * math.sin(outward), down * math.cos(forward), down * math.sin(forward)])
 
 
 def _bend_direction(direction: np.ndarray, towards: Sequence[float] | np.ndarray, angle: float) -> np.ndarray:
-    """Return a direction bent by an angle towards another."""
+    """Return a direction rotated by an angle towards another."""
     aside = towards - np.dot(towards, direction) * direction
     angle, length = math.radians(angle), max(math.sqrt(aside @ aside), 1e-6)
     return math.cos(angle) * direction + math.sin(angle) / length * aside
 
 
 def rotation_about(axis: int, angle: float) -> np.ndarray:
-    """Return the rotation by an angle about an axis."""
+    """Return the 3 x 3 rotation by an angle in degrees about an axis."""
     c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     about = (((1, 0, 0), (0, c, -s), (0, s, c)), ((c, 0, s), (0, 1, 0), (-s, 0, c)),
              ((c, -s, 0), (s, c, 0), (0, 0, 1)))  # fmt: skip

@@ -137,7 +137,7 @@ def _random_debris(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarra
 
 
 def _add_camera_effects(rng: np.random.Generator, colours: np.ndarray) -> np.ndarray:
-    """Return the colours under uneven light, out of focus, with noise: uint8."""
+    """Return the colours with uneven light, slight blur and noise: uint8."""
     height, width, _ = colours.shape
     light = _smooth_noise(rng, (height, width), max(height, width) / 2, 0.65, 1.15)[..., None]
     seen = cv2.GaussianBlur(colours * light, (0, 0), rng.uniform(0.5, 1.0)) * 255

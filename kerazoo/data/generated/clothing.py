@@ -1,4 +1,4 @@
-"""What bodies look like: limbs and trunk as coloured outlines, one before the other."""
+"""Limbs, trunk and clothes of drawn bodies, as coloured outlines with a depth."""
 
 import colorsys
 import operator
@@ -31,7 +31,7 @@ CIRCLE = np.stack([np.cos(_ROUND), np.sin(_ROUND)], axis=1)
 
 
 class DrawnPart(NamedTuple):
-    """Something to be drawn.
+    """An outline with a colour and a depth.
 
     Attributes:
         depth: parts of a larger one are drawn later.
@@ -47,7 +47,7 @@ class DrawnPart(NamedTuple):
 
 
 class Outfit(NamedTuple):
-    """What a person wears, and how they look.
+    """The clothes and colours of a person.
 
     Attributes:
         colours: of skin, hair, shirt, trousers and so on.
@@ -144,7 +144,7 @@ def _skirt_part(figure: Figure, hips: np.ndarray, near: float, worn: Colour) -> 
 
 
 def hull(centres: np.ndarray, radii: np.ndarray | float) -> np.ndarray:
-    """Return the outline of what a cord around discs encloses: `(n, 2)` and `(n, 1)` -> `(m, 2)`, pixels."""
+    """Return the convex hull of discs: `(n, 2)` and `(n, 1)` -> `(m, 2)`, pixels."""
     discs = centres[:, None] + CIRCLE * np.asarray(radii)[..., None]
     return cv2.convexHull(discs.reshape(-1, 2).astype("float32"))[:, 0]
 

@@ -1,4 +1,4 @@
-"""Drawing people as an image might show them: several, clothed, in front of one another and of clutter.
+"""Drawing images of several clothed people in front of one another and of clutter.
 
 What makes the task more than finding colours: clothes, skin, hair, ground and light change from image to
 image; things of the colours and shapes of limbs lie about. Left and right can be told only by the way
@@ -75,7 +75,7 @@ class _DrawnPerson(NamedTuple):
 
 
 def draw_figures(rng: np.random.Generator, size: tuple[int, int], count: int) -> PeopleImage:
-    """Return an image of people, the largest before the others.
+    """Return an image of people, the largest in front.
 
     Args:
         rng: decides everything else.
@@ -103,7 +103,7 @@ def draw_figures(rng: np.random.Generator, size: tuple[int, int], count: int) ->
 
 
 def _place_figures(rng: np.random.Generator, size: tuple[int, int], count: int) -> list[Figure]:
-    """Return figures that overlap at most in part and are mostly in the image, the smallest first."""
+    """Return random figures with limited overlap, mostly inside the image, the smallest first."""
     height, width = size
     figures: list[Figure] = []
     placed = np.zeros((count, 2, 2))
@@ -123,14 +123,14 @@ def _place_figures(rng: np.random.Generator, size: tuple[int, int], count: int) 
 
 
 def _bounding_box(body: Mannequin) -> tuple[np.ndarray, np.ndarray]:
-    """Return the upper left corner and the size, x and y, of what holds a body and its flesh."""
+    """Return the upper left corner and the size (x, y) of a body's bounding box."""
     places = np.stack(list(body.joints.values()))[:, :2]
     low = places.min(axis=0) - 0.05
     return low, places.max(axis=0) + 0.05 - low
 
 
 def _overlaps(corners: np.ndarray, sides: np.ndarray, placed: np.ndarray) -> np.ndarray:
-    """Return which share of the smaller of two boxes lies in the other.
+    """Return the share of the smaller of two boxes that lies in the other.
 
     Args:
         corners: `(n, 2)`, where a box may be.
@@ -180,7 +180,7 @@ def _visible_codes(name: str, codes: dict[str, int]) -> list[int]:
 
 
 def _final_visibility(person: _DrawnPerson, top: np.ndarray, number: int) -> np.ndarray:
-    """Return a person's visibility when everything was drawn."""
+    """Return a person's visibilities after everything was drawn."""
     above = _values_at(person.points, top)
     visible = np.where((person.visible == 2) & (above > 0) & (above != number), 1, person.visible)
     inside = ((person.points >= -0.5) & (person.points < np.array(top.shape[::-1]) - 0.5)).all(axis=-1)
@@ -188,6 +188,6 @@ def _final_visibility(person: _DrawnPerson, top: np.ndarray, number: int) -> np.
 
 
 def _values_at(points: np.ndarray, array: np.ndarray) -> np.ndarray:
-    """Return the values of the pixels that points are in, or of the nearest in the image."""
+    """Return the values of the pixels at points, or of the nearest pixels in the image."""
     x, y = np.clip(np.rint(points), 0, np.array(array.shape[::-1]) - 1).astype(int).T
     return array[y, x]

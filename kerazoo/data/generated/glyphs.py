@@ -1,4 +1,4 @@
-"""Drawing characters of made-up alphabets: every class a few strokes, every image by another hand."""
+"""Drawing characters of made-up alphabets: a class is a set of strokes, an image a handwriting of it."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ _BASIS = np.concatenate(
 
 
 def random_strokes(rng: np.random.Generator) -> Strokes:
-    """Return a character: two to four strokes, of which half begin where another began or ended."""
+    """Return a random character: two to four strokes; half of them begin at an end of another."""
     strokes: Strokes = []
     for _ in range(rng.integers(2, 5)):
         points = rng.uniform(0.14, 0.86, (4, 2))
@@ -39,7 +39,7 @@ def random_strokes(rng: np.random.Generator) -> Strokes:
 
 
 def draw_strokes(rng: np.random.Generator, strokes: Strokes, size: tuple[int, int]) -> np.ndarray:
-    """Return an image of a character as somebody writes it: uint8 `(*size, 3)`, black on white.
+    """Return an image of a character in a random handwriting: uint8 `(*size, 3)`, black on white.
 
     Args:
         rng: decides the hand: slant, turn, size, place, pen and how steady it is.

@@ -1,4 +1,4 @@
-"""Heads of drawn people: hair, face, and where on them the points of the face are.
+"""Heads of drawn people: hair, face and the face's key points.
 
 A head is an ellipsoid; places on it are those on a ball of radius 1 with x to its left, y down, z forward.
 """
@@ -33,12 +33,12 @@ _WHITE, _PUPIL = (240, 240, 240), (30, 25, 20)
 
 
 def face_points(body: Mannequin) -> tuple[np.ndarray, np.ndarray]:
-    """Return where `FEATURES` are in space, `(5, 3)`, and whether they are on the near side, `(5,)`."""
+    """Return the 3-D positions of `FEATURES`, `(5, 3)`, and which are on the near side, `(5,)`."""
     return body.joints["head"] + _PLACES @ _axes(body).T, _PLACES @ _nearest_to_viewer(body) > _LEAST
 
 
 def head_parts(figure: Figure, outfit: Outfit) -> list[DrawnPart]:
-    """Return hair, ears and, where it faces the viewer, the face."""
+    """Return hair, ears and, if it faces the viewer, the face."""
     body, worn = figure.body, outfit.colours
     centre, axes, towards = body.joints["head"], _axes(body), _nearest_to_viewer(body)
     depth, scale = float(centre[2]) + 0.03, figure.scale
@@ -89,11 +89,11 @@ def _face_parts(
 
 
 def _axes(body: Mannequin) -> np.ndarray:
-    """Return the matrix that brings the ball's places to the head's, about its middle."""
+    """Return the matrix from points of the unit ball to points of the head about its centre."""
     return body.head * body.skull
 
 
 def _nearest_to_viewer(body: Mannequin) -> np.ndarray:
-    """Return the place on the ball that is nearest to the viewer."""
+    """Return the point of the ball that is nearest to the viewer."""
     towards = body.head[2] / body.skull
     return towards / np.sqrt(towards @ towards)

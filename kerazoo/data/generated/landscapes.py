@@ -69,7 +69,7 @@ def _random_ridge(rng: np.random.Generator, fine: int, low: float, high: float, 
 
 
 def _draw_ground(image: np.ndarray, ridge: np.ndarray, colour: Colour) -> None:
-    """Paint all below a ridge, darker further down."""
+    """Paint the area below a ridge, darker further down."""
     below = np.arange(len(image))[:, None] - ridge
     light = 1.0 - 0.25 * np.clip(below / len(image), 0, 1)[..., None]
     image[:] = np.where((below > 0)[..., None], light * np.array(colour), image).astype("uint8")

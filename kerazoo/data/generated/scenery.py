@@ -1,4 +1,4 @@
-"""What lies around drawn people and faces: uneven ground, clutter, things before them, light and grain."""
+"""The scenery of drawn people and faces: ground, clutter, occluding things, light and noise."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ _THINGS = (
 
 
 def draw_ground(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
-    """Return walls, a floor and clutter of any colour: uint8 `(H, W, 3)`."""
+    """Return a random background of walls, floor and clutter: uint8 `(H, W, 3)`."""
     height, width = size
     image = _random_gradient(rng, size)
     if rng.random() < 0.7:
@@ -33,7 +33,7 @@ def draw_ground(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
 
 
 def draw_thing(layers: list[np.ndarray], values: list, rng: np.random.Generator, share: float) -> None:
-    """Draw a box, a disc, a pole or a scrap somewhere, into every layer with that layer's value.
+    """Draw a random box, disc, pole or scrap into every layer, with that layer's value.
 
     Args:
         layers: uint8 `(H, W)` or `(H, W, 3)`, of one size.
@@ -53,22 +53,22 @@ def draw_thing(layers: list[np.ndarray], values: list, rng: np.random.Generator,
 
 
 def to_fixed_point(places: np.ndarray) -> np.ndarray:
-    """Return places in pixels as OpenCV draws them: int32, multiples of a 2^-FRACTION pixel."""
+    """Return points in OpenCV's fixed-point numbers: int32, in units of 2^-FRACTION pixels."""
     return np.rint(places * 2**FRACTION).astype("int32")
 
 
 def random_colours(rng: np.random.Generator, count: int) -> list[tuple[int, int, int]]:
-    """Return random colours, greyish ones as often as bright ones."""
-    drawn = rng.uniform(0, 255, (count, 3))
-    grey = drawn.mean(axis=1, keepdims=True)
+    """Return random colours, from greyish to bright."""
+    bright = rng.uniform(0, 255, (count, 3))
+    grey = bright.mean(axis=1, keepdims=True)
     return [
         tuple(colour)
-        for colour in np.rint(grey + rng.random((count, 1)) * (drawn - grey)).astype(int).tolist()
+        for colour in np.rint(grey + rng.random((count, 1)) * (bright - grey)).astype(int).tolist()
     ]
 
 
 def add_camera_effects(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    """Return the image a little out of focus, under uneven light, with grain: uint8 `(H, W, 3)`."""
+    """Return the image with slight blur, uneven light and noise: uint8 `(H, W, 3)`."""
     height, width = image.shape[:2]
     soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 0.9))
     coarse = np.rint(rng.uniform(140, 255, (3, 3))).astype("uint8")
@@ -80,6 +80,6 @@ def add_camera_effects(rng: np.random.Generator, image: np.ndarray) -> np.ndarra
 
 
 def _random_gradient(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
-    """Return a few colours around a mean one, blended."""
+    """Return a smooth gradient of random colours around a mean colour."""
     patches = np.clip(rng.uniform(30, 225) + rng.normal(0, 30, 3) + rng.normal(0, 22, (3, 3, 3)), 0, 255)
     return cv2.resize(patches.astype("uint8"), size[::-1], interpolation=cv2.INTER_CUBIC)

@@ -44,11 +44,11 @@ class Generated(Source):
     generated: ClassVar[bool] = True
 
     def indices(self, split: Split) -> range:
-        """Return the numbers of a split's images, from 0."""
+        """Return the indices of a split's images, from 0."""
         return range({"train": self.train, "val": self.validation, "test": self.test}[split])
 
     def rng(self, split: Split, *place: int) -> "np.random.Generator":
-        """Return what decides everything about the image at a place of a split."""
+        """Return the random generator of an image of a split."""
         import numpy as np
 
         return np.random.default_rng([self.seed, _STREAMS[split], *place])
@@ -146,7 +146,7 @@ class Landscapes(Generated):
 
 
 def _landscape_sample(source: Landscapes, split: Split, domain: int, index: int) -> Sample:
-    """Return one image; the domain decides the scene, too."""
+    """Return one image; no scene is in both domains."""
 
     from kerazoo.data.generated.landscapes import draw_landscape
     from kerazoo.structures.images import Real
@@ -178,10 +178,10 @@ class Figures(Generated):
     def samples(self, split: Split) -> Sequence[Sample]:
         from kerazoo.data.generated.figures import POINTS
 
-        lacking = [name for name in self.skeleton.annotated_points() if name not in POINTS]
-        if lacking:
+        missing = [name for name in self.skeleton.annotated_points() if name not in POINTS]
+        if missing:
             raise UserError(
-                f"built-in figures have no point {lacking[0]!r}", "give your own data with --data"
+                f"built-in figures have no point {missing[0]!r}", "give your own data with --data"
             )
         if self.windows is None:
             return Lazy(self.indices(split), functools.partial(_figures_sample, self, split))
@@ -197,7 +197,7 @@ class Figures(Generated):
 
 
 def _people_count(source: Figures, split: Split, index: int) -> "tuple[int, np.random.Generator]":
-    """Return how many people are in an image, and what decides all else."""
+    """Return the number of people in an image, and the generator for all else."""
 
     rng = source.rng(split, index)
     least, most = source.people

@@ -1,4 +1,4 @@
-"""Boxes in which something else has found people, read from a file and asked for by image."""
+"""Reading person boxes from a file, and looking them up by image."""
 
 import itertools
 import os
@@ -30,7 +30,7 @@ T = TypeVar("T", Key, str)
 
 
 class CocoResult(pydantic.BaseModel):
-    """An entry of COCO's results; a number or name of the image, or both."""
+    """An entry of COCO's results, with the number or name of the image, or both."""
 
     bbox: tuple[Number, Number, Side, Side]
     score: Number = 1.0
@@ -73,7 +73,7 @@ Entry = Annotated[
 
 
 class ListedBox(NamedTuple):
-    """A box of the file: of which image and frame, its sides and score, and whether a detector lists it."""
+    """A box of the file: image, frame, (left, top, width, height, score), and whether of a detector."""
 
     key: Key
     frame: int | None
@@ -89,7 +89,7 @@ class BoxesByImage:
     """
 
     def __init__(self, boxes: Iterable[ListedBox], keys: dict[str, Key], notes: Sequence[str]):
-        """Sort boxes; `keys` has the key of each image by its absolute path."""
+        """Group boxes; `keys` has the key of each image by its absolute path."""
         self.notes, self._keys = notes, keys
         self._found: dict[tuple[Key, int | None], list[tuple[float, ...]]] = {}
         for box in boxes:
@@ -186,36 +186,36 @@ def _entry_key(entry: CocoResult) -> Key:
 
 
 def _path_parts(name: str) -> tuple[str, ...]:
-    """Return the folders and the name in a path of any system, composed as most files are called."""
+    """Return the parts of a path of any system, in composed Unicode."""
     parts = unicodedata.normalize("NFC", name).replace("\\", "/").split("/")
     return tuple(part for part in parts if part not in ("", ".")) or ("",)
 
 
 def _match_images(keys: Iterable[Key], images: Sequence[Path]) -> dict[str, Key]:
-    """Return the key of each image by its absolute path; images that have none are left out.
+    """Return the key of each image by its absolute path; images without boxes are left out.
 
     Raises:
         UserError: two keys are as good for an image, or two images for a key.
     """
-    called: dict[str | int, list[str]] = {}
+    by_key: dict[str | int, list[str]] = {}
     for path in dict.fromkeys(os.path.abspath(image) for image in images):
         for end in _image_keys(path):
-            called.setdefault(end, []).append(path)
+            by_key.setdefault(end, []).append(path)
     claims: dict[str, dict[Key, int]] = {}
     for key in keys:
-        alike = {
+        matches = {
             path: _matching_parts(key, path)
-            for path in called.get(key if isinstance(key, int) else key[-1], [])
+            for path in by_key.get(key if isinstance(key, int) else key[-1], [])
         }
-        if alike:
-            path = _best_match(alike, f"{_key_text(key)} may be")
-            claims.setdefault(path, {})[key] = alike[path]
-    return {path: _best_match(alike, f"{path} may be") for path, alike in claims.items()}
+        if matches:
+            path = _best_match(matches, f"{_key_text(key)} may be")
+            claims.setdefault(path, {})[key] = matches[path]
+    return {path: _best_match(matches, f"{path} may be") for path, matches in claims.items()}
 
 
-def _best_match(alike: dict[T, int], subject: str) -> T:
-    """Return what is most alike; `subject` begins the error for several."""
-    best = [candidate for candidate in alike if alike[candidate] == max(alike.values())]
+def _best_match(matches: dict[T, int], subject: str) -> T:
+    """Return the best match; `subject` begins the error if there are several."""
+    best = [candidate for candidate in matches if matches[candidate] == max(matches.values())]
     if len(best) > 1:
         raise UserError(
             f"{subject} {_key_text(best[0])} or {_key_text(best[1])}", "name images by file_name with folders"
@@ -224,7 +224,7 @@ def _best_match(alike: dict[T, int], subject: str) -> T:
 
 
 def _image_keys(path: str) -> list[str | int]:
-    """Return what an entry may call an image: its name, the same without suffix, or COCO's number."""
+    """Return the possible keys of an image: its name, the name without suffix, COCO's number."""
     name = _path_parts(path)[-1]
     stem = Path(name).stem
     number = re.fullmatch("(?:.*_(?=[0-9]{12}$))?([0-9]{1,18})", stem)
@@ -232,7 +232,7 @@ def _image_keys(path: str) -> list[str | int]:
 
 
 def _matching_parts(key: Key, path: str) -> int:
-    """Return how many parts a key and a path end in alike; 0 for a number."""
+    """Return how many last parts of a key and a path are equal; 0 for a number."""
     if isinstance(key, int):
         return 0
     folders = zip(reversed(key[:-1]), reversed(_path_parts(path)[:-1]), strict=False)
@@ -240,11 +240,11 @@ def _matching_parts(key: Key, path: str) -> int:
 
 
 def _matching_notes(matched: dict[str, Key], images: Sequence[Path]) -> list[str]:
-    """Return what a user has to know of how boxes were matched to images."""
-    lacking = [path for path in images if os.path.abspath(path) not in matched]
+    """Return notes for the user about boxes that match by name only, and images without boxes."""
+    missing = [path for path in images if os.path.abspath(path) not in matched]
     moved = [(path, key) for path, key in matched.items() if isinstance(key, tuple) and len(key) > 1]
     moved = [(path, key) for path, key in moved if _matching_parts(key, path) == 1]
-    notes = [f"no boxes for {len(lacking)} of {len(images)} images, such as {lacking[0]}"] if lacking else []
+    notes = [f"no boxes for {len(missing)} of {len(images)} images, such as {missing[0]}"] if missing else []
     if moved:
         path, key = moved[0]
         notes.append(
@@ -268,7 +268,7 @@ def _check_inside(boxes: np.ndarray, size: Sequence[int]) -> None:
 
 
 def _outside(boxes: np.ndarray, size: Sequence[float]) -> np.ndarray:
-    """Return which boxes do not meet an image, or reach beyond it by more than its own size: bool `(B,)`."""
+    """Return which boxes are outside the image or reach too far beyond it: bool `(B,)`."""
     sides = np.array(size[::-1], "float32")
     low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     return ((high <= 0) | (low >= sides) | (low < -sides) | (high > 2 * sides)).any(axis=1)

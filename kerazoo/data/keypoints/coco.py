@@ -1,4 +1,4 @@
-"""COCO's key points: images, people with points, crowds."""
+"""Reading COCO's annotations of key points."""
 
 import dataclasses
 from collections import Counter
@@ -28,7 +28,7 @@ class _Image(NamedTuple):
 
 
 class _Category(NamedTuple):
-    """What is said of a category: of all that have its name."""
+    """A category, or several of the same name."""
 
     name: str
     keys: tuple[Key, ...]
@@ -70,16 +70,17 @@ class CocoKeypoints(Keypoints):
         annotated = _check_people(annotated, file, remarks)
         truths = self._truths(annotated, category, list(images))
         parts = zip(truths, names, sizes, strict=True)
-        there = [AnnotatedImage(name, size, *entry) for entry, name, size in parts if name is not None]
-        return AnnotatedImages(folder, there, category.keys)
+        existing = [AnnotatedImage(name, size, *entry) for entry, name, size in parts if name is not None]
+        return AnnotatedImages(folder, existing, category.keys)
 
     def _truths(self, annotated: AnnotatedPeople, category: _Category, images: list[Key]) -> list[tuple]:
-        """Return of every image its people, who of them is labelled, and where nothing is known."""
+        """Return (people, which to train on, ignored regions) of every image."""
         boxes, areas = boxes_and_areas(annotated)
         points, visible = self.skeleton.convert_points(
             category.points, annotated.points.astype("float32"), annotated.visible
         )
         labelled = self.has_enough_points(visible, areas) & ~annotated.crowd
+        # Annotations sorted by image, then cut where the next image begins: one array of indices per image.
         order = np.argsort(annotated.image_index, kind="stable")
         ends = np.searchsorted(annotated.image_index[order], np.arange(len(images)), side="right")
         truths = []
@@ -104,7 +105,7 @@ class CocoKeypoints(Keypoints):
 
 
 def _find_category(categories: list[Any], name: str, file: Path, remarks: Remarks) -> _Category:
-    """Return what is said of the categories of a name."""
+    """Return the category of a name."""
     objects = [category for category in categories if isinstance(category, dict)]
     with_points = dict.fromkeys(
         str(category.get("name")) for category in objects if category.get("keypoints")
@@ -114,17 +115,17 @@ def _find_category(categories: list[Any], name: str, file: Path, remarks: Remark
     if name not in with_points:
         remedy = nearest(name, list(with_points)) + ", with --set data.category"
         raise UserError(f"{file} has no category {name!r} with keypoints", remedy)
-    wanted = [category for category in objects if str(category.get("name")) == name]
-    keys = [key for category in wanted if (key := parse_key(category.get("id"))) is not None]
-    if len(keys) < len(wanted):
+    matching = [category for category in objects if str(category.get("name")) == name]
+    keys = [key for category in matching if (key := parse_key(category.get("id"))) is not None]
+    if len(keys) < len(matching):
         raise UserError(f"{file}: the category {name!r} has no id", "give it a whole number")
-    points, *others = [category["keypoints"] for category in wanted if category.get("keypoints")]
+    points, *others = [category["keypoints"] for category in matching if category.get("keypoints")]
     if not isinstance(points, list) or len({str(point) for point in points}) < len(points):
         raise UserError(f"{file}: the keypoints of {name!r} are no list of different names", "mend the file")
     if any(other != points for other in others):
-        message = f"{file}: {len(wanted)} categories are called {name!r}, with different keypoints"
+        message = f"{file}: {len(matching)} categories are called {name!r}, with different keypoints"
         raise UserError(message, "give each a name of its own, and choose with --set data.category")
-    if len(wanted) > 1:
+    if len(matching) > 1:
         ids = ", ".join(map(str, keys))
         remarks.warnings.append(f"{file}: the categories {ids} are all called {name!r} and taken for one")
     return _Category(name, tuple(keys), tuple(map(str, points)), _category_names(objects, file))
@@ -164,7 +165,7 @@ def _images_by_key(images: list[Any], file: Path, remarks: Remarks) -> dict[Key,
 
 
 def _parse_side(value: Any) -> int:
-    """Return the length of a side in pixels, 0 where it is not told."""
+    """Return the length of a side in pixels, 0 if it is missing."""
     length = parse_key(value)
     return length if isinstance(length, int) and 0 < length < LARGEST else 0
 
@@ -177,17 +178,17 @@ def _parse_people(
     file: Path,
     remarks: Remarks,
 ) -> AnnotatedPeople:
-    """Return the annotations of the category that say what they must."""
+    """Return the valid annotations of the category; report the others."""
     entries, image_index = _select_annotations(annotations, images, category, file, remarks)
     sides = np.array([size or (np.inf, np.inf) for size in sizes], "float64").reshape(-1, 2)
     people, wrong = parse_people(entries, image_index, sides[image_index], len(category.points))
-    named = ((entries[index].get("id"), problem) for index, problem in sorted(wrong.items()))
-    remarks.problems += entry_errors(file, "annotation", named)
+    by_id = ((entries[index].get("id"), problem) for index, problem in sorted(wrong.items()))
+    remarks.problems += entry_errors(file, "annotation", by_id)
     return people.select([index not in wrong for index in range(len(entries))])
 
 
 def _check_people(people: AnnotatedPeople, file: Path, remarks: Remarks) -> AnnotatedPeople:
-    """Return annotations whose points are in their images, and tell what their numbers cannot mean."""
+    """Return annotations with points clipped to their images; report implausible numbers."""
     points, visible = validate_points(
         people.points,
         people.visible,
@@ -204,10 +205,10 @@ def _check_people(people: AnnotatedPeople, file: Path, remarks: Remarks) -> Anno
 def _select_annotations(
     annotations: list[Any], images: dict[Key, _Image], category: _Category, file: Path, remarks: Remarks
 ) -> tuple[list[dict[str, Any]], np.ndarray]:
-    """Return the annotations of the category, and the number of the image that each is in."""
+    """Return the annotations of the category and the index of each one's image."""
     categories, keys = Ids(category.names), Ids(images)
     image_indices = {key: image_index for image_index, key in enumerate(images)}
-    entries, image_index, seen, others = [], [], set(), Counter[str]()
+    entries, image_index, keys_read, left_out = [], [], set(), Counter[str]()
     wrong: list[tuple[object, str]] = []
     for index, entry in enumerate(annotations, 1):
         if not isinstance(entry, dict):
@@ -215,22 +216,22 @@ def _select_annotations(
             continue
         key, kind = parse_key(entry.get("id")), categories.find(entry.get("category_id"))
         problem = ""
-        if key is not None and key in seen:
+        if key is not None and key in keys_read:
             problem = "is there twice"
         elif kind is None:
             problem = f"is of the unknown category {entry.get('category_id')!r:.80}"
         elif kind not in category.keys:
-            others[category.names[kind]] += bool(entry.get("keypoints"))
+            left_out[category.names[kind]] += bool(entry.get("keypoints"))
         elif (image := keys.find(entry.get("image_id"))) is None:
             problem = f"is of the unknown image {entry.get('image_id')!r:.80}"
         else:
             entries.append(entry)
             image_index.append(image_indices[image])
-        seen.add(key)
+        keys_read.add(key)
         if problem:
             wrong.append((f"number {index}" if key is None else key, problem))
     remarks.problems += entry_errors(file, "annotation", wrong)
-    if count := others.total():
-        message = f"{file}: {count} annotation(s) with keypoints of {', '.join(+others)[:200]} are left out"
+    if count := left_out.total():
+        message = f"{file}: {count} annotation(s) with keypoints of {', '.join(+left_out)[:200]} are left out"
         remarks.warnings.append(f"{message}: data.category is {category.name!r}")
     return entries, np.array(image_index, int)

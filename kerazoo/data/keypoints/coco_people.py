@@ -1,4 +1,4 @@
-"""The numbers of COCO's annotations of people: points, boxes, areas, and what is wrong with them."""
+"""Parsing the numbers in COCO's annotations of people, and checking them."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _FEW = 0.01
 
 @dataclasses.dataclass(frozen=True)
 class AnnotatedPeople:
-    """People and crowds.
+    """Annotated people and crowds, as arrays.
 
     Attributes:
         entries: the annotations themselves.
@@ -44,7 +44,7 @@ class AnnotatedPeople:
     crowd: np.ndarray
 
     def select(self, kept: Sequence[bool]) -> Self:
-        """Return those that are kept: bool `(N,)`."""
+        """Return the annotations selected by bool `(N,)`."""
         chosen = np.array(kept, bool)
         entries = [entry for entry, keep in zip(self.entries, kept, strict=True) if keep]
         arrays = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)[1:]}
@@ -54,7 +54,7 @@ class AnnotatedPeople:
 def parse_people(
     entries: list[dict[str, Any]], image_index: np.ndarray, sizes: np.ndarray, count: int
 ) -> tuple[AnnotatedPeople, dict[int, str]]:
-    """Return the numbers of annotations, and by index what is wrong with some.
+    """Return the parsed annotations, and the problems of invalid ones by index.
 
     Args:
         entries: decoded JSON.
@@ -89,30 +89,30 @@ def parse_people(
 
 
 def check_boxes(people: AnnotatedPeople, file: Path, remarks: Remarks) -> None:
-    """Tell which boxes are missing or misplaced.
+    """Warn of missing and misplaced boxes.
 
     Raises:
         UserError: they are left, top, right and bottom, or more than half of those with points contradict
             these: then boxes or points are no pixels of the whole image.
     """
-    seen, labelled = people.visible == 2, people.visible > 0
-    held = np.where(seen.any(axis=1)[:, None], seen, labelled)
-    some = (people.boxes[:, 2:] > 0).all(axis=1) & ~people.crowd
-    boxed = people.boxes[some], people.sizes[some], people.points[some], held[some]
+    visible, labelled = people.visible == 2, people.visible > 0
+    expected = np.where(visible.any(axis=1)[:, None], visible, labelled)
+    has_box = (people.boxes[:, 2:] > 0).all(axis=1) & ~people.crowd
+    boxed = people.boxes[has_box], people.sizes[has_box], people.points[has_box], expected[has_box]
     if are_corners(*boxed):
         reason = "taken for left, top, width and height some leave their image"
         raise UserError(f"{file}: each bbox is left, top, right and bottom: {reason}",
                         "write width and height in place of right and bottom")  # fmt: skip
-    none, known = np.isnan(people.boxes).any(axis=1), labelled.any(axis=1)
-    odd = np.zeros_like(none)
-    odd[some] = are_misplaced(*boxed)
-    if 2 * (count := int((odd & known).sum())) > (of := int((some & known).sum())):
+    has_none, has_points = np.isnan(people.boxes).any(axis=1), labelled.any(axis=1)
+    misplaced = np.zeros_like(has_none)
+    misplaced[has_box] = are_misplaced(*boxed)
+    if 2 * (count := int((misplaced & has_points).sum())) > (of := int((has_box & has_points).sum())):
         wrong = f"{file}: the bbox of {count} of {of} people with points misses them or leaves the image"
         raise UserError(wrong, "write left, top, width and height; boxes and points in pixels of the image")
     for which, least, what in (
-        (odd, _FEW * some.sum(), "a bbox that leaves the image or misses points that are seen"),
-        (none & known, 0, "no bbox and get that of their labelled points"),
-        (none & ~known, 0, "neither a bbox nor labelled points: nothing is learned in their images"),
+        (misplaced, _FEW * has_box.sum(), "a bbox that leaves the image or misses points that are seen"),
+        (has_none & has_points, 0, "no bbox and get that of their labelled points"),
+        (has_none & ~has_points, 0, "neither a bbox nor labelled points: nothing is learned in their images"),
     ):
         if (count := int(which.sum())) > least:
             first = people.entries[int(which.argmax())].get("id")
@@ -120,7 +120,7 @@ def check_boxes(people: AnnotatedPeople, file: Path, remarks: Remarks) -> None:
 
 
 def boxes_and_areas(people: AnnotatedPeople) -> tuple[np.ndarray, np.ndarray]:
-    """Return boxes within their images, `(N, 4)`, and areas, `(N,)`, both float32.
+    """Return boxes clipped to their images, `(N, 4)`, and areas, `(N,)`, both float32.
 
     A box without extent becomes that of the labelled points; where none is told either, the image.
     """
@@ -138,12 +138,12 @@ def boxes_and_areas(people: AnnotatedPeople) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _keypoint_numbers(entry: dict[str, Any], crowd: bool, count: int) -> Any:
-    """Return the numbers of a person's points; a crowd has none, nor have those whom nobody labelled."""
+    """Return the numbers of a person's points; zeros for crowds and for unlabelled people."""
     return [0] * (3 * count) if crowd else entry.get("keypoints") or [0] * (3 * count)
 
 
 def _points_and_visibility(keypoints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return points `(N, K, 2)` and visibilities `(N, K)`; what is not labelled may have no place."""
+    """Return points `(N, K, 2)` and visibilities `(N, K)`; unlabelled points without place are at 0."""
     points, visible = keypoints[..., :2].copy(), keypoints[..., 2]
     points[(visible == 0) & np.isnan(points).any(axis=2)] = 0
     return points, visible

@@ -1,4 +1,4 @@
-"""What a detector found in a data set, as COCO's results tell it."""
+"""Reading a detector's boxes in COCO's format of results."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ _REMEDY = "give a detector's results in COCO's form, or leave data.detections ou
 def read_detections(
     path: Path, categories: Collection[Key], sizes: Mapping[Key, tuple[int, int] | None]
 ) -> dict[Key, np.ndarray]:
-    """Return all boxes of people, whatever their scores, by id of the image; other images are left out.
+    """Return all boxes of people with their scores, by the id of the image; others are left out.
 
     Args:
         path: of a list of {"image_id", "category_id", "bbox", "score"}.
@@ -54,22 +54,22 @@ def read_detections(
 
 
 def _person_entries(path: Path, categories: Ids) -> dict[int, dict[str, Any]]:
-    """Return the boxes of some categories, and those of none, by their numbers in the file."""
+    """Return the entries of some categories or without category, by their numbers in the file."""
     entries = read_json(path)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UserError(f"{path} is no list of boxes", _REMEDY)
-    wanted = {
+    of_people = {
         number: entry
         for number, entry in enumerate(entries, 1)
         if "category_id" not in entry or categories.find(entry["category_id"]) is not None
     }
-    if not wanted:
+    if not of_people:
         raise UserError(f"{path} has no box of category {categories}", _REMEDY)
-    return wanted
+    return of_people
 
 
 def _refuse_other_units(boxes: np.ndarray, sizes: np.ndarray, path: Path) -> None:
-    """Raise a `UserError` where boxes are shares of sides, or corners."""
+    """Raise a `UserError` if boxes are shares of the image's sides, or corners."""
     corners = boxes.reshape(-1, 2, 2)
     everywhere = np.ones(corners.shape[:2], bool)
     if len(boxes) and are_shares(corners, everywhere, sizes).all():

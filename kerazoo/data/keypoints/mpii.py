@@ -1,4 +1,4 @@
-"""MPII's key points in the JSON form that HRNet's authors and others published them in."""
+"""Reading MPII's key points in the JSON format of HRNet's authors."""
 
 from pathlib import Path
 from typing import Any
@@ -48,8 +48,8 @@ class MpiiKeypoints(Keypoints):
         _check_kind(content, file)
         self.check_points(MPII.points, file)
         joints, squares, wrong = _parse_people(content)
-        named = ((index + 1, problem) for index, problem in sorted(wrong.items()))
-        remarks.problems += entry_errors(file, "entry", named)
+        by_number = ((index + 1, problem) for index, problem in sorted(wrong.items()))
+        remarks.problems += entry_errors(file, "entry", by_number)
         sound = [index for index in range(len(content)) if index not in wrong]
         by_image: dict[str, list[int]] = {}
         for number, index in enumerate(sound):
@@ -69,14 +69,16 @@ class MpiiKeypoints(Keypoints):
         boxes, areas = squares[sound], _estimate_areas(points, visible)
         labelled = self.has_enough_points(visible, areas)
         images = []
-        for number, ((image, some), name) in enumerate(zip(by_image.items(), names, strict=True), 1):
-            truth = People(points[some], visible[some], boxes[some], areas[some], self.skeleton, image=number)
-            images += [] if name is None else [AnnotatedImage(name, sizes[image], truth, labelled[some])]
+        for number, ((image, people), name) in enumerate(zip(by_image.items(), names, strict=True), 1):
+            truth = People(
+                points[people], visible[people], boxes[people], areas[people], self.skeleton, image=number
+            )
+            images += [] if name is None else [AnnotatedImage(name, sizes[image], truth, labelled[people])]
         return AnnotatedImages(folder, images, (1,))
 
 
 def _check_kind(content: list[Any], file: Path) -> None:
-    """Raise a `UserError` where a list has nothing of MPII's."""
+    """Raise a `UserError` if a list has no entries of MPII's format."""
     keys = {key for entry in content if isinstance(entry, dict) for key in entry}
     if not content or "joints" in keys:
         return
@@ -88,26 +90,28 @@ def _check_kind(content: list[Any], file: Path) -> None:
 
 
 def _parse_people(content: list[Any]) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
-    """Return joints `(P, 16, 3)` with their visibility, boxes `(P, 4)`, and what is wrong, by index."""
+    """Return joints `(P, 16, 3)` with visibility, boxes `(P, 4)`, and problems by index."""
     people = [entry if isinstance(entry, dict) else {} for entry in content]
     count = len(MPII.points)
     flat, pairs = number_array([_flatten_joints(entry.get("joints")) for entry in people], 2 * count)
     places = flat.reshape(-1, count, 2)
-    seen, _ = number_array([entry.get("joints_vis") for entry in people], count)
+    visible, _ = number_array([entry.get("joints_vis") for entry in people], count)
     centres, _ = number_array([entry.get("center") for entry in people], 2)
     scales, _ = number_array([[entry.get("scale")] for entry in people], 1)
-    named = np.array([isinstance(entry.get("image"), str) and entry["image"] != "" for entry in people], bool)
+    has_name = np.array(
+        [isinstance(entry.get("image"), str) and entry["image"] != "" for entry in people], bool
+    )
     nowhere = np.isnan(places).any(axis=2)
     wrong: dict[int, str] = {}
     for unsound, problem in (
         (np.isnan(centres).any(axis=1) | ~(scales[:, 0] > 0), "has no center and scale above 0"),
-        (np.isnan(seen).any(axis=1), f"has no {count} numbers as joints_vis"),
-        (~pairs | (nowhere & (seen > 0)).any(axis=1), f"has no {count} finite pairs of numbers as joints"),
-        (~named, "names no image"),
+        (np.isnan(visible).any(axis=1), f"has no {count} numbers as joints_vis"),
+        (~pairs | (nowhere & (visible > 0)).any(axis=1), f"has no {count} finite pairs of numbers as joints"),
+        (~has_name, "names no image"),
     ):
         wrong |= dict.fromkeys(np.flatnonzero(unsound).tolist(), problem)
     places[nowhere] = 0
-    labelled = (seen > 0) & (places > 0).any(axis=2)
+    labelled = (visible > 0) & (places > 0).any(axis=2)
     joints = np.concatenate([places - 1, 2 * labelled[..., None]], axis=2)
     sides = PIXELS * scales
     middles = centres - 1 + 0.5 + LOWER * scales * (0, 1)  # boxes end between pixels
@@ -121,7 +125,7 @@ def _flatten_joints(joints: Any) -> Any:
 
 
 def _estimate_areas(points: np.ndarray, visible: np.ndarray) -> np.ndarray:
-    """Return the usual share of the box around the labelled points: float32 `(P,)`."""
+    """Return areas estimated from the boxes around labelled points: float32 `(P,)`."""
     labelled = visible[..., None] > 0
     low = np.where(labelled, points, np.inf).min(axis=1)
     high = np.where(labelled, points, -np.inf).max(axis=1)

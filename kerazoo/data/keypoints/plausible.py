@@ -1,4 +1,4 @@
-"""Whether key points and boxes can be pixels of their images: common mistakes that no type shows."""
+"""Plausibility checks of key points and boxes: common mistakes that types do not show."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +29,7 @@ def validate_points(
     file: Path,
     remarks: Remarks,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return points in their images, and which of them are labelled: those farther outside are not any more.
+    """Return points clipped to their images, and visibilities that are 0 for points too far outside.
 
     Args:
         points: float64 `(N, K, 2)`, pixel centres at whole numbers.
@@ -60,19 +60,21 @@ def validate_points(
     if count := int((labelled & (points == 0).all(axis=2)).sum()):
         message = f"{file}: {count} labelled points are at 0, 0"
         remarks.warnings.append(f"{message}: those that are not labelled need visibility 0")
-    beyond = are_outside(points, labelled, sizes)
-    if count := int(beyond.sum()):
+    is_outside = are_outside(points, labelled, sizes)
+    if count := int(is_outside.sum()):
         message = f"{file}: {count} of {int(labelled.sum())} labelled points are outside of their images"
         if 2 * count > labelled.sum():
             raise UserError(message, "are the images of another size, or are x and y swapped?")
-        first = name(int(beyond.any(axis=1).argmax()))
+        first = name(int(is_outside.any(axis=1).argmax()))
         remarks.warnings.append(f"{message} and count as not labelled, the first in {first}")
     last = np.nextafter(sizes[:, None, ::-1] - 0.5, 0, dtype="float32")
-    return np.where(labelled[..., None], np.clip(points, -0.5, last), points), np.where(beyond, 0, visible)
+    return np.where(labelled[..., None], np.clip(points, -0.5, last), points), np.where(
+        is_outside, 0, visible
+    )
 
 
 def are_shares(points: np.ndarray, labelled: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Return whose labelled points all lie within `SHARE` of the corner of a larger image: bool `(N,)`.
+    """Return whose labelled points all seem to be shares of the image's sides: bool `(N,)`.
 
     Args:
         points, sizes: as for `validate_points`.
@@ -92,27 +94,29 @@ def are_outside(points: np.ndarray, labelled: np.ndarray, sizes: np.ndarray) -> 
     return labelled & ((points < -0.5 - SLACK) | (points > last + SLACK)).any(axis=2)
 
 
-def are_misplaced(boxes: np.ndarray, sizes: np.ndarray, points: np.ndarray, held: np.ndarray) -> np.ndarray:
+def are_misplaced(
+    boxes: np.ndarray, sizes: np.ndarray, points: np.ndarray, expected: np.ndarray
+) -> np.ndarray:
     """Return which boxes are empty, leave their image or miss a point that they should hold: bool `(N,)`.
 
     Args:
         boxes: float64 `(N, 4)`, left, top, width and height.
         points, sizes: as for `validate_points`.
-        held: bool `(N, K)`, the points that the box of the same number should hold.
+        expected: bool `(N, K)`, the points that the box of the same number should hold.
     """
     low, sides = boxes[:, :2], boxes[:, 2:]
     slack = 2 + LOOSE * np.abs(sides)
     leaves = (low < -slack) | (low + sides > sizes[:, ::-1] + slack)
     missed = (points < (low - slack)[:, None]) | (points > (low + sides + slack)[:, None])
-    return (leaves | (sides <= 0)).any(axis=1) | (missed.any(axis=2) & held).any(axis=1)
+    return (leaves | (sides <= 0)).any(axis=1) | (missed.any(axis=2) & expected).any(axis=1)
 
 
-def are_corners(boxes: np.ndarray, sizes: np.ndarray, points: np.ndarray, held: np.ndarray) -> bool:
-    """Whether boxes are left, top, right and bottom: as sides some of them are misplaced, as corners none.
+def are_corners(boxes: np.ndarray, sizes: np.ndarray, points: np.ndarray, expected: np.ndarray) -> bool:
+    """Whether boxes are corners: some are misplaced as (left, top, width, height), none as corners.
 
     Args:
-        boxes, sizes, points, held: as for `are_misplaced`.
+        boxes, sizes, points, expected: as for `are_misplaced`.
     """
     corners = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
-    others = sizes, points, held
+    others = sizes, points, expected
     return bool(are_misplaced(boxes, *others).any()) and not are_misplaced(corners, *others).any()

@@ -1,4 +1,4 @@
-"""Which source reads a file of key points."""
+"""Choosing the data source for a file of key points."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from kerazoo.files.reading import open_file
 
 
 def keypoint_source(path: Path) -> type[Source]:
-    """Return the source that reads the key points at `path`: a JSON object is COCO's, a list MPII's.
+    """Return the source class for the key points at `path`: a JSON object is COCO's, a list MPII's.
 
     Raises:
         UserError: there is nothing, or something else.

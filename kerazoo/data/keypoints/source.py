@@ -1,4 +1,4 @@
-"""Images of people with key points: what COCO's and MPII's files have in common."""
+"""The base class of data sources with key points, such as COCO's and MPII's."""
 
 import dataclasses
 import functools
@@ -32,15 +32,15 @@ AREA_OF_BOX = 0.53
 
 
 class AnnotatedImage(NamedTuple):
-    """An image and what a file says of the people in it.
+    """An image and its annotated people.
 
     Attributes:
         name: of its file, a path in the folder of its split.
         size: height and width that the file of annotations tells, or else its own; None where neither can
             be read.
         people: without `ignore`.
-        labelled: bool `(P,)`, who is to be learned from.
-        ignore: where crowds are and whoever is not.
+        labelled: bool `(P,)`, which people to train on.
+        ignore: the regions of crowds and of people who are not; they become the ignore mask.
     """
 
     name: str
@@ -70,7 +70,7 @@ class _Survey(NamedTuple):
 
 
 class WindowTarget(NamedTuple):
-    """What a window is cut around: a person of an image, or a box; None is all of it."""
+    """The target of a window: a person of an image, or a box; None means the whole image."""
 
     image: int
     number: int
@@ -115,7 +115,7 @@ class Keypoints(FileSource):
 
     @abstractmethod
     def parse_file(self, file: Path, remarks: Remarks) -> AnnotatedImages:
-        """Return the images of a file that are there; `remarks` gets what is wrong with others.
+        """Return the annotated images of a file that exist; add the errors of others to `remarks`.
 
         Raises:
             UserError: nothing of the file can be used.
@@ -128,7 +128,9 @@ class Keypoints(FileSource):
         if self.detections and not self.windows:
             raise UserError("data.detections are boxes for windows", "set data.windows too, or leave it out")
         splits, remarks = self._checked_survey
-        return {split: self._samples(split, listed) for split, listed in splits.items()}, remarks.problems
+        return {
+            split: self._samples(split, annotated) for split, annotated in splits.items()
+        }, remarks.problems
 
     def whole_images(self) -> Source:
         return replace(self, {"windows": None, "detections": None}) if self.windows else self
@@ -142,8 +144,10 @@ class Keypoints(FileSource):
         return [*super().warnings(), *[unflipped] * bool(points), *self._checked_survey.remarks.warnings]
 
     def image_files(self) -> Sequence[Path]:
-        listed = self._checked_survey.splits.values()
-        return [split_images.folder / image.name for split_images in listed for image in split_images.images]
+        annotated = self._checked_survey.splits.values()
+        return [
+            split_images.folder / image.name for split_images in annotated for image in split_images.images
+        ]
 
     def files(self) -> Iterable[Path]:
         paths = [*annotation_files(self.root, Remarks()).values()]
@@ -151,16 +155,16 @@ class Keypoints(FileSource):
         return [*paths, *self.image_files()]
 
     def check_points(self, names: Sequence[str], file: Path) -> None:
-        """Raise a `UserError` where a file lacks points of the skeleton; `names` are those it has."""
-        lacking = [name for name in self.skeleton.annotated_points() if name not in names]
-        if lacking:
+        """Raise a `UserError` if a file with the points `names` lacks points of the skeleton."""
+        missing = [name for name in self.skeleton.annotated_points() if name not in names]
+        if missing:
             raise UserError(
-                f"{file} has no point {lacking[0]!r}, its points are {', '.join(names)[:200]}",
+                f"{file} has no point {missing[0]!r}, its points are {', '.join(names)[:200]}",
                 "give their skeleton: --set family.skeleton=NAME or FILE.json",
             )
 
     def has_enough_points(self, visible: np.ndarray, areas: np.ndarray) -> np.ndarray:
-        """Return who is to be learned from: bool `(P,)`."""
+        """Return which people have enough labelled points and area to train on: bool `(P,)`."""
         return ((visible > 0).sum(axis=1) >= self.least_points) & (areas >= self.least_area)
 
     @functools.cached_property
@@ -178,35 +182,36 @@ class Keypoints(FileSource):
         with error_context(self.root):
             parts = dict.fromkeys(SPLITS, pool) if self.same else divide(pool, *shares, "random", self.seed)
         divided = {split: training._replace(images=parts[split]) for split in SPLITS}
-        splits = divided | {split: listed for split, listed in by_split.items() if split != "train"}
+        splits = divided | {split: annotated for split, annotated in by_split.items() if split != "train"}
         return _Survey(splits, remarks)
 
     def _parse_checked(self, file: Path, remarks: Remarks) -> AnnotatedImages:
         before = len(remarks.problems)
-        listed = self.parse_file(file, remarks)
-        known = any(image.labelled.any() for image in listed.images)
-        if not known and len(remarks.problems) == before:
+        annotated = self.parse_file(file, remarks)
+        trainable = any(image.labelled.any() for image in annotated.images)
+        if not trainable and len(remarks.problems) == before:
             least = f"{self.least_points} labelled points and {self.least_area:g} square pixels"
             raise UserError(f"{file} has nobody with {least}", "label people, or lower data.least_points")
-        return listed
+        return annotated
 
-    def _samples(self, split: Split, listed: AnnotatedImages) -> Sequence[Sample]:
-        indices = range(len(listed.images))
-        read = functools.partial(self._read, split, listed)
+    def _samples(self, split: Split, annotated: AnnotatedImages) -> Sequence[Sample]:
+        indices = range(len(annotated.images))
+        read = functools.partial(self._read, split, annotated)
         if self.windows is None:
             return Lazy(indices, read)
         # The windows of an image follow each other: it is read once for all of them.
         recent = functools.lru_cache(2)(read)
         return Lazy(
-            self._window_targets(split, listed), functools.partial(_cut_window, split, self.windows, recent)
+            self._window_targets(split, annotated),
+            functools.partial(_cut_window, split, self.windows, recent),
         )
 
-    def _read(self, split: Split, listed: AnnotatedImages, index: int) -> Sample:
-        name, size, people, labelled, regions = listed.images[index]
-        image = read_image(listed.folder / name, how=self)
+    def _read(self, split: Split, annotated: AnnotatedImages, index: int) -> Sample:
+        name, size, people, labelled, regions = annotated.images[index]
+        image = read_image(annotated.folder / name, how=self)
         if size is not None and size != image.shape[:2]:
             actual, expected = (f"{width} x {height}" for height, width in (image.shape[:2], size))
-            message = f"{listed.folder / name} has {actual} pixels, its annotations are for {expected}"
+            message = f"{annotated.folder / name} has {actual} pixels, its annotations are for {expected}"
             raise UserError(
                 message, "give the images that were annotated, in their size and the right way up"
             )
@@ -219,24 +224,24 @@ class Keypoints(FileSource):
             people = dataclasses.replace(people, ignore=region_mask(regions, image.shape[:2]))
         return Sample(image, people, name)
 
-    def _window_targets(self, split: Split, listed: AnnotatedImages) -> list[WindowTarget]:
+    def _window_targets(self, split: Split, annotated: AnnotatedImages) -> list[WindowTarget]:
         if split != "train" and self.detections:
-            return self._detected_targets(listed)
+            return self._detected_targets(annotated)
         views = []
-        for index, image in enumerate(listed.images):
-            wanted = image.labelled if split == "train" else image.people.visible.any(axis=1)
-            boxes = image.people.boxes[wanted]
+        for index, image in enumerate(annotated.images):
+            targets = image.labelled if split == "train" else image.people.visible.any(axis=1)
+            boxes = image.people.boxes[targets]
             views += [WindowTarget(index, number, box) for number, box in enumerate(boxes)]
         return views
 
-    def _detected_targets(self, listed: AnnotatedImages) -> list[WindowTarget]:
-        if not listed.images:
+    def _detected_targets(self, annotated: AnnotatedImages) -> list[WindowTarget]:
+        if not annotated.images:
             return []
         assert self.detections
-        sizes = {entry.people.image: entry.size for entry in listed.images}
-        detections = read_detections(Path(self.detections).expanduser(), listed.categories, sizes)
+        sizes = {entry.people.image: entry.size for entry in annotated.images}
+        detections = read_detections(Path(self.detections).expanduser(), annotated.categories, sizes)
         views = []
-        for index, image in enumerate(listed.images):
+        for index, image in enumerate(annotated.images):
             for number, box in enumerate(detections.get(image.people.image, ())):
                 views.append(WindowTarget(index, number, box[:4], float(box[4])))
             if image.people.image not in detections and image.people.visible.any():
@@ -245,7 +250,7 @@ class Keypoints(FileSource):
 
 
 def try_image_size(folder: Path, name: str | None, how: ImageReading) -> tuple[int, int] | None:
-    """Return height and width of an image in a folder; None where it cannot be read, as its reading tells."""
+    """Return height and width of an image; None if it cannot be read, which is reported when it is."""
     if name is None:
         return None
     try:

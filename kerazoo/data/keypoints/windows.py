@@ -1,4 +1,4 @@
-"""Windows around people, for networks that look at one person at a time."""
+"""Windows around people, for networks that process one person at a time."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ Positive = Annotated[float, Field(gt=0)]
 
 @settings
 class Windows:
-    """How windows are cut around boxes.
+    """Settings of the windows around boxes.
 
     Attributes:
         aspect: width by height.
@@ -47,10 +47,10 @@ class Windows:
 
 
 def person_window(sample: Sample, windows: Windows, person: int) -> Sample:
-    """Return a window around one person, who alone is in its truth: a sample to train on."""
+    """Return a training sample: the window around one person, with this person alone as truth."""
     only = [person]
     truth = sample.truth
-    alone = dataclasses.replace(
+    person_truth = dataclasses.replace(
         truth,
         points=truth.points[only],
         visible=truth.visible[only],
@@ -59,11 +59,11 @@ def person_window(sample: Sample, windows: Windows, person: int) -> Sample:
         ignore=None,
     )
     window = windows.around(truth.boxes[person], TRAINING)
-    return _cut_window(sample._replace(truth=alone, name=f"{sample.name}#{person}"), window)
+    return _cut_window(sample._replace(truth=person_truth, name=f"{sample.name}#{person}"), window)
 
 
 def box_window(sample: Sample, windows: Windows, box: Sequence[float], score: float, number: int) -> Sample:
-    """Return a window around a box with all people of the image in its truth: a sample to score."""
+    """Return an evaluation sample: the window around a box, with all people of the image as truth."""
     scored = dataclasses.replace(sample.truth, score=score, ignore=None)
     window = windows.around(box)
     return _cut_window(sample._replace(truth=scored, name=f"{sample.name}#{number}"), window)

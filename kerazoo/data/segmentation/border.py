@@ -56,7 +56,8 @@ def border_weights(
     background = instances == 0
     weights = _class_weights(background) if balance else np.ones(instances.shape, "float32")
     nearest, second = two_nearest(instances, reach=_REACH * sigma)
-    gap = np.where(background, nearest + second, np.inf)
+    gap = np.where(background, nearest + second, np.inf)  # d1 + d2; exp(-inf) = 0 on objects
+    # Eq. 2: w(x) = w_c(x) + w0 exp(-(d1(x) + d2(x))^2 / (2 sigma^2))
     return weights + np.float32(w0) * np.exp(-np.square(gap) / np.float32(2 * sigma * sigma))
 
 
@@ -70,12 +71,15 @@ def two_nearest(instances: np.ndarray, reach: float) -> tuple[np.ndarray, np.nda
     nearest, second = np.full((2, *instances.shape), np.inf, "float32")
     margin = int(np.ceil(reach))
     for label, (top, left, bottom, right) in _object_boxes(instances):
+        # Only here can this object be nearer than `reach`; distanceTransform gives the distance to the
+        # nearest zero, and the object's own pixels are the zeros.
         box = np.s_[max(top - margin, 0) : bottom + margin, max(left - margin, 0) : right + margin]
         outside = (instances[box] != label).astype("uint8")
         distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         # OpenCV's last digit changes from call to call; squared distances are whole numbers.
         squared = np.round(np.square(distance))
         squared[squared > reach * reach] = np.inf
+        # The two smallest distances so far, updated by a third one.
         second[box] = np.minimum(second[box], np.maximum(nearest[box], squared))
         nearest[box] = np.minimum(nearest[box], squared)
     return np.sqrt(nearest), np.sqrt(second)
@@ -114,8 +118,9 @@ def _load_cached(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
 
 def _class_weights(background: np.ndarray) -> np.ndarray:
     share = background.mean(dtype="float64")
-    if share in (0, 1):
+    if share in (0, 1):  # one class alone needs no balance
         return np.ones(background.shape, "float32")
+    # Each class gets half of the sum: share * N pixels of weight 0.5 / share, the same for the rest.
     weights = np.where(background, 0.5 / share, 0.5 / (1 - share))
     return np.minimum(weights, MOST).astype("float32")
 
@@ -125,6 +130,7 @@ def _object_boxes(instances: np.ndarray) -> list[tuple[int, tuple[int, int, int,
     rows, columns = np.nonzero(instances)
     if not rows.size:
         return []
+    # All pixels of objects, sorted by object: a box is the minimum and maximum of a run of equal labels.
     labels = instances[rows, columns]
     order = np.argsort(labels, kind="stable")
     labels = labels[order]

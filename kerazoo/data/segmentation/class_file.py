@@ -1,4 +1,4 @@
-"""Where the classes.json of a folder of masks is."""
+"""Finding the classes.json of a folder of masks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ NAME = "classes.json"
 
 
 def class_files(root: Path, pairs: Sequence[Pair]) -> list[Path]:
-    """Return all files called classes.json, in any capitals, from the root down to images and masks.
+    """Return all files named classes.json, in any case, between the root and the images or masks.
 
     Args:
         root: folder of the data.
@@ -23,7 +23,7 @@ def class_files(root: Path, pairs: Sequence[Pair]) -> list[Path]:
 
 
 def read_class_files(root: Path, files: Sequence[Path], pairs: Sequence[Pair]) -> MaskClasses | None:
-    """Return what the classes.json says, or None where there is none.
+    """Return the classes of classes.json, or None if there is none.
 
     It may lie in the root, or above the images or the masks of every pair; several must say the same.
 
@@ -41,16 +41,16 @@ def read_class_files(root: Path, files: Sequence[Path], pairs: Sequence[Pair]) -
     for file, other in zip(files[1:], others, strict=True):
         if other != first:
             raise UserError(f"{files[0]} and {file} say different things", remedy)
-    known = {file.parent for file in files}
+    folders = {file.parent for file in files}
     for mask, above in _folders_above(root, pairs):
-        if known.isdisjoint(above):
+        if folders.isdisjoint(above):
             message = f"{files[0]} does not lie above {mask}, whose values it must tell too"
             raise UserError(message, f"move it to {root / NAME}")
     return first
 
 
 def _folders_above(root: Path, pairs: Sequence[Pair]) -> list[tuple[Path, set[Path]]]:
-    """Return a mask of each folder, and all folders from the root down to it and to its image."""
+    """Return (mask, folders between the root and the mask or its image), one for each folder."""
     first = {(pair.image.parent, pair.mask.parent): pair for pair in reversed(pairs)}
     return [
         (pair.mask, {folder for file in pair for folder in file.parents if folder.is_relative_to(root)})

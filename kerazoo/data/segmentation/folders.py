@@ -102,19 +102,23 @@ class Folder(FileSource):
         return [pair.image for pair in self._pairs]
 
     def with_decided_classes(self, names: Sequence[str]) -> "Folder":
-        """Return this folder with what its masks mean written down, for a run to keep.
+        """Return this folder with the decided classes as settings, for a run to keep.
 
         Args:
             names: of a network's classes, in label order; may be empty. Masks whose classes have these names
                 get these labels; where nobody has named them, they are taken for these.
         """
-        named = self
+        folder = self
         if names and (self.classes, self.table) == (None, None) and not self._class_files:
-            named = replace(self, {"classes": tuple(names)})
-        if named.table is not None or named._listing.kind == "instances" or named._decision.classes is None:
-            return named
-        table = named._decision.classes.with_names(names)
-        return replace(named, {"classes": None, "void": None, "table": table})
+            folder = replace(self, {"classes": tuple(names)})
+        if (
+            folder.table is not None
+            or folder._listing.kind == "instances"
+            or folder._decision.classes is None
+        ):
+            return folder
+        table = folder._decision.classes.with_names(names)
+        return replace(folder, {"classes": None, "void": None, "table": table})
 
     def files(self) -> Iterable[Path]:
         return [path for pair in self._pairs for path in pair] + self._class_files
@@ -122,8 +126,8 @@ class Folder(FileSource):
     def _read(self, pair: Pair) -> Sample:
         image, mask = read_image(pair.image, how=self), read_mask(pair.mask)
         if image.shape[:2] != mask.pixels.shape[:2]:
-            there, here = (f"{array.shape[1]} x {array.shape[0]}" for array in (mask.pixels, image))
-            message = f"{pair.mask} has {there} pixels, its image {here}"
+            mask_size, image_size = (f"{array.shape[1]} x {array.shape[0]}" for array in (mask.pixels, image))
+            message = f"{pair.mask} has {mask_size} pixels, its image {image_size}"
             raise UserError(message, "export the mask in the image's size")
         name = pair.image.relative_to(self.root).as_posix().replace("images/", "", 1)
         return Sample(image, self._truth(mask, pair.mask), name)
@@ -152,29 +156,33 @@ class Folder(FileSource):
 
     @functools.cached_property
     def _listing(self) -> _Listing:
-        where = find_split_folders(self.root)
-        kinds = {place.kind for place in where.values()}
+        folders = find_split_folders(self.root)
+        kinds = {split_folders.kind for split_folders in folders.values()}
         if len(kinds) > 1:
             message = f"{self.path} has masks/ in one split and instances/ in another"
             raise UserError(message, "use one of them")
-        listings = {split: list_pairs(place) for split, place in where.items()}
-        problems = [problem for listed in listings.values() for problem in listed.problems]
-        shares = (0.0 if "val" in where else self.validation), (0.0 if "test" in where else self.test)
-        pool = listings["train"].pairs if "train" in where else []
+        listings = {split: list_pairs(split_folders) for split, split_folders in folders.items()}
+        problems = [problem for listing in listings.values() for problem in listing.problems]
+        shares = (0.0 if "val" in folders else self.validation), (0.0 if "test" in folders else self.test)
+        pool = listings["train"].pairs if "train" in folders else []
         parts: dict[Split, list[Pair]] = {"train": pool}
         try:
             parts = divide(pool, *shares, self.split, self.seed)
         except UserError as error:
             problems.append(error)
         others: dict[Split, list[Pair]] = {
-            split: listing.pairs for split, listing in listings.items() if split != "train"
+            split: pairs.pairs for split, pairs in listings.items() if split != "train"
         }
-        warnings = [line for split, place in where.items() for line in unseen_split_warnings(place, split)]
+        warnings = [
+            line
+            for split, split_folders in folders.items()
+            for line in unseen_split_warnings(split_folders, split)
+        ]
         return _Listing(kinds.pop(), parts | others, problems, warnings)
 
     @functools.cached_property
     def _decision(self) -> MaskDecision:
-        """What the masks mean, and those that do not fit it."""
+        """The decided classes, and the masks that do not fit them."""
         masks = sorted((pair.mask for pair in self._pairs), key=natural_key)
         if self._listing.kind == "instances":
             return self._decide_instances()
@@ -194,7 +202,7 @@ class Folder(FileSource):
         return MaskDecision(None, [UserError(message, "give masks/ with a class per pixel")])
 
     def _declared(self) -> DeclaredClasses:
-        """Return what need not be guessed; a classes.json here goes before a run's table."""
+        """Return the declared classes; a classes.json here goes before a run's table."""
         classes = read_class_files(self.root, self._class_files, self._pairs)
         if classes is None:
             return DeclaredClasses(self.table, names=self.classes, void=self.void)
@@ -204,11 +212,11 @@ class Folder(FileSource):
                 f"{file} and the settings both say what the classes are",
                 "leave out data.classes and data.void",
             )
-        known = self.table.names if self.table else classes.names
-        if unknown := [name for name in classes.names if name not in known]:
-            message = f"{file} declares the class {unknown[0]!r}, the run knows {', '.join(known)}"
+        names = self.table.names if self.table else classes.names
+        if unknown := [name for name in classes.names if name not in names]:
+            message = f"{file} declares the class {unknown[0]!r}, the run knows {', '.join(names)}"
             raise UserError(message, "call the classes as the run does")
-        return DeclaredClasses(classes.with_names(known))
+        return DeclaredClasses(classes.with_names(names))
 
 
 def _connected_regions(labels: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Deciding once, over all masks of a data set, what is stored in them and what it means."""
+"""Deciding, over all masks of a data set, which values stand for which classes."""
 
 import json
 from collections import Counter
@@ -26,7 +26,7 @@ _SHOWN = 3
 
 
 class DeclaredClasses(NamedTuple):
-    """What the user says about masks.
+    """What the user declares about masks.
 
     Attributes:
         classes: of a run or of a classes.json, or None. Which channel of the files holds them is found out.
@@ -40,7 +40,7 @@ class DeclaredClasses(NamedTuple):
 
 
 class MaskDecision(NamedTuple):
-    """What was decided, or None; what is wrong with masks; what only the user can judge; what is told."""
+    """The decided classes or None, problems of masks, warnings, and facts for the report."""
 
     classes: MaskClasses | None
     problems: list[UserError]
@@ -49,26 +49,26 @@ class MaskDecision(NamedTuple):
 
 
 def decide_classes(masks: Sequence[Path], declared: DeclaredClasses, where: Path) -> MaskDecision:
-    """Return what mask files mean, all of which are read.
+    """Read all mask files and decide their classes.
 
     Args:
         masks: of all splits.
-        declared: what need not be guessed.
+        declared: what the user declares; the rest is guessed.
         where: the folder of the data, for messages.
     """
     with ThreadPoolExecutor() as pool:
         results = list(pool.map(summarise_mask, masks))
-    seen = [summary for summary in results if isinstance(summary, Summary)]
+    summaries = [summary for summary in results if isinstance(summary, Summary)]
     problems = [summary for summary in results if isinstance(summary, UserError)]
-    if not seen:
+    if not summaries:
         return MaskDecision(None, problems)
     try:
-        classes = _choose_classes(seen, declared, where)
+        classes = _choose_classes(summaries, declared, where)
     except UserError as error:
         return MaskDecision(None, [error, *problems])
-    held = [(summary, channel_histogram(summary, classes.channel)) for summary in seen]
-    problems += [histogram for _, histogram in held if isinstance(histogram, UserError)]
-    sound = [(summary, histogram) for summary, histogram in held if isinstance(histogram, Histogram)]
+    histograms = [(summary, channel_histogram(summary, classes.channel)) for summary in summaries]
+    problems += [histogram for _, histogram in histograms if isinstance(histogram, UserError)]
+    sound = [(summary, histogram) for summary, histogram in histograms if isinstance(histogram, Histogram)]
     wrong = [classes.problem(summary, histogram.values) for summary, histogram in sound]
     problems += [error for error in (*wrong, void_doubt(classes, sound)) if error]
     return MaskDecision(
@@ -76,14 +76,14 @@ def decide_classes(masks: Sequence[Path], declared: DeclaredClasses, where: Path
     )
 
 
-def _choose_classes(seen: Sequence[Summary], declared: DeclaredClasses, where: Path) -> MaskClasses:
-    """Return the classes.
+def _choose_classes(summaries: Sequence[Summary], declared: DeclaredClasses, where: Path) -> MaskClasses:
+    """Return the declared classes, or guess them.
 
     Raises:
         UserError: only the user can know, or the masks contradict one another or what was told.
     """
-    classes, in_alpha = declared.classes, _find_shape_in_alpha(seen)
-    known = {} if classes is None else dict(classes.palette)
+    classes, in_alpha = declared.classes, _find_shape_in_alpha(summaries)
+    palette_of_run = {} if classes is None else dict(classes.palette)
     if classes is not None and classes.channel == "colors":
         if in_alpha is None:
             return classes
@@ -91,53 +91,58 @@ def _choose_classes(seen: Sequence[Summary], declared: DeclaredClasses, where: P
             f"the shape in {in_alpha.path} is in its alpha channel, the classes are told by colours",
             'tell them by "value" in classes.json: 0 and 255',
         )
-    channel, palette = ("alpha", {}) if in_alpha is not None else _find_channel(seen, known)
+    channel, palette = ("alpha", {}) if in_alpha is not None else _find_channel(summaries, palette_of_run)
     if classes is None:
-        held = [
+        histograms = [
             (summary, histogram)
-            for summary in seen
+            for summary in summaries
             if isinstance(histogram := channel_histogram(summary, channel), Histogram)
         ]
-        classes = guess_classes(held, channel, declared.names, declared.void, where)
+        classes = guess_classes(histograms, channel, declared.names, declared.void, where)
     return replace(classes, {"channel": channel, "palette": palette})
 
 
-def _find_shape_in_alpha(seen: Sequence[Summary]) -> Summary | None:
-    """Return a mask that is of one colour and has its shape in the alpha channel, or None.
+def _find_shape_in_alpha(summaries: Sequence[Summary]) -> Summary | None:
+    """Return a mask of one colour whose shape is in its alpha channel, or None.
 
     Raises:
         UserError: another mask has its shape in its colours.
     """
-    shaped = [
-        summary for summary in seen if summary.alpha and len(summary.alpha.values) > 1 and summary.is_uniform
+    transparent = [
+        summary
+        for summary in summaries
+        if summary.alpha and len(summary.alpha.values) > 1 and summary.is_uniform
     ]
-    drawn = [summary for summary in seen if not summary.is_uniform]
-    if shaped and drawn:
-        message = (
-            f"the shape in {shaped[0].path} is in its alpha channel, that in {drawn[0].path} in its colours"
-        )
+    colourful = [summary for summary in summaries if not summary.is_uniform]
+    if transparent and colourful:
+        shape = f"the shape in {transparent[0].path} is in its alpha channel"
+        message = f"{shape}, that in {colourful[0].path} in its colours"
         raise UserError(message, "export all masks in one way")
-    return shaped[0] if shaped else None
+    return transparent[0] if transparent else None
 
 
-def _find_channel(seen: Sequence[Summary], known: dict[int, Color]) -> tuple[Channel, dict[int, Color]]:
-    """Return whether masks hold grey values or numbers of palettes' entries, and that palette.
+def _find_channel(
+    summaries: Sequence[Summary], palette_of_run: dict[int, Color]
+) -> tuple[Channel, dict[int, Color]]:
+    """Return the channel of the masks, grey values or palette indices, and the palette.
 
     A grey palette gives its grey values, where these tell its entries apart. A palette in colours that is
     the same in all files numbers the classes, as those of PASCAL VOC and Cityscapes do.
 
     Args:
-        seen: the masks.
-        known: the palette of a run's masks.
+        summaries: the masks.
+        palette_of_run: the palette of a run's masks.
 
     Raises:
         UserError: masks are in colours, or in palettes of which each has its own order.
     """
-    if coloured := [summary for summary in seen if summary.kind == "colors"]:
+    if coloured := [summary for summary in summaries if summary.kind == "colors"]:
         more = f" (and {len(coloured) - 1} more)" if len(coloured) > 1 else ""
         raise UserError(f"{coloured[0].path} is a mask in colours{more}", _color_remedy(coloured))
-    palettes = [summary for summary in seen if summary.kind == "palette"]
-    entries: dict[int, tuple[Color, str]] = {index: (color, "the run") for index, color in known.items()}
+    palettes = [summary for summary in summaries if summary.kind == "palette"]
+    entries: dict[int, tuple[Color, str]] = {
+        index: (color, "the run") for index, color in palette_of_run.items()
+    }
     conflict = None
     for mask in palettes:
         for index, color in zip(
@@ -159,7 +164,7 @@ def _find_channel(seen: Sequence[Summary], known: dict[int, Color]) -> tuple[Cha
 
 
 def _color_remedy(masks: Sequence[Summary]) -> str:
-    """Return what to write into a classes.json for masks in colours, with the most frequent of them."""
+    """Return the remedy for masks in colours: an example of a classes.json with frequent colours."""
     colors: Counter[int] = Counter()
     for mask in masks:
         values = mask.colors if mask.kind == "palette" else mask.stored.values

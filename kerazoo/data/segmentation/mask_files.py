@@ -1,4 +1,4 @@
-"""What mask files store, value for value."""
+"""Reading the stored values of mask files."""
 
 import functools
 import os
@@ -47,14 +47,14 @@ class MaskFile(NamedTuple):
 
 
 class Histogram(NamedTuple):
-    """Which values occur, ascending, and in how many pixels each."""
+    """The values that occur, ascending, and their counts of pixels."""
 
     values: np.ndarray
     counts: np.ndarray
 
 
 class Summary(NamedTuple):
-    """What is kept of a mask file to learn what its values mean.
+    """The summary of a mask file, from which its classes are decided.
 
     Attributes:
         path: of the file.
@@ -79,7 +79,7 @@ class Summary(NamedTuple):
 
 
 def read_mask(path: Path, max_pixels: int | None = None) -> MaskFile:
-    """Return what a mask file stores.
+    """Return the stored values of a mask file.
 
     Black and white of 1 bit gives 0 and 255, as its copy of 8 bits does; 2- and 4-bit grey gives 0..3 and
     0..15, 32-bit files their whole numbers. EXIF is ignored.
@@ -119,7 +119,7 @@ def channel_values(mask: MaskFile, channel: Channel, path: Path) -> np.ndarray:
 
 
 def channel_histogram(mask: Summary, channel: Channel) -> Histogram | UserError:
-    """Return the histogram of what `channel_values` gives of a mask, or why there is none."""
+    """Return the histogram of a mask's `channel_values`, or the error if it has none."""
     if channel == "alpha":
         return mask.alpha or _no_alpha_error(mask.path)
     if mask.kind == "grey":
@@ -174,7 +174,7 @@ def is_grey(colors: np.ndarray) -> np.ndarray:
 
 
 def summarise_mask(path: Path) -> Summary | UserError:
-    """Return what is kept of a mask file, or why it cannot be read; one that did not change is read once."""
+    """Return the summary of a mask file, or the error of reading it; cached while the file is unchanged."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -200,6 +200,7 @@ def _summarise_mask(path: Path, _stamp: tuple[int, ...] | None) -> Summary | Use
 def _histogram(numbers: np.ndarray) -> Histogram:
     """Count by runs of equal neighbours, of which a mask has few."""
     flat = numbers.ravel()
+    # Sorting the first values of runs, weighted by their lengths, is much faster than sorting all pixels.
     starts = np.flatnonzero(np.r_[True, flat[1:] != flat[:-1]])
     values, places = np.unique(flat[starts], return_inverse=True)
     counts = np.bincount(places, np.diff(np.r_[starts, flat.size])).astype("int64")
@@ -250,7 +251,7 @@ def _check_image(image: "ImageFile.ImageFile", path: Path) -> None:
 
 
 def _decode_page(path: Path, page: Page) -> MaskFile:
-    """Return what the page of a TIFF file stores that Pillow does not decode rightly."""
+    """Return the stored values of a TIFF page that Pillow would decode wrongly."""
     values, chosen = page.values(), page.colours
     if chosen is None or (len(chosen) > 1 and values.dtype != np.uint8):
         message = f"{path} has {page.channels} channels of {8 * values.itemsize} bits"
@@ -266,13 +267,13 @@ def _decode_page(path: Path, page: Page) -> MaskFile:
 
 
 def _grey_or_colors(colors: np.ndarray, lossy: bool) -> np.ndarray:
-    """Return one channel of colours that are all grey."""
+    """Return colours, or one channel of them if all are grey."""
     spread = colors.max(axis=-1) - colors.min(axis=-1)
     return colors[..., 1] if (spread <= (_TINT if lossy else 0)).all() else colors
 
 
 def _grey_values(image: "ImageFile.ImageFile", path: Path) -> np.ndarray:
-    """Return grey values as they are stored; Pillow stretches the few levels of 2 and 4 bits over 0..255."""
+    """Return grey values as stored; Pillow rescales 2 and 4 bits to 0..255."""
     if image.format == "PPM" and image.mode in ("L", "I"):
         return pgm_values(image)
     if image.mode == "1":
@@ -295,7 +296,7 @@ def _whole_numbers(values: np.ndarray, path: Path) -> np.ndarray:
 
 
 def _palette(image: "Image.Image") -> np.ndarray:
-    """Return the packed colours of 256 entries; those that the file leaves out are black."""
+    """Return the packed colours of 256 entries; missing ones are black."""
     entries = np.zeros((256, 3), "uint8")
     stored = np.array(image.getpalette("RGB"), "uint8").reshape(-1, 3)[:256]
     entries[: len(stored)] = stored
@@ -309,7 +310,7 @@ def _is_lossy(image: "ImageFile.ImageFile") -> bool:
 
 
 def _is_lossy_webp(image: "ImageFile.ImageFile") -> bool:
-    """Look for a chunk of lossy data; one of lossless data is called VP8L."""
+    """Whether a WebP file has a chunk of lossy data (VP8; lossless data are VP8L)."""
     file = image.fp
     assert file is not None
     file.seek(12)

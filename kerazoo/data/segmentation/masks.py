@@ -1,4 +1,4 @@
-"""What the numbers and colours of mask files mean."""
+"""The classes of masks, and the values or colours that stand for them."""
 
 import functools
 import itertools
@@ -90,7 +90,7 @@ class ClassEntry:
         return self.range or (self.value or 0, self.value or 0)
 
     def describe(self) -> str:
-        """Return what is stored, as a person reads it."""
+        """Return the stored value, range or colour as text."""
         if self.range is not None:
             return f"{self.range[0]}..{self.range[1]}"
         return str(self.value if self.color is None else list(self.color))
@@ -98,7 +98,7 @@ class ClassEntry:
 
 @settings
 class MaskClasses:
-    """How stored values become labels.
+    """The mapping from stored values to labels.
 
     Attributes:
         names: in label order; some may have no entry.
@@ -153,7 +153,7 @@ class MaskClasses:
         return labels
 
     def problem(self, summary: Summary, numbers: np.ndarray) -> UserError | None:
-        """Return what is wrong with a mask that holds `numbers`, as far as its summary tells, or None."""
+        """Return the problem of a mask that contains `numbers`, or None."""
         if summary.lossy and self._closest < APART:
             message = (
                 f"{summary.path} was compressed with loss, which changes values by more than classes differ"
@@ -164,7 +164,7 @@ class MaskClasses:
         return self._undeclared_error(int(unknown[0]), summary.path) if lost else None
 
     def describe(self) -> dict[str, str]:
-        """Return what is stored for each class in a line, by what it is."""
+        """Return `{channel: "value -> class, ..."}` for the report."""
         what = {
             "values": "mask values",
             "indices": "palette entries",
@@ -175,11 +175,11 @@ class MaskClasses:
         return {what[self.channel]: ", ".join(means)}
 
     def with_names(self, names: Sequence[str]) -> "MaskClasses":
-        """Return these classes with the labels that `names` have, as they are where one is not there."""
+        """Return these classes in the label order of `names`; unchanged if a class is missing there."""
         return replace(self, {"names": tuple(names)}) if set(self.names) <= set(names) else self
 
     def label(self, entry: ClassEntry) -> int:
-        """Return the label of what an entry tells."""
+        """Return the label of an entry."""
         return VOID if entry.void else self.names.index(entry.name)
 
     @functools.cached_property
@@ -208,7 +208,7 @@ class MaskClasses:
         return np.where(inside, self._lookup[np.where(inside, numbers, 0)], np.uint8(_UNDECLARED))
 
     def _nearest(self, numbers: np.ndarray) -> np.ndarray:
-        """Return the labels of the nearest entries, undeclared where none is near or two are."""
+        """Return the labels of the nearest entries; undeclared if none is near or two are."""
         values, places = np.unique(numbers, return_inverse=True)
         points = _coordinates(values, self.channel)
         labels = np.full(values.shape, _UNDECLARED, "uint8")
@@ -216,6 +216,7 @@ class MaskClasses:
         for entry in self.entries:
             low, high = (_coordinates(np.array(bound), self.channel) for bound in entry.bounds)
             distance = np.linalg.norm(points - np.clip(points, low, high), axis=-1)
+            # The two smallest distances so far, updated by another; (N,) each.
             second = np.minimum(second, np.maximum(nearest, distance))
             labels[distance < nearest] = self.label(entry)
             nearest = np.minimum(nearest, distance)
@@ -223,15 +224,17 @@ class MaskClasses:
         return labels[places.ravel()]
 
     def _undeclared_error(self, number: int, path: Path, share: float | None = None) -> UserError:
-        """Return the error for a number that is no class, or for that share of a lossy file's pixels."""
+        """Return the error for an undeclared number, or for a `share` of unclear pixels in a lossy file."""
         coloured = self.channel == "colors"
         what, stored = ("colour", list(unpack_color(number))) if coloured else ("value", number)
-        known = (
+        declared = (
             f"{len(self.names)} classes" if len(self.entries) > _TOLD else ", ".join(self.describe().values())
         )
-        message = f"holds the {what} {stored}, which is none of {known}"
+        message = f"holds the {what} {stored}, which is none of {declared}"
         if share is not None:
-            message = f"is near none of {known} in {share:.0%} of its pixels, such as at the {what} {stored}"
+            message = (
+                f"is near none of {declared} in {share:.0%} of its pixels, such as at the {what} {stored}"
+            )
         entry = json.dumps({"name": self.names[-1], "color" if coloured else "value": stored})
         return UserError(
             f"{path} {message}",
@@ -241,7 +244,7 @@ class MaskClasses:
 
 
 def read_class_file(path: Path) -> MaskClasses:
-    """Return the classes that a classes.json declares; of masks without colours, by their grey values.
+    """Return the classes of a classes.json, by colours or by values.
 
     Raises:
         UserError: the file is unreadable or contradicts itself; names the entry.
@@ -268,7 +271,7 @@ def read_class_file(path: Path) -> MaskClasses:
 
 
 def _read_entries(path: Path) -> list[dict[str, Any]]:
-    """Return the entries of a classes.json, of which objects, ranges and colours are such.
+    """Return the entries of a classes.json after a check of their JSON types.
 
     Raises:
         UserError: others are not.

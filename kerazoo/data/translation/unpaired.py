@@ -1,4 +1,4 @@
-"""Two folders of images, of domains A and B, of which none belong together."""
+"""Unpaired images of two domains, A and B, in folders."""
 
 import functools
 import itertools
@@ -64,7 +64,7 @@ class Unpaired(FileSource):
         return pair_domains(first, second) if split == "train" else alternate_domains(first, second)
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
-        """Return every image of both domains, also for training, and what is wrong with the folders."""
+        """Return every image of both domains, also for train, and errors about the folders."""
         splits = {split: alternate_domains(*(self._lazy(split, d) for d in (0, 1))) for split in NAMES}
         return splits, self._problems
 
@@ -110,7 +110,7 @@ class Unpaired(FileSource):
 
 
 def pair_domains(first: Sequence[Sample], second: Sequence[Sample]) -> Sequence[Sample]:
-    """Return as many training samples as the larger domain has images.
+    """Return training samples, as many as the larger domain has images.
 
     Each of the first domain comes in turn; its partner is drawn anew every time it is asked for.
     """
@@ -125,7 +125,7 @@ def pair_domains(first: Sequence[Sample], second: Sequence[Sample]) -> Sequence[
 
 
 def alternate_domains(first: Sequence[Sample], second: Sequence[Sample]) -> Sequence[Sample]:
-    """Return the samples of two domains in turns, and at the end what one has more."""
+    """Return the samples of two domains alternately, then the rest of the larger one."""
     longer = max(len(first), len(second))
     places = [(domain, index) for index in range(longer) for domain in (first, second) if index < len(domain)]
     return Lazy(places, lambda place: place[0][place[1]])
@@ -142,27 +142,27 @@ def _read_sample(path: Path, source: Unpaired, domain: int, size: tuple[int, int
 
 
 def _domain_folders(root: Path) -> dict[tuple[Split, str], Path]:
-    """Return the folders of images by split and domain."""
+    """Return the image folders by split and domain."""
     folders = [path for path in list_folder(root) if path.is_dir()]
-    named = [(_split_and_domain(path.name), path) for path in folders]
+    candidates = [(_split_and_domain(path.name), path) for path in folders]
     for split, folder in folders_by_split(
         path for path in folders if not _split_and_domain(path.name)
     ).items():
         inside = ((path.name.upper(), path) for path in list_folder(folder) if path.is_dir())
-        named += [((split, name), path) for name, path in inside if name in DOMAINS]
+        candidates += [((split, name), path) for name, path in inside if name in DOMAINS]
     by_domain: dict[tuple[Split, str], Path] = {}
-    for place, path in named:
-        if place in by_domain:
+    for split_and_domain, path in candidates:
+        if split_and_domain in by_domain:
             raise UserError(
-                f"{by_domain[place]} and {path} are the same split and domain", "keep one of them"
+                f"{by_domain[split_and_domain]} and {path} are the same split and domain", "keep one of them"
             )
-        if place is not None:
-            by_domain[place] = path
+        if split_and_domain is not None:
+            by_domain[split_and_domain] = path
     return by_domain
 
 
 def _split_and_domain(name: str) -> tuple[Split, str] | None:
-    """Return what a folder of this name holds, if it is of a domain.
+    """Return the split and domain of a folder with this name, None if it has no domain.
 
     >>> _split_and_domain("TrainA"), _split_and_domain("b"), _split_and_domain("horse")
     (('train', 'A'), ('train', 'B'), None)
@@ -173,16 +173,16 @@ def _split_and_domain(name: str) -> tuple[Split, str] | None:
 
 
 def _no_images_error(root: Path, domain: str, places: dict[tuple[Split, str], Path]) -> UserError:
-    """Return what is told of a domain without images to train on."""
+    """Return the error for a domain without training images."""
     remedy = f"put those of one domain into {root / 'trainA'}, those of the other into {root / 'trainB'}"
     if ("train", domain) in places:
         return UserError(f"{places['train', domain]} holds no images", remedy)
-    held = ", ".join(path.name for path in list_folder(root)[:5]) or "nothing"
-    return UserError(f"{root} has no folder train{domain} or {domain}, only {held}", remedy)
+    contents = ", ".join(path.name for path in list_folder(root)[:5]) or "nothing"
+    return UserError(f"{root} has no folder train{domain} or {domain}, only {contents}", remedy)
 
 
 def _duplicate_files(first: Sequence[Path], second: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
-    """Yield the files of `second` that hold the bytes of one of `first`; few are read for that."""
+    """Yield pairs of files in `first` and `second` with equal content; sizes are compared first."""
     by_size = defaultdict(list)
     for path in first:
         by_size[path.stat().st_size].append(path)

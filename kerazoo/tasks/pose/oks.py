@@ -26,7 +26,7 @@ NAMES = ("ap", "ap50", "ap75", "ap_medium", "ap_large", "ar", "ar50", "ar75", "a
 def scores(pairs: Iterable[tuple[People, Poses]], skeleton: Skeleton) -> Scores:
     """Return the scores of (truth, result) pairs, and the people found as COCO's results ("coco").
 
-    Only points that people annotate count (`Skeleton.annotated`), under the skeleton's sigmas.
+    Only points that people annotate count (`Skeleton.annotated_points`), under the skeleton's sigmas.
 
     - "ap", "ar" and so on: over the similarities 0.5, 0.55 ... 0.95 or at one, with COCO's 20 people per
       image and its medium (32^2 to 96^2 square pixels) and large people. Crowds, and people without a
