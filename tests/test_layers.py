@@ -214,6 +214,18 @@ def test_every_image_is_normalised_by_itself(mean):
     assert [v.path.rpartition("/")[2] for v in layer.trainable_weights] == ["gamma", "beta"]
 
 
+@pytest.mark.parametrize("norm", [True, False])
+def test_conv_norm_act_dilates_the_convolution(norm):
+    entry = keras.Input((None, None, 1))
+    model = keras.Model(entry, conv_norm_act(entry, 1, norm=norm, dilation=3, name="a"))
+    model.get_layer("a").kernel.assign(np.ones((3, 3, 1, 1)))
+    x = np.zeros((1, 9, 9, 1), "float32")
+    x[0, 4, 4] = 1
+    assert set(zip(*np.nonzero(model.predict_on_batch(x)[0, ..., 0]), strict=True)) == {
+        (row, column) for row in (1, 4, 7) for column in (1, 4, 7)
+    }
+
+
 def test_block_normalises_between_convolution_and_activation():
     entry = keras.Input((4, 4, 2))
     plain = keras.Model(entry, conv_norm_act(entry, 3, norm=False, name="a"))

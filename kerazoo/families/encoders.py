@@ -1,15 +1,16 @@
-"""What U-Net and UNet++ can stand on: ResNet, HRNet, or a network of keras.applications."""
+"""Encoders (ResNet, HRNet, keras.applications) and what U-Net and UNet++, which can stand on them, share."""
 
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field
 
-from kerazoo.checkpoints.mapping import Arrays, Table, batch_norm, conv, network_in, shape_of
+from kerazoo.checkpoints.mapping import Arrays, Table, batch_norm, conv, fits, network_in, shape_of
 from kerazoo.errors import UserError
 from kerazoo.settings import nearest, settings
 from kerazoo.tasks.images import IMAGENET
+from kerazoo.tasks.segmentation import Segmentation
 
 if TYPE_CHECKING:
     import keras
@@ -29,13 +30,18 @@ class Encoder:
             that does not normalise by itself, such as "MobileNetV2" or "EfficientNetV2B0".
         width: channels of a ResNet's stem or of HRNet's finest branch; None is the published one.
         frozen: its weights and its batch statistics stay as they are.
+        output_stride: pixels of the image per pixel of the last map; below 32, of a ResNet, the last
+            stages are dilated instead of strided, as DeepLab has it. Weights fit any.
     """
 
     name: str = "resnet34"
     width: Annotated[int, Field(ge=1)] | None = None
     frozen: bool = False
+    output_stride: Literal[8, 16, 32] = 32
 
     def __post_init__(self) -> None:
+        if self.output_stride != 32 and self.name not in RESNETS:
+            raise ValueError(f"{self.name} has an output stride of 32 only")
         if self.width is not None and self.name not in (*RESNETS, "hrnet"):
             raise ValueError(f"{self.name} has no width")
 
@@ -44,7 +50,7 @@ class Encoder:
         return [self.name, self.width]
 
     def build(self, channels: int) -> "keras.Model":
-        """Return the network: `(N, H, W, channels)` -> `{"c1": ..., ..., "c5": ...}`.
+        """Return the network: `(N, H, W, channels)` -> `{"c1": (N, H / 2, W / 2, ...), ..., "c5": ...}`.
 
         Raises:
             UserError: no such network, or one that normalises its input itself.
@@ -59,7 +65,12 @@ class Encoder:
         if self.name in RESNETS:
             from kerazoo.families.resnet.model import resnet_features
 
-            return resnet_features(depth=RESNETS[self.name], channels=channels, width=self.width or 64)
+            return resnet_features(
+                depth=RESNETS[self.name],
+                channels=channels,
+                width=self.width or 64,
+                output_stride=self.output_stride,
+            )
         if self.name == "hrnet":
             from kerazoo.families.hrnet.model import hrnet_features
 
@@ -110,6 +121,42 @@ def _from_applications(name: str, channels: int) -> "keras.Model":
 
 def _is_map(layer: "keras.Layer") -> bool:
     return not isinstance(layer.output, list) and len(layer.output.shape) == 4
+
+
+@settings
+class EncoderDecoder(Segmentation):
+    """What segmentation families of a contracting path, or an encoder in its place, and a decoder share.
+
+    Attributes:
+        filters: channels per level, from full resolution down; with an encoder, of the decoder.
+        norm: batch normalisation after every convolution.
+        encoder: takes the place of the contracting path.
+    """
+
+    filters: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=2)]
+    norm: bool = False
+    encoder: Encoder | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.encoder is not None and len(self.filters) != LEVELS:
+            raise ValueError(f"an encoder needs {LEVELS} filters")
+        if self.encoder is not None and self.encoder.output_stride != 32:
+            raise ValueError(
+                "every map of the encoder is half as large as the one before: output_stride is 32"
+            )
+
+    def weight_settings(self) -> dict[str, Any]:
+        return super().weight_settings() | {"encoder": self.encoder and self.encoder.weight_settings()}
+
+    def stride(self) -> int:
+        return 2 ** (len(self.filters) - (self.encoder is None))
+
+    def start(self, arrays: Arrays) -> tuple[Self, Arrays]:
+        """Return the whole network's, or, for a classifier's checkpoint, the encoder's."""
+        if self.encoder is None or fits(self._importer().LAYOUTS, arrays):
+            return super().start(arrays)
+        return self, self.encoder.convert(arrays)
 
 
 # --- segmentation_models_pytorch -----------------------------------------------------------

@@ -128,6 +128,7 @@ def conv_norm_act(
     *,
     name: str,
     stride: int = 1,
+    dilation: int = 1,
     norm: bool = True,
     bias: bool = False,
     activation: str | None = "relu",
@@ -140,8 +141,10 @@ def conv_norm_act(
     Shape: as `pad_conv`.
     """
     if not norm:
-        return pad_conv(x, filters, kernel, name=name, stride=stride, activation=activation)
-    x = pad_conv(x, filters, kernel, name=name, stride=stride, bias=bias)
+        return pad_conv(
+            x, filters, kernel, name=name, stride=stride, dilation=dilation, activation=activation
+        )
+    x = pad_conv(x, filters, kernel, name=name, stride=stride, dilation=dilation, bias=bias)
     return norm_act(x, name=name, activation=activation, epsilon=epsilon)
 
 

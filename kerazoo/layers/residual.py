@@ -19,6 +19,8 @@ def residual_unit(
     name: str,
     bottleneck: bool = False,
     stride: int = 1,
+    dilation: int = 1,
+    first_dilation: int | None = None,
     ordering: Ordering = "original",
     stride_on: Literal["3x3", "1x1"] = "3x3",
     shortcut: Literal["projection", "zeros"] = "projection",
@@ -48,6 +50,11 @@ def residual_unit(
         filters: the inner width.
         bottleneck: 1x1, 3x3 and 1x1 convolutions instead of two 3x3.
         stride: of the unit.
+        dilation: of the 3x3 convolutions.
+        first_dilation: of the 3x3 convolutions as far as the one that may have a stride; None is
+            `dilation`. Where a dilation replaces a stride it is the one from before: the unit then gives,
+            at every second row and column, what it gave with the stride, as under torchvision's
+            `replace_stride_with_dilation`.
         stride_on: which convolution of a bottleneck has it, the 3x3 or the first 1x1.
         shortcut: where the shape changes, a 1x1 convolution, followed by batch normalisation
             where the branch's last convolution is; or every stride-th pixel and zeros for the
@@ -65,6 +72,7 @@ def residual_unit(
     kernels = (1, 3, 1) if bottleneck else (3, 3)
     widths = (filters, filters, EXPANSION * filters) if bottleneck else (filters, filters)
     strided = 2 if bottleneck and stride_on == "3x3" else 1
+    before = dilation if first_dilation is None else first_dilation
 
     y = x
     if full:
@@ -81,8 +89,15 @@ def residual_unit(
             skip = norm_act(skip, name=f"{name}_shortcut", activation=None, epsilon=epsilon)
 
     for step, (kernel, width) in enumerate(zip(kernels, widths, strict=True), 1):
-        step_stride = stride if step == strided else 1
-        y = pad_conv(y, width, kernel, name=f"{name}_conv{step}", stride=step_stride, bias=bias)
+        y = pad_conv(
+            y,
+            width,
+            kernel,
+            name=f"{name}_conv{step}",
+            stride=stride if step == strided else 1,
+            dilation=1 if kernel == 1 else before if step <= strided else dilation,
+            bias=bias,
+        )
         if step < len(kernels):
             y = norm_act(y, name=f"{name}_conv{step + 1 if full else step}", epsilon=epsilon)
     return _added(y, skip, ordering, name, last=f"{name}_conv{len(kernels)}", epsilon=epsilon)

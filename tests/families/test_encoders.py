@@ -22,16 +22,37 @@ def test_an_encoder_gives_five_maps_each_half_as_large(name):
     assert sizes == {f"c{k}": (64 >> k, 96 >> k) for k in range(1, 6)}
 
 
+@pytest.mark.parametrize("output_stride", [8, 16, 32])
+def test_the_output_stride_is_that_of_the_last_maps_and_leaves_the_weights(output_stride):
+    encoder = Encoder(name="resnet18", width=4, output_stride=output_stride)
+    network, published = encoder.build(3), RESNET.build(3)
+    maps = network(np.zeros((1, 64, 96, 3), "float32"))
+    strides = {f"c{k}": min(2**k, output_stride) for k in range(1, 6)}
+    assert {key: value.shape[1:3] for key, value in maps.items()} == {
+        key: (64 // stride, 96 // stride) for key, stride in strides.items()
+    }
+    assert [(v.path, v.shape) for v in network.variables] == [(v.path, v.shape) for v in published.variables]
+    assert encoder.weight_settings() == RESNET.weight_settings()
+
+
+def test_output_strides_that_nothing_is_built_for_are_refused():
+    with pytest.raises(ValueError, match="hrnet has an output stride of 32 only"):
+        Encoder(name="hrnet", output_stride=8)
+    for family in (UNet, UNetPlusPlus):
+        with pytest.raises(ValueError, match="output_stride is 32"):
+            family(encoder=Encoder(name="resnet18", output_stride=16), filters=FILTERS)
+
+
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("MobileNetV7", "did you mean 'MobileNetV"),
         ("EfficientNetB0", "normalises its input itself"),
         ("Xception", "has no map c1"),
     ],
 )
-def test_encoders_that_cannot_serve_are_refused(name, told):
-    with pytest.raises(UserError, match=told):
+def test_encoders_that_cannot_serve_are_refused(name, message):
+    with pytest.raises(UserError, match=message):
         Encoder(name=name).build(3)
 
 
@@ -83,5 +104,7 @@ def test_freezing_is_not_what_weights_go_with(family):
 def test_an_encoder_needs_as_many_filters_as_it_has_maps():
     with pytest.raises(ValueError, match="an encoder needs 5 filters"):
         UNet(encoder=RESNET, filters=(4, 8))
+    with pytest.raises(ValueError, match="an encoder needs same padding"):
+        UNet(encoder=RESNET, filters=FILTERS, padding="valid")
     with pytest.raises(ValueError, match="an encoder needs"):
         models.unetpp(encoder=RESNET.build(3), filters=(4, 8))

@@ -258,3 +258,46 @@ def test_keras_applications():
     reference = theirs.predict_on_batch(x)
     error = np.abs(ours.predict_on_batch(x)["logits"] - reference).max() / np.abs(reference).max()
     assert error < 1e-5, error
+
+
+@pytest.mark.parametrize(
+    ("depth", "output_stride", "settings"),
+    [
+        (18, 16, {}),
+        (18, 8, {}),
+        (50, 8, {}),
+        (50, 8, {"stride_on": "1x1"}),
+        (18, 8, {"ordering": "full_preactivation"}),
+    ],
+)
+def test_dilation_gives_the_strided_maps_at_the_positions_that_strides_leave(depth, output_stride, settings):
+    strided = resnet_features(depth=depth, width=4, **settings)
+    dilated = resnet_features(depth=depth, width=4, output_stride=output_stride, **settings)
+    assert [(v.path, v.shape) for v in dilated.variables] == [(v.path, v.shape) for v in strided.variables]
+    dilated.set_weights(strided.get_weights())
+    x = np.random.default_rng(0).normal(size=(1, 61, 90, 3)).astype("float32")
+    fine = dilated.predict_on_batch(x)
+    for k, (name, coarse) in enumerate(strided.predict_on_batch(x).items(), 1):
+        stride = min(2**k, output_stride)
+        assert fine[name].shape[1:3] == (-(-61 // stride), -(-90 // stride))
+        step = 2**k // stride
+        largest = np.abs(coarse).max()
+        assert largest > 0
+        np.testing.assert_allclose(fine[name][:, ::step, ::step], coarse, rtol=1e-4, atol=1e-5 * largest)
+
+
+def test_a_dilation_that_replaces_a_stride_begins_after_the_convolution_that_had_it():
+    def answer(**spacing):
+        keras.utils.set_random_seed(0)
+        x = np.random.default_rng(0).normal(size=(1, 9, 12, 3)).astype("float32")
+        image = keras.Input((None, None, 3))
+        return keras.Model(image, residual_unit(image, 4, name="unit", **spacing)).predict_on_batch(x)
+
+    strided = answer(stride=2)
+    np.testing.assert_allclose(answer(dilation=2, first_dilation=1)[:, ::2, ::2], strided, atol=1e-5)
+    assert np.abs(answer(dilation=2)[:, ::2, ::2] - strided).max() > 0.1
+
+
+def test_other_output_strides_are_refused():
+    with pytest.raises(ValueError, match="output_stride is 4, not 8, 16 or 32"):
+        resnet_features(output_stride=4)

@@ -74,14 +74,19 @@ def resnet_features(
     stride_on: Literal["3x3", "1x1"] = "3x3",
     bias: bool = False,
     epsilon: float = BATCH_NORM_EPSILON,
+    output_stride: Literal[8, 16, 32] = 32,
 ) -> keras.Model:
     """Return the ResNet without a classifier: its maps at five resolutions.
 
     c1 is the stem before pooling, c2 to c5 the outputs of the stages. Under full pre-activation
     c1 to c4 are sums that no batch normalisation and no ReLU has seen; c5 has seen the last ones.
 
+    With an output stride of 16 or 8 the last one or two stages keep the resolution, and their convolutions
+    are dilated instead, up to 2 or 4 times (Chen et al. 2017, arXiv:1706.05587, section 3.1). The weights are
+    the same, and so are the maps at the rows and columns that the strides would have left.
+
     Shape: `(N, H, W, channels)` -> `{"c1": (N, ceil(H / 2), ceil(W / 2), width), "c2": ...}` down
-        to c5 at 1/32; c2 to c5 have width, 2, 4 and 8 * width channels, from 50 layers on four
+        to c5 at 1 / output_stride; c2 to c5 have width, 2, 4 and 8 * width channels, from 50 layers on four
         times that. Any height and width.
 
     Args:
@@ -92,9 +97,10 @@ def resnet_features(
         stride_on: the convolution of a bottleneck that has the stride.
         bias: of the convolutions.
         epsilon: of the batch normalisations.
+        output_stride: pixels of the image per pixel of c5.
 
     Raises:
-        ValueError: no such depth.
+        ValueError: no such depth or output stride.
 
     Example:
         >>> import kerazoo
@@ -103,19 +109,25 @@ def resnet_features(
         >>> maps["c1"], maps["c5"]
         ((1, 32, 48, 4), (1, 2, 3, 32))
     """
+    if output_stride not in (8, 16, 32):
+        raise ValueError(f"output_stride is {output_stride}, not 8, 16 or 32")
     if depth not in BLOCKS:
         raise ValueError(f"depth is {depth}, not one of {', '.join(map(str, BLOCKS))}")
     image = keras.Input((None, None, channels), name="image")
     maps = {"c1": _stem(image, width, 7, 2, ordering, bias, epsilon)}
-    x = PadMaxPool(3, 2, name="pool")(maps["c1"])
+    x = PadMaxPool(3, 2, name="pool")(maps["c1"])  # (N, H / 4, W / 4, width)
     for stage, units in enumerate(BLOCKS[depth], 1):
+        # With all strides a stage ends at 1 / 2^(stage + 1); what exceeds the output stride becomes dilation.
+        before, dilation = (max(2**k // output_stride, 1) for k in (stage, stage + 1))
         for unit in range(1, units + 1):
             x = residual_unit(
                 x,
                 width * 2 ** (stage - 1),
                 name=f"stage{stage}_unit{unit}",
                 bottleneck=depth >= 50,
-                stride=2 if unit == 1 and stage > 1 else 1,
+                stride=2 if unit == 1 and stage > 1 and dilation == 1 else 1,
+                dilation=dilation,
+                first_dilation=before if unit == 1 else dilation,
                 ordering=ordering,
                 stride_on=stride_on,
                 bias=bias,

@@ -1,20 +1,18 @@
 """U-Net (Ronneberger, Fischer and Brox 2015), as the paper has it and as it is commonly used."""
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
-from kerazoo.families.encoders import LEVELS, Encoder
+from kerazoo.families.encoders import EncoderDecoder
 from kerazoo.settings import settings
-from kerazoo.tasks.segmentation import Segmentation
 
 if TYPE_CHECKING:
     import keras
 
 
 @settings
-class UNet(Segmentation):
+class UNet(EncoderDecoder):
     """U-Net.
 
     Attributes:
@@ -22,10 +20,8 @@ class UNet(Segmentation):
             path.
         padding: "valid" as in the paper (a margin of context around every labelled
             window), or "same".
-        norm: batch normalisation after every convolution.
         up: transposed convolution, bilinear and a convolution, or nearest neighbour.
         dropout: at the end of the contracting path.
-        encoder: takes the place of the contracting path.
     """
 
     importer: ClassVar[str | None] = "kerazoo.families.unet.importer"
@@ -38,15 +34,13 @@ class UNet(Segmentation):
         1024,
     )
     padding: Literal["same", "valid"] = "same"
-    norm: bool = False
     up: Literal["transposed", "bilinear", "nearest"] = "transposed"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    encoder: Encoder | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.encoder is not None and (len(self.filters) != LEVELS or self.padding == "valid"):
-            raise ValueError(f"an encoder needs {LEVELS} filters and same padding")
+        if self.encoder is not None and self.padding == "valid":
+            raise ValueError("an encoder needs same padding")
 
     def build(self) -> "keras.Model":
         from kerazoo.families.unet.model import unet
@@ -62,12 +56,6 @@ class UNet(Segmentation):
             encoder=self.encoder and self.encoder.build(self.channels),
         )
 
-    def weight_settings(self) -> dict[str, Any]:
-        return super().weight_settings() | {"encoder": self.encoder and self.encoder.weight_settings()}
-
-    def stride(self) -> int:
-        return 2 ** (len(self.filters) - (self.encoder is None))
-
     def context(self) -> int:
         from kerazoo.families.unet.geometry import valid_margin
 
@@ -77,12 +65,3 @@ class UNet(Segmentation):
         from kerazoo.families.unet.geometry import valid_size
 
         return valid_size(size, len(self.filters)) if self.padding == "valid" else size
-
-    def start(self, arrays: dict[str, np.ndarray]) -> tuple[Self, dict[str, np.ndarray]]:
-        """Return the whole network's, or, for a classifier's checkpoint, the encoder's."""
-        from kerazoo.checkpoints.mapping import fits
-        from kerazoo.families.unet.importer import LAYOUTS
-
-        if self.encoder is None or fits(LAYOUTS, arrays):
-            return super().start(arrays)
-        return self, self.encoder.convert(arrays)

@@ -59,59 +59,73 @@ def unet(
     """
     if encoder is not None and (padding == "valid" or len(filters) != len(encoder.output)):
         raise ValueError(f"an encoder needs same padding and {len(encoder.output)} filters")
-    deepest = len(filters) - (encoder is None)
     image = keras.Input((None, None, channels), name="image")
-    x = image if padding == "valid" else MirrorPad(2**deepest, name="mirror")(image)
     if encoder is None:
-        skips = _contracting(x, filters, padding, norm, dropout)
+        x = _figure_1(image, filters, padding, norm, up, dropout)
     else:
-        skips = [None, *_encoded(x, encoder, dropout)]
-
-    x = skips[deepest]
-    for level in reversed(range(deepest)):
-        skip = skips[level]
-        if padding == "valid":
-            lost = valid_margin(len(filters) - level) - 4
-            skip = layers.Cropping2D(lost, name=f"crop{level + 1}")(skip)
-        x = _up(x, filters[level], up, name=f"up{level + 1}")
-        x = x if skip is None else layers.Concatenate(name=f"concat{level + 1}")([x, skip])
-        x = _pair(x, filters[level], padding, norm, name=f"merge{level + 1}")
-
-    logits = layers.Conv2D(
-        classes,
-        1 if encoder is None else 3,
-        padding="same",
-        kernel_initializer=HeNormal(),
-        dtype="float32",
-        name="head",
-    )(x)
+        x = _on_encoder(image, encoder, filters, norm, up, dropout)
+    kernel = 1 if encoder is None else 3
+    head = layers.Conv2D(
+        classes, kernel, padding="same", kernel_initializer=HeNormal(), dtype="float32", name="head"
+    )
+    logits = head(x)
     if padding == "same":
         logits = CropLike(dtype="float32", name="logits")([logits, image])
     return keras.Model(image, {"logits": logits}, name="unet")
 
 
-def _contracting(
-    x: keras.KerasTensor, filters: Sequence[int], padding: str, norm: bool, dropout: float
-) -> list[keras.KerasTensor]:
-    """Return the map of every level, from full resolution down."""
-    maps = []
+def _figure_1(
+    image: keras.KerasTensor, filters: Sequence[int], padding: str, norm: bool, up: str, dropout: float
+) -> keras.KerasTensor:
+    """The paper's network: down the contracting path on the left of figure 1, up the expanding path."""
+    deepest = len(filters) - 1
+    x = image if padding == "valid" else MirrorPad(2**deepest, name="mirror")(image)
+
+    # Contracting path: skips[level] is (N, H / 2^level, W / 2^level, filters[level]).
+    skips = []
     for level, width in enumerate(filters):
         if level > 0:
             x = layers.MaxPooling2D(2, name=f"pool{level}")(x)
         x = _pair(x, width, padding, norm, name=f"down{level + 1}")
-        if level >= len(filters) - 2 and dropout:
+        if level >= deepest - 1 and dropout:
             x = drop(x, dropout, name=f"dropout{level + 1}")
-        maps.append(x)
-    return maps
+        skips.append(x)
+
+    # Expanding path. Without padding a skip is larger than what comes from below, and is cropped.
+    for level in reversed(range(deepest)):
+        skip = skips[level]
+        if padding == "valid":
+            lost = valid_margin(len(filters) - level) - 4  # 4: what the two convolutions here lose
+            skip = layers.Cropping2D(lost, name=f"crop{level + 1}")(skip)
+        x = _up(x, filters[level], up, name=f"up{level + 1}")
+        x = layers.Concatenate(name=f"concat{level + 1}")([x, skip])
+        x = _pair(x, filters[level], padding, norm, name=f"merge{level + 1}")
+    return x
 
 
-def _encoded(x: keras.KerasTensor, encoder: keras.Model, dropout: float) -> list[keras.KerasTensor]:
-    """Return an encoder's map of every level, from half the resolution down."""
+def _on_encoder(
+    image: keras.KerasTensor,
+    encoder: keras.Model,
+    filters: Sequence[int],
+    norm: bool,
+    up: str,
+    dropout: float,
+) -> keras.KerasTensor:
+    """An encoder, and the expanding path up to the full resolution, which has no skip."""
+    deepest = len(filters)
+    x = MirrorPad(2**deepest, name="mirror")(image)
+
+    # skips[level - 1] is the encoder's map c{level}: (N, H / 2^level, W / 2^level, ...).
     features = encoder.call(x)  # layer by layer, so that every one has its path in the network
-    maps = [features[name] for name in sorted(features)]
-    if dropout:
-        maps[-1] = drop(maps[-1], dropout, name="dropout")
-    return maps
+    skips = [features[name] for name in sorted(features)]
+    x = drop(skips[-1], dropout, name="dropout") if dropout else skips[-1]
+
+    for level in reversed(range(deepest)):
+        x = _up(x, filters[level], up, name=f"up{level + 1}")
+        if level > 0:
+            x = layers.Concatenate(name=f"concat{level + 1}")([x, skips[level - 1]])
+        x = _pair(x, filters[level], "same", norm, name=f"merge{level + 1}")
+    return x
 
 
 def _pair(x: keras.KerasTensor, filters: int, padding: str, norm: bool, name: str) -> keras.KerasTensor:

@@ -4,14 +4,23 @@ Node X(i, j) has depth i and column j. A node of column j sees all the nodes to 
 its own depth, and the node below and to its left, upsampled.
 """
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
 
 import keras
 from keras import layers
 
 from kerazoo.layers import CropLike, HeNormal, MirrorPad, Upsample, conv_norm_act
 from kerazoo.layers import dropout as drop
+
+
+class Style(NamedTuple):
+    """What is the same in every block."""
+
+    norm: bool
+    dropout: float
+    up: str
+    skips_first: bool
 
 
 def unetpp(
@@ -59,34 +68,82 @@ def unetpp(
     if encoder is not None and len(filters) != len(encoder.output):
         raise ValueError(f"an encoder needs {len(encoder.output)} filters")
     image = keras.Input((None, None, channels), name="image")
-    deepest = len(filters) - (encoder is None)
-    x = MirrorPad(2**deepest, name="mirror")(image)
+    levels = range(1, len(filters)) if deep_supervision else range(len(filters) - 1, len(filters))
+    style = Style(norm, dropout, up, skips_first)
     if encoder is None:
-        node = _contracting(x, filters, norm, dropout)
+        logits = _figure_1(image, classes, filters, levels, style)
     else:
-        features = encoder.call(x)  # layer by layer, so that pruning also prunes the encoder
-        node = {(i, 0): features[name] for i, name in enumerate(sorted(features), 1)}
-
-    top = min(i for i, _ in node)
-    for j in range(1, deepest - top + 1):
-        for i in range(top, deepest - j + 1):
-            inner = encoder is not None and i + j < deepest
-            width = node[i, 0].shape[-1] if inner else filters[i]
-            below = _up(node[i + 1, j - 1], width, up, name=f"up_{i}_{j}")
-            skips = [node[i, k] for k in (range(j) if encoder is None else reversed(range(j)))]
-            x = [*skips, below] if skips_first else [below, *skips]
-            x = layers.Concatenate(name=f"concat_{i}_{j}")(x)
-            node[i, j] = _pair(x, width, norm, dropout, bias=encoder is None, name=f"x_{i}_{j}")
-
-    levels = range(1, deepest - top + 1)
-    logits = {}
-    for level in levels if deep_supervision else levels[-1:]:
-        x, kernel = node[top, level], 1
-        if encoder is not None:
-            x = _up(x, filters[0], up, name=f"up_0_{level + 1}")
-            x, kernel = _pair(x, filters[0], norm, dropout, bias=False, name=f"x_0_{level + 1}"), 3
-        logits[f"head{level}"] = _head(x, image, classes, kernel, name=f"head{level}")
+        logits = _on_encoder(image, classes, encoder, filters, levels, style)
     return keras.Model(image, logits, name="unetpp")
+
+
+def _figure_1(
+    image: keras.KerasTensor,
+    classes: int,
+    filters: Sequence[int],
+    levels: Iterable[int],
+    style: Style,
+) -> dict[str, keras.KerasTensor]:
+    """The paper's network: logits of the nodes X(0, level), the top row of figure 1.
+
+    node[i, j] is `(N, H / 2^i, W / 2^i, filters[i])`.
+    """
+    deepest = len(filters) - 1
+    x = MirrorPad(2**deepest, name="mirror")(image)
+    node = {}
+
+    # Column 0, the contracting path: X(i, 0) = H(D(X(i - 1, 0))).
+    for i, width in enumerate(filters):
+        if i > 0:
+            x = layers.MaxPooling2D(2, name=f"pool_{i}")(x)
+        x = node[i, 0] = _pair(x, width, style, bias=True, name=f"x_{i}_0")
+
+    # The other columns: X(i, j) = H([X(i, 0), ..., X(i, j - 1), U(X(i + 1, j - 1))]).
+    for j in range(1, deepest + 1):
+        for i in range(deepest - j + 1):
+            below = _up(node[i + 1, j - 1], filters[i], style, name=f"up_{i}_{j}")
+            skips = [node[i, k] for k in range(j)]
+            x = _concatenated(skips, below, style, name=f"concat_{i}_{j}")
+            node[i, j] = _pair(x, filters[i], style, bias=True, name=f"x_{i}_{j}")
+
+    return {f"head{j}": _head(node[0, j], image, classes, 1, name=f"head{j}") for j in levels}
+
+
+def _on_encoder(
+    image: keras.KerasTensor,
+    classes: int,
+    encoder: keras.Model,
+    filters: Sequence[int],
+    levels: Iterable[int],
+    style: Style,
+) -> dict[str, keras.KerasTensor]:
+    """The nodes between an encoder's maps: logits of the nodes X(1, level), brought to full resolution.
+
+    node[i, j] is `(N, H / 2^i, W / 2^i, ...)`, from i = 1 on: an encoder has no map at full resolution.
+    """
+    deepest = len(filters)
+    x = MirrorPad(2**deepest, name="mirror")(image)
+
+    # Column 0, the encoder.
+    features = encoder.call(x)  # layer by layer, so that pruning also prunes the encoder
+    node = {(i, 0): features[name] for i, name in enumerate(sorted(features), 1)}
+
+    # The other columns; the last node of a row is as wide as `filters` says, others as the encoder's map.
+    for j in range(1, deepest):
+        for i in range(1, deepest - j + 1):
+            width = filters[i] if i + j == deepest else node[i, 0].shape[-1]
+            below = _up(node[i + 1, j - 1], width, style, name=f"up_{i}_{j}")
+            skips = [node[i, k] for k in reversed(range(j))]
+            x = _concatenated(skips, below, style, name=f"concat_{i}_{j}")
+            node[i, j] = _pair(x, width, style, bias=False, name=f"x_{i}_{j}")
+
+    # Full resolution: a node without skips, in front of each head.
+    logits = {}
+    for j in levels:
+        x = _up(node[1, j], filters[0], style, name=f"up_0_{j + 1}")
+        x = _pair(x, filters[0], style, bias=False, name=f"x_0_{j + 1}")
+        logits[f"head{j}"] = _head(x, image, classes, 3, name=f"head{j}")
+    return logits
 
 
 def prune(model: keras.Model, level: int) -> keras.Model:
@@ -107,37 +164,29 @@ def prune(model: keras.Model, level: int) -> keras.Model:
     return keras.Model(model.input, {head: model.output[head]}, name=f"{model.name}_l{level}")
 
 
-def _contracting(
-    x: keras.KerasTensor, filters: Sequence[int], norm: bool, dropout: float
-) -> dict[tuple[int, int], keras.KerasTensor]:
-    """Return the nodes of column 0."""
-    node = {}
-    for i, width in enumerate(filters):
-        if i > 0:
-            x = layers.MaxPooling2D(2, name=f"pool_{i}")(x)
-        x = node[i, 0] = _pair(x, width, norm, dropout, bias=True, name=f"x_{i}_0")
-    return node
-
-
-def _pair(
-    x: keras.KerasTensor, filters: int, norm: bool, dropout: float, bias: bool, name: str
+def _concatenated(
+    skips: list[keras.KerasTensor], below: keras.KerasTensor, style: Style, name: str
 ) -> keras.KerasTensor:
-    """Two 3x3 convolutions."""
+    return layers.Concatenate(name=name)([*skips, below] if style.skips_first else [below, *skips])
+
+
+def _pair(x: keras.KerasTensor, filters: int, style: Style, bias: bool, name: str) -> keras.KerasTensor:
+    """Two 3x3 convolutions, the paper's H."""
     for step in (1, 2):
-        x = conv_norm_act(x, filters, norm=norm, bias=bias, name=f"{name}_conv{step}")
-        if dropout:
-            x = drop(x, dropout, name=f"{name}_dropout{step}")
+        x = conv_norm_act(x, filters, norm=style.norm, bias=bias, name=f"{name}_conv{step}")
+        if style.dropout:
+            x = drop(x, style.dropout, name=f"{name}_dropout{step}")
     return x
 
 
-def _up(x: keras.KerasTensor, filters: int, up: str, name: str) -> keras.KerasTensor:
-    """Double height and width."""
-    if up == "transposed":
+def _up(x: keras.KerasTensor, filters: int, style: Style, name: str) -> keras.KerasTensor:
+    """Double height and width, the paper's U."""
+    if style.up == "transposed":
         return layers.Conv2DTranspose(filters, 2, strides=2, kernel_initializer=HeNormal(), name=name)(x)
     return Upsample(
         2,
-        "nearest" if up == "nearest" else "bilinear",
-        align_corners=up == "bilinear_align_corners",
+        "nearest" if style.up == "nearest" else "bilinear",
+        align_corners=style.up == "bilinear_align_corners",
         name=name,
     )(x)
 
