@@ -52,6 +52,20 @@ def test_of_several_people_the_one_in_the_middle_is_meant():
     np.testing.assert_array_equal(found["heatmaps"], expected["heatmaps"])
 
 
+def test_the_middle_of_a_person_is_that_of_the_box_and_the_windows_that_of_the_window():
+    """The second box's middle is the window's, though both corners of the first one's are nearer."""
+    truth = people(np.stack([somewhere(1)[0], somewhere(1, seed=1)[0]]))
+    truth.boxes[:] = [(100, 60, 30, 10), (60, 20, 120, 80)]
+    window = Window(80, 20, 80, 80, 80, 80)
+    inside = SMALL.encode(truth, window)["heatmaps"]
+    alone = SMALL.encode(people(truth.points[1:]), window)["heatmaps"]
+    np.testing.assert_array_equal(inside, alone)
+    truth.boxes[0] = (118, 58, 4, 4)
+    nearer = SMALL.encode(people(truth.points[:1]), window)["heatmaps"]
+    truth.boxes[1, 0] += 1
+    np.testing.assert_array_equal(SMALL.encode(truth, window)["heatmaps"], nearer)
+
+
 # --- and back ---------------------------------------------------------------------------------
 
 
@@ -72,6 +86,28 @@ def test_the_top_of_a_gaussian_is_found_exactly():
     assert off.max() < 0.01
     off, _ = far(SMALL, noise=0.02)
     assert off.mean() < 0.15
+
+
+@pytest.mark.parametrize("place", [(10.3, 11.8), (8.6, 9.4), (2.2, 2.4), (16.7, 11.0), (12.0, 15.9)])
+def test_the_top_of_a_slanting_gaussian_is_found_too(place):
+    """Its logarithm is a polynomial of degree 2 with a mixed term: the Taylor expansion is exact."""
+    inverse = np.array([[0.30, 0.13], [0.13, 0.20]])
+    cells = np.stack(np.meshgrid(np.arange(24), np.arange(24)), axis=-1) - np.array(place)
+    heights = np.exp(-np.einsum("yxi,ij,yxj->yx", cells, inverse, cells) / 2)[..., None].astype("float32")
+    shift = codec.refined(heights, np.rint([place]).astype(int), sigma=1.0)
+    np.testing.assert_allclose(np.rint(place) + shift[0], place, atol=0.02 if min(place) > 4 else 0.1)
+
+
+def test_near_the_border_the_quarter_serves():
+    """Slopes over two cells are known from the third row and column on to the third last."""
+    x, y = np.meshgrid(np.arange(16), np.arange(16))
+    for place in range(1, 16):
+        maps = np.exp(-((x - place - 0.1) ** 2 + (y - 8.1) ** 2) / 8)[..., None].astype("float32")
+        for seen, cell in ((maps, [[place, 8]]), (maps.swapaxes(0, 1), [[8, place]])):
+            quarter = codec.quarter(seen, np.array(cell))
+            np.testing.assert_array_equal(quarter, np.full((1, 2), 0.25 * (1 < place < 15)))
+            exact = (codec.refined(seen, np.array(cell), 2.0) != quarter).all()
+            assert exact == (1 < place < 14)
 
 
 def test_a_quarter_of_a_cell_halves_the_error_of_whole_cells():

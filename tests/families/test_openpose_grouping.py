@@ -203,6 +203,85 @@ def test_adaptive_samples_equal_fixed_ones_on_clean_lines():
     np.testing.assert_array_equal(fixed.points, adaptive.points)
 
 
+LIMB = Skeleton(points=("a", "b"), limbs=((0, 1),))
+
+
+def limb(field, heights=(1.0, 1.0), **settings):
+    """Return the people of two peaks, 18 cells apart, on whose ten samples the field is as given."""
+    heatmaps, fields = np.zeros((9, 24, 3), "float32"), np.zeros((9, 24, 2), "float32")
+    heatmaps[4, 2, 0], heatmaps[4, 20, 1] = heights
+    fields[4, 2 : 2 + 2 * len(field) : 2, 0] = field
+    parser = Parser(**{"least_points": 2, "least_score": 0.0} | settings)
+    return people(heatmaps, fields, LIMB, parser)
+
+
+@pytest.mark.parametrize(("share", "least"), [(0.8, 8), (0.65, 7), (0.95, 10), (0.1, 1), (1.0, 10)])
+def test_a_limb_needs_its_share_of_samples_that_agree(share, least):
+    assert len(limb([1.0] * least, share=share).points) == 1
+    assert len(limb([1.0] * (least - 1), share=share).points) == 0
+
+
+def test_a_sample_agrees_above_the_threshold():
+    assert len(limb([0.5] * 10, agreement=0.49).points) == 1
+    assert len(limb([0.5] * 10, agreement=0.5).points) == 0
+    assert len(limb([-1.0] * 10).points) == 0
+
+
+def test_a_persons_score_is_a_share_of_the_most_there_can_be():
+    assert limb([1.0] * 10).scores == pytest.approx([1.0])
+    assert limb([0.5] * 10, heights=(0.4, 0.6)).scores == pytest.approx([(0.4 + 0.6 + 0.5) / 3])
+    half = [1.0] * 5, {"share": 0.4}
+    assert limb(half[0], **half[1]).scores == pytest.approx([2.5 / 3])
+    assert limb(half[0], counted="agreeing", **half[1]).scores == pytest.approx([1.0])
+
+
+def test_lines_longer_than_half_the_height_lose_score():
+    """9 rows: of a line of 18 cells half the height is a quarter."""
+    assert limb([1.0] * 10, half_height=True).scores == pytest.approx([2.25 / 3])
+    assert limb([0.75] * 10, half_height=True).scores.size == 0  # a limb of no score is none
+    assert limb([0.76] * 10, half_height=True).scores == pytest.approx([2.01 / 3])
+
+
+def test_people_need_points_and_score():
+    assert len(limb([1.0] * 10, least_points=3).points) == 0
+    assert len(limb([1.0] * 10, least_score=1.5).points) == 1
+    assert len(limb([1.0] * 10, least_score=1.51).points) == 0
+
+
+def test_points_are_in_input_pixels_and_what_is_missing_is_zero():
+    (person,) = limb([1.0] * 10).points
+    np.testing.assert_allclose(person, [[19.5, 35.5, 1.0], [163.5, 35.5, 1.0]], atol=1e-5)
+    three = Skeleton(points=("a", "b", "c"), limbs=((0, 1), (1, 2)))
+    heatmaps, fields = np.zeros((9, 24, 4), "float32"), np.zeros((9, 24, 4), "float32")
+    heatmaps[4, 2, 0] = heatmaps[4, 20, 1] = 1.0
+    fields[4, 2:21, 0] = 1.0
+    found = people(heatmaps, fields, three, Parser(least_points=2), stride=4)
+    np.testing.assert_allclose(found.points, [[[9.5, 17.5, 1], [81.5, 17.5, 1], [0, 0, 0]]], atol=1e-5)
+    assert found.scores == pytest.approx([3 / 5])
+
+
+def test_samples_of_a_line_grow_with_the_root_of_its_length():
+    """18 cells of 8 pixels: the root of 720 is 26.8; of 2 cells 8.9."""
+    for samples, expected in (((5, 25), 25), ((5, 40), 27), ((30, 40), 30)):
+        heatmaps, fields = np.zeros((9, 24, 3), "float32"), np.zeros((9, 24, 2), "float32")
+        heatmaps[4, 2, 0] = heatmaps[4, 20, 1] = 1.0
+        fields[4, 2:12, 0] = 1.0
+        parser = Parser(least_points=2, least_score=0.0, samples=samples, share=0.3)
+        cells = np.rint(2 + 18 * np.arange(expected) / (expected - 1)).astype(int)
+        share = (cells < 12).mean()
+        assert people(heatmaps, fields, LIMB, parser).scores == pytest.approx([(2 + share) / 3])
+
+
+def test_the_best_person_comes_first():
+    heatmaps, fields = np.zeros((12, 24, 3), "float32"), np.zeros((12, 24, 2), "float32")
+    for row, height in ((2, 0.5), (6, 1.0), (10, 0.7)):
+        heatmaps[row, 2, 0] = heatmaps[row, 20, 1] = height
+        fields[row, :, 0] = height
+    found = people(heatmaps, fields, LIMB, Parser(least_points=2))
+    np.testing.assert_allclose(found.scores, [1.0, 0.7, 0.5], atol=1e-6)
+    np.testing.assert_allclose(found.points[:, 0, 1], [51.5, 83.5, 19.5])
+
+
 def test_samples_are_at_least_two():
     with pytest.raises(ValueError, match="samples"):
         Parser(samples=(1, 1))

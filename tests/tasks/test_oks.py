@@ -253,6 +253,19 @@ def test_pckh_counts_points_within_half_a_head():
     assert told["pckh"] == pytest.approx(13 / 14)  # without pelvis and thorax
 
 
+def test_everybody_is_measured_by_their_own_head():
+    truth = people(MPII, count=3)
+    top, neck, wrist = (MPII.points.index(name) for name in ("head_top", "upper_neck", "left_wrist"))
+    truth.points[:, neck] = truth.points[:, top] + np.array([[0, 40], [60, 80], [0, 0]], "float32")
+    truth.visible[0, MPII.points.index("right_wrist")] = 0
+    result = found(truth)
+    result.points[:, wrist, 0] += 30.0  # half of 40 is less, half of 100 more; of the last no head is known
+    told = scores([(truth, result)], MPII)
+    assert told["point_pckh"]["left_wrist"] == 0.5
+    assert told["point_pckh"]["right_wrist"] == 1.0
+    assert told["pckh"] == pytest.approx(26 / 27)
+
+
 def test_nme_is_in_distances_of_the_eyes():
     truth = people(FACE68, count=2)
     truth.points[:, 45] = truth.points[:, 36] + np.array([50.0, 0.0], "float32")
