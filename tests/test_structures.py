@@ -9,7 +9,7 @@ from kerazoo.structures.keypoints import People
 from kerazoo.structures.label import Label
 from kerazoo.structures.mask import VOID, Mask
 from kerazoo.structures.pairs import Couples, Distances
-from kerazoo.structures.placement import Placement, Window, mirrored_window
+from kerazoo.structures.placement import Placement, Window, reflected_window
 from kerazoo.structures.sample import Sample
 from kerazoo.structures.skeleton import Skeleton
 from kerazoo.structures.warp import Warp, shifted
@@ -83,7 +83,7 @@ def test_a_partner_is_any_of_the_others_and_keeps_its_domain():
     partners = Partners([Sample(IMAGE + n, Real(1, IMAGE + n), str(n)) for n in range(3)])
     drawn = [partners.partner(np.random.default_rng(seed)) for seed in range(20)]
     assert {sample.name for sample in drawn} == {"0", "1", "2"}
-    joined = partners.joined(drawn[0])
+    joined = partners.with_partner(drawn[0])
     assert joined.domain == 1
     assert joined.image is drawn[0].image
 
@@ -123,9 +123,9 @@ def test_queries_are_as_far_from_a_class_as_from_its_nearest_image():
 def test_a_windows_borders_are_the_inputs():
     window = Window(left=10, top=20, width=40, height=30, columns=8, rows=3)
     corners = np.array([[9.5, 19.5], [49.5, 49.5]])
-    np.testing.assert_allclose(window.inside(corners), [[-0.5, -0.5], [7.5, 2.5]])
-    np.testing.assert_allclose(window.outside(window.inside(corners)), corners)
-    np.testing.assert_allclose(window.outside(np.array([0.0, 0.0])), [12.0, 24.5])  # centre of 5 x 10
+    np.testing.assert_allclose(window.to_input(corners), [[-0.5, -0.5], [7.5, 2.5]])
+    np.testing.assert_allclose(window.to_image(window.to_input(corners)), corners)
+    np.testing.assert_allclose(window.to_image(np.array([0.0, 0.0])), [12.0, 24.5])  # centre of 5 x 10
 
 
 @pytest.mark.parametrize(
@@ -136,16 +136,16 @@ def test_windows_are_cut_out_of_the_mirrored_image(placement):
     top, left, height, width = placement
     whole = np.pad(IMAGE, ((30, 30), (30, 30), (0, 0)), mode="reflect")
     expected = whole[30 + top : 30 + top + height, 30 + left : 30 + left + width]
-    np.testing.assert_array_equal(mirrored_window(IMAGE, Placement(*placement)), expected)
+    np.testing.assert_array_equal(reflected_window(IMAGE, Placement(*placement)), expected)
 
 
 @pytest.mark.parametrize("placement", [(0, 0, 4, 6), (1, 2, 3, 4), (1, 0, 3, 6)])
 def test_windows_inside_the_image_are_views(placement):
-    assert np.shares_memory(mirrored_window(IMAGE, Placement(*placement)), IMAGE)
+    assert np.shares_memory(reflected_window(IMAGE, Placement(*placement)), IMAGE)
 
 
 def test_a_row_of_pixels_is_its_own_mirror_image():
     row = IMAGE[:1]
-    np.testing.assert_array_equal(mirrored_window(row, Placement(-1, 0, 3, 6)), np.repeat(row, 3, axis=0))
-    both = mirrored_window(IMAGE[:2], Placement(-3, 0, 7, 6))
+    np.testing.assert_array_equal(reflected_window(row, Placement(-1, 0, 3, 6)), np.repeat(row, 3, axis=0))
+    both = reflected_window(IMAGE[:2], Placement(-3, 0, 7, 6))
     np.testing.assert_array_equal(both, IMAGE[[1, 0, 1, 0, 1, 0, 1]])

@@ -260,7 +260,7 @@ def test_everybody_is_measured_by_their_own_head():
     truth.visible[0, MPII.points.index("right_wrist")] = 0
     result = found(truth)
     result.points[:, wrist, 0] += 30.0  # half of 40 is less, half of 100 more; of the last no head is known
-    told = scores([(truth, result)], MPII)
+    told = scores([(truth, result)], MPII).numbers
     assert told["point_pckh"]["left_wrist"] == 0.5
     assert told["point_pckh"]["right_wrist"] == 1.0
     assert told["pckh"] == pytest.approx(26 / 27)
