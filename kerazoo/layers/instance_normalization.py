@@ -34,7 +34,8 @@ class InstanceNormalization(layers.Layer):
         self.beta = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="beta")
 
     def call(self, x):
-        single = ops.cast(x, "float32")
+        single = ops.cast(x, "float32")  # (N, H, W, C)
+        # gamma (x - mean) / sqrt(variance + epsilon) + beta, mean and variance (N, 1, 1, C)
         centred = single - ops.mean(single, (1, 2), keepdims=True)
         variance = ops.mean(ops.square(centred), (1, 2), keepdims=True)
         scale = ops.rsqrt(variance + self.epsilon)

@@ -35,15 +35,15 @@ class Peaks(layers.Layer):
         self.threshold = threshold
 
     def call(self, heatmaps):
-        maps = heatmaps[..., :-1]
+        maps = heatmaps[..., :-1]  # (N, h, w, K), without the background
         highest = ops.max_pool(maps, 3, 1, "same", data_format="channels_last")
         is_peak = ops.logical_and(maps >= highest, maps > self.threshold)
         logs = ops.log(ops.maximum(maps, 1e-4))
         columns = ops.shape(maps)[2]
-        flat = _flat(ops.where(is_peak, maps, 0.0))
+        flat = _flat(ops.where(is_peak, maps, 0.0))  # (N, K, h w)
         height, index = ops.top_k(ops.pad(flat, ((0, 0), (0, 0), (0, MOST))), MOST)  # maps may be small
-        index = ops.where(height > 0, index, 0)
-        x, y = (_taken(_flat(_offset(logs, axis)), index) for axis in (2, 1))
+        index = ops.where(height > 0, index, 0)  # (N, K, MOST); no peak is read at cell 0
+        x, y = (_gathered(_flat(_offset(logs, axis)), index) for axis in (2, 1))  # (N, K, MOST)
         x = x + ops.cast(index % columns, x.dtype)
         y = y + ops.cast(index // columns, y.dtype)
         return ops.stack([x, y, height], axis=-1)
@@ -84,11 +84,13 @@ class LimbScores(layers.Layer):
         # All pairs side by side: LiteRT takes no more than five axes.
         first, second = (ops.take(peaks, [limb[end] for limb in self.limbs], axis=1) for end in (0, 1))
         first, second = ops.repeat(first, most, axis=2), ops.tile(second, (1, 1, most, 1))
-        way_x, way_y = ((second - first)[..., axis : axis + 1] for axis in (0, 1))
-        along = ops.convert_to_tensor(np.linspace(0, 1, self.samples, dtype="float32"))
-        x, y = first[..., :1] + way_x * along, first[..., 1:2] + way_y * along
+        # (N, L, P, 3) each, P = M M: the first point's peaks in rows, the second's in columns.
+        way_x, way_y = ((second - first)[..., axis : axis + 1] for axis in (0, 1))  # d_2 - d_1: (N, L, P, 1)
+        along = ops.convert_to_tensor(np.linspace(0, 1, self.samples, dtype="float32"))  # (S,), u
+        x, y = first[..., :1] + way_x * along, first[..., 1:2] + way_y * along  # p(u) (eq. 11)
+        # E = 1/S sum over s of L(p(u_s)) . (d_2 - d_1) / |d_2 - d_1| (eq. 10)
         length = ops.maximum(ops.sqrt(ops.square(way_x) + ops.square(way_y)), 1e-6)
-        field_x, field_y = self._sampled(fields, x, y)
+        field_x, field_y = self._sampled(fields, x, y)  # (N, L, P, S)
         agreement = (field_x * way_x + field_y * way_y) / length
         agreeing = ops.mean(ops.cast(agreement > self.threshold, "float32"), axis=-1)
         score = ops.mean(agreement, axis=-1)
@@ -104,8 +106,8 @@ class LimbScores(layers.Layer):
         row = ops.clip(ops.cast(ops.round(y), "int32"), 0, rows - 1)
         shape = (-1, len(self.limbs), x.shape[2], self.samples)
         index = ops.reshape(row * columns + column, (-1, len(self.limbs), x.shape[2] * self.samples))
-        flat = _flat(fields)
-        field_x, field_y = (ops.reshape(_taken(flat[:, axis::2], index), shape) for axis in (0, 1))
+        flat = _flat(fields)  # (N, 2 L, h w); channels 2 l and 2 l + 1 are x and y of limb l
+        field_x, field_y = (ops.reshape(_gathered(flat[:, axis::2], index), shape) for axis in (0, 1))
         return field_x, field_y
 
     def compute_output_shape(self, input_shape):
@@ -113,8 +115,8 @@ class LimbScores(layers.Layer):
         return batch, len(self.limbs), most, most
 
     def get_config(self):
-        settings = ("limbs", "samples", "threshold", "share")
-        return super().get_config() | {name: getattr(self, name) for name in settings}
+        own = ("limbs", "samples", "threshold", "share")
+        return super().get_config() | {name: getattr(self, name) for name in own}
 
 
 def _offset(logs: Tensor, axis: int) -> Tensor:
@@ -123,6 +125,7 @@ def _offset(logs: Tensor, axis: int) -> Tensor:
     border[axis] = (1, 1)
     padded = ops.pad(logs, border, mode="reflect")  # both neighbours alike
     before, after = (padded[:, :-2], padded[:, 2:]) if axis == 1 else (padded[:, :, :-2], padded[:, :, 2:])
+    # The parabola through f(-1), f(0), f(1) has its top at (f(-1) - f(1)) / (2 (f(-1) - 2 f(0) + f(1))).
     curvature = ops.minimum(before - 2 * logs + after, -1e-6)
     return ops.clip(0.5 * (before - after) / curvature, -0.5, 0.5)
 
@@ -133,5 +136,6 @@ def _flat(maps: Tensor) -> Tensor:
     return ops.reshape(turned, (ops.shape(turned)[0], turned.shape[1], -1))
 
 
-def _taken(values: Tensor, index: Tensor) -> Tensor:
+def _gathered(values: Tensor, index: Tensor) -> Tensor:
+    """`(N, K, h * w)` and int `(N, K, M)` -> `(N, K, M)`."""
     return ops.take_along_axis(values, index, axis=-1)

@@ -40,6 +40,7 @@ class MirrorPad(layers.Layer):
         length = self._length(size)
         if isinstance(size, int) and length == size:
             return x
+        # A triangle wave: 0 1 2 3 2 1 0 1 ... for a side of 4, of period 6.
         period = ops.maximum(2 * (size - 1), 1)
         # Reflection is even; and tf2onnx turns `%` into C's, which differs below zero.
         index = ops.abs(ops.arange(length, dtype="int32") - self.margin) % period
@@ -49,6 +50,7 @@ class MirrorPad(layers.Layer):
         least = size + 2 * self.margin
         if self.least:
             least = max(least, self.least) if isinstance(size, int) else ops.maximum(least, self.least)
+        # The least length >= `least` with length % multiple == remainder.
         beyond = (least + self.multiple - self.remainder) % self.multiple
         return least + (self.multiple - beyond) % self.multiple
 

@@ -38,10 +38,11 @@ class Letterbox(layers.Layer):
         rows, columns = self.size
         top, left, framed_height, framed_width = letterbox(height, width, self.size)
         shrinks = ops.logical_and(framed_height >= rows, framed_width >= columns)
-        down = _weights(height, top, framed_height, rows, shrinks)
-        across = _weights(width, left, framed_width, columns, shrinks)
-        x = ops.matmul(down, ops.reshape(image, (-1, height, width * channels)))
-        x = ops.matmul(across, ops.reshape(x, (-1, rows, width, channels)))
+        down = _weights(height, top, framed_height, rows, shrinks)  # (rows, H)
+        across = _weights(width, left, framed_width, columns, shrinks)  # (columns, W)
+        x = ops.matmul(down, ops.reshape(image, (-1, height, width * channels)))  # (N, rows, W C)
+        x = ops.matmul(across, ops.reshape(x, (-1, rows, width, channels)))  # (N, rows, columns, C)
+        # How much of each pixel the image covers, (rows, columns), 0..1; the rest is of the fill's colour.
         covered = ops.expand_dims(ops.sum(down, 1), 1) * ops.sum(across, 1)
         fill = ops.convert_to_tensor(self.fill, x.dtype)
         return x + (1.0 - ops.expand_dims(covered, -1)) * fill
@@ -54,9 +55,10 @@ class Letterbox(layers.Layer):
 
 
 def letterbox(height: Any, width: Any, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return top, left, height and width of the frame around an image, int32 (`framing.letterbox`)."""
+    """Return top, left, height and width of the frame around an image, int32 (`hrnet.windows.letterbox`)."""
     rows, columns = size
     height, width = (ops.convert_to_tensor(side, "int32") for side in (height, width))
+    # The frame has the proportions of `size`: round(width rows / columns) high, in whole numbers.
     framed_height = ops.maximum(height, (2 * width * rows + columns) // (2 * columns))
     framed_width = ops.maximum(width, (2 * height * columns + rows) // (2 * rows))
     top, left = -((framed_height - height) // 2), -((framed_width - width) // 2)
@@ -72,9 +74,12 @@ def _weights(old: Any, start: Tensor, length: Tensor, new: int, shrinks: Tensor)
     unit = 2 * new
     target = ops.expand_dims(ops.arange(new, dtype="int32"), 1)
     source = unit * (ops.expand_dims(ops.arange(old, dtype="int32"), 0) - start)
+    # In these units target i covers 2 length i .. 2 length (i + 1), and source j `source` .. `source + unit`.
     overlap = ops.minimum(2 * length * (target + 1), source + unit) - ops.maximum(2 * length * target, source)
     area = ops.cast(ops.maximum(overlap, 0), "float32") / ops.cast(2 * length, "float32")
-    position = ops.clip((2 * target + 1) * length - new, 0, unit * (length - 1))
+    position = ops.clip(
+        (2 * target + 1) * length - new, 0, unit * (length - 1)
+    )  # (i + 1/2) length / new - 1/2
     linear = ops.relu(1.0 - ops.cast(ops.abs(position - source), "float32") / unit)
     return ops.where(shrinks, area, linear)
 
@@ -103,9 +108,9 @@ class KeyPoints(layers.Layer):
         heatmaps, image = inputs
         heatmaps = ops.cast(heatmaps, "float32")
         _, rows, columns, count = heatmaps.shape
-        flat = ops.reshape(heatmaps, (-1, rows * columns, count))
-        best = _highest(flat)
-        cells = ops.stack([best % columns, best // columns], axis=-1)
+        flat = ops.reshape(heatmaps, (-1, rows * columns, count))  # (N, h w, K)
+        best = _highest(flat)  # (N, K)
+        cells = ops.stack([best % columns, best // columns], axis=-1)  # (N, K, 2), x before y
         shift = _quarter(heatmaps, cells)
         if self.sigma is not None:
             shift = _refined(heatmaps, cells, self.sigma, shift)
@@ -118,6 +123,7 @@ class KeyPoints(layers.Layer):
         _, height, width, _ = ops.shape(image)
         top, left, *framed = (ops.cast(value, "float32") for value in letterbox(height, width, size))
         scale = ops.stack([framed[1] / size[1], framed[0] / size[0]])
+        # Pixels of the input -> of the frame -> of the image; pixel 0 begins at -1/2 in each.
         return (points + 0.5) * scale - 0.5 + ops.stack([left, top])
 
     def compute_output_shape(self, input_shape):
@@ -144,24 +150,27 @@ def _quarter(maps: Tensor, cells: Tensor) -> Tensor:
 
 
 def _refined(maps: Tensor, cells: Tensor, sigma: float, otherwise: Tensor) -> Tensor:
-    """Return the shift to the top of the Gaussian; `otherwise` where there is none within a cell."""
+    """Return the shift to the top of the Gaussian; `otherwise` where there is none within a cell.
+
+    -(D'')^-1 D' (Zhang et al. 2020, equation 9), all `(N, K)`, as `kerazoo.families.hrnet.codec.refined`.
+    """
     at, inside = _around(ops.log(ops.maximum(_smoothed(maps, sigma), 1e-10)), cells, 2)
     dx, dy = (at(1, 0) - at(-1, 0)) / 2, (at(0, 1) - at(0, -1)) / 2
     dxx, dyy = (at(2, 0) - 2 * at(0, 0) + at(-2, 0)) / 4, (at(0, 2) - 2 * at(0, 0) + at(0, -2)) / 4
     dxy = (at(1, 1) - at(-1, 1) - at(1, -1) + at(-1, -1)) / 4
     determinant = dxx * dyy - dxy * dxy
-    top = ops.logical_and(inside, ops.logical_and(determinant > 1e-8, dxx < 0))
-    towards = ops.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], axis=-1)
-    shift = towards / ops.expand_dims(ops.where(top, determinant, 1.0), -1)
-    near = ops.logical_and(top, ops.max(ops.abs(shift), axis=-1) <= 1)
+    is_top = ops.logical_and(inside, ops.logical_and(determinant > 1e-8, dxx < 0))
+    numerator = ops.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], axis=-1)  # (N, K, 2)
+    shift = numerator / ops.expand_dims(ops.where(is_top, determinant, 1.0), -1)
+    near = ops.logical_and(is_top, ops.max(ops.abs(shift), axis=-1) <= 1)
     return ops.where(ops.expand_dims(near, -1), shift, otherwise)
 
 
 def _smoothed(maps: Tensor, sigma: float) -> Tensor:
-    """Return the maps after a Gaussian filter, times a factor that their logarithm's slopes do not know."""
+    """Return the maps after a Gaussian filter, up to a factor that their logarithm's slopes do not know."""
     _, rows, columns, count = maps.shape
     down, across = (ops.convert_to_tensor(_bell(side, sigma)) for side in (rows, columns))
-    x = ops.matmul(down, ops.reshape(maps, (-1, rows, columns * count)))
+    x = ops.matmul(down, ops.reshape(maps, (-1, rows, columns * count)))  # (N, h, w K)
     return ops.matmul(across, ops.reshape(x, (-1, rows, columns, count)))
 
 
@@ -171,7 +180,7 @@ def _bell(length: int, sigma: float) -> np.ndarray:
 
 
 def _around(maps: Tensor, cells: Tensor, reach: int) -> tuple[Any, Tensor]:
-    """Return a function from (dx, dy) to the values `(N, K)` there, and where it may be asked."""
+    """Return a function from (dx, dy) to the values `(N, K)` there, and where those are known."""
     _, rows, columns, count = maps.shape
     flat = ops.reshape(maps, (-1, rows * columns, count))
     numbers = ops.expand_dims(ops.arange(rows * columns, dtype="int32"), 1)
@@ -180,7 +189,8 @@ def _around(maps: Tensor, cells: Tensor, reach: int) -> tuple[Any, Tensor]:
     x, y = ops.clip(x, reach, columns - 1 - reach), ops.clip(y, reach, rows - 1 - reach)
 
     def at(dx: int, dy: int) -> Tensor:
-        place = ops.expand_dims((y + dy) * columns + x + dx, 1)
+        # The sum over all cells (N, h w, K) in which all but one count 0.
+        place = ops.expand_dims((y + dy) * columns + x + dx, 1)  # (N, 1, K)
         return ops.sum(ops.where(place == numbers, flat, 0.0), axis=1)
 
     return at, ops.all(ops.stack(inside), axis=0)

@@ -60,9 +60,10 @@ def body(
     for unit in range(bottlenecks):
         x = residual_unit(x, bottleneck_width, bottleneck=True, name=f"stage1_unit{unit}")
 
+    # Branch b is (N, h / 2^b, w / 2^b, width * 2^b); stage s has the branches 0 .. s - 1.
     branches = [conv_norm_act(x, width, name="transition1_branch0")]
     for stage, count in enumerate(modules, 2):
-        lowest = x if stage == 2 else branches[-1]
+        lowest = x if stage == 2 else branches[-1]  # where the new branch comes from
         branches.append(
             conv_norm_act(
                 lowest, width * 2 ** (stage - 1), stride=2, name=f"transition{stage - 1}_branch{stage - 1}"
@@ -71,7 +72,7 @@ def body(
         for module in range(count):
             name = f"stage{stage}_module{module}"
             last = stage == 4 and module == count - 1
-            for b, branch in enumerate(branches):
+            for b, branch in enumerate(branches):  # units in parallel, then the branches exchange
                 for unit in range(blocks):
                     branch = residual_unit(branch, width * 2**b, name=f"{name}_branch{b}_unit{unit}")
                 branches[b] = branch
@@ -92,12 +93,12 @@ def exchange(
         terms = []
         for j, x in enumerate(branches):
             step = f"{name}_fuse{i}_from{j}"
-            if j < i:
+            if j < i:  # a higher resolution: 2^(i - j) times smaller
                 x = _down(x, target, i - j, name=step)
-            elif j > i:
+            elif j > i:  # a lower resolution: 2^(j - i) times larger
                 x = conv_norm_act(x, target.shape[-1], 1, activation=None, name=step)
                 x = _up(x, target, 2 ** (j - i), fuse, align_corners, name=f"{step}_up")
-            terms.append(x)
+            terms.append(x)  # (N, h / 2^i, w / 2^i, width * 2^i)
         x = layers.Add(name=f"{name}_fuse{i}_add")(terms)
         x = layers.Activation("relu", name=f"{name}_fuse{i}_act")(x)
         fused.append(Materialised(name=f"{name}_fuse{i}_out")(x))

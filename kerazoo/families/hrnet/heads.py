@@ -25,7 +25,7 @@ def segmentation(
     enlarged = [
         ResizeLike(align_corners, name=f"head_up{b}")([branch, highest]) for b, branch in enumerate(lower, 1)
     ]
-    x = layers.Concatenate(name="head_concat")([highest, *enlarged])
+    x = layers.Concatenate(name="head_concat")([highest, *enlarged])  # (N, H/4, W/4, 15 * width)
     x = conv_norm_act(x, x.shape[-1], 1, bias=bias, name="head_conv")
     return {"logits": _linear(x, classes, "logits", std)}
 
@@ -36,7 +36,7 @@ def pyramid(branches: Tensors, channels: int) -> dict[str, keras.KerasTensor]:
     Shape: `{"level0": (N, H/4, W/4, channels), ..., "level4": (N, H/64, W/64, channels)}`, rounded down.
     """
     enlarged = [Upsample(2**b, name=f"neck_up{b}")(branch) for b, branch in enumerate(branches[1:], 1)]
-    x = layers.Concatenate(name="neck_concat")([branches[0], *enlarged])
+    x = layers.Concatenate(name="neck_concat")([branches[0], *enlarged])  # (N, H/4, W/4, 15 * width)
     x = pad_conv(x, channels, 1, name="neck_reduction")
     pooled = [x, *(layers.AveragePooling2D(2**i, name=f"neck_pool{i}")(x) for i in range(1, 5))]
     return {f"level{i}": pad_conv(x, channels, name=f"level{i}") for i, x in enumerate(pooled)}
@@ -48,11 +48,11 @@ def classification(branches: Tensors, classes: int, width: int, bias: bool) -> d
         residual_unit(branch, width * 2**b, bottleneck=True, name=f"widen{b}_unit0")
         for b, branch in enumerate(branches)
     ]
-    x = widened[0]
-    for b, lower in enumerate(widened[1:]):
+    x = widened[0]  # (N, H/4, W/4, 4 * width), of the head's width
+    for b, lower in enumerate(widened[1:]):  # twice the channels at half the resolution
         x = conv_norm_act(x, lower.shape[-1], stride=2, bias=bias, name=f"down{b}")
         x = layers.Add(name=f"down{b}_add")([lower, x])
-    x = conv_norm_act(x, 2 * x.shape[-1], 1, bias=bias, name="final")
+    x = conv_norm_act(x, 2 * x.shape[-1], 1, bias=bias, name="final")  # (N, H/32, W/32, 64 * width)
     x = layers.GlobalAveragePooling2D(name="pooled")(x)
     return {"logits": layers.Dense(classes, kernel_initializer=HeNormal(), dtype="float32", name="logits")(x)}
 

@@ -48,10 +48,10 @@ def mirror(heatmaps: np.ndarray, fields: np.ndarray, skeleton: Skeleton) -> Maps
     whose mirror image is listed from its other end turns round as a whole.
     """
     swapped = skeleton.flip_indices()
-    heatmaps = heatmaps[:, ::-1][..., [*swapped, len(swapped)]]
-    vectors = fields[:, ::-1].reshape(*fields.shape[:2], -1, 2)
+    heatmaps = heatmaps[:, ::-1][..., [*swapped, len(swapped)]]  # the background, last, stays last
+    vectors = fields[:, ::-1].reshape(*fields.shape[:2], -1, 2)  # (h, w, L, 2)
     place, direction = _mirrored_limbs(skeleton)
-    vectors = vectors[:, :, place] * (direction[:, None] * (-1, 1))
+    vectors = vectors[:, :, place] * (direction[:, None] * (-1, 1))  # (L, 2): x turns round, and whole limbs
     return heatmaps, vectors.reshape(fields.shape).astype("float32")
 
 
@@ -84,8 +84,10 @@ def _in_window(maps: Maps, window: Window, target: Window) -> Maps:
     if window == target:
         return maps
     rows, columns = (round(side * maps[0].shape[0] / window.rows) for side in (target.rows, target.columns))
+    # Middles of the new cells, (rows, columns, 2) in cells -> pixels of the target -> of the image -> of the
+    # window -> its cells; pixel p reaches from p - 1/2 to p + 1/2, hence the halves.
     x = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1) + 0.5
-    cell = window.rows / maps[0].shape[0]
+    cell = window.rows / maps[0].shape[0]  # pixels
     places = (window.to_input(target.to_image(x * cell - 0.5)) + 0.5) / cell - 0.5
     x, y = (places[..., axis].astype("float32") for axis in (0, 1))
     heatmaps, fields = (

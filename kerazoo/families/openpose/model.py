@@ -73,10 +73,11 @@ def openpose(
     """
     image = keras.Input((None, None, channels), name="image")
     features = _conv(_vgg19(image, width), 256, 3, width, "conv4_3")
-    features = _conv(features, 128, 3, width, "conv4_4")
+    features = _conv(features, 128, 3, width, "conv4_4")  # F of the paper: (N, h, w, 128)
     x = features
     outputs: dict[str, keras.KerasTensor] = {}
     for stage in range(1, stages + 1):
+        # S^1, L^1 = rho^1(F), phi^1(F); then S^t, L^t = rho^t, phi^t of (F, S^(t-1), L^(t-1)) (eq. 1 and 2).
         hidden = [(3, 128)] * 3 + [(1, 512)] if stage == 1 else [(7, 128)] * 5 + [(1, 128)]
         last = {
             f"stage{stage}_{branch}": _branch(x, hidden, maps, width, f"stage{stage}_{branch}")

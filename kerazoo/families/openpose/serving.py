@@ -38,6 +38,7 @@ def serving_model(family: "OpenPose", network: keras.Model) -> keras.Model:
     limbs = LimbScores(
         family.skeleton.limbs, parser.samples[1], parser.agreement, parser.share, name="limbs"
     )([peaks, outputs[f"{last}_fields"]])
+    # The middle of cell g is at pixel stride * g + (stride - 1) / 2; heights stay as they are.
     scale = np.array([STRIDE, STRIDE, 1.0], "float32")
     centre = np.array([(STRIDE - 1) / 2, (STRIDE - 1) / 2, 0.0], "float32")
     in_pixels = layers.Rescaling(scale.tolist(), centre.tolist(), name="peaks")(peaks)
@@ -62,6 +63,7 @@ def heights_apart(some: np.ndarray, others: np.ndarray, threshold: float) -> flo
 
 
 def _farthest(peaks: np.ndarray, others: np.ndarray, threshold: float) -> float:
+    # (..., M) and (..., M): every peak against every other, (..., M, M).
     least = np.maximum(others[..., -1:], threshold)  # lower ones may be among the others, but were not kept
     peaks, others = np.maximum(peaks, least), np.maximum(others, least)
     return float(np.abs(peaks[..., :, None] - others[..., None, :]).min(axis=-1).max())
