@@ -6,8 +6,6 @@ networks. None of these files was downloaded where kerazoo is developed (there i
 that they load and compute the same rests on the parity fixtures (docs/checkpoints.md).
 """
 
-import shlex
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from kerazoo.errors import UserError
@@ -46,23 +44,11 @@ def known(recipe: str | None = None) -> tuple[Published, ...]:
     Raises:
         UserError: none are known for it.
     """
-    found = tuple(each for each in KNOWN if recipe is None or each.recipe == recipe.replace("_", "-"))
-    if not found:
-        recipes = list(dict.fromkeys(each.recipe for each in KNOWN))
+    weights = tuple(file for file in KNOWN if recipe is None or file.recipe == recipe.replace("_", "-"))
+    if not weights:
+        recipes = list(dict.fromkeys(file.recipe for file in KNOWN))
         raise UserError(f"no published weights are known for {recipe!r}", nearest(str(recipe), recipes))
-    return found
-
-
-def table(found: Sequence[Published]) -> str:
-    """Return what a person wants to know of published weights, three lines each."""
-    lines = []
-    for each in found:
-        lines += [
-            f"{each.recipe}  {each.reference}",
-            f"    {each.origin}, {each.licence}, {4 * each.parameters / 1e6:.0f} MB",
-            "    " + " ".join([each.measured, *(f"--set {shlex.quote(text)}" for text in each.assignments)]),
-        ]
-    return "\n".join([*lines, "", CAUTION])
+    return weights
 
 
 CAUTION = """Sizes are 4 bytes a parameter; scores are their publishers', with those settings.
