@@ -6,4 +6,6 @@
 
 from setuptools import find_packages, setup
 
-setup(packages=[*find_packages(include=["kerazoo", "kerazoo.*"]), "kerazoo.cli", "kerazoo.recipes"])
+ELSEWHERE = ["kerazoo.cli", "kerazoo.recipes", "kerazoo.recipes.tiny"]
+
+setup(packages=[*find_packages(include=["kerazoo", "kerazoo.*"]), *ELSEWHERE])

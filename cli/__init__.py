@@ -9,44 +9,64 @@ import importlib
 import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 import kerazoo
 from kerazoo.backend import BACKENDS, set_backend
-from kerazoo.cli.quiet import hush_tensorflow
+from kerazoo.cli.quiet import hush
 from kerazoo.errors import UserError
 from kerazoo.files.text import printable
 
-COMMANDS = {
-    "list": "List the recipes.",
-    "show": "Show a recipe with all its settings.",
-    "doctor": "Report versions, devices and what works on this machine.",
-    "data": "Check a data set before training on it.",
-    "train": "Train a recipe; writes a run folder.",
-    "evaluate": "Score a run on a split of its data.",
-    "predict": "Run a trained network on images, videos and cameras.",
-    "index": "Embed a folder's images, to search it.",
-    "export": "Write a run as SavedModel, ONNX, LiteRT or .keras.",
-    "adapt": "Turn a few images of new classes into a classifier.",
-    "convert": "Turn published weights into a run.",
-    "checkpoints": "List known published weights.",
+if TYPE_CHECKING:
+    from rich.table import Column
+
+GROUPS = {
+    "Recipes": {
+        "list": "List the recipes, by task.",
+        "show": "Show a recipe with all its settings.",
+    },
+    "Training": {
+        "data": "Check a data set.",
+        "train": "Train a recipe; writes a run folder.",
+        "evaluate": "Score a run on a split of its data.",
+        "adapt": "Turn a few images of new classes into a classifier.",
+    },
+    "Prediction": {
+        "predict": "Run a trained network on images, videos and cameras.",
+        "index": "Embed the images of a folder, to search it.",
+        "export": "Write a run as SavedModel, ONNX, LiteRT or .keras.",
+    },
+    "Published weights": {
+        "checkpoints": "List known published weights.",
+        "convert": "Turn published weights into a run.",
+    },
+    "This machine": {
+        "doctor": "Report versions, devices and what works.",
+    },
 }
+COMMANDS = {name: text for commands in GROUPS.values() for name, text in commands.items()}
 
 
 WARNINGS = 5
-"""So many warnings about data are told; `kerazoo data check` tells all."""
+"""So many warnings about data are shown; `kerazoo data check` shows all."""
 
 
-class _Told(click.ClickException):
+class _Refusal(click.ClickException):
     """Shown as "Error: <one line>" on standard error."""
 
     exit_code = 2
 
 
 class _Commands(click.Group):
-    """The group: commands are imported on use, and errors of the user told in one line."""
+    """The group: commands are imported on use, and errors of the user shown in one line."""
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        if args is None:  # started by a shell: the whole process is ours, and not a part of a test
+            hush()
+        return super().main(args, *more, **options)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -57,8 +77,10 @@ class _Commands(click.Group):
         return importlib.import_module(f"kerazoo.cli.{cmd_name}").command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        width = max(map(len, COMMANDS))
+        for title, commands in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), text) for name, text in commands.items()])
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         with _printable_errors():
@@ -69,7 +91,7 @@ class _Commands(click.Group):
             with _printable_errors():
                 return super().invoke(ctx)
         except UserError as error:
-            raise _Told(str(error)) from error
+            raise _Refusal(str(error)) from error
         except KeyboardInterrupt:
             say("Interrupted.", err=True)
             ctx.exit(130)
@@ -92,7 +114,51 @@ def say(text: str, err: bool = False) -> None:
         text: lines, of which each is made `printable`; what the terminal's encoding lacks becomes escapes.
         err: on standard error.
     """
-    click.echo("\n".join(map(printable, text.split("\n"))), err=err)
+    click.echo(_printable_lines(text), err=err)
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def show_table(rows: Sequence[Sequence[str]], *columns: "Column") -> None:
+    """Print a table; on a terminal as wide as that is, elsewhere a line per row.
+
+    Args:
+        rows: a text for each column; it may be of several lines.
+        columns: with their headings; none at all, a table without headings.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, box=None, pad_edge=False, show_header=bool(columns))
+    for row in rows:
+        table.add_row(*map(_printable_lines, row))
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = 1000
+    console.print(table)
+
+
+def recipe_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the name of a recipe."""
+    from kerazoo.files.recipes import descriptions
+
+    return [
+        CompletionItem(recipe.name, help=recipe.learns)
+        for recipe in descriptions()
+        if recipe.name.startswith(incomplete)
+    ]
+
+
+def run_folders(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the folder of a run."""
+    return [CompletionItem(incomplete, type="dir")]
+
+
+def runs_and_recipes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete a run as commands take it: its folder, or a recipe that stands for its newest run."""
+    return run_folders(ctx, param, incomplete) + recipe_names(ctx, param, incomplete)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -101,7 +167,6 @@ def main() -> None:
     """Vision networks in Keras 3, from a folder of images to a served model."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as standard error always is
-    hush_tensorflow()
 
 
 def backend_option(command: Callable) -> Callable:
@@ -117,14 +182,14 @@ def backend_option(command: Callable) -> Callable:
 
 def set_option(example: str) -> Callable[[Callable], Callable]:
     """Give a command the repeatable `--set KEY=VALUE`, as `assignments`."""
-    told = f"Replace a setting, such as {example}."
-    return click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help=told)
+    text = f"Replace a setting, such as {example}."
+    return click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help=text)
 
 
 direction_option = click.option(
     "--direction",
     type=click.Choice(["AtoB", "BtoA", "both"]),
-    help="Of translations; short for --set family.direction=... [default: both].",
+    help="Translation: which way [default: both]. Short for --set family.direction=...",
 )
 
 
@@ -134,7 +199,7 @@ def directed(direction: str | None) -> tuple[str, ...]:
 
 
 def warn(lines: Sequence[str]) -> None:
-    """Tell the first few warnings about data on standard error."""
+    """Show the first few warnings about data on standard error."""
     for line in lines[:WARNINGS]:
         say(f"warning: {line}", err=True)
     if len(lines) > WARNINGS:
@@ -142,10 +207,12 @@ def warn(lines: Sequence[str]) -> None:
 
 
 ways_option = click.option(
-    "--ways", type=click.IntRange(min=2), help="Of few-shot and Siamese learning: classes of an episode."
+    "--ways", type=click.IntRange(min=2), help="Few-shot and Siamese: classes of an episode."
 )
 shots_option = click.option(
-    "--shots", type=click.IntRange(min=1), help="Of the same: images of each class to learn from."
+    "--shots", type=click.IntRange(min=1), help="Few-shot and Siamese: images of each class to learn from."
 )
 
+recipe_argument = click.argument("recipe", shell_complete=recipe_names)
+run_argument = click.argument("run", shell_complete=runs_and_recipes)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

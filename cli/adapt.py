@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from kerazoo.cli import backend_option, say, set_option
+from kerazoo.cli import backend_option, run_folders, say, set_option
 from kerazoo.files.text import printable
 
 
 @click.command("adapt")
-@click.argument("run")
+@click.argument("run", shell_complete=run_folders)
 @click.option(
     "--support", type=Path, required=True, metavar="DIR", help="A folder of images for each new class."
 )
@@ -24,6 +24,7 @@ def command(run: str, support: Path, output: Path, assignments: tuple[str, ...])
     from kerazoo.engine.adapt import adapt
     from kerazoo.run import find_run, with_settings
 
-    made = adapt(with_settings(find_run(run), assignments), support, output)
-    names = printable(", ".join(made.recipe.family.class_names()))
-    say(f"classes  {names}\nrun      {made.folder}\nnext:\n  kerazoo predict {made.folder} IMAGE_OR_FOLDER")
+    classifier = adapt(with_settings(find_run(run), assignments), support, output)
+    names = printable(", ".join(classifier.recipe.family.class_names()))
+    folder = classifier.folder
+    say(f"classes  {names}\nrun      {folder}\nnext:\n  kerazoo predict {folder} IMAGE_OR_FOLDER")

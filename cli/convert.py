@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from kerazoo.cli import backend_option, say, set_option
+from kerazoo.cli import backend_option, recipe_argument, say, set_option
 
 
 @click.command("convert")
-@click.argument("recipe")
+@recipe_argument
 @click.argument("checkpoint")
 @click.option("--output", type=Path, required=True, metavar="RUN", help="Run folder to make.")
 @click.option("--layout", metavar="NAME", help="What the keys are [default: recognised].")
@@ -34,7 +34,9 @@ def command(
     from kerazoo.engine.convert import convert, read_names
     from kerazoo.recipe import load_recipe
 
-    told = read_names(names) if names else ()
+    class_names = read_names(names) if names else ()
     made_for = load_recipe(recipe)
-    run = convert(made_for, checkpoint, output, layout=layout, part=part, names=told, assignments=assignments)
+    run = convert(
+        made_for, checkpoint, output, layout=layout, part=part, names=class_names, assignments=assignments
+    )
     say(f"run      {run.folder}\nnext:\n  kerazoo predict {run.folder} IMAGE_OR_FOLDER")

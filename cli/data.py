@@ -4,7 +4,7 @@ import json
 
 import click
 
-from kerazoo.cli import json_option, say, set_option, shots_option, ways_option
+from kerazoo.cli import json_option, recipe_argument, say, set_option, shots_option, ways_option
 
 
 @click.group("data")
@@ -13,7 +13,7 @@ def command() -> None:
 
 
 @command.command("check")
-@click.argument("recipe")
+@recipe_argument
 @click.option("--data", "folder", metavar="DIR", help="The data set; the recipe's own by default.")
 @ways_option
 @shots_option

@@ -1,17 +1,17 @@
-"""kerazoo doctor."""
+"""`kerazoo doctor`: what there is and what works on this machine."""
 
 import json
 
 import click
 
 from kerazoo.backend import BACKENDS
-from kerazoo.cli import say
+from kerazoo.cli import json_option, say, show_table
 from kerazoo.files.text import printable
 
 
 @click.command()
 @click.option("--backend", type=click.Choice(BACKENDS), help="Look at this backend.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def command(ctx: click.Context, backend: str | None, as_json: bool) -> None:
     """Report versions, devices and what works on this machine.
@@ -24,21 +24,10 @@ def command(ctx: click.Context, backend: str | None, as_json: bool) -> None:
     if as_json:
         say(json.dumps(report, indent=2))
     else:
-        _print(report)
+        show_table([(key, _text(value)) for key, value in report.items() if key != "problems"])
     for problem in report["problems"]:
         say(f"Error: {problem}", err=True)
     ctx.exit(2 if report["problems"] else 0)
-
-
-def _print(report: dict) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("", "", show_header=False, box=None)
-    for key, value in report.items():
-        if key != "problems":
-            table.add_row(key, _text(value))
-    Console(markup=False).print(table)
 
 
 def _text(value: object) -> str:

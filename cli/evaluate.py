@@ -5,11 +5,20 @@ from typing import Any
 
 import click
 
-from kerazoo.cli import backend_option, json_option, say, set_option, shots_option, warn, ways_option
+from kerazoo.cli import (
+    backend_option,
+    json_option,
+    run_argument,
+    say,
+    set_option,
+    shots_option,
+    warn,
+    ways_option,
+)
 
 
 @click.command("evaluate")
-@click.argument("run")
+@run_argument
 @click.option("--data", metavar="DIR", help="Data to evaluate on; the run's own by default.")
 @click.option("--split", type=click.Choice(["train", "val", "test"]), default="val", show_default=True)
 @click.option("--tile", type=click.IntRange(min=1), metavar="N", help="Predict in windows of N pixels.")

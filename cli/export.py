@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kerazoo.cli import directed, direction_option, say, set_option
+from kerazoo.cli import directed, direction_option, run_argument, say, set_option
 
 if TYPE_CHECKING:
     from kerazoo.engine.export.formats import Format
 
 
 @click.command("export")
-@click.argument("run")
+@run_argument
 @click.option(
     "--format",
     "kind",

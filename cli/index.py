@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from kerazoo.cli import backend_option, say
+from kerazoo.cli import backend_option, run_argument, say
 
 
 @click.command("index")
-@click.argument("run")
+@run_argument
 @click.argument("folder", type=Path)
 @click.option("--output", type=Path, metavar="FILE", help="The index [default: index.npz in the run].")
 @click.option(
@@ -23,10 +23,10 @@ def command(run: str, folder: Path, output: Path | None, update: bool) -> None:
     from kerazoo.engine.convert import run_or_weights
     from kerazoo.engine.index import index
 
-    made = index(run_or_weights(run), folder, output, update=update)
-    for problem in made.problems:
+    result = index(run_or_weights(run), folder, output, update=update)
+    for problem in result.problems:
         say(f"Error: {problem}", err=True)
-    before = f", {made.kept} as before, {made.gone} gone" if update else ""
-    say(f"index {made.path}: {made.embedded} embedded{before}")
-    say(f"next:\n  kerazoo predict {run} IMAGE --index {made.path} --top 5")
-    raise SystemExit(2 if made.problems else 0)
+    before = f", {result.kept} as before, {result.gone} gone" if update else ""
+    say(f"index {result.path}: {result.embedded} embedded{before}")
+    say(f"next:\n  kerazoo predict {run} IMAGE --index {result.path} --top 5")
+    raise SystemExit(2 if result.problems else 0)

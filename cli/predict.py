@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kerazoo.cli import backend_option, directed, direction_option, say, set_option
+from kerazoo.cli import backend_option, directed, direction_option, run_argument, say, set_option
 from kerazoo.files.text import printable
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("predict")
-@click.argument("run")
+@run_argument
 @click.argument("paths", nargs=-1, required=True)
 @click.option(
     "--output", type=Path, default=Path("predictions"), show_default=True, help="Folder for the files."
@@ -38,22 +38,26 @@ if TYPE_CHECKING:
     "--boxes",
     type=Path,
     metavar="FILE",
-    help="Look for a person in each box: COCO results or a predictions.jsonl.",
+    help="Find a person in each of these boxes: COCO results or a predictions.jsonl.",
 )
 @click.option(
     "--min-score",
     type=click.FloatRange(min=0),
     metavar="S",
-    help="Of boxes [default: 0.3 of a detector's, any of a predictions.jsonl].",
+    help="Leave out boxes of a lower score [default: 0.3 in COCO results, none in a predictions.jsonl].",
 )
 @click.option(
     "--index",
     type=Path,
     metavar="FILE",
-    help="Look for the nearest images of an index (see kerazoo index).",
+    help="Find the nearest images in this index (see kerazoo index).",
 )
 @click.option(
-    "--top", type=click.IntRange(min=1), default=5, show_default=True, help="How many of an index to tell."
+    "--top",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="How many images of the index to show.",
 )
 @click.option("--tta", is_flag=True, help="Average over flips (and quarter turns of masks).")
 @direction_option
@@ -88,14 +92,14 @@ def command(
     from kerazoo.run import with_settings
     from kerazoo.video import SUFFIXES
 
-    found, left_out = find_inputs(paths, output)
+    images, left_out = find_inputs(paths, output)
     for line in unread_file_warnings_in(paths, SUFFIXES):
         say(f"warning: {line}", err=True)
     if left_out:
         say(f"left out: {left_out} images in {output}, where results go", err=True)
     chosen = with_settings(run_or_weights(run, weights), (*assignments, *directed(direction)))
     rows = predict(
-        chosen, found, output, tile=tile, tta=tta, boxes=boxes, min_score=min_score, index=index, top=top
+        chosen, images, output, tile=tile, tta=tta, boxes=boxes, min_score=min_score, index=index, top=top
     )
     failed = 0
     with _written(rows, json_file or output / "predictions.jsonl") as written:
@@ -119,7 +123,7 @@ def _written(rows: Generator[dict[str, Any], None, None], file: Path) -> Iterato
 
 
 def _worth_a_line(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of images and of errors, and of videos the last; an error tells all lost frames."""
+    """Yield the rows of images and of errors, and of videos the last; an error names all lost frames."""
     video = None
     for row in rows:
         frame = "seconds" in row
@@ -137,6 +141,6 @@ def _worth_a_line(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def _line(row: dict[str, Any], family: "Task") -> str:
     if "error" in row:
         return printable(f"Error: {row['error']}")
-    told = f"{row['frame'] + 1} frames" if "frame" in row else family.summary(row)
-    about = " and ".join(row[name] for name in ("image", "other") if name in row)
-    return printable(f"{about} -> {row['files'][-1]}" + (f": {told}" if told else ""))
+    summary = f"{row['frame'] + 1} frames" if "frame" in row else family.summary(row)
+    names = " and ".join(row[name] for name in ("image", "other") if name in row)
+    return printable(f"{names} -> {row['files'][-1]}" + (f": {summary}" if summary else ""))

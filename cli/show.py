@@ -4,11 +4,11 @@ import json
 
 import click
 
-from kerazoo.cli import json_option, say, set_option
+from kerazoo.cli import json_option, recipe_argument, say, set_option
 
 
 @click.command("show")
-@click.argument("recipe")
+@recipe_argument
 @set_option("epochs=3")
 @json_option
 def command(recipe: str, assignments: tuple[str, ...], as_json: bool) -> None:

@@ -4,32 +4,51 @@ from typing import Any
 
 import click
 
-from kerazoo.cli import backend_option, set_option, shots_option, ways_option
+from kerazoo.cli import backend_option, recipe_names, run_folders, set_option, shots_option, ways_option
 
 
 @click.command("train")
-@click.argument("recipe", required=False)
+@click.argument("recipe", required=False, shell_complete=recipe_names)
 @click.option(
     "--data",
     metavar="DIR",
     help="Your data: images and masks, or a folder per class; the recipe's own by default. "
     "With --resume: where the run's data are now.",
 )
-@click.option("--output", metavar="RUN", help="Run folder to make [default: runs/RECIPE-DATE-TIME].")
+@click.option(
+    "--output",
+    metavar="RUN",
+    shell_complete=run_folders,
+    help="Run folder to make [default: runs/RECIPE-DATE-TIME].",
+)
 @click.option(
     "--epochs", type=click.IntRange(min=1), help="Passes over the data; with --resume, to train longer."
 )
 @click.option("--batch-size", type=click.IntRange(min=1), help="Samples per step.")
-@click.option("--seed", type=click.IntRange(min=0), help="Of weights, order and augmentation.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of weights, order and augmentation.")
 @ways_option
 @shots_option
 @set_option("optimizer.learning_rate=0.001")
-@click.option("--init", metavar="RUN", help="Start from the weights of a run; its classes may differ.")
+@click.option(
+    "--init",
+    metavar="RUN",
+    shell_complete=run_folders,
+    help="Start from the weights of a run; its classes may differ.",
+)
 @click.option("--weights", metavar="REF", help="Start from published weights: a path, hf:// or https://.")
-@click.option("--resume", metavar="RUN", help="Continue a run that was interrupted.")
+@click.option(
+    "--resume", metavar="RUN", shell_complete=run_folders, help="Continue a run that was interrupted."
+)
 @click.option(
     "--accept-changed-data", is_flag=True, help="With --resume: go on though the data have changed."
 )
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Check the data, build the network, time a few steps, and print sizes, memory and minutes. "
+    "Makes no run.",
+)
+@click.option("--json", "as_json", is_flag=True, help="With --dry-run: print JSON.")
 @backend_option
 def command(**options: Any) -> None:
     """Train a RECIPE: a name from 'kerazoo list', or a .py file."""

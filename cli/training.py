@@ -1,23 +1,34 @@
 """What `kerazoo train` does with its options, and what it prints at the end."""
 
+import dataclasses
+import json
+import math
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo.cli import say, warn
+from kerazoo.cli import say, show_table, warn
 from kerazoo.errors import UserError
 
 if TYPE_CHECKING:
+    from kerazoo.engine.training.dry_run import Estimate
     from kerazoo.recipe import Recipe
     from kerazoo.run import Metrics, Run
 
 
-def run(recipe: str | None, resume: str | None, **options: Any) -> None:
-    """Train or resume, and print where everything is and the next commands."""
+def run(recipe: str | None, resume: str | None, dry_run: bool, as_json: bool, **options: Any) -> None:
+    """Train or resume, and print where everything is and the next commands; or print what it would take."""
     from kerazoo.run import Metrics
 
+    if as_json and not dry_run:
+        raise UserError("--json is for --dry-run", "read the numbers of a training in RUN/log.jsonl")
+    if dry_run and resume:
+        raise UserError("--dry-run is for a training that begins", "leave --resume out")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = _run_folder(resume) if resume else _output(recipe, options["output"])
+    if dry_run:
+        _estimated(recipe or "", folder, as_json=as_json, **options)
+        return
     try:
         done = (
             _resumed(folder, recipe=recipe, **options)
@@ -47,9 +58,48 @@ def _output(recipe: str | None, output: str | None) -> Path:
 
 
 def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Run":
+    from kerazoo.engine.training.train import train
+
+    chosen, start = _chosen(recipe, init, **options)
+    return train(chosen, folder, init=start)
+
+
+def _estimated(recipe: str, folder: Path, init: str | None, *, as_json: bool, **options: Any) -> None:
+    """Print what a training would take."""
+    from kerazoo.engine.training.dry_run import estimate
+    from kerazoo.run import existing_run_error
+
+    if folder.exists():
+        raise existing_run_error(folder)
+    chosen, start = _chosen(recipe, init, **options)
+    result = estimate(chosen, init=start)
+    if as_json:
+        say(json.dumps(dataclasses.asdict(result), indent=2))
+    else:
+        show_table(_rows(result))
+
+
+def _rows(result: "Estimate") -> list[tuple[str, str]]:
+    count, *episode, height, width, channels = result.batch
+    images = f"batch of {count}" + (f" episodes, {math.prod(episode)} images each" if episode else "")
+    parts = ", ".join(f"{name} {size / 1e6:,.0f}" for name, size in result.memory.items())
+    return [
+        ("images", f"{result.images['train']} to train on, {result.images['val']} to validate on"),
+        ("input", f"{height} x {width} x {channels}, {images}"),
+        ("parameters", f"{result.parameters:,}"),
+        ("memory", f"about {sum(result.memory.values()) / 1e6:,.0f} MB ({parts})"),
+        ("steps", f"{result.steps} in {result.epochs} epochs"),
+        ("a step", f"{result.step_seconds:.3g} s (mean of {result.timed_steps} steps)"),
+        ("first step", f"{result.first_step_seconds:.3g} s (it compiles)"),
+        ("a validation", f"{result.validation_seconds:.3g} s (by {result.timed_images} images)"),
+        ("minutes", f"about {result.minutes:.3g}"),
+    ]
+
+
+def _chosen(recipe: str, init: str | None, **options: Any) -> tuple["Recipe", "Run | None"]:
+    """Return the recipe after the options of the command, its data checked, and the run to start from."""
     from kerazoo import settings
     from kerazoo.engine.convert import run_or_weights
-    from kerazoo.engine.training.train import train
     from kerazoo.recipe import load_recipe, overridden
 
     if options["accept_changed_data"]:
@@ -58,13 +108,11 @@ def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Ru
         raise UserError("--init and --weights both say what to start from", "give one of them")
     episodes = {name: options[name] for name in ("ways", "shots")}
     chosen = overridden(load_recipe(recipe), options["assignments"], options["data"], episodes)
-    direct = {name: options[name] for name in ("epochs", "seed", "weights")} | {
-        "batch_size": options["batch_size"]
-    }
+    direct = {name: options[name] for name in ("epochs", "batch_size", "seed", "weights")}
     chosen = settings.replace(chosen, {key: value for key, value in direct.items() if value is not None})
     if not chosen.data.generated:
         _whole(chosen)
-    return train(chosen, folder, init=run_or_weights(init) if init else None)
+    return chosen, run_or_weights(init) if init else None
 
 
 def _whole(recipe: "Recipe") -> None:
@@ -104,7 +152,7 @@ def summary(folder: Path, scores: "Metrics", monitor: str) -> str:
         f"{monitor} {best} in epoch {scores.best_epoch}"
         + (f" (stopped: {scores.stopped})" if scores.stopped else ""),
         f"run      {folder}",
-        f"images {folder / 'samples.png'}  {folder / 'curves.png'}",
+        f"images   {folder / 'samples.png'}  {folder / 'curves.png'}",
         "next:",
         f"  kerazoo predict {folder} IMAGE_OR_FOLDER",
         f"  kerazoo evaluate {folder}",

@@ -1,6 +1,5 @@
 """Recipes: everything that a training needs to know, and how to name, load and change one."""
 
-import ast
 import dataclasses
 import os
 import runpy
@@ -14,6 +13,7 @@ from kerazoo import settings as plain
 from kerazoo.data.augment import Augmentation
 from kerazoo.data.source import Source
 from kerazoo.errors import UserError
+from kerazoo.files.recipes import docstring, recipe_files
 from kerazoo.media.pixels import ImageReading
 from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.settings import settings
@@ -81,24 +81,8 @@ class Recipe:
         return value < best if self.monitor.startswith("-") else value > best
 
 
-def folder() -> Path:
-    """Return the folder of the recipes that come with kerazoo."""
-    from importlib import resources
-
-    return Path(str(resources.files("kerazoo.recipes")))
-
-
-def recipe_names() -> dict[str, str]:
-    """Return `{name: first line of the docstring}` of the recipes that come with kerazoo."""
-    found = {}
-    for path in sorted(folder().glob("[!_]*.py")):
-        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-        found[path.stem.replace("_", "-")] = text.partition("\n")[0]
-    return found
-
-
 def recipe_path(name: str) -> Path:
-    """Return the file of a recipe: a name of `recipe_names`, or a path ending in `.py`.
+    """Return the file of a recipe: a name that `kerazoo list` shows, or a path ending in `.py`.
 
     Raises:
         UserError: no such recipe; names the nearest.
@@ -109,10 +93,10 @@ def recipe_path(name: str) -> Path:
                 f"{name}: no such recipe file", "give a name from 'kerazoo list' or an existing .py file"
             )
         return Path(name)
-    known = recipe_names()
-    if name.replace("_", "-") not in known:
-        raise UserError(f"unknown recipe {name!r}", plain.nearest(name, list(known)))
-    return folder() / f"{name.replace('-', '_')}.py"
+    files = recipe_files()
+    if name.replace("_", "-") not in files:
+        raise UserError(f"unknown recipe {name!r}", plain.nearest(name, list(files)))
+    return files[name.replace("_", "-")]
 
 
 def load_recipe(name: str) -> Recipe:
@@ -129,19 +113,19 @@ def load_recipe(name: str) -> Recipe:
     """
     path = recipe_path(name)
     try:
-        found = runpy.run_path(str(path)).get("recipe")
+        recipe = runpy.run_path(str(path)).get("recipe")
     except UserError:
         raise
     except Exception as error:  # the user's own file may fail in any way
         raise UserError(f"{path}: {type(error).__name__}: {error}", "mend the recipe file") from error
-    if not isinstance(found, Recipe):
+    if not isinstance(recipe, Recipe):
         raise UserError(f"{path}: defines no recipe", "end the file with 'recipe = Recipe(...)'")
-    return found
+    return recipe
 
 
 def summary(name: str) -> str:
     """Return a recipe's docstring: the command, the minutes, the number that came out."""
-    return ast.get_docstring(ast.parse(recipe_path(name).read_text(encoding="utf-8"))) or ""
+    return docstring(recipe_path(name))
 
 
 def source(recipe: Recipe, assignments: Sequence[str], data: str | None = None) -> Source:

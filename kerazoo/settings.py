@@ -140,8 +140,19 @@ def check_names(value: Any, keys: Iterable[str], where: str = "") -> None:
     for key in keys:
         if key not in names(value):
             prefix = f"{where}." if where else ""
-            valid = [prefix + name for name in names(value)]
-            raise UserError(f"unknown setting {prefix + key!r}", nearest(prefix + key, valid))
+            raise UserError(f"unknown setting {prefix + key!r}", _nearest_field(key, names(value), prefix))
+
+
+def _nearest_field(key: str, valid: list[str], prefix: str) -> str:
+    """Return the remedy that names the fields spelt like `key` or with a word of it; a guess, and all."""
+    words = set(key.split("_"))
+    related = [name for name in valid if words & set(name.split("_"))]
+    sure = difflib.get_close_matches(key, valid, n=1, cutoff=0.8) or related
+    likely = sure or difflib.get_close_matches(key, valid, n=1, cutoff=0.6)
+    remedies = [f"did you mean {' or '.join(repr(prefix + name) for name in likely)}?"] if likely else []
+    if not sure:
+        remedies.append(f"choose one of: {', '.join(prefix + name for name in valid)}")
+    return " ".join(remedies)
 
 
 def build(cls: type, values: dict[str, Any], where: str = "") -> Any:

@@ -1,10 +1,11 @@
-"""HRNet-W18-small-v2 as a classifier; on built-in shapes, or on your folder, one sub-folder per class.
+"""Classification: ten shapes, by HRNet-W18-small-v2.
 
-    kerazoo train hrnet-cls
+    kerazoo train hrnet-cls            about 18 minutes on 2 CPU cores, estimated
     kerazoo train hrnet-cls --data DIR --weights hf://timm/hrnet_w18_small_v2.ms_in1k/model.safetensors
         --set family.size=[224,224] --set family.crop_pct=0.875 --set augmentation.crop=[224,224]
 
-Images are normalised as the published weights were trained with.
+The first has built-in shapes, the second your folder with a sub-folder per class. Images are normalised as
+the published weights were trained with.
 """
 
 from kerazoo.data.augment import Augmentation

@@ -1,9 +1,10 @@
-"""HRNet-W18-small-v2 with OHEM; on built-in cells, or on your folder of images and masks.
+"""Segmentation: cells and membranes, by HRNet-W18-small-v2.
 
-    kerazoo train hrnet-seg
+    kerazoo train hrnet-seg            about 6 minutes on 2 CPU cores, estimated
     kerazoo train hrnet-seg --data DIR --set optimizer.name=sgd --set optimizer.learning_rate=0.01
 
-The second has the optimizer of the published Cityscapes trainings. Images are normalised as theirs.
+The first has built-in cells, the second your folder of images and masks, and the optimizer of the published
+Cityscapes trainings. The loss has OHEM. Images are normalised as in those trainings.
 """
 
 from kerazoo.data.augment import Augmentation

@@ -1,10 +1,12 @@
-"""Part affinity fields on VGG19 as Cao et al. trained them, six stages; on COCO key points.
+"""Pose: key points of several people, by OpenPose.
 
+    kerazoo train openpose             about 8000 minutes on 2 CPU cores, estimated
     kerazoo train openpose --data COCO --set data.least_points=5 --set data.least_area=1024
     kerazoo convert openpose body_pose_model.pth --output RUN
 
-52 million weights: for a GPU. On built-in figures `pose` learns within minutes. Whoever converts the
-authors' weights keeps to their licence, which is for research only.
+Part affinity fields on VGG19 as Cao et al. trained them, six stages: 52 million weights, for a GPU. On
+built-in figures `pose` learns within minutes. Whoever converts the authors' weights keeps to their licence,
+which is for research only.
 """
 
 from kerazoo.data.augment import Augmentation

@@ -1,14 +1,15 @@
-"""Reptile: weights that move to where a few steps on each episode lead; built-in characters, or Omniglot.
+"""Few-shot: unknown characters, by Reptile.
 
-    kerazoo train reptile
+    kerazoo train reptile              about 6 minutes on 2 CPU cores, estimated
     kerazoo train reptile --data omniglot.zip --set data.splits=vinyals
         --set 'data.episodes_per_epoch=[5000,200,1000]'
     kerazoo evaluate RUN --split test
     kerazoo adapt RUN --support FOLDER --output RUN2
 
-The second reached 95.1 % 5-way with one shot on the test characters, in 20 minutes of one CPU core. With
-optimizer.name=sgd, optimizer.momentum=0 and schedule.kind=linear, the optimizer's rate is the paper's step
-size epsilon, which goes from 1 to 0.
+Reptile moves the weights to where a few steps on each episode lead. The first has built-in characters. The
+second reached 95.1 % 5-way with one shot on the test characters, in 20 minutes of one CPU core. With
+optimizer.name=sgd, optimizer.momentum=0 and schedule.kind=linear, optimizer.learning_rate is the paper's
+step size epsilon, which goes from 1 to 0.
 """
 
 from kerazoo.data.generated.sources import Glyphs

@@ -1,12 +1,13 @@
-"""ResNet-50; on built-in shapes, or on your folder of images, one sub-folder per class.
+"""Classification: ten shapes, by ResNet-50.
 
     kerazoo train resnet50             7.1 minutes on 2 CPU cores, accuracy 0.287
     kerazoo train resnet50 --data DIR --weights hf://timm/resnet50.a1_in1k/model.safetensors
         --set family.size=[224,224] --set family.crop_pct=0.875 --set augmentation.crop=[224,224]
 
-From nothing and within minutes so large a network only begins to learn; start from published weights.
-Images are normalised as the published weights were trained with. Training windows are cut to
-augmentation.crop; validation and prediction scale an image to family.size.
+The first has built-in shapes; from nothing and within minutes so large a network only begins to learn. The
+second has your folder with a sub-folder per class, and starts from published weights. Images are normalised
+as those were trained with. Training windows are cut to augmentation.crop; validation and prediction scale
+an image to family.size.
 """
 
 from kerazoo.data.augment import Augmentation

@@ -1,9 +1,11 @@
-"""U-Net on a ResNet-34, as segmentation_models_pytorch has it; on built-in cells, or on your folder.
+"""Segmentation: cells and membranes, by U-Net on ResNet-34.
 
+    kerazoo train unet-resnet34        about 6 minutes on 2 CPU cores, estimated
     kerazoo train unet-resnet34 --weights hf://timm/resnet34.a1_in1k/model.safetensors
     kerazoo train unet-resnet34 --data DIR --weights resnet34.pth --set family.encoder.frozen=true
 
-Images are normalised as the published ResNets were trained with.
+U-Net as segmentation_models_pytorch has it. Without --data it learns built-in cells, else your folder of
+images and masks. Images are normalised as the published ResNets were trained with.
 """
 
 from kerazoo.data.augment import Augmentation

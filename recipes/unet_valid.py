@@ -1,10 +1,12 @@
-"""U-Net as in the paper: valid convolutions, overlap tiles, elastic deformation, border weights.
+"""Segmentation: cells and membranes, by the paper's U-Net.
 
     kerazoo train unet-valid           4.8 minutes on 2 busy CPU cores, mean IoU 0.716 and rising
     kerazoo train unet-valid --data DIR
 
-The labelled window is 16 k + 4 pixels wide; the network sees 92 more on every side.
-The paper's sizes are family.filters=[64,128,256,512,1024] and augmentation.crop=[388,388].
+Valid convolutions, overlap tiles, elastic deformation, border weights. The first has built-in cells, the
+second your folder of images and masks. The labelled window is 16 k + 4 pixels wide; the network sees 92
+more on every side. The paper's sizes are family.filters=[64,128,256,512,1024] and
+augmentation.crop=[388,388].
 """
 
 from kerazoo.data.augment import Augmentation

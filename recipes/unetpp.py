@@ -1,7 +1,9 @@
-"""UNet++ with deep supervision; on built-in cells, or on your folder of images and masks.
+"""Segmentation: cells and membranes, by UNet++.
 
-kerazoo train unetpp               2.5 minutes on 2 CPU cores, mean IoU 0.888
-kerazoo train unetpp --data DIR
+    kerazoo train unetpp               2.5 minutes on 2 CPU cores, mean IoU 0.888
+    kerazoo train unetpp --data DIR
+
+UNet++ with deep supervision. The first has built-in cells, the second your folder of images and masks.
 """
 
 from kerazoo.data.augment import Augmentation

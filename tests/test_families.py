@@ -10,8 +10,9 @@ from kerazoo import backend as backends
 from kerazoo import settings
 from kerazoo.data.augment import Augmentation
 from kerazoo.data.loader import Feed, stream
+from kerazoo.files.recipes import recipe_files
 from kerazoo.optimizer import Optimizer, Schedule, learning_rate_schedule
-from kerazoo.recipe import load_recipe, recipe_names
+from kerazoo.recipe import load_recipe
 from kerazoo.run import load_weights, save_weights
 from tests.cases import case_of
 from tests.cases.case import answers, check_scores, scores_of
@@ -147,7 +148,7 @@ def test_scores_of_wrong_results_do_not_pass_for_those_of_the_truth(case):
         check_scores(case, pairs, lambda task, _: scores_of(task, pairs))  # blind for what it is given
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", recipe_files())
 def test_scores_that_recipes_watch_are_asked_for_here(name):
     recipe = load_recipe(name)
     assert recipe.monitor in case_of(recipe.family).monitors

@@ -7,10 +7,11 @@ import pytest
 from kerazoo import settings
 from kerazoo.data.segmentation.masks import MaskClasses
 from kerazoo.errors import UserError
-from kerazoo.recipe import load_recipe, overridden, recipe_names
+from kerazoo.files.recipes import recipe_files
+from kerazoo.recipe import load_recipe, overridden
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", recipe_files())
 def test_recipes_survive_json(name):
     recipe = load_recipe(name)
     assert settings.from_plain(json.loads(json.dumps(settings.to_plain(recipe)))) == recipe
@@ -48,6 +49,29 @@ def test_wrong_overrides_are_told_in_one_line(assignment, message):
         overridden(load_recipe("unetpp"), [assignment])
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "assignment", "valid"),
+    [
+        ("unet", "family.deviation=1", "family.std"),
+        ("unet", "family.filtres=[4]", "did you mean 'family.filters'?"),
+        ("unet", "optimizer.rate=1", "did you mean 'optimizer.learning_rate'?"),
+        ("unet", "optimizer.learningrate=1", "did you mean 'optimizer.learning_rate'?"),
+        ("unet", "batch=4", "did you mean 'batch_size'?"),
+        ("unet", "augmentation.beyond=1", "augmentation.fill"),
+        ("resnet50", "family.crop_share=1", "did you mean 'family.crop_pct'?"),
+        ("protonet", "data.draws=[1,1,1]", "data.episodes_per_epoch"),
+        ("cyclegan", "family.judge_width=4", "'family.discriminator_width'"),
+    ],
+)
+def test_a_key_that_is_none_is_refused_with_the_valid_one(recipe, assignment, valid):
+    with pytest.raises(UserError) as error:
+        overridden(load_recipe(recipe), [assignment])
+    key = assignment.partition("=")[0]
+    assert str(error.value).startswith(f"unknown setting '{key}'; ")
+    assert valid in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_unknown_recipe_names_the_nearest():

@@ -6,8 +6,6 @@ networks. None of these files was downloaded where kerazoo is developed (there i
 that they load and compute the same rests on the parity fixtures (docs/checkpoints.md).
 """
 
-import shlex
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from kerazoo.errors import UserError
@@ -46,28 +44,11 @@ def known(recipe: str | None = None) -> tuple[Published, ...]:
     Raises:
         UserError: none are known for it.
     """
-    weights = tuple(
-        published for published in KNOWN if recipe is None or published.recipe == recipe.replace("_", "-")
-    )
+    weights = tuple(file for file in KNOWN if recipe is None or file.recipe == recipe.replace("_", "-"))
     if not weights:
-        recipes = list(dict.fromkeys(published.recipe for published in KNOWN))
+        recipes = list(dict.fromkeys(file.recipe for file in KNOWN))
         raise UserError(f"no published weights are known for {recipe!r}", nearest(str(recipe), recipes))
     return weights
-
-
-def table(weights: Sequence[Published]) -> str:
-    """Return a readable list of published weights, three lines each."""
-    lines = []
-    for published in weights:
-        lines += [
-            f"{published.recipe}  {published.reference}",
-            f"    {published.origin}, {published.licence}, {4 * published.parameters / 1e6:.0f} MB",
-            "    "
-            + " ".join(
-                [published.measured, *(f"--set {shlex.quote(text)}" for text in published.assignments)]
-            ),
-        ]
-    return "\n".join([*lines, "", CAUTION])
 
 
 CAUTION = """Sizes are 4 bytes a parameter; scores are their publishers', with those settings.

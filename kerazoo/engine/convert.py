@@ -15,9 +15,10 @@ from kerazoo.checkpoints.mapping import assign, part_of, unused_arrays
 from kerazoo.checkpoints.read import read
 from kerazoo.errors import UserError, error_context
 from kerazoo.files.reading import read_text
+from kerazoo.files.recipes import recipe_files
 from kerazoo.files.text import printable
 from kerazoo.files.writing import make_folder, sha256
-from kerazoo.recipe import Recipe, load_recipe, recipe_names
+from kerazoo.recipe import Recipe, load_recipe
 from kerazoo.run import Run, create_run, existing_run_error, find_run, open_run, run_folder, with_settings
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def run_or_weights(name: str, weights: str | None = None) -> Run:
     Raises:
         UserError: there is neither, or the weights cannot be converted.
     """
-    is_recipe = name.endswith(".py") or name.replace("_", "-") in recipe_names()
+    is_recipe = name.endswith(".py") or name.replace("_", "-") in recipe_files()
     if weights is None and (run_folder(name) is not None or not is_recipe):
         return find_run(name)
     recipe = load_recipe(name) if is_recipe else find_run(name).recipe

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from kerazoo.cli import main
-from kerazoo.recipe import recipe_names
+from kerazoo.files.recipes import recipe_files
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -32,7 +32,7 @@ def test_documented_commands_parse(page):
         context = command.make_context(name, rest)
         recipe = context.params.get("recipe")
         if recipe and not recipe.endswith(".py"):
-            assert recipe in recipe_names() or recipe in PLACEHOLDERS, (page, arguments)
+            assert recipe in recipe_files() or recipe in PLACEHOLDERS, (page, arguments)
 
 
 def test_there_are_commands_to_ask():

@@ -72,15 +72,8 @@ def started(
     recipe = run.recipe
     samples = CachedSamples(recipe.data.samples("train"))
     batches = stream(samples, recipe.family, recipe.augmentation, batch=recipe.batch_size, seed=recipe.seed)
-    objective = recipe.family.objective(network)
-    objective.build(batches[0][0].shape)
     steps = math.ceil(len(samples) / recipe.batch_size)
-    mixed = recipe.precision == "mixed_float16"
-    optimizer = recipe.optimizer.build(
-        _rates(recipe, steps), mixed=mixed, factors=objective.learning_rate_factors()
-    )
-    objective.compile(optimizer=optimizer, jit_compile=backend.jit_training())
-    optimizer.build(objective.trainable_variables)
+    objective = compiled(recipe, network, batches[0][0].shape, steps)
     if point is None:
         load_weights(network, run.folder / WEIGHTS)
     forward = backend.forward(recipe.family.deploy(network))
@@ -89,8 +82,29 @@ def started(
     if point is not None:
         resume.assign(point.folder, training.variables())
     if state.factor != 1.0:
-        optimizer.inner_optimizer.learning_rate = _rates(recipe, steps, state.factor)
+        objective.optimizer.inner_optimizer.learning_rate = _rates(recipe, steps, state.factor)
     return training
+
+
+def compiled(
+    recipe: Recipe, network: "keras.Model", shape: tuple[int, ...], epoch_steps: int
+) -> "keras.Model":
+    """Return the objective of a network with its optimizer, ready for `fit`.
+
+    Args:
+        recipe: of the training.
+        network: to be trained.
+        shape: of a batch of images.
+        epoch_steps: steps of an epoch.
+    """
+    objective = recipe.family.objective(network)
+    objective.build(shape)
+    mixed = recipe.precision == "mixed_float16"
+    factors = objective.learning_rate_factors()
+    optimizer = recipe.optimizer.build(_rates(recipe, epoch_steps), mixed=mixed, factors=factors)
+    objective.compile(optimizer=optimizer, jit_compile=backend.jit_training())
+    optimizer.build(objective.trainable_variables)
+    return objective
 
 
 def _rates(

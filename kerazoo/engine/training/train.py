@@ -42,9 +42,9 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
     if folder.exists():
         raise existing_run_error(folder)
     recipe = recipe.configured()
-    _check(recipe)
+    check(recipe)
     data = fingerprint(recipe.data)
-    with _prepared(recipe):
+    with prepared(recipe):
         network = recipe.family.build()
         progress = progress or Progress()
         if (start := init or recipe.weights) is not None:
@@ -89,7 +89,7 @@ def resume_training(
         if data is not None:
             run.write_json("recipe.json", settings.to_plain(run.recipe))
         run = run if epochs is None else _longer(run, epochs)
-        with _prepared(run.recipe):
+        with prepared(run.recipe):
             training = started(run, run.recipe.family.build(), progress, state, point)
             if epochs is not None:  # what ended it counts no more
                 state.stopped, state.stale = None, 0
@@ -99,7 +99,7 @@ def resume_training(
 
 
 @contextlib.contextmanager
-def _prepared(recipe: Recipe) -> Iterator[None]:
+def prepared(recipe: Recipe) -> Iterator[None]:
     """Set the recipe's seed, and its precision while the block runs."""
     import keras
 
@@ -151,7 +151,7 @@ def _known(run: Run) -> Fingerprint | None:
         return None
 
 
-def _check(recipe: Recipe) -> None:
+def check(recipe: Recipe) -> None:
     """Refuse what would fail only after a while."""
     options_for(recipe.family, tile=recipe.tile)
     numbers = recipe.family.evaluate([]).numbers

@@ -1,4 +1,7 @@
-"""Prototypical networks at their smallest, to see that everything works; ends within a minute."""
+"""Few-shot: unknown characters, by a small prototypical network.
+
+kerazoo train protonet-tiny                  1 minute at most
+"""
 
 from kerazoo.data.generated.sources import Glyphs
 from kerazoo.families.protonet import ProtoNet

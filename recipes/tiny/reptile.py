@@ -1,4 +1,7 @@
-"""Reptile at its smallest, to see that everything works; ends within a minute."""
+"""Few-shot: unknown characters, by a small Reptile.
+
+kerazoo train reptile-tiny                   1 minute at most
+"""
 
 from kerazoo.data.generated.sources import Glyphs
 from kerazoo.families.reptile import Reptile

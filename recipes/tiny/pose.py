@@ -1,4 +1,7 @@
-"""The paper's network at its smallest, to see that everything works; ends within a minute."""
+"""Pose: key points of several people, by the smallest OpenPose.
+
+kerazoo train pose-tiny                      1 minute at most
+"""
 
 from kerazoo.data.augment import Augmentation
 from kerazoo.data.generated.sources import Figures
@@ -7,7 +10,7 @@ from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.recipe import Recipe
 
 recipe = Recipe(
-    family=OpenPose(trunk="vgg19", stages=2, width=0.0625, height=96),
+    family=OpenPose(trunk="mobilenet", stages=2, width=0.125, height=96),
     data=Figures(train=24, validation=4, test=4, size=(96, 128), people=(1, 2)),
     augmentation=Augmentation(crop=(96, 96), flip=True, fill=128),
     optimizer=Optimizer(name="adam", learning_rate=2e-3),

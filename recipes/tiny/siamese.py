@@ -1,6 +1,6 @@
-"""A small Siamese network on drawn characters; within a minute on a CPU, for trying things and for tests.
+"""Verification: which characters are alike, by a small Siamese network.
 
-kerazoo train siamese-tiny
+kerazoo train siamese-tiny                   1 minute at most
 """
 
 from kerazoo.data.generated.sources import Glyphs

@@ -1,6 +1,6 @@
-"""A very small HRNet for the landmarks of a face; within a minute on a CPU, for trying things and for tests.
+"""Pose: landmarks of a face, by a very small HRNet.
 
-kerazoo train face-landmarks-tiny
+kerazoo train face-landmarks-tiny            1 minute at most
 """
 
 from kerazoo.data.augment import Augmentation

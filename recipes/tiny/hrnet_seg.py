@@ -1,6 +1,6 @@
-"""A very small HRNet for segmentation; within a minute on a CPU, for trying things and for tests.
+"""Segmentation: cells and membranes, by a small HRNet.
 
-kerazoo train hrnet-seg-tiny
+kerazoo train hrnet-seg-tiny                 1 minute at most
 """
 
 from kerazoo.data.augment import Augmentation

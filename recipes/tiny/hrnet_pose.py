@@ -1,6 +1,6 @@
-"""A very small HRNet for the points of one person; within a minute on a CPU, for trying things and for tests.
+"""Pose: key points of one person in a box, by a very small HRNet.
 
-kerazoo train hrnet-pose-tiny
+kerazoo train hrnet-pose-tiny                1 minute at most
 """
 
 from kerazoo.data.augment import Augmentation
