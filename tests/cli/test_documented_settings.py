@@ -16,11 +16,12 @@ import kerazoo.data
 from kerazoo.cli import main
 from kerazoo.data.source import Source
 from kerazoo.errors import UserError
-from kerazoo.recipe import load_recipe, parsed, recipe_names, recipe_path, source
+from kerazoo.files.recipes import recipe_files
+from kerazoo.recipe import load_recipe, parsed, recipe_path, source
 from kerazoo.settings import build, check_names, replace
 from tests.cli.test_docs import PAGES, commands
 
-RECIPES = sorted(recipe_names())
+RECIPES = sorted(recipe_files())
 SETTING = re.compile(r"--set\s+('[^']*'|\"[^\"]*\"|[^\s`]+)")
 
 
