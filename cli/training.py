@@ -82,7 +82,7 @@ def _estimated(recipe: str, folder: Path, init: str | None, *, as_json: bool, **
 def _rows(result: "Estimate") -> list[tuple[str, str]]:
     count, *episode, height, width, channels = result.batch
     images = f"batch of {count}" + (f" episodes, {math.prod(episode)} images each" if episode else "")
-    parts = ", ".join(f"{name} {size / 1e6:,.0f}" for name, size in result.memory.items())
+    parts = ", ".join(f"{name} {size / 1e6:,.1f}" for name, size in result.memory.items())
     return [
         ("images", f"{result.images['train']} to train on, {result.images['val']} to validate on"),
         ("input", f"{height} x {width} x {channels}, {images}"),

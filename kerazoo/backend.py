@@ -3,7 +3,6 @@
 The only module (with `kerazoo.export`) that may name TensorFlow, PyTorch or JAX.
 """
 
-import importlib.metadata
 import importlib.util
 import itertools
 import json
@@ -34,6 +33,8 @@ def versions() -> dict[str, str]:
 
 def version(package: str) -> str:
     """Return a package's version; builds such as tensorflow-cpu carry another name than their module."""
+    import importlib.metadata  # takes longer than all else that `kerazoo --help` imports
+
     names = importlib.metadata.packages_distributions().get(package, [package])
     try:
         return importlib.metadata.version(names[0])

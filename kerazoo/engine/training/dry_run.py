@@ -87,7 +87,7 @@ def _estimated(recipe: Recipe, network: "keras.Model") -> Estimate:
     train, validation = (CachedSamples(recipe.data.samples(split)) for split in ("train", "val"))
     batches = stream(train, recipe.family, recipe.augmentation, batch=recipe.batch_size, seed=recipe.seed)
     shape, epoch_steps = batches[0][0].shape, math.ceil(len(train) / recipe.batch_size)
-    memory = {"activations": activations(network, shape)}  # before JAX compiles anything
+    outputs = activations(network, shape)
     objective = compiled(recipe, network, shape, epoch_steps)
     first, *later = _step_seconds(objective, Feed(batches, 0, 1 + STEPS))
     forward = backend.forward(recipe.family.deploy(network))
@@ -100,7 +100,7 @@ def _estimated(recipe: Recipe, network: "keras.Model") -> Estimate:
         images={"train": len(train), "val": len(validation)},
         batch=shape,
         parameters=sum(math.prod(v.shape) for v in objective.trainable_variables),
-        memory=memory | _memory(objective),
+        memory=_memory(objective) | {"activations": outputs},
         epochs=recipe.epochs,
         steps=steps,
         timed_steps=len(later),
