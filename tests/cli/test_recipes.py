@@ -10,14 +10,9 @@ from kerazoo.families.reptile import Reptile
 from kerazoo.recipe import load_recipe, recipe_names
 from kerazoo.tasks.fewshot import FewShot
 from kerazoo.tasks.segmentation import Segmentation
+from tests.cli.runner import kerazoo
 
 TINY = [name for name in recipe_names() if name.endswith("-tiny")]
-
-
-def kerazoo(*arguments):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == 0, (result.output, result.exception)
-    return result.stdout
 
 
 @pytest.mark.parametrize(
