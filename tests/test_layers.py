@@ -23,14 +23,11 @@ from kerazoo.layers import (
     pad_conv,
     pad_depthwise,
 )
+from tests.inputs import normal
 
 ROUNDED = 2e-5
 """The backends' own resize counts positions in float32: where the factor is no power of two they are
 off by 1e-7 of the side, and values by that times their slope. Elsewhere it is exact."""
-
-
-def image(*shape):
-    return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
 def run(layer, *inputs):
@@ -58,7 +55,7 @@ def bilinear(x, height, width, align_corners):
 @pytest.mark.parametrize("factor", [2, 3, 8])
 @pytest.mark.parametrize("size", [(5, 8), (1, 2), (33, 1)])
 def test_bilinear_upsampling(size, factor, align_corners):
-    x = image(2, *size, 3)
+    x = normal(2, *size, 3)
     expected = bilinear(x, size[0] * factor, size[1] * factor, align_corners)
     layer = Upsample(factor, align_corners=align_corners)
     exact = align_corners or factor != 3
@@ -68,7 +65,7 @@ def test_bilinear_upsampling(size, factor, align_corners):
 
 @pytest.mark.parametrize("factor", [2, 4])
 def test_nearest_upsampling(factor):
-    x = image(2, 5, 3, 4)
+    x = normal(2, 5, 3, 4)
     expected = x.repeat(factor, 1).repeat(factor, 2)
     np.testing.assert_array_equal(run(Upsample(factor, "nearest"), x), expected)
 
@@ -76,7 +73,7 @@ def test_nearest_upsampling(factor):
 @pytest.mark.parametrize("align_corners", [False, True])
 @pytest.mark.parametrize("size", [(13, 9), (4, 31), (1, 1)])
 def test_resizing_to_another_map(size, align_corners):
-    x, like = image(2, 7, 11, 3), image(2, *size, 1)
+    x, like = normal(2, 7, 11, 3), normal(2, *size, 1)
     expected = bilinear(x, *size, align_corners)
     atol = 2e-6 if align_corners else ROUNDED
     np.testing.assert_allclose(run(ResizeLike(align_corners), x, like), expected, atol=atol)
@@ -94,7 +91,7 @@ def legacy(x, size, axis):
 
 @pytest.mark.parametrize("size", [(14, 22), (13, 9), (4, 31), (1, 1)])
 def test_resizing_on_the_grid_of_tensorflow_1(size):
-    x, like = image(2, 7, 11, 3), image(2, *size, 1)
+    x, like = normal(2, 7, 11, 3), normal(2, *size, 1)
     expected = legacy(legacy(x.astype("float64"), size[0], 1), size[1], 2)
     np.testing.assert_allclose(run(ResizeLike(half_pixel=False), x, like), expected, atol=2e-6)
 
@@ -102,7 +99,7 @@ def test_resizing_on_the_grid_of_tensorflow_1(size):
 @pytest.mark.parametrize("size", [(97, 131), (5, 7), (1, 1), (2, 48)])
 @pytest.mark.parametrize(("margin", "remainder"), [(0, 0), (5, 3)])
 def test_mirroring_equals_numpy_reflection(size, margin, remainder):
-    x = image(1, *size, 2)
+    x = normal(1, *size, 2)
     sides = [next(s for s in range(n + 2 * margin, 999) if s % 16 == remainder) for n in size]
     widths = [(margin, side - n - margin) for side, n in zip(sides, size, strict=True)]
     expected = np.pad(x, [(0, 0), *widths, (0, 0)], mode="reflect")
@@ -113,13 +110,13 @@ def test_mirroring_equals_numpy_reflection(size, margin, remainder):
 
 
 def test_what_fits_is_left_alone():
-    x = ops.convert_to_tensor(image(1, 32, 48, 2))
+    x = ops.convert_to_tensor(normal(1, 32, 48, 2))
     assert MirrorPad(16).call(x) is x
     assert CropLike().call([x, x]) is x
 
 
 def test_crop():
-    x, like = image(2, 9, 12, 3), image(2, 4, 5, 1)
+    x, like = normal(2, 9, 12, 3), normal(2, 4, 5, 1)
     np.testing.assert_array_equal(run(CropLike(3), x, like), x[:, 3:7, 3:8])
 
 
@@ -128,7 +125,7 @@ def test_materialising_changes_neither_values_nor_gradients(shape):
     entry = keras.Input(shape[1:])
     scaled = keras.layers.Dense(4, kernel_initializer="ones", name="scaled")(entry)
     model = keras.Model(entry, Materialised()(scaled))
-    x = image(*shape)
+    x = normal(*shape)
     np.testing.assert_allclose(model.predict_on_batch(x), np.repeat(x.sum(-1)[..., None], 4, -1), atol=1e-6)
     model.compile(keras.optimizers.SGD(1.0), "mean_squared_error")
     model.train_on_batch(x, model.predict_on_batch(x) - 1)  # the derivative by every output is 2 / outputs
@@ -139,7 +136,7 @@ def test_materialising_changes_neither_values_nor_gradients(shape):
 @pytest.mark.parametrize("factor", [2, 8])
 def test_transposed_convolutions_interpolate(factor):
     """Away from the borders the bilinear kernel is half-pixel interpolation, shifted by factor / 2."""
-    x = image(1, 6, 7, 3)
+    x = normal(1, 6, 7, 3)
     fixed = run(BilinearConv2DTranspose(factor), x)
     learned = keras.layers.Conv2DTranspose(
         3, 2 * factor, factor, use_bias=False, kernel_initializer=Bilinear()
@@ -163,7 +160,7 @@ def test_strided_convolutions_pad_all_four_sides(size):
     entry = keras.Input((size, size, 1))
     model = keras.Model(entry, pad_conv(entry, 1, stride=2, bias=False, name="c"))
     model.set_weights([np.arange(9.0).reshape(3, 3, 1, 1)])
-    x = image(1, size, size, 1)
+    x = normal(1, size, size, 1)
     padded = np.pad(x[0, ..., 0], 1)
     sides = range(0, size, 2)
     expected = [
@@ -176,7 +173,7 @@ def test_dilated_convolutions_keep_the_size():
     entry = keras.Input((6, 7, 1))
     model = keras.Model(entry, pad_conv(entry, 1, dilation=2, bias=False, name="c"))
     model.set_weights([np.arange(9.0).reshape(3, 3, 1, 1)])
-    x = image(1, 6, 7, 1)
+    x = normal(1, 6, 7, 1)
     padded = np.pad(x[0, ..., 0], 2)
     taps = np.arange(9).reshape(3, 3)
     expected = [[(padded[r : r + 5 : 2, c : c + 5 : 2] * taps).sum() for c in range(7)] for r in range(6)]
@@ -188,9 +185,9 @@ def test_dilated_convolutions_keep_the_size():
 def test_depthwise_convolutions(size, stride, dilation):
     entry = keras.Input((size, size, 2))
     model = keras.Model(entry, pad_depthwise(entry, name="c", stride=stride, dilation=dilation))
-    kernel = image(3, 3, 2, 1)
+    kernel = normal(3, 3, 2, 1)
     model.set_weights([kernel])
-    x = image(1, size, size, 2)
+    x = normal(1, size, size, 2)
     padded = np.pad(x[0], ((dilation, dilation), (dilation, dilation), (0, 0)))
     reach, sides = 2 * dilation + 1, range(0, size, stride)
     windows = [[padded[r : r + reach : dilation, c : c + reach : dilation] for c in sides] for r in sides]
@@ -200,7 +197,7 @@ def test_depthwise_convolutions(size, stride, dilation):
 
 @pytest.mark.parametrize("mean", [0.0, 1000.0])
 def test_every_image_is_normalised_by_itself(mean):
-    x = image(3, 5, 7, 2) * np.array([1.0, 20.0], "float32") + np.float32(mean)
+    x = normal(3, 5, 7, 2) * np.array([1.0, 20.0], "float32") + np.float32(mean)
     layer = InstanceNormalization(1e-3)
     layer.build(x.shape)
     layer.set_weights([np.array([2.0, 3.0]), np.array([-1.0, 0.5])])
@@ -233,7 +230,7 @@ def test_block_normalises_between_convolution_and_activation():
     assert [v.path for v in plain.weights] == ["a/kernel", "a/bias"]
     assert [v.path.split("/")[0] for v in normed.weights] == ["b", *["b_bn"] * 4]
     assert normed.get_layer("b_bn").epsilon == 1e-5
-    assert normed.predict_on_batch(image(2, 4, 4, 2)).min() == 0
+    assert normed.predict_on_batch(normal(2, 4, 4, 2)).min() == 0
 
 
 def test_same_seed_same_weights_on_every_backend():
@@ -264,7 +261,7 @@ def test_deviation_follows_the_fan_in():
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_layers_keep_the_compute_dtype(policy):
     keras.config.set_dtype_policy(policy)
-    x = image(1, 6, 6, 2)
+    x = normal(1, 6, 6, 2)
     for layer in (
         MirrorPad(4),
         Upsample(2),
@@ -283,7 +280,7 @@ def test_layers_survive_a_keras_file(tmp_path):
     maps += [pad_conv(small, 2, name="c"), pad_depthwise(small, name="d")]
     model = keras.Model(entry, [*maps, BilinearConv2DTranspose(2)(small)])
     model.save(tmp_path / "m.keras")
-    x = image(1, 6, 9, 2)
+    x = normal(1, 6, 9, 2)
     again = keras.saving.load_model(tmp_path / "m.keras").predict_on_batch(x)
     for ours, theirs in zip(model.predict_on_batch(x), again, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -308,7 +305,7 @@ def test_unknown_sizes_give_the_numbers_of_known_ones(backend):
     model = keras.Model(entry, maps)
     traced = tf.function(model, input_signature=[tf.TensorSpec((None, None, None, 2))])
     for size in ((97, 131), (4, 7)):
-        x = image(1, *size, 2)
+        x = normal(1, *size, 2)
         for ours, theirs in zip(traced(x), model(x), strict=True):
             np.testing.assert_allclose(ours, theirs, atol=ROUNDED)
 
@@ -325,7 +322,7 @@ def test_channels_far_from_zero_are_normalised_to_float32_rounding(norm, how):
 
 
 def test_batch_normalisation_remembers_and_predicts_as_keras_does():
-    x = image(8, 6, 5, 3)
+    x = normal(8, 6, 5, 3)
     ours, theirs = BatchNormalization(momentum=0.9), keras.layers.BatchNormalization(momentum=0.9)
     for norm in (ours, theirs):
         norm(x, training=True)

@@ -9,12 +9,12 @@ from click.testing import CliRunner
 from kerazoo.cli import main
 from kerazoo.data.segmentation.folders import Folder
 from kerazoo.engine.evaluate import evaluate, table
-from kerazoo.errors import UserError
 from kerazoo.families.unet import UNet
 from kerazoo.image import write_image
 from kerazoo.recipe import Recipe
 from kerazoo.run import create_run, open_run, with_settings
 from kerazoo.structures.mask import VOID
+from tests.refusals import refusal
 
 LABELS = np.kron(np.arange(3), np.ones((12, 6), int)).astype("uint8")
 
@@ -52,10 +52,8 @@ def truth(run, folder):
 
 
 def refused(run, folder, *words):
-    with pytest.raises(UserError) as caught:
+    with refusal(*words):
         evaluate(with_settings(run, (), str(folder)), "train")
-    for word in words:
-        assert word in str(caught.value)
 
 
 def test_a_run_of_three_classes_evaluates_data_that_lack_one(run_of, tmp_path):

@@ -10,9 +10,9 @@ from kerazoo.optimizer import Optimizer
 from kerazoo.recipe import Recipe
 
 recipe = Recipe(
-    family=UNetPlusPlus(classes=3, names=("background", "cell", "membrane"), filters=(8, 16, 32), norm=True),
-    data=Cells(train=32, validation=8, test=8, size=(64, 64)),
-    augmentation=Augmentation(crop=(64, 64), flip=True, quarter_turns=True),
+    family=UNetPlusPlus(classes=3, names=("background", "cell", "membrane"), filters=(4, 8, 16), norm=True),
+    data=Cells(train=16, validation=4, test=4, size=(48, 48)),
+    augmentation=Augmentation(crop=(48, 48), flip=True, quarter_turns=True),
     optimizer=Optimizer(learning_rate=5e-3),
     epochs=4,
     batch_size=4,

@@ -6,9 +6,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from kerazoo.cli import main
 from kerazoo.data.generated.sources import Glyphs
 from kerazoo.families.maml import MAML
 from kerazoo.families.protonet import ProtoNet
@@ -16,6 +14,7 @@ from kerazoo.families.reptile import Reptile
 from kerazoo.image import read_image, write_image
 from kerazoo.recipe import Recipe
 from kerazoo.run import create_run, open_run
+from tests.cli.runner import result_of
 
 DATA = Glyphs(characters=(2, 2, 4), drawings=9)
 FAMILIES = {
@@ -23,10 +22,6 @@ FAMILIES = {
     "maml": MAML(filters=16, features="flatten", inner_learning_rate=0.1, test_steps=10),
     "reptile": Reptile(filters=16, inner_learning_rate=0.1),
 }
-
-
-def kerazoo(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -42,7 +37,7 @@ def adapted(request, tmp_path_factory):
             image = classes.image(label, number).image
             large = image.repeat(3, axis=0).repeat(3, axis=1)
             write_image(folder / part / f"letter{label}" / f"{number}.png", large)
-    result = kerazoo("adapt", folder / "run", "--support", folder / "support", "--output", folder / "run2")
+    result = result_of("adapt", folder / "run", "--support", folder / "support", "--output", folder / "run2")
     assert result.exit_code == 0, result.output
     assert "letter0, letter1, letter2" in result.stdout
     return folder
@@ -50,7 +45,7 @@ def adapted(request, tmp_path_factory):
 
 def test_held_out_images_are_told(adapted):
     """Random features tell these letters apart, too, but nobody would by chance: one in three is."""
-    result = kerazoo("predict", adapted / "run2", adapted / "held", "--output", adapted / "p")
+    result = result_of("predict", adapted / "run2", adapted / "held", "--output", adapted / "p")
     assert result.exit_code == 0, result.output
     rows = [json.loads(line) for line in (adapted / "p" / "predictions.jsonl").read_text().splitlines()]
     assert len(rows) == 12
@@ -64,7 +59,7 @@ def test_held_out_images_are_told(adapted):
 def test_its_onnx_gives_the_same_answers(adapted):
     import onnxruntime
 
-    result = kerazoo("export", adapted / "run2", "--format", "onnx", "--output", adapted / "e")
+    result = result_of("export", adapted / "run2", "--format", "onnx", "--output", adapted / "e")
     assert result.exit_code == 0, result.output
     session = onnxruntime.InferenceSession(str(adapted / "e" / "run2.onnx"))
     run = open_run(adapted / "run2")
@@ -87,17 +82,17 @@ def test_its_onnx_gives_the_same_answers(adapted):
 )
 def test_what_cannot_be_adapted_to_is_told(adapted, arguments, told, monkeypatch):
     monkeypatch.chdir(adapted)
-    result = kerazoo("adapt", "run", *arguments)
+    result = result_of("adapt", "run", *arguments)
     assert result.exit_code == 2
     assert told in result.stderr
     assert not (adapted / "x").exists()
 
 
 def test_other_runs_and_unadapted_ones_are_refused(adapted):
-    result = kerazoo("adapt", adapted / "run2", "--support", adapted / "support", "--output", adapted / "x")
+    result = result_of("adapt", adapted / "run2", "--support", adapted / "support", "--output", adapted / "x")
     assert result.exit_code == 2
     assert "does not adapt" in result.stderr
-    result = kerazoo("predict", adapted / "run", adapted / "held", "--output", adapted / "q")
+    result = result_of("predict", adapted / "run", adapted / "held", "--output", adapted / "q")
     assert result.exit_code == 2
     assert "kerazoo adapt" in result.stderr
     assert not (adapted / "q").exists()

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from kerazoo.cli import main
+from tests.cli.runner import kerazoo
 
 SMALL = ["--epochs", "1", "--batch-size", "2"]
 SMALL += ["--set", "augmentation.crop=[32,32]", "--set", "family.filters=[2,4]"]
@@ -35,24 +36,17 @@ def data(tmp_path):
 @pytest.fixture
 def run(tmp_path, data):
     """A finished run on that folder."""
-    kerazoo("train", "unetpp-tiny", "--data", data, "--output", tmp_path / "run", *SMALL, code=0)
+    kerazoo("train", "unetpp-tiny", "--data", data, "--output", tmp_path / "run", *SMALL)
     return tmp_path / "run"
 
 
-def kerazoo(*arguments, code=2):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, (result.output, result.exception)
-    if code == 2:
-        errors = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
-        assert errors, result.stderr
-        assert "Traceback" not in result.stderr
-        return errors[0]
-    return result.stdout
+def complaint(*arguments):
+    return kerazoo(*arguments, code=2)
 
 
 def refused(data, tmp_path, *extra):
     """Train on `data`, expect a refusal without a run, and return the line."""
-    line = kerazoo("train", "unetpp-tiny", "--data", data, "--output", tmp_path / "run", *SMALL, *extra)
+    line = complaint("train", "unetpp-tiny", "--data", data, "--output", tmp_path / "run", *SMALL, *extra)
     assert not (tmp_path / "run").exists()
     return line
 
@@ -136,11 +130,11 @@ def test_settings(arguments, expected, data, tmp_path):
 
 
 def test_unknown_recipe(tmp_path):
-    assert "did you mean 'unet'" in kerazoo("train", "umet", "--output", tmp_path / "run")
+    assert "did you mean 'unet'" in complaint("train", "umet", "--output", tmp_path / "run")
 
 
 def test_window_a_valid_network_does_not_take(tmp_path):
-    line = kerazoo(
+    line = complaint(
         "train", "unet-valid-tiny", "--set", "augmentation.crop=[63,63]", "--output", tmp_path / "run"
     )
     assert "augmentation.crop" in line
@@ -151,14 +145,14 @@ def test_checkpoint_of_another_architecture(tmp_path):
         tmp_path / "other.npz",
         **{"conv0_0.conv1.weight": np.zeros((4, 3, 3, 3), "float32"), "stem": np.zeros(3)},
     )
-    line = kerazoo("convert", "unetpp-tiny", tmp_path / "other.npz", "--output", tmp_path / "run")
+    line = complaint("convert", "unetpp-tiny", tmp_path / "other.npz", "--output", tmp_path / "run")
     assert "stem" in line or "conv0_0" in line
     assert not (tmp_path / "run").exists()
 
 
 def test_checkpoint_in_no_known_layout(tmp_path):
     np.savez(tmp_path / "some.npz", a=np.zeros(3))
-    line = kerazoo("convert", "unet-tiny", tmp_path / "some.npz", "--output", tmp_path / "run")
+    line = complaint("convert", "unet-tiny", tmp_path / "some.npz", "--output", tmp_path / "run")
     assert "not in the layout smp: its keys are a" in line
 
 
@@ -173,16 +167,17 @@ def test_recipe_with_a_family_of_its_own(tmp_path):
         "    pass\n"
         "recipe = dataclasses.replace(load_recipe('unetpp-tiny'), family=Mine(classes=3, filters=(2, 4)))\n"
     )
-    line = kerazoo("train", tmp_path / "mine.py", "--output", tmp_path / "run")
+    line = complaint("train", tmp_path / "mine.py", "--output", tmp_path / "run")
     assert "module that can be imported" in line
 
 
 def test_predictions_do_not_land_among_the_images(run, data):
-    assert "choose another --output" in kerazoo("predict", run, data / "images", "--output", data / "images")
+    folder = data / "images"
+    assert "choose another --output" in complaint("predict", run, folder, "--output", folder)
 
 
 def test_not_a_run(tmp_path, data):
-    assert str(data) in kerazoo("predict", data, data / "images", "--output", tmp_path / "p")
+    assert str(data) in complaint("predict", data, data / "images", "--output", tmp_path / "p")
 
 
 @pytest.mark.parametrize("damage", ["cut", "garbage", "gone"])
@@ -192,7 +187,7 @@ def test_damaged_weights(damage, run, data, tmp_path):
     weights.unlink()
     if damage != "gone":
         weights.write_bytes(content[: len(content) // 2] if damage == "cut" else b"garbage" * 100)
-    line = kerazoo("predict", run, data / "images", "--output", tmp_path / "p")
+    line = complaint("predict", run, data / "images", "--output", tmp_path / "p")
     assert "model.weights.h5" in line
 
 
@@ -204,14 +199,14 @@ def test_recipe_of_a_run_edited_by_hand(run, data, tmp_path):
         (text.replace('"epochs": 1', '"epochs": "x"'), "epochs"),
     ):
         (run / "recipe.json").write_text(broken)
-        line = kerazoo("predict", run, data / "images", "--output", tmp_path / "p")
+        line = complaint("predict", run, data / "images", "--output", tmp_path / "p")
         assert "recipe.json" in line
         assert expected in line
 
 
 def test_a_bad_image_stops_nothing(run, data, tmp_path):
     (data / "images" / "0.png").write_bytes(b"hello")
-    line = kerazoo("predict", run, data / "images", "--output", tmp_path / "p")
+    line = complaint("predict", run, data / "images", "--output", tmp_path / "p")
     assert "images/0.png" in line
     rows = [json.loads(row) for row in (tmp_path / "p" / "predictions.jsonl").read_text().splitlines()]
     assert len(rows) == 5
@@ -221,12 +216,12 @@ def test_a_bad_image_stops_nothing(run, data, tmp_path):
 
 def test_output_that_cannot_be_written(data, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    line = kerazoo("train", "unetpp-tiny", "--data", data, "--output", tmp_path / "file" / "run", *SMALL)
+    line = complaint("train", "unetpp-tiny", "--data", data, "--output", tmp_path / "file" / "run", *SMALL)
     assert "file/run" in line
 
 
 def test_run_that_exists(run, data, tmp_path):
-    assert "exists already" in kerazoo("train", "unetpp-tiny", "--data", data, "--output", run, *SMALL)
+    assert "exists already" in complaint("train", "unetpp-tiny", "--data", data, "--output", run, *SMALL)
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="mounting needs root")
@@ -238,7 +233,7 @@ def test_full_and_read_only_disks(options, data, tmp_path):
     if mounted.returncode:
         pytest.skip("this machine mounts no tmpfs")
     try:
-        line = kerazoo("train", "unetpp-tiny", "--data", data, "--output", disk / "run", *SMALL[:4])
+        line = complaint("train", "unetpp-tiny", "--data", data, "--output", disk / "run", *SMALL[:4])
         assert str(disk) in line
         assert [path for path in disk.rglob("*") if path.is_file() and path.name.startswith(".")] == []
     finally:

@@ -5,15 +5,10 @@ import os
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from kerazoo.cli import main
 from kerazoo.image import write_image
 from kerazoo.structures.skeleton import COCO17, COCO18
-
-
-def kerazoo(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+from tests.cli.runner import result_of
 
 
 def person(number, image, **changes):
@@ -41,7 +36,7 @@ def written(folder, people, **changes):
 def test_a_good_file(folder):
     crowd = person(7, 1, iscrowd=1, keypoints=[0] * 51)
     path = written(folder, [person(number, number) for number in range(1, 7)] + [crowd])
-    result = kerazoo("data", "check", "pose", "--data", path, "--set", "data.validation=0.34")
+    result = result_of("data", "check", "pose", "--data", path, "--set", "data.validation=0.34")
     assert result.exit_code == 0, result.output
     lines = {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines()}
     assert lines["samples"] == ["4", "train,", "2", "val"]
@@ -63,7 +58,7 @@ def test_all_mistakes_of_a_file_in_one_go(folder):
         person(6, 4),
     ]
     path = written(folder, wrong)
-    result = kerazoo("data", "check", "pose", "--data", path)
+    result = result_of("data", "check", "pose", "--data", path)
     assert result.exit_code == 2
     told = [line for line in result.stdout.splitlines() if str(folder) in line]
     expected = [
@@ -97,7 +92,7 @@ def test_all_mistakes_of_a_file_in_one_go(folder):
 )
 def test_files_that_cannot_be_used(folder, changes, told):
     path = written(folder, [person(1, 1)], **changes)
-    result = kerazoo("data", "check", "pose", "--data", path)
+    result = result_of("data", "check", "pose", "--data", path)
     assert result.exit_code == 2
     (line,) = [line for line in result.stdout.splitlines() if "people.json" in line]
     assert any(each in line for each in told.split("|")), line
@@ -106,7 +101,7 @@ def test_files_that_cannot_be_used(folder, changes, told):
 def test_a_truncated_file_starts_no_training(folder):
     path = written(folder, [person(1, 1)])
     path.write_text(path.read_text()[:-100])
-    result = kerazoo("train", "pose", "--data", path, "--output", folder / "run")
+    result = result_of("train", "pose", "--data", path, "--output", folder / "run")
     assert result.exit_code == 2
     assert "people.json is no JSON" in result.stderr
     assert not (folder / "run").exists()
@@ -120,11 +115,11 @@ def test_the_points_that_are_trained_are_looked_for(folder):
     path = written(folder, people, categories=[category])
     (folder / "2.png").unlink()
     options = "train", "pose", "--data", path, "--output", folder / "run", "--set"
-    result = kerazoo(*options, f"family.skeleton={folder / 'own.json'}")
+    result = result_of(*options, f"family.skeleton={folder / 'own.json'}")
     assert "there is no" in result.stderr
     assert "2.png" in result.stderr
-    assert "no point 'left_eye'" in kerazoo(*options, "epochs=1").stderr
-    check = kerazoo(
+    assert "no point 'left_eye'" in result_of(*options, "epochs=1").stderr
+    check = result_of(
         "data", "check", "pose", "--data", path, "--set", f"family.skeleton={folder / 'own.json'}"
     )
     assert "  1 nose " in check.stdout
@@ -134,7 +129,7 @@ def test_the_points_that_are_trained_are_looked_for(folder):
 def test_shares_of_sides_start_no_training(folder):
     points = [0.5, 0.5, 2] * 17
     path = written(folder, [person(number, number, keypoints=points) for number in range(1, 7)])
-    result = kerazoo("train", "hrnet-pose-tiny", "--data", path, "--output", folder / "run")
+    result = result_of("train", "hrnet-pose-tiny", "--data", path, "--output", folder / "run")
     assert result.exit_code == 2
     assert "people.json: no labelled point is beyond 1.5: they are shares" in result.stderr
     assert not (folder / "run").exists()
@@ -143,7 +138,7 @@ def test_shares_of_sides_start_no_training(folder):
 def test_what_is_taken_for_something_is_told(folder):
     people = [person(number, number, bbox=[]) for number in range(1, 7)]
     images = [{"id": number, "file_name": rf"C:\set\{number}.png"} for number in range(1, 7)]
-    result = kerazoo("data", "check", "hrnet-pose", "--data", written(folder, people, images=images))
+    result = result_of("data", "check", "hrnet-pose", "--data", written(folder, people, images=images))
     assert result.exit_code == 0, result.output
     told = [line for line in result.stdout.splitlines() if line.startswith("warning: ")]
     assert " found by the ends of their names: 'C:\\\\set\\\\1.png' is taken to be 1.png" in told[0]
@@ -153,7 +148,7 @@ def test_what_is_taken_for_something_is_told(folder):
 def test_no_key_points_at_all(folder):
     os.mkfifo(folder / "pipe.json")
     for path in (folder / "1.png", folder / "nowhere.json", folder / "pipe.json", folder / ("n" * 300)):
-        result = kerazoo("data", "check", "pose", "--data", path)
+        result = result_of("data", "check", "pose", "--data", path)
         assert result.exit_code == 2
         assert path.name in result.stderr
         assert "Traceback" not in result.stderr

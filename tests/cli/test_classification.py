@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from kerazoo.cli import main
 from kerazoo.image import write_image
 from kerazoo.run import open_run
+from tests.cli.runner import kerazoo
 
 RECIPE = """
 from kerazoo.data.augment import Augmentation
@@ -28,16 +29,6 @@ recipe = Recipe(
     monitor="accuracy",
 )
 """
-
-
-def kerazoo(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, (result.output, result.exception)
-    if code == 2:
-        assert "Traceback" not in result.stderr
-        (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
-        return line
-    return result.stdout
 
 
 @pytest.fixture(scope="module")

@@ -4,16 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from kerazoo.cli import main
 from kerazoo.image import write_image
-
-
-def kerazoo(*arguments):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
+from tests.cli.runner import result_of
 
 
 def fill(folder, classes, count=4, shape=(16, 16)):
@@ -83,13 +76,13 @@ def test_the_check_and_the_training_refuse_the_same(tmp_path, case):
     recipe, prepare, options, told = CASES[case]
     prepare(tmp_path / "data")
     given = [recipe, "--data", tmp_path / "data", *options]
-    checked = kerazoo("data", "check", *given, "--json")
+    checked = result_of("data", "check", *given, "--json")
     assert checked.exit_code == 2
     problems = json.loads(checked.stdout)["problems"]
     assert len(problems) == len(told)
     for problem, words in zip(problems, told, strict=True):
         assert words in problem
-    trained = kerazoo("train", *given, "--output", tmp_path / "run")
+    trained = result_of("train", *given, "--output", tmp_path / "run")
     assert trained.exit_code == 2
     more = f" (and {len(told) - 1} more)" * (len(told) > 1)
     assert f"Error: {problems[0]}{more}; list all with 'kerazoo data check'" in trained.stderr
@@ -100,7 +93,7 @@ def test_what_is_right_passes_both(tmp_path):
     fill(tmp_path / "data" / "TRAIN", "ab")
     fill(tmp_path / "data" / "Testing", "ab")
     given = ["resnet20-cifar-tiny", "--data", tmp_path / "data"]
-    checked = json.loads(kerazoo("data", "check", *given, "--json").stdout)
+    checked = json.loads(result_of("data", "check", *given, "--json").stdout)
     assert checked["splits"] == {"train": 6, "val": 2, "test": 8}
     assert checked["classes"] == {"a": 0.5, "b": 0.5}
     assert (checked["problems"], checked["warnings"]) == ([], [])
@@ -112,11 +105,11 @@ def test_the_training_tells_the_first_warnings_and_the_check_all(tmp_path):
         ["bus", *(f"test{'_set' * n}" for n in range(2)), "train", "dev", "val", "valid", "testing"],
     )
     given = ["resnet20-cifar-tiny", "--data", tmp_path / "data"]
-    checked = kerazoo("data", "check", *given).stdout.splitlines()
+    checked = result_of("data", "check", *given).stdout.splitlines()
     warnings = [line for line in checked if line.startswith("warning: ")]
     assert len(warnings) == 7
     assert "bus" not in "".join(line.partition(" is called")[0].rpartition("/")[2] for line in warnings)
-    trained = kerazoo("train", *given, "--epochs", 1, "--output", tmp_path / "run", "--set", "monitor=x")
+    trained = result_of("train", *given, "--epochs", 1, "--output", tmp_path / "run", "--set", "monitor=x")
     told = trained.stderr.splitlines()
     assert told[1:6] == warnings[:5]
     assert told[6] == "2 more warnings: see 'kerazoo data check'"

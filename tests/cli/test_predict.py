@@ -8,10 +8,8 @@ import cv2
 import keras
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from kerazoo import video
-from kerazoo.cli import main
 from kerazoo.engine.predict import predict
 from kerazoo.errors import UserError
 from kerazoo.image import USUAL, write_image
@@ -23,6 +21,7 @@ from kerazoo.structures.keypoints import Poses
 from kerazoo.structures.skeleton import Skeleton
 from kerazoo.tasks.pose import Pose
 from kerazoo.video import Camera
+from tests.cli.runner import result_of
 from tests.tiny import TINY
 from tests.videos import FRAMES, cut, index_first, make_image, make_video, turned
 
@@ -39,10 +38,8 @@ def run(tmp_path_factory):
     return made("resnet-cifar", tmp_path_factory.mktemp("run") / "run")
 
 
-def kerazoo(*arguments, code=0):
-    result = CliRunner().invoke(main, ["predict", *map(str, arguments)])
-    assert result.exit_code == code, (result.output, result.exception)
-    return result
+def predicted(*arguments, code=0):
+    return result_of("predict", *arguments, code=code)
 
 
 def rows(folder):
@@ -56,7 +53,7 @@ def frames(path):
 @pytest.mark.parametrize(("name", "described"), [("unetpp", "share"), ("resnet-cifar", "top")])
 def test_a_video_becomes_a_video_and_a_row_per_frame(name, described, tmp_path):
     clip, output = make_video(tmp_path / "clip.mp4"), tmp_path / "p"
-    told = kerazoo(made(name, tmp_path / "run"), clip, "--output", output)
+    told = predicted(made(name, tmp_path / "run"), clip, "--output", output)
     overlay = output / "clip_overlay.mp4"
     assert told.stdout == f"{clip} -> {overlay}: {FRAMES} frames\n"
     assert f"{clip}: {FRAMES} frames in" in told.stderr
@@ -75,7 +72,7 @@ def test_a_video_becomes_a_video_and_a_row_per_frame(name, described, tmp_path):
 def test_a_truncated_video_loses_nothing_and_stops_nothing(run, tmp_path):
     clip = cut(index_first(make_video(tmp_path / "clip.mp4")), 0.8)
     write_image(tmp_path / "after.png", make_image(3))
-    told = kerazoo(run, clip, tmp_path / "after.png", "--output", tmp_path / "p", code=2)
+    told = predicted(run, clip, tmp_path / "after.png", "--output", tmp_path / "p", code=2)
     *whole, half, broken, after = rows(tmp_path / "p")
     assert [row["frame"] for row in [*whole, half]] == list(range(len(whole) + 1))
     assert 0 < len(whole) < FRAMES - 1
@@ -94,7 +91,7 @@ def test_a_truncated_video_loses_nothing_and_stops_nothing(run, tmp_path):
 def test_what_is_no_video_and_a_camera_that_is_not_there_are_told_in_a_line(run, tmp_path):
     cut(make_video(tmp_path / "clip.mp4"), 0.5)
     arguments = [run, tmp_path / "clip.mp4", "camera:97", tmp_path / "gone.avi", "--output", tmp_path / "p"]
-    told = kerazoo(*arguments, code=2)
+    told = predicted(*arguments, code=2)
     lines = told.stderr.splitlines()
     assert len(lines) == 3
     for line, part in zip(lines, ("clip.mp4 cannot be opened", "no camera 97", "gone.avi"), strict=True):
@@ -115,7 +112,7 @@ def test_an_interrupted_camera_keeps_what_was_seen(run, tmp_path, monkeypatch):
         return read(self)
 
     monkeypatch.setattr(Camera, "_read", stopped)
-    told = kerazoo(run, "camera:0", "--output", tmp_path / "p", code=130)
+    told = predicted(run, "camera:0", "--output", tmp_path / "p", code=130)
     assert "camera:0: 4 frames" in told.stderr
     assert [row["frame"] for row in rows(tmp_path / "p")] == [0, 1, 2, 3]
     assert rows(tmp_path / "p")[0]["image"] == "camera:0"
@@ -135,7 +132,7 @@ def test_an_interruption_between_frames_keeps_the_video(run, tmp_path, monkeypat
         yield
 
     monkeypatch.setattr(command, "_worth_a_line", stopped)
-    kerazoo(run, make_video(tmp_path / "clip.mp4"), "--output", tmp_path / "p", code=130)
+    predicted(run, make_video(tmp_path / "clip.mp4"), "--output", tmp_path / "p", code=130)
     assert frames(tmp_path / "p" / "clip_overlay.mp4") == 1
 
 
@@ -143,12 +140,12 @@ def test_no_more_than_a_frame_is_in_memory(run, tmp_path, monkeypatch):
     upright, write, order = video._apply_display_matrix, VideoWriter.add, []
     monkeypatch.setattr(video, "_apply_display_matrix", lambda image: order.append("read") or upright(image))
     monkeypatch.setattr(VideoWriter, "add", lambda self, *told: order.append("written") or write(self, *told))
-    kerazoo(run, make_video(tmp_path / "clip.mp4"), "--output", tmp_path / "p")
+    predicted(run, make_video(tmp_path / "clip.mp4"), "--output", tmp_path / "p")
     assert order == ["read", "written"] * FRAMES
 
 
 def test_turned_videos_are_drawn_upright(run, tmp_path):
-    kerazoo(run, turned(make_video(tmp_path / "clip.mp4", frames=1)), "--output", tmp_path / "p")
+    predicted(run, turned(make_video(tmp_path / "clip.mp4", frames=1)), "--output", tmp_path / "p")
     (row,) = rows(tmp_path / "p")
     assert (row["height"], row["width"]) == (64, 48)
 
@@ -161,7 +158,7 @@ def test_videos_and_images_of_one_name_get_files_of_their_own(run, tmp_path):
         make_video(tmp_path / "b" / "one.mp4", 1),
         make_video(tmp_path / "one.avi", 1, "mjpeg"),
     ]
-    kerazoo(run, *paths, "--output", tmp_path / "p")
+    predicted(run, *paths, "--output", tmp_path / "p")
     assert len({row["files"][-1] for row in rows(tmp_path / "p")}) == 3
 
 
@@ -246,6 +243,6 @@ def test_a_task_that_takes_no_boxes_says_so_once(run, tmp_path):
     for name in ("12.png", "13.png"):
         write_image(tmp_path / name, make_image(1))
     (tmp_path / "boxes.json").write_text(json.dumps([{"image_id": 12, "bbox": [10, 10, 20, 30]}]))
-    told = kerazoo(run, tmp_path, "--boxes", tmp_path / "boxes.json", "--output", tmp_path / "p", code=2)
+    told = predicted(run, tmp_path, "--boxes", tmp_path / "boxes.json", "--output", tmp_path / "p", code=2)
     assert "takes no boxes" in told.stderr
     assert told.stderr.count("Error") == 1

@@ -17,7 +17,7 @@ from kerazoo.image import write_image
 from kerazoo.run import open_run
 from kerazoo.tasks.classification import Classification
 from kerazoo.video import Camera
-from tests.cli.test_predict import kerazoo, made, rows
+from tests.cli.test_predict import made, predicted, rows
 from tests.videos import cut, make_image, make_video
 
 GOOD = 50
@@ -73,7 +73,7 @@ def test_every_bad_file_is_one_row_and_all_others_are_answered(run, tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     cut(make_video(tmp_path / "clip.mp4"), 0.4)
     outright = [tmp_path / "pipe.png", tmp_path / "clip.mp4", tmp_path / "gone.png", tmp_path / ("n" * 300)]
-    told = kerazoo(run, outright[0], folder, *outright[1:], "--output", tmp_path / "p", code=2)
+    told = predicted(run, outright[0], folder, *outright[1:], "--output", tmp_path / "p", code=2)
     found = rows(tmp_path / "p")
     broken = {row["image"]: row["error"] for row in found if "error" in row}
     assert set(broken) == {str(folder / name) for name in names} | {str(path) for path in outright}
@@ -100,7 +100,7 @@ def test_whatever_goes_wrong_with_an_image_is_told_in_its_row(run, tmp_path, mon
         return infer(self, forward, image, **options)
 
     monkeypatch.setattr(Classification, "infer", failing)
-    kerazoo(run, tmp_path / "i", "--output", tmp_path / "p", code=2)
+    predicted(run, tmp_path / "i", "--output", tmp_path / "p", code=2)
     assert ["error" in row for row in rows(tmp_path / "p")] == [False, True, False]
     assert "1.png" in rows(tmp_path / "p")[1]["error"]
 
@@ -108,7 +108,7 @@ def test_whatever_goes_wrong_with_an_image_is_told_in_its_row(run, tmp_path, mon
 def test_the_answer_is_kept_where_its_image_cannot_be_drawn(run, tmp_path, monkeypatch):
     write_image(tmp_path / "a.png", make_image(1))
     monkeypatch.setattr(Classification, "draw", lambda *_: np.zeros((2, 1_000_001, 3), "uint8"))
-    kerazoo(run, tmp_path / "a.png", "--output", tmp_path / "p", code=2)
+    predicted(run, tmp_path / "a.png", "--output", tmp_path / "p", code=2)
     (row,) = rows(tmp_path / "p")
     assert "no PNG has 1000001 x 2 pixels" in row["error"]
     assert len(row["top"]) == 3
@@ -117,7 +117,7 @@ def test_the_answer_is_kept_where_its_image_cannot_be_drawn(run, tmp_path, monke
 
 def test_a_sliver_is_refused_by_pose_before_it_takes_the_memory(tmp_path):
     write_image(tmp_path / "sliver.png", make_image(1, (1, 40000)))
-    told = kerazoo(
+    told = predicted(
         made("openpose", tmp_path / "run"), tmp_path / "sliver.png", "--output", tmp_path / "p", code=2
     )
     assert "sliver.png: an image of 40000 x 1 pixels would be enlarged to 2560000 x 64" in told.stderr
@@ -129,14 +129,14 @@ def test_the_same_call_again_leaves_its_results_out(run, tmp_path):
         write_image(folder / f"{number}.png", make_image(number))
     for names in ([folder], [f"{folder}/*.png"], [f"{folder}/**/*.png"]):
         for _ in range(2):
-            kerazoo(run, *names, "--output", folder / "results")
+            predicted(run, *names, "--output", folder / "results")
             assert [row["image"] for row in rows(folder / "results")] == [
                 str(folder / f"{n}.png") for n in range(3)
             ]
-    assert "left out: 3 images in" in kerazoo(run, folder, "--output", folder / "results").stderr
-    told = kerazoo(run, folder, "--output", folder, code=2)
+    assert "left out: 3 images in" in predicted(run, folder, "--output", folder / "results").stderr
+    told = predicted(run, folder, "--output", folder, code=2)
     assert "holds the images themselves" in told.stderr
-    told = kerazoo(run, folder, folder / "results", "--output", folder / "results", code=2)
+    told = predicted(run, folder, folder / "results", "--output", folder / "results", code=2)
     assert "holds the images themselves" in told.stderr
 
 
@@ -145,7 +145,7 @@ def test_rows_of_before_stay_until_all_new_ones_are_there(run, tmp_path, monkeyp
         video, "_open_capture", lambda cv2, number: cv2.VideoCapture(str(make_video(tmp_path / "c.mp4")))
     )
     write_image(tmp_path / "a.png", make_image(1))
-    kerazoo(run, tmp_path / "a.png", "--output", tmp_path / "p")
+    predicted(run, tmp_path / "a.png", "--output", tmp_path / "p")
     before, read = rows(tmp_path / "p"), Camera._read
 
     def stopped(self):
@@ -154,7 +154,7 @@ def test_rows_of_before_stay_until_all_new_ones_are_there(run, tmp_path, monkeyp
         return read(self)
 
     monkeypatch.setattr(Camera, "_read", stopped)
-    told = kerazoo(run, "camera:0", "--output", tmp_path / "p", code=130)
+    told = predicted(run, "camera:0", "--output", tmp_path / "p", code=130)
     assert rows(tmp_path / "p") == before
     new = (tmp_path / "p" / "predictions.partial.jsonl").read_text().splitlines()
     assert [json.loads(line)["frame"] for line in new] == [0, 1]
@@ -173,7 +173,7 @@ def test_twenty_thousand_nearest_are_told_in_full_and_drawn_in_part(tmp_path):
     contents = Contents(images, fingerprint(open_run(folder)), entries, ())
     write_contents(contents, tmp_path / "index.npz")
     arguments = ["--index", tmp_path / "index.npz", "--top", 20_000, "--output", tmp_path / "p"]
-    told = kerazoo(folder, tmp_path / "a.png", *arguments)
+    told = predicted(folder, tmp_path / "a.png", *arguments)
     (row,) = rows(tmp_path / "p")
     assert len(row["nearest"]) == 20_000
     assert told.stdout.endswith(", and 19980 more\n")
@@ -183,9 +183,9 @@ def test_twenty_thousand_nearest_are_told_in_full_and_drawn_in_part(tmp_path):
 def test_one_image_given_twice_is_told_how_to_mend(tmp_path):
     run = made("siamese", tmp_path / "run")
     write_image(tmp_path / "a.png", make_image(1))
-    told = kerazoo(run, tmp_path / "a.png", tmp_path / "a.png", "--output", tmp_path / "p", code=2)
+    told = predicted(run, tmp_path / "a.png", tmp_path / "a.png", "--output", tmp_path / "p", code=2)
     assert f"compares 2 different images, and there is only {tmp_path / 'a.png'}; give 2, or" in told.stderr
-    told = kerazoo(
+    told = predicted(
         run, tmp_path / "a.png", make_video(tmp_path / "b.mp4"), "--output", tmp_path / "p", code=2
     )
     assert "b.mp4 is a video; give 2 images" in told.stderr

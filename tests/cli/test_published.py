@@ -11,11 +11,9 @@ import cv2
 import keras
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from safetensors.numpy import save_file
 
 from kerazoo.checkpoints.catalogue import KNOWN
-from kerazoo.cli import main
 from kerazoo.engine.training.initialise import initialise
 from kerazoo.families.encoders import Encoder
 from kerazoo.families.resnet import ResNet
@@ -23,6 +21,7 @@ from kerazoo.families.resnet.importer import TORCHVISION, table
 from kerazoo.families.unet import UNet
 from kerazoo.files.recipes import recipe_files
 from kerazoo.run import open_run
+from tests.cli.runner import kerazoo, result_of
 from tests.serving import serving
 
 RECIPE = """
@@ -37,19 +36,12 @@ recipe = Recipe(
 """
 
 
-def kerazoo(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, (result.output, result.exception)
-    return result
-
-
 def refused(run, *arguments):
     """Expect exit code 2, one line and no run; return the line."""
-    lines = [line for line in kerazoo(*arguments, code=2).stderr.splitlines() if line.startswith("Error: ")]
-    assert len(lines) == 1
+    line = kerazoo(*arguments, code=2)
     assert not run.exists()
     assert not list(run.parent.glob(f".*{run.name}"))
-    return lines[0]
+    return line
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +121,7 @@ def test_a_file_becomes_a_run_that_predicts_with_names(recipe, published, networ
     assert (run.recipe.weights, run.recipe.data.validation) == (str(published), 20)
     kerazoo("predict", "run", image, "--output", "p")
     assert set(top("p")) <= {f"thing {i}" for i in range(10)}
-    scores = json.loads(kerazoo("evaluate", "run", "--json").stdout)
+    scores = json.loads(kerazoo("evaluate", "run", "--json"))
     assert scores["images"] == 20
 
 
@@ -167,12 +159,12 @@ def test_a_file_on_the_hub(recipe, published, network, tmp_path):
 
 
 def test_a_recipe_without_a_run_predicts_with_its_weights(recipe, published, image, cache):
-    assert "no run under runs/" in kerazoo("predict", recipe, image, code=2).stderr
+    assert "no run under runs/" in kerazoo("predict", recipe, image, code=2)
     kerazoo("predict", recipe, image, "--weights", published, "--output", "a")
     (run,) = cache.glob("runs/*/small")
     made = (run / "recipe.json").stat().st_mtime_ns
     recipe.write_text(RECIPE.replace("epochs=1", f"epochs=1, weights={str(published)!r}"))
-    assert json.loads(kerazoo("evaluate", recipe, "--json").stdout)["images"] == 10
+    assert json.loads(kerazoo("evaluate", recipe, "--json"))["images"] == 10
     assert len(list(cache.glob("runs/*/small"))) == 2  # another recipe
     recipe.write_text(RECIPE)
     kerazoo("predict", recipe, image, "--weights", published, "--output", "b")
@@ -182,7 +174,7 @@ def test_a_recipe_without_a_run_predicts_with_its_weights(recipe, published, ima
 
 def test_a_run_comes_before_published_weights(recipe, published, image):
     recipe.write_text(RECIPE.replace("epochs=1", "epochs=1, weights='gone.safetensors'"))
-    assert "gone.safetensors" in kerazoo("predict", recipe, image, code=2).stderr
+    assert "gone.safetensors" in kerazoo("predict", recipe, image, code=2)
     kerazoo("convert", recipe, published, "--output", "runs/small-20260101-000000")
     kerazoo("predict", recipe, image)
 
@@ -191,14 +183,22 @@ def test_a_run_comes_before_published_weights(recipe, published, image):
 def test_a_recipe_without_a_run_is_exported(recipe, published):
     pytest.importorskip("tensorflow")
     recipe.write_text(RECIPE.replace("epochs=1", f"epochs=1, weights={str(published)!r}"))
-    told = json.loads(kerazoo("export", recipe, "--output", "exported", "--json").stdout)
+    told = json.loads(kerazoo("export", recipe, "--output", "exported", "--json"))
     assert told["largest_difference"] <= told["tolerance"]
     assert Path(told["path"]).relative_to("exported").parts == ("small", "1")
 
 
 def test_training_starts_from_published_weights(recipe, published, network, tmp_path):
-    told = kerazoo(
-        "train", recipe, "--weights", published, "--output", "run", "--set", "optimizer.learning_rate=1e-30"
+    told = result_of(
+        "train",
+        recipe,
+        "--weights",
+        published,
+        "--output",
+        "run",
+        "--set",
+        "optimizer.learning_rate=1e-30",
+        code=0,
     )
     assert f"weights from {published}\n" in told.stderr
     kernel = keras.ops.convert_to_numpy(network.get_layer("stem").kernel)
@@ -242,7 +242,7 @@ def test_of_two_networks_one_is_named_and_what_is_left_out_is_told(recipe, state
     torch.save({"one": {"net": lightning}, "two": {"net": other}, "best": np.float64(0.5)}, "a.ckpt")
     line = refused(tmp_path / "run", "convert", recipe, "a.ckpt", "--output", "run")
     assert "a.ckpt: the checkpoint holds several networks: one:net:model, two:net:model; choose one" in line
-    told = kerazoo("convert", recipe, "a.ckpt", "--part", "one", "--output", "run").stderr
+    told = result_of("convert", recipe, "a.ckpt", "--part", "one", "--output", "run", code=0).stderr
     assert "left out: one:net:criterion.weight, one:net:val_acc.tp\n" in told
     same(open_run("run"), network)
 
@@ -312,23 +312,23 @@ def test_wrong_options(recipe, published, tmp_path):
         line = refused(tmp_path / "run", "convert", recipe, published, "--output", "run", *options)
         assert told in line
     assert "hf://nowhere" in refused(tmp_path / "run", "convert", recipe, "hf://nowhere", "--output", "run")
-    assert "no such run" in kerazoo("evaluate", "runs/none", code=2).stderr
+    assert "no such run" in kerazoo("evaluate", "runs/none", code=2)
 
 
 # --- the list ---------------------------------------------------------------------------
 
 
 def test_known_weights_are_listed():
-    table = kerazoo("checkpoints", "resnet50").stdout
+    table = kerazoo("checkpoints", "resnet50")
     line = next(line for line in table.splitlines() if "resnet50.tv_in1k" in line)
     assert " ".join(line.split()) == (
         "hf://timm/resnet50.tv_in1k/model.safetensors 102 ImageNet top-1 % 76.130 torchvision, bsd-3-clause"
     )
     assert "--set family.crop_pct=0.965" in table
     assert "parity fixtures" in table
-    rows = json.loads(kerazoo("checkpoints", "--json").stdout)
+    rows = json.loads(kerazoo("checkpoints", "--json"))
     assert len(rows) == len(KNOWN)
-    assert "did you mean 'resnet50'" in kerazoo("checkpoints", "resnet5", code=2).stderr
+    assert "did you mean 'resnet50'" in kerazoo("checkpoints", "resnet5", code=2)
 
 
 def test_known_weights_are_for_recipes_there_are():

@@ -12,14 +12,9 @@ from kerazoo.recipe import load_recipe
 from kerazoo.tasks.fewshot import FewShot
 from kerazoo.tasks.segmentation import Segmentation
 from kerazoo.tasks.verification import Verification
+from tests.cli.runner import kerazoo
 
 TINY = [name for name in recipe_files() if is_tiny(name)]
-
-
-def kerazoo(*arguments):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == 0, (result.output, result.exception)
-    return result.stdout
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from kerazoo.data.segmentation.mask_files import read_mask
 from kerazoo.engine.export import export
 from kerazoo.image import write_image
-from tests.cli.test_predict import kerazoo, rows
+from tests.cli.test_predict import predicted, rows
 from tests.test_export import made_run, on_tensorflow
 from tests.tiny import TINY
 
@@ -74,7 +74,7 @@ def test_the_page_gives_the_answers_of_predict(name, kind, tmp_path, monkeypatch
     run = made_run(FAMILIES[name], tmp_path / "NAME")
     write_image(tmp_path / "photo.png", np.random.default_rng(4).integers(0, 256, (70, 50, 3), "uint8"))
     export(run, kind, tmp_path)
-    kerazoo(run.folder, tmp_path / "photo.png", "--output", tmp_path / "p")
+    predicted(run.folder, tmp_path / "photo.png", "--output", tmp_path / "p")
     monkeypatch.chdir(tmp_path)
     probabilities, names = answered(kind)
     if name == "classes":

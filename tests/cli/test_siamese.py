@@ -18,19 +18,9 @@ from kerazoo.engine.export.formats import NEEDS
 from kerazoo.image import read_image, write_image
 from kerazoo.run import open_run
 from kerazoo.tasks.verification.distances import EmbeddingDistance
+from tests.cli.runner import kerazoo
 
 indexing = importlib.import_module("kerazoo.engine.index")
-
-
-def kerazoo(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, (result.output, result.exception)
-    if code == 2:
-        errors = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
-        assert errors
-        assert "Traceback" not in result.stderr
-        return errors[0]
-    return result.stdout
 
 
 @pytest.fixture(scope="module")

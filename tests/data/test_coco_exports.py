@@ -14,15 +14,10 @@ from kerazoo.data.keypoints.reader import keypoint_source
 from kerazoo.data.keypoints.windows import Windows
 from kerazoo.errors import UserError
 from kerazoo.structures.skeleton import Skeleton
-from tests.keypoint_files import PLAIN, POINTS, make_images, nobody, person, source, written
+from tests.keypoint_files import PLAIN, POINTS, nobody, person, source, written
 
 NAN = float("nan")
 CATEGORY = {"id": 1, "name": "person", "keypoints": list(POINTS)}
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return make_images(tmp_path)
 
 
 def truths(path, **settings):

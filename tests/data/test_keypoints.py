@@ -19,12 +19,7 @@ from kerazoo.errors import UserError
 from kerazoo.structures.keypoints import Poses
 from kerazoo.structures.skeleton import COCO17, COCO18
 from kerazoo.tasks.pose.oks import scores
-from tests.keypoint_files import PLAIN, make_images, nobody, person, source, written
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return make_images(tmp_path)
+from tests.keypoint_files import PLAIN, nobody, person, source, written
 
 
 def test_points_boxes_and_numbers(folder):

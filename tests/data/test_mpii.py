@@ -11,17 +11,11 @@ from kerazoo.data.keypoints.reader import keypoint_source
 from kerazoo.data.keypoints.windows import Windows
 from kerazoo.errors import UserError
 from kerazoo.structures.skeleton import COCO17, MPII
-from tests.keypoint_files import make_images
 
 JOINTS = (
     [[float(n + 2), 11.0] for n in range(3)] + [[-1.0, -1.0]] + [[float(n + 2), 31.0] for n in range(4, 16)]
 )
 ENTRY = {"image": "1.png", "joints": JOINTS, "joints_vis": [1] * 15 + [0], "center": [31, 21], "scale": 0.1}
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return make_images(tmp_path)
 
 
 def mpii(folder, *entries, **settings):

@@ -9,12 +9,7 @@ from kerazoo.data.keypoints import source as keypoints
 from kerazoo.data.keypoints.windows import Windows
 from kerazoo.errors import UserError
 from kerazoo.image import read_image
-from tests.keypoint_files import make_images, nobody, person, source, written
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return make_images(tmp_path)
+from tests.keypoint_files import nobody, person, source, written
 
 
 def test_windows_for_training_hold_one_person_and_room(folder):

@@ -7,12 +7,9 @@ from kerazoo.errors import UserError
 from kerazoo.families.fcn.importer import CAFFE, convert, settings_for
 from kerazoo.families.fcn.model import fcn
 from kerazoo.layers import bilinear_kernel
+from tests.inputs import normal
 
 SMALL = {"width": 1 / 32, "classes": 3}
-
-
-def image(*shape):
-    return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
 def shaken(model):
@@ -55,11 +52,11 @@ def test_parameters(upsampling, stride, count):
 def test_any_size(stride, fusion, upsampling):
     model = fcn(**SMALL, stride=stride, fusion=fusion, upsampling=upsampling)
     for size in ((33, 47), (1, 1)):
-        assert model.predict_on_batch(image(1, *size, 3))["logits"].shape == (1, *size, 3)
+        assert model.predict_on_batch(normal(1, *size, 3))["logits"].shape == (1, *size, 3)
 
 
 def test_scores_start_at_zero():
-    logits = fcn(**SMALL).predict_on_batch(image(1, 20, 30, 3))["logits"]
+    logits = fcn(**SMALL).predict_on_batch(normal(1, 20, 30, 3))["logits"]
     assert not logits.any()
 
 
@@ -86,7 +83,7 @@ def test_learned_upsampling_starts_as_the_fixed_one():
     for variable in learned.weights:
         if variable.path in untouched:
             np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), untouched[variable.path])
-    x = image(1, 33, 47, 3)
+    x = normal(1, 33, 47, 3)
     expected = fixed.predict_on_batch(x)["logits"]
     np.testing.assert_allclose(
         learned.predict_on_batch(x)["logits"], expected, atol=1e-5 * abs(expected).max()
@@ -112,5 +109,5 @@ def test_wrong_keys_are_told():
 
 def test_logits_stay_float32_in_mixed_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
-    logits = fcn(**SMALL, fusion="concat").predict_on_batch(image(1, 9, 9, 3))["logits"]
+    logits = fcn(**SMALL, fusion="concat").predict_on_batch(normal(1, 9, 9, 3))["logits"]
     assert logits.dtype == "float32"

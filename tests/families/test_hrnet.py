@@ -12,6 +12,7 @@ from kerazoo.families.hrnet.importer import LAYOUTS, convert, convert_body
 from kerazoo.families.hrnet.model import hrnet, hrnet_features
 from kerazoo.layers import Upsample
 from kerazoo.settings import fields
+from tests.inputs import uniform
 
 TINY = Body(width=3, blocks=1, modules=(1, 1, 2), bottlenecks=2, bottleneck_width=2)
 CLASSIFICATION = {"head": "classification", "fuse": "nearest", "head_width": 1, "head_bias": True}
@@ -35,10 +36,6 @@ def shaken(model):
 
 def close(y, reference):
     assert np.abs(y - reference).max() <= 1e-5 * np.abs(reference).max()
-
-
-def image(*shape):
-    return np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
 
 
 def trainable(variables):
@@ -123,7 +120,7 @@ def test_heads_at_64_by_96():
 
 
 def test_nearest_fusing_mirrors_the_image():
-    model, x = shaken(tiny(**POSE)), image(1, 37, 50, 3)
+    model, x = shaken(tiny(**POSE)), uniform(1, 37, 50, 3)
     mirrored = np.pad(x, ((0, 0), (0, 27), (0, 14), (0, 0)), mode="reflect")
     close(model.predict_on_batch(x)["heatmaps"], model.predict_on_batch(mirrored)["heatmaps"])
 
@@ -132,7 +129,7 @@ def test_logits_of_the_images_own_size_are_those_at_stride_4_enlarged():
     head = SEGMENTATION | {"align_corners": True}
     coarse, fine = shaken(tiny(**head)), tiny(**head, full_size=True)
     fine.set_weights(coarse.get_weights())
-    x = image(1, 64, 96, 3)
+    x = uniform(1, 64, 96, 3)
     expected = Upsample(4, align_corners=True)(coarse.predict_on_batch(x)["logits"])
     whole = fine.predict_on_batch(x)["logits"]
     close(whole, keras.ops.convert_to_numpy(expected))

@@ -18,6 +18,7 @@ from kerazoo.families.openpose.model import (
 )
 from kerazoo.layers import ResizeLike
 from kerazoo.structures.skeleton import COCO18, Skeleton
+from tests.inputs import uniform
 
 TINY = {
     "openpose": functools.partial(openpose, stages=3, width=1 / 32),
@@ -38,10 +39,6 @@ def layout(request):
 @pytest.fixture(params=list(NETWORKS))
 def kind(request):
     return request.param
-
-
-def image(*shape):
-    return np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
 
 
 def count(variables):
@@ -87,7 +84,7 @@ def test_every_stage_answers_at_stride_8_whatever_the_size(kind):
     for size in ((33, 47), (1, 1)):
         shape = (2, *(-(-side // 8) for side in size), 4)
         expected = {f"stage{n}_{branch}": shape for n in (1, 2, 3) for branch in ("heatmaps", "fields")}
-        found = model.predict_on_batch(image(2, *size, 1))
+        found = model.predict_on_batch(uniform(2, *size, 1))
         assert {name: maps.shape for name, maps in found.items()} == expected
         assert model.compute_output_shape((2, *size, 1)) == expected
 
@@ -144,7 +141,7 @@ def test_every_convolution_of_the_residual_network_is_normalised_but_the_outputs
 
 def test_the_residual_network_sees_far_beyond_a_cell():
     """What is 12 cells away moves a map: a whole person is seen at once."""
-    model, x = shaken(residual_openpose(width=1 / 32)), image(1, 256, 32, 3)
+    model, x = shaken(residual_openpose(width=1 / 32)), uniform(1, 256, 32, 3)
     other = x.copy()
     other[:, :64] += 1
     before, after = (model.predict_on_batch(each)["stage1_heatmaps"] for each in (x, other))
@@ -153,14 +150,14 @@ def test_the_residual_network_sees_far_beyond_a_cell():
 
 def test_levels_of_the_residual_network_lie_upon_each_other_at_any_size():
     """A larger image, of the same content where both are, has the same maps away from its end."""
-    model, x = shaken(residual_openpose(width=1 / 32)), image(1, 1600, 32, 3)
+    model, x = shaken(residual_openpose(width=1 / 32)), uniform(1, 1600, 32, 3)
     whole, part = (model.predict_on_batch(x[:, :rows])["stage1_heatmaps"] for rows in (1600, 8 * 61))
     np.testing.assert_allclose(part[:, :20], whole[:, :20], atol=1e-4 * np.abs(whole).max())
 
 
 def test_images_of_a_batch_do_not_see_each_other():
     """Though the trunk normalises by what it sees. It also amplifies rounding: see `CLOSE`."""
-    model, x = shaken(mobilenet_v2_openpose(stages=1)), image(2, 24, 32, 3)
+    model, x = shaken(mobilenet_v2_openpose(stages=1)), uniform(2, 24, 32, 3)
     x[0] *= 100
     together, alone = model.predict_on_batch(x), model.predict_on_batch(x[1:])
     for name, maps in together.items():

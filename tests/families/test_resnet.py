@@ -13,12 +13,9 @@ from kerazoo.families.resnet.model import resnet, resnet_cifar, resnet_features
 from kerazoo.layers import residual
 from kerazoo.layers.residual import residual_unit
 from kerazoo.ordering import ORDERINGS
+from tests.inputs import normal
 
 KERAS = {"stride_on": "1x1", "bias": True, "epsilon": 1.001e-5}
-
-
-def image(*shape):
-    return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
 def trainable(model):
@@ -147,7 +144,7 @@ def test_the_stride_of_a_bottleneck(stride_on, strides):
 
 
 def test_shortcut_of_zeros():
-    x = image(1, 5, 7, 2)
+    x = normal(1, 5, 7, 2)
     y = keras.ops.convert_to_numpy(residual.ZeroChannels(5, 2)(x))
     np.testing.assert_array_equal(y[..., :2], x[:, ::2, ::2])
     assert y.shape == (1, 3, 4, 5)
@@ -170,7 +167,7 @@ def test_settings_name_the_orderings_of_the_unit():
 def test_any_size(ordering):
     model = resnet_features(depth=18, width=2, ordering=ordering)
     for height, width in ((64, 96), (75, 61), (33, 1), (1, 1)):
-        maps = model.predict_on_batch(image(1, height, width, 3))
+        maps = model.predict_on_batch(normal(1, height, width, 3))
         sizes = {f"c{k}": (1, -(-height // 2**k), -(-width // 2**k)) for k in range(1, 6)}
         assert {name: y.shape[:3] for name, y in maps.items()} == sizes
         assert all(np.isfinite(y).all() for y in maps.values())
@@ -233,9 +230,9 @@ def test_what_is_not_built_is_told(shared):
     with pytest.raises(UserError, match="Big Transfer"):
         convert(groups)
     with pytest.raises(UserError, match="the last unit of a stage has the stride"):
-        convert({"conv1_conv/kernel": image(7, 7, 3, 64), "conv2_block1_preact_bn/gamma": image(64)})
+        convert({"conv1_conv/kernel": normal(7, 7, 3, 64), "conv2_block1_preact_bn/gamma": normal(64)})
     with pytest.raises(UserError, match="not in the layout torchvision or timm-resnetv2 or"):
-        convert({"conv1.0.weight": image(32, 3, 3, 3)})
+        convert({"conv1.0.weight": normal(32, 3, 3, 3)})
 
 
 @pytest.mark.slow
@@ -254,7 +251,7 @@ def test_keras_applications():
     assert (adopted.order, adopted.std, adopted.stride_on) == ("BGR", (1.0,), "1x1")
     ours = adopted.build()
     assign(ours, adopted.convert(arrays))
-    x = image(1, 224, 224, 3)
+    x = normal(1, 224, 224, 3)
     reference = theirs.predict_on_batch(x)
     error = np.abs(ours.predict_on_batch(x)["logits"] - reference).max() / np.abs(reference).max()
     assert error < 1e-5, error

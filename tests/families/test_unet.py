@@ -4,12 +4,9 @@ import pytest
 
 from kerazoo.families.unet.geometry import valid_margin, valid_size
 from kerazoo.families.unet.model import unet
+from tests.inputs import normal
 
 SMALL = {"filters": (2, 3, 4, 5, 6), "channels": 1}
-
-
-def image(*shape):
-    return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
@@ -32,13 +29,13 @@ def test_normalised_convolutions_have_no_bias():
 def test_any_size(up, norm):
     model = unet(filters=(2, 3, 4), channels=1, classes=2, up=up, norm=norm)
     for size in ((97, 131), (5, 7), (32, 48), (1, 1)):
-        assert model.predict_on_batch(image(1, *size, 1))["logits"].shape == (1, *size, 2)
+        assert model.predict_on_batch(normal(1, *size, 1))["logits"].shape == (1, *size, 2)
 
 
 @pytest.mark.parametrize(("size", "labelled"), [((572, 572), (388, 388)), ((188, 204), (4, 20))])
 def test_valid_sizes_of_the_paper(size, labelled):
     model = unet(**SMALL, padding="valid")
-    assert model.predict_on_batch(image(1, *size, 1))["logits"].shape == (1, *labelled, 1)
+    assert model.predict_on_batch(normal(1, *size, 1))["logits"].shape == (1, *labelled, 1)
 
 
 @pytest.mark.parametrize("up", ["transposed", "bilinear"])
@@ -48,7 +45,7 @@ def test_valid_geometry_at_every_depth(depth, up):
     least = valid_size(1, depth)
     for size in (least, valid_size(least + 1, depth)):
         assert valid_size(size, depth) == size
-        assert model.predict_on_batch(image(1, size, size, 3))["logits"].shape[1] == size - 2 * margin > 0
+        assert model.predict_on_batch(normal(1, size, size, 3))["logits"].shape[1] == size - 2 * margin > 0
 
 
 def test_valid_numbers():
@@ -58,7 +55,7 @@ def test_valid_numbers():
 
 def test_a_valid_window_gives_what_the_whole_gives_there():
     model = unet(**SMALL, padding="valid")
-    whole = image(1, 236, 252, 1)
+    whole = normal(1, 236, 252, 1)
     part = model.predict_on_batch(whole[:, 16:204, 32:220])["logits"]
     np.testing.assert_allclose(part, model.predict_on_batch(whole)["logits"][:, 16:20, 32:36], atol=1e-5)
 
@@ -76,5 +73,5 @@ def test_dropout_ends_the_contracting_path():
 def test_logits_stay_float32_in_mixed_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
     for padding, side in (("same", 9), ("valid", 188)):
-        logits = unet(**SMALL, padding=padding).predict_on_batch(image(1, side, side, 1))["logits"]
+        logits = unet(**SMALL, padding=padding).predict_on_batch(normal(1, side, side, 1))["logits"]
         assert logits.dtype == "float32"

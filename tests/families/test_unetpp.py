@@ -6,13 +6,10 @@ from kerazoo.checkpoints.mapping import assign
 from kerazoo.errors import UserError
 from kerazoo.families.unetpp.importer import convert, nested
 from kerazoo.families.unetpp.model import prune, unetpp
+from tests.inputs import normal
 
 SMALL = {"filters": (2, 3, 4), "channels": 1}
 FIVE = {"filters": (2, 3, 4, 5, 6), "channels": 1}
-
-
-def image(*shape):
-    return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
 def published(settings):
@@ -50,20 +47,20 @@ def test_parameters_of_the_pruned_networks(channels, counts):
 def test_any_size(up):
     model = unetpp(**SMALL, classes=2, up=up)
     for size in ((97, 131), (5, 7), (32, 48), (1, 1)):
-        outputs = model.predict_on_batch(image(1, *size, 1))
+        outputs = model.predict_on_batch(normal(1, *size, 1))
         assert {name: y.shape for name, y in outputs.items()} == {f"head{j}": (1, *size, 2) for j in (1, 2)}
 
 
 def test_padding_is_mirrored_and_cropped():
     """A 5x7 image gives what its mirrored 8x8 continuation gives there."""
-    model, x = unetpp(**SMALL), image(1, 5, 7, 1)
+    model, x = unetpp(**SMALL), normal(1, 5, 7, 1)
     mirrored = np.pad(x, ((0, 0), (0, 3), (0, 1), (0, 0)), mode="reflect")
     for name, y in model.predict_on_batch(x).items():
         np.testing.assert_allclose(y, model.predict_on_batch(mirrored)[name][:, :5, :7], atol=1e-6)
 
 
 def test_pruned_networks_are_the_heads():
-    model, x = unetpp(**FIVE, norm=True, up="bilinear"), image(2, 20, 36, 1)
+    model, x = unetpp(**FIVE, norm=True, up="bilinear"), normal(2, 20, 36, 1)
     whole = model.predict_on_batch(x)
     for level in (1, 2, 3, 4):
         pruned = prune(model, level).predict_on_batch(x)
@@ -96,7 +93,7 @@ def test_order_of_concatenation(skips_first):
 
 def test_logits_stay_float32_in_mixed_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
-    outputs = unetpp(**SMALL, dropout=0.1).predict_on_batch(image(1, 9, 9, 1))
+    outputs = unetpp(**SMALL, dropout=0.1).predict_on_batch(normal(1, 9, 9, 1))
     assert {y.dtype.name for y in outputs.values()} == {"float32"}
 
 
