@@ -19,7 +19,6 @@ from kerazoo.optimizer import Optimizer, Schedule
 from kerazoo.settings import settings
 from kerazoo.structures.skeleton import read_skeleton
 from kerazoo.task import Task
-from kerazoo.tasks.fewshot import FewShot
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -183,6 +182,8 @@ def overridden(
     Raises:
         UserError: a malformed assignment, an unknown key or a wrong value, unusable data.
     """
+    from kerazoo.tasks.fewshot import FewShot
+
     changed = source(recipe, [a for a in assignments if a.startswith("data.")], data)
     if changed is not recipe.data:
         family = recipe.family.with_classes(changed.class_names())

@@ -215,8 +215,8 @@ def test_a_run_that_is_being_trained_is_left_alone(place):
     before = {path: path.stat().st_mtime_ns for path in place.rglob("run/**/*") if path.suffix == ".npz"}
     code = f"""
 import pathlib, sys
-from kerazoo.run import being_trained, create_run, open_run
-with being_trained(pathlib.Path({str(place / "run")!r})):
+from kerazoo.run import training_lock, create_run, open_run
+with training_lock(pathlib.Path({str(place / "run")!r})):
     print("held", flush=True)
     sys.stdin.read()"""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}

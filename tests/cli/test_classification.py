@@ -91,7 +91,7 @@ def test_predict_prints_the_best_and_writes_labelled_images(place, tmp_path):
         best = row["top"][0]
         assert f"{row['files'][0]}: {best['class']} {best['probability']:.1%}, " in line
         assert row["files"][0].endswith("_overlay.png")
-    assert "leave the tile out" in kerazoo(
+    assert "leave --tile out" in kerazoo(
         "predict", place / "run", images, "--output", tmp_path / "q", "--tile", 8, code=2
     )
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from types import SimpleNamespace
+from typing import ClassVar
 
 import cv2
 import keras
@@ -166,6 +167,8 @@ def test_videos_and_images_of_one_name_get_files_of_their_own(run, tmp_path):
 class Centres(Pose):
     """Finds a point in the middle of every box."""
 
+    supports: ClassVar[frozenset[str]] = frozenset({"tile", "tta", "boxes"})
+
     skeleton: Skeleton = Skeleton(points=("middle",))
 
     def build(self):
@@ -244,5 +247,5 @@ def test_a_task_that_takes_no_boxes_says_so_once(run, tmp_path):
         write_image(tmp_path / name, make_image(1))
     (tmp_path / "boxes.json").write_text(json.dumps([{"image_id": 12, "bbox": [10, 10, 20, 30]}]))
     told = predicted(run, tmp_path, "--boxes", tmp_path / "boxes.json", "--output", tmp_path / "p", code=2)
-    assert "takes no boxes" in told.stderr
+    assert "has no boxes" in told.stderr
     assert told.stderr.count("Error") == 1

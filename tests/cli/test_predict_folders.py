@@ -94,10 +94,11 @@ def test_whatever_goes_wrong_with_an_image_is_told_in_its_row(run, tmp_path, mon
         write_image(tmp_path / "i" / f"{number}.png", make_image(number))
     infer = Classification.infer
 
-    def failing(self, forward, image, **options):
-        if image[-1, -1, 0] == 20:
-            raise error
-        return infer(self, forward, image, **options)
+    def failing(self, forward, images, options):
+        for image in images:
+            if image[-1, -1, 0] == 20:
+                raise error
+            yield from infer(self, forward, [image], options)
 
     monkeypatch.setattr(Classification, "infer", failing)
     predicted(run, tmp_path / "i", "--output", tmp_path / "p", code=2)

@@ -132,7 +132,9 @@ def test_mistakes_are_told_in_a_line(place, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"hello")
     assert "broken.png" in kerazoo("predict", run, image, tmp_path / "broken.png", *nowhere, code=2)
     assert "gone.png" in kerazoo("predict", run, image, tmp_path / "gone.png", *nowhere, code=2)
-    assert "no tiles" in kerazoo("predict", run, image, image.with_name("1.png"), "--tta", *nowhere, code=2)
+    assert "no test-time averaging" in kerazoo(
+        "predict", run, image, image.with_name("1.png"), "--tta", *nowhere, code=2
+    )
     assert "is not a folder" in kerazoo("index", run, tmp_path / "nothing", code=2)
     (tmp_path / "empty").mkdir()
     assert "no images in" in kerazoo("index", run, tmp_path / "empty", code=2)

@@ -21,7 +21,9 @@ def _read_boxes(folder: Path) -> object:
     images = [Path("000000000785.jpg"), Path("a/b.png"), Path("c.mp4")]
     found = [read_boxes(folder / name, images) for name in ("a.json", "a.jsonl")]
     return [
-        boxes.of(image, (48, 64), 3 if n == 2 else None) for boxes in found for n, image in enumerate(images)
+        boxes.in_image(image, (48, 64), 3 if n == 2 else None)
+        for boxes in found
+        for n, image in enumerate(images)
     ]
 
 

@@ -22,8 +22,14 @@ def epsilon(monkeypatch, name):
 
 
 def same_padding(monkeypatch, name):
-    def conv(x, filters, kernel=3, *, name, stride=1, bias=True, activation=None):
-        settings = {"strides": stride, "padding": "same", "use_bias": bias, "activation": activation}
+    def conv(x, filters, kernel=3, *, name, stride=1, bias=True, activation=None, dilation=1):
+        settings = {
+            "strides": stride,
+            "dilation_rate": dilation,
+            "padding": "same",
+            "use_bias": bias,
+            "activation": activation,
+        }
         return layers.Conv2D(filters, kernel, **settings, name=name)(x)
 
     monkeypatch.setattr(kerazoo.layers.blocks, "pad_conv", conv)
