@@ -1,6 +1,8 @@
 """The weights of a run: written atomically, with a checksum, always finite."""
 
 import errno
+import math
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +33,8 @@ def save_weights(network: "keras.Model", path: Path) -> None:
     if (wrong := non_finite_variable(network)) is not None:
         raise UserError(f"the weights for {path} are not finite ({wrong})", "take other weights")
     with atomic_file(path) as partial:
+        if shutil.disk_usage(partial.parent).free < _space_needed(network):
+            raise OSError(errno.ENOSPC, "No space left on device")  # HDF5 may crash the process where it ends
         try:
             network.save_weights(str(partial))
         except RuntimeError as error:  # what HDF5 raises on a full disk
@@ -69,6 +73,12 @@ def non_finite_variable(network: "keras.Model") -> str | None:
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             return variable.path
     return None
+
+
+def _space_needed(network: "keras.Model") -> int:
+    """Return the bytes of the weights with room for HDF5's groups and headers, some KB a variable."""
+    variables = [(math.prod(variable.shape), str(variable.dtype)) for variable in network.variables]
+    return sum(count * (8 if "64" in kind else 4) + 2**12 for count, kind in variables)
 
 
 def _size_limit(network: "keras.Model") -> int:

@@ -225,7 +225,7 @@ def test_run_that_exists(run, data, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="mounting needs root")
-@pytest.mark.parametrize("options", ["size=60k", "ro"])
+@pytest.mark.parametrize("options", ["size=60k", "size=200k", "ro"])
 def test_full_and_read_only_disks(options, data, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
