@@ -70,7 +70,7 @@ def stream(
 
 
 class Feed:
-    """The batches `[start, stop)` of a stream, read ahead by threads; for `kerazoo.backend.fed`.
+    """The batches `[start, stop)` of a stream, read ahead by threads; for `kerazoo.backend.fit_input`.
 
     `error` holds what a reader raised: TensorFlow would replace it by one of its own.
     """

@@ -26,7 +26,7 @@ data = recipe.family.configure(recipe.data)
 batches = stream(data.samples("train"), recipe.family, recipe.augmentation, batch=4, seed=recipe.seed)
 for step in range(int(sys.argv[2])):
     logs = model.fit(
-        backend.fed(Feed(batches, step, step + 1)()), steps_per_epoch=1, shuffle=False, verbose=0
+        backend.fit_input(Feed(batches, step, step + 1)()), steps_per_epoch=1, shuffle=False, verbose=0
     ).history
     print("losses", sum(logs[name][0] for name in model.trackers))
 """
