@@ -140,7 +140,7 @@ def show_table(rows: Sequence[Sequence[str]], *columns: "Column") -> None:
     console.print(table)
 
 
-def recipe_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_recipe(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the name of a recipe."""
     from kerazoo.files.recipes import descriptions
 
@@ -151,14 +151,14 @@ def recipe_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     ]
 
 
-def run_folders(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_run_folder(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the folder of a run."""
     return [CompletionItem(incomplete, type="dir")]
 
 
-def runs_and_recipes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete a run as commands take it: its folder, or a recipe that stands for its newest run."""
-    return run_folders(ctx, param, incomplete) + recipe_names(ctx, param, incomplete)
+    return complete_run_folder(ctx, param, incomplete) + complete_recipe(ctx, param, incomplete)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -213,6 +213,6 @@ shots_option = click.option(
     "--shots", type=click.IntRange(min=1), help="Few-shot and Siamese: images of each class to learn from."
 )
 
-recipe_argument = click.argument("recipe", shell_complete=recipe_names)
-run_argument = click.argument("run", shell_complete=runs_and_recipes)
+recipe_argument = click.argument("recipe", shell_complete=complete_recipe)
+run_argument = click.argument("run", shell_complete=complete_run)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from kerazoo.cli import backend_option, run_folders, say, set_option
+from kerazoo.cli import backend_option, complete_run_folder, say, set_option
 from kerazoo.files.text import printable
 
 
 @click.command("adapt")
-@click.argument("run", shell_complete=run_folders)
+@click.argument("run", shell_complete=complete_run_folder)
 @click.option(
     "--support", type=Path, required=True, metavar="DIR", help="A folder of images for each new class."
 )

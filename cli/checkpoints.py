@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kerazoo.cli import json_option, recipe_names, say, show_table
+from kerazoo.cli import complete_recipe, json_option, say, show_table
 
 if TYPE_CHECKING:
     from kerazoo.checkpoints.catalogue import Published
 
 
 @click.command("checkpoints")
-@click.argument("recipe", required=False, shell_complete=recipe_names)
+@click.argument("recipe", required=False, shell_complete=complete_recipe)
 @json_option
 def command(recipe: str | None, as_json: bool) -> None:
     """List known published weights, of RECIPE or all, for convert, predict and train --weights."""

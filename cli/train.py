@@ -4,11 +4,18 @@ from typing import Any
 
 import click
 
-from kerazoo.cli import backend_option, recipe_names, run_folders, set_option, shots_option, ways_option
+from kerazoo.cli import (
+    backend_option,
+    complete_recipe,
+    complete_run_folder,
+    set_option,
+    shots_option,
+    ways_option,
+)
 
 
 @click.command("train")
-@click.argument("recipe", required=False, shell_complete=recipe_names)
+@click.argument("recipe", required=False, shell_complete=complete_recipe)
 @click.option(
     "--data",
     metavar="DIR",
@@ -18,7 +25,7 @@ from kerazoo.cli import backend_option, recipe_names, run_folders, set_option, s
 @click.option(
     "--output",
     metavar="RUN",
-    shell_complete=run_folders,
+    shell_complete=complete_run_folder,
     help="Run folder to make [default: runs/RECIPE-DATE-TIME].",
 )
 @click.option(
@@ -32,12 +39,12 @@ from kerazoo.cli import backend_option, recipe_names, run_folders, set_option, s
 @click.option(
     "--init",
     metavar="RUN",
-    shell_complete=run_folders,
+    shell_complete=complete_run_folder,
     help="Start from the weights of a run; its classes may differ.",
 )
 @click.option("--weights", metavar="REF", help="Start from published weights: a path, hf:// or https://.")
 @click.option(
-    "--resume", metavar="RUN", shell_complete=run_folders, help="Continue a run that was interrupted."
+    "--resume", metavar="RUN", shell_complete=complete_run_folder, help="Continue a run that was interrupted."
 )
 @click.option(
     "--accept-changed-data", is_flag=True, help="With --resume: go on though the data have changed."

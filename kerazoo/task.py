@@ -48,7 +48,7 @@ class Task(ABC):
     supports: ClassVar[frozenset[str]] = frozenset()
     """Of "tile", "tta" and "boxes"; the engine refuses the others (`kerazoo.engine.options`)."""
 
-    colors_classes: ClassVar[bool] = False
+    has_class_colours: ClassVar[bool] = False
     """Whether `draw` gives every class a colour of its own, which a sheet then explains."""
 
     importer: ClassVar[str | None] = None

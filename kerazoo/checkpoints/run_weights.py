@@ -34,7 +34,7 @@ def save_weights(network: "keras.Model", path: Path) -> None:
         raise UserError(f"the weights for {path} are not finite ({wrong})", "take other weights")
     with atomic_file(path) as partial:
         if shutil.disk_usage(partial.parent).free < _space_needed(network):
-            raise OSError(errno.ENOSPC, "No space left on device")  # HDF5 may crash the process where it ends
+            raise OSError(errno.ENOSPC, "No space left on device")  # a full disk makes HDF5 crash the process
         try:
             network.save_weights(str(partial))
         except RuntimeError as error:  # what HDF5 raises on a full disk

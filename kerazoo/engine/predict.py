@@ -24,7 +24,7 @@ from kerazoo.tasks.pose import TopDown
 from kerazoo.tasks.verification import Verification
 from kerazoo.video import is_video, open_video
 
-Look = Callable[[np.ndarray, Path, int | None], Any]
+Predictor = Callable[[np.ndarray, Path, int | None], Any]
 """From an image, its file and in a video the number of the frame, to the result."""
 
 _LARGE_TILE = 1024
@@ -78,23 +78,27 @@ def predict(
         )
     family = run.family
     if index is not None:
-        look = _finding(run, index, top, tile or tta or boxes)
+        predictor = _search_predictor(run, index, top, tile or tta or boxes)
     elif isinstance(family, FewShot):
         raise family.no_classes()
     else:
         options = options_for(family, tile=tile or run.recipe.tile, tta=tta, boxes=boxes is not None)
         if isinstance(family, Verification):
-            return _of_pair(run, family, _two_images(paths), output)
-        look = _looking(run, options) if boxes is None else _in_boxes(run, options, paths, boxes, min_score)
+            return _pair_row(run, family, _two_images(paths), output)
+        predictor = (
+            _image_predictor(run, options)
+            if boxes is None
+            else _box_predictor(run, options, paths, boxes, min_score)
+        )
     make_folder(output)
-    return _rows(run, look, paths, output)
+    return _rows(run, predictor, paths, output)
 
 
-def _finding(run: Run, index: Path, top: int, others: Any) -> Look:
+def _search_predictor(run: Run, index: Path, top: int, others: Any) -> Predictor:
     from kerazoo.engine.index import searching
 
     if others:
-        raise UserError("a search knows no tiles, boxes and test-time averaging", "leave them or --index out")
+        raise UserError("a search takes no tiles, boxes or test-time averaging", "leave them or --index out")
     search = searching(run, index, top)
     return lambda image, *_: search(image)
 
@@ -111,60 +115,60 @@ def _two_images(paths: Sequence[Path]) -> Sequence[Path]:
     return paths
 
 
-def _looking(run: Run, options: Options) -> Look:
+def _image_predictor(run: Run, options: Options) -> Predictor:
     family = run.family
-    _check_accepted(family, options)
+    _check_options(family, options)
     forward = backend.forward(run.deployed)
     return lambda image, *_: next(family.infer(forward, [image], options))
 
 
-def _in_boxes(run: Run, options: Options, paths: Sequence[Path], file: Path, min_score: float | None) -> Look:
-    if options.tile:
-        raise UserError("boxes know no tiles", "leave --tile or --boxes out")
+def _box_predictor(
+    run: Run, options: Options, paths: Sequence[Path], file: Path, min_score: float | None
+) -> Predictor:
     boxes = read_boxes(file, paths, min_score)
     for note in boxes.notes:
         Progress().say(note)
     family, forward = cast(TopDown, run.family), backend.forward(run.deployed)
 
-    def look(image: np.ndarray, path: Path, frame: int | None) -> Any:
+    def predictor(image: np.ndarray, path: Path, frame: int | None) -> Any:
         return family.infer_boxes(
             forward, image, *boxes.in_image(path, image.shape[:2], frame), tta=options.tta
         )
 
-    return look
+    return predictor
 
 
-class _Reached(Exception):
+class _NetworkReached(Exception):
     """The network would be run now: what comes before it was accepted."""
 
 
-def _check_accepted(family: Task, options: Options) -> None:
+def _check_options(family: Task, options: Options) -> None:
     """Raise what the family says of the options, once and before any file is read; no network is run."""
 
     def forward(x: np.ndarray) -> dict[str, np.ndarray]:
-        raise _Reached
+        raise _NetworkReached
 
     side = min(options.tile or 0, _LARGE_TILE) + 32
-    with contextlib.suppress(_Reached):
+    with contextlib.suppress(_NetworkReached):
         next(family.infer(forward, [np.zeros((side, side, 3), "uint8")], options))
 
 
-def _rows(run: Run, look: Look, paths: Sequence[Path], output: Path) -> Generator[Row, None, None]:
+def _rows(run: Run, predictor: Predictor, paths: Sequence[Path], output: Path) -> Generator[Row, None, None]:
     for path, name in zip(paths, stems(paths), strict=True):
         if is_video(path):
-            yield from _of_video(run.family, look, path, output / f"{name}_overlay.mp4")
+            yield from _video_rows(run.family, predictor, path, output / f"{name}_overlay.mp4")
         else:
-            yield _of_image(run, look, path, output / name)
+            yield _image_row(run, predictor, path, output / name)
 
 
-def _of_image(run: Run, look: Look, path: Path, stem: Path) -> Row:
+def _image_row(run: Run, predictor: Predictor, path: Path, stem: Path) -> Row:
     family = run.family
     row: Row = {"image": str(path)}
-    with _told_in(row):
+    with _error_in_row(row):
         image = read_image(path, how=run.recipe.data)
         with error_context(path):
-            result = look(image, path, None)
-        row |= _told(family, image, result, [])
+            result = predictor(image, path, None)
+        row |= _result_fields(family, image, result, [])
         for file in family.save(result, stem):
             row["files"].append(str(file))
         overlay = stem.with_name(f"{stem.name}_overlay.png")
@@ -173,26 +177,25 @@ def _of_image(run: Run, look: Look, path: Path, stem: Path) -> Row:
     return row
 
 
-def _of_pair(
+def _pair_row(
     run: Run, family: Verification, paths: Sequence[Path], output: Path
 ) -> Generator[Row, None, None]:
     """Yield the one row of two images that are compared."""
     forward = backend.forward(run.deployed)
     row: Row = {"image": str(paths[0]), "other": str(paths[1])}
-    with _told_in(row):
+    with _error_in_row(row):
         images = [read_image(path, how=run.recipe.data) for path in paths]
         result = next(family.infer(forward, [family.pair(images)]))
         row |= {"files": []} | family.describe(result)
-        make_folder(output)
         overlay = output / f"{shortened('_'.join(stems(paths)))}_overlay.png"
         write_image(overlay, family.draw_pair(images, [path.name for path in paths], result))
         row["files"].append(str(overlay))
     yield row
 
 
-def _of_video(family: Task, look: Look, path: Path, overlay: Path) -> Generator[Row, None, None]:
+def _video_rows(family: Task, predictor: Predictor, path: Path, overlay: Path) -> Generator[Row, None, None]:
     ended: Row = {"image": str(path)}
-    with _told_in(ended):
+    with _error_in_row(ended):
         video = open_video(path)
         ended["frame"] = 0
         frames = VideoProgress().through(video.frames(), video.frame_count, str(path))
@@ -203,9 +206,9 @@ def _of_video(family: Task, look: Look, path: Path, overlay: Path) -> Generator[
                     row["error"] = f"frame {number} of {path} is damaged or missing"
                 else:
                     with error_context(f"{path}, frame {number}"):
-                        result = look(image, path, number)
+                        result = predictor(image, path, number)
                     written.add(family.draw(image, result), seconds)
-                    row |= _told(family, image, result, [overlay])
+                    row |= _result_fields(family, image, result, [overlay])
                 ended["frame"] = number + 1
                 yield row
         if (problem := video.problem()) is not None:
@@ -215,7 +218,7 @@ def _of_video(family: Task, look: Look, path: Path, overlay: Path) -> Generator[
 
 
 @contextlib.contextmanager
-def _told_in(row: Row) -> Iterator[None]:
+def _error_in_row(row: Row) -> Iterator[None]:
     """Put what goes wrong with a file into its row, whatever it is: the others go on."""
     try:
         yield
@@ -231,6 +234,6 @@ def _told_in(row: Row) -> Iterator[None]:
         row["error"] = str(message)
 
 
-def _told(family: Task, image: np.ndarray, result: Any, files: Sequence[Path]) -> Row:
+def _result_fields(family: Task, image: np.ndarray, result: Any, files: Sequence[Path]) -> Row:
     size = {"height": image.shape[0], "width": image.shape[1]}
     return size | {"files": [str(file) for file in files]} | family.describe(result)

@@ -51,7 +51,7 @@ def docstring(path: Path) -> str:
     return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
 
 
-def described(name: str, text: str) -> Description:
+def describe_recipe(name: str, text: str) -> Description:
     """Return what a recipe's docstring says.
 
     Its first line is `Task: what it learns, by which network.`; the line of its first command,
@@ -70,5 +70,5 @@ def described(name: str, text: str) -> Description:
 
 def descriptions() -> list[Description]:
     """Return all recipes, grouped by task in the order of `TASKS`, by name in each."""
-    cards = [described(name, docstring(path)) for name, path in recipe_files().items()]
+    cards = [describe_recipe(name, docstring(path)) for name, path in recipe_files().items()]
     return sorted(cards, key=lambda card: TASKS.index(card.task))

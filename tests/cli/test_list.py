@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from kerazoo.cli import main
-from kerazoo.files.recipes import TASKS, described, descriptions, docstring, is_tiny, recipe_files
+from kerazoo.files.recipes import TASKS, describe_recipe, descriptions, docstring, is_tiny, recipe_files
 from kerazoo.recipe import load_recipe
 
 KERAZOO = str(Path(sys.executable).with_name("kerazoo"))
@@ -31,7 +31,7 @@ def completed(*words):
 
 @pytest.mark.parametrize("name", recipe_files())
 def test_a_docstring_says_task_and_minutes(name):
-    recipe = described(name, docstring(recipe_files()[name]))
+    recipe = describe_recipe(name, docstring(recipe_files()[name]))
     (room,) = {
         base.__module__.split(".")[2].replace("fewshot", "few-shot")
         for base in type(load_recipe(name).family).__mro__
@@ -46,7 +46,9 @@ def test_a_docstring_says_task_and_minutes(name):
 
 def test_a_docstring_without_minutes_is_told():
     with pytest.raises(ValueError, match="unet: the docstring has no line 'kerazoo train unet  N minutes'"):
-        described("unet", "Segmentation: cells.\n\nkerazoo train unet\nkerazoo train unet --data 3 minutes\n")
+        describe_recipe(
+            "unet", "Segmentation: cells.\n\nkerazoo train unet\nkerazoo train unet --data 3 minutes\n"
+        )
 
 
 def test_recipes_are_listed_by_task():

@@ -167,7 +167,7 @@ def test_videos_and_images_of_one_name_get_files_of_their_own(run, tmp_path):
 class Centres(Pose):
     """Finds a point in the middle of every box."""
 
-    supports: ClassVar[frozenset[str]] = frozenset({"tile", "tta", "boxes"})
+    supports: ClassVar[frozenset[str]] = frozenset({"tta", "boxes"})
 
     skeleton: Skeleton = Skeleton(points=("middle",))
 
@@ -216,7 +216,7 @@ def test_boxes_of_other_images_are_told(tmp_path):
     (tmp_path / "boxes.json").write_text(json.dumps([{"image_id": 12, "bbox": [10, 10, 20, 30]}]))
     with pytest.raises(UserError, match="boxes.json has boxes for none of these images, but for image_id 12"):
         centres(tmp_path / "boxes.json", [tmp_path / "13.png"], tmp_path / "p")
-    with pytest.raises(UserError, match="boxes know no tiles"):
+    with pytest.raises(UserError, match="Centres has no tiles"):
         centres(tmp_path / "boxes.json", [tmp_path / "12.png"], tmp_path / "p", tile=64)
 
 

@@ -285,3 +285,8 @@ def test_serving_gives_the_embedding_of_the_tower(name):
     expected = list(family.embed(backend.forward(deployed), image.astype("uint8")))
     assert set(found) == {"embedding"}
     np.testing.assert_allclose(found["embedding"], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_an_image_alone_says_nothing():
+    with pytest.raises(UserError, match="compares images .* kerazoo index"):
+        next(TINY["siamese"].infer(lambda x: {}, [np.zeros((28, 28, 3), "uint8")]))

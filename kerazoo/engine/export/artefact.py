@@ -37,7 +37,7 @@ def write(run: Run, format: str, output: Path) -> Path:  # noqa: A002
         module.write(model, partial, family.class_names())
         what = f"the {format} export of {run.folder}"
         cases = verified(family, model, module.forward(partial), allowed, what)
-        entry = _described(run, format, model) | _told(cases, allowed)
+        entry = _described(run, format, model) | _differences(cases, allowed)
         with FileLock(output / f".{RECORD}.lock"):  # another export may have taken the version meanwhile
             path = _target(output, name, format)
             entry["files"] = _files(partial, path.name)
@@ -79,7 +79,7 @@ def _described(run: Run, format: str, model: keras.Model) -> dict[str, Any]:  # 
     }
 
 
-def _told(cases: list[dict[str, Any]], allowed: float) -> dict[str, Any]:
+def _differences(cases: list[dict[str, Any]], allowed: float) -> dict[str, Any]:
     return {
         "largest_difference": max(case["difference"] for case in cases),
         "tolerance": allowed,

@@ -47,7 +47,7 @@ def curves(path: Path, rows: Sequence[dict[str, Any]], monitor: str) -> None:
 def sample_sheet(path: Path, task: Task, pairs: Sequence[tuple]) -> None:
     """Draw (sample, result) pairs, one or more, as the task lays them out: a row each, as a PNG."""
     rows = [task.row(sample, result) for sample, result in pairs]
-    legend = task.class_names() if task.colors_classes else ()
+    legend = task.class_names() if task.has_class_colours else ()
     write_image(path, contact_sheet([list(row.values()) for row in rows], list(rows[0]), legend=legend))
 
 

@@ -158,8 +158,8 @@ def check(recipe: Recipe) -> None:
     scores = [name for name, value in numbers.items() if not isinstance(value, dict | list)]
     if recipe.score not in scores:
         raise UserError(f"unknown score monitor={recipe.score}", settings.nearest(recipe.score, scores))
-    for obstacle in obstacles(recipe):
-        raise obstacle
+    if errors := obstacles(recipe):
+        raise errors[0]
 
 
 def _moved(run: Run, data: str | Path) -> Run:

@@ -275,4 +275,3 @@ LAYOUTS = {name: partial(settings_for, layout) for name, layout in KNOWN.items()
 """What the importer reads, `{layout: function from arrays to the arguments of hrnet, or None}`."""
 
 CLASSIFICATION = ("classification",)
-SEGMENTATION = ("segmentation-align-corners-false", "segmentation-align-corners-true", "mmsegmentation")

@@ -57,7 +57,7 @@ class Segmentation(Labelled):
     """
 
     supports: ClassVar[frozenset[str]] = frozenset({"tile", "tta"})
-    colors_classes: ClassVar[bool] = True
+    has_class_colours: ClassVar[bool] = True
 
     classes: Annotated[int, Field(ge=1, lt=VOID)] = 1
     losses: Losses = Losses(cross_entropy=1.0, dice=1.0)

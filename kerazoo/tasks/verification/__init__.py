@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from kerazoo.errors import UserError
 from kerazoo.image import center_crop
 from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.episodes import Episode
@@ -177,8 +178,16 @@ class Verification(ImageTask):
 
         Args:
             images: stacks, uint8 `(R, M, H, W, 3)` each: R pairs, or an episode of R classes.
+
+        Raises:
+            UserError: a single image instead of a stack.
         """
         for stack in images:
+            if stack.ndim != 5:
+                raise UserError(
+                    "this network compares images and cannot say what one shows",
+                    "give two, stacked by `pair`, or search an index (made by: kerazoo index RUN FOLDER)",
+                )
             x, placement = self.prepare(stack)
             between = forward(x.reshape(1, -1, *x.shape[2:]))["distance"][0]
             yield self.decode({"distance": between.reshape(stack.shape[:2] * 2)}, placement)
