@@ -57,7 +57,8 @@ def python(code, *arguments, on):
         ("siamese-tiny", 3, "sgd", 1e-3),
         ("maml-tiny", 3, "sgd", 1e-2),
         ("reptile-tiny", 3, "sgd", 1e-1),
-        # Ten steps of adversarial training are chaotic at larger learning rates: with 2e-4 rounding grew to 2e-4 of the loss.
+        # Adversarial training is chaotic at larger learning rates: in ten steps at 2e-4, rounding grew to
+        # 2e-4 of the loss.
         ("cyclegan-tiny", 10, "adam", 2e-5),
     ],
 )
