@@ -146,7 +146,7 @@ def test_a_translator_in_either_direction(kind, tmp_path):
     [
         pytest.param(name, kind, marks=[] if (name, kind) in QUICK else pytest.mark.slow)
         for name in FAMILIES
-        for kind in KINDS
+        for kind in (KINDS if name != "hrnet-cls" else ["savedmodel"])  # whose body is that of hrnet
     ],
 )
 def test_every_family_in_every_format(name, kind, tmp_path):

@@ -171,6 +171,10 @@ def test_non_finite_steps_leave_no_trace(case, training):
             np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), old, err_msg=variable.path)
 
 
+ONE_HRNET = [parameter for parameter in PARAMETERS if parameter.values[0] not in ("hrnet-cls", "hrnet-pose")]
+
+
+@pytest.mark.parametrize("family", ONE_HRNET, indirect=True, scope="module")  # whose body is the same
 def test_mixed_precision_trains(family, case):
     keras.config.set_dtype_policy("mixed_bfloat16")
     network, model = compiled(family)

@@ -49,26 +49,19 @@ COUNTS = [
     ({"head": "classification", "fuse": "nearest", "classes": 1000}, counts)
     for counts in (
         (18, 21_299_004),
-        (30, 37_712_220),
-        (32, 41_232_680),
-        (40, 57_557_160),
-        (44, 67_064_984),
         (48, 77_469_864),
-        (64, 128_059_944),
         (SMALL_V1, 13_187_464),
         (SMALL_V2, 15_597_464),
     )
 ]
 COUNTS += [
     ({"head": "classification", "fuse": "nearest", "classes": 1000, "head_bias": False}, counts)
-    for counts in ((18, 21_295_164), (48, 77_466_024))
+    for counts in ((18, 21_295_164),)
 ]
 COUNTS += [
     ({"head": "segmentation", "fuse": "bilinear", "classes": 19}, counts)
     for counts in (
         (18, 9_641_119),
-        (32, 29_546_515),
-        (40, 45_894_435),
         (48, 65_859_379),
         (SMALL_V1, 1_540_819),
         (SMALL_V2, 3_939_579),
@@ -76,11 +69,11 @@ COUNTS += [
 ]
 COUNTS += [
     ({"head": "segmentation", "fuse": "bilinear", "classes": points}, (18, count))
-    for points, count in ((29, 9_643_829), (68, 9_654_398), (98, 9_662_528))
+    for points, count in ((68, 9_654_398),)
 ]
 COUNTS += [
     ({"head": "heatmap", "fuse": "nearest", "classes": points}, (width, count))
-    for points, width, count in ((17, 32, 28_536_113), (16, 32, 28_536_080), (17, 48, 63_595_745))
+    for points, width, count in ((16, 32, 28_536_080), (17, 48, 63_595_745))
 ]
 
 
@@ -97,9 +90,7 @@ def test_parameters(settings, body, count):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("width", "count"), [(18, 3_019_776), (32, 3_073_536), (40, 3_104_256), (48, 3_134_976)]
-)
+@pytest.mark.parametrize(("width", "count"), [(18, 3_019_776), (48, 3_134_976)])
 def test_parameters_of_the_neck(width, count):
     variables = hrnet(**PYRAMID, classes=256, width=width).trainable_variables
     assert trainable(v for v in variables if v.path.startswith(("neck_", "level"))) == count

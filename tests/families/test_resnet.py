@@ -31,8 +31,8 @@ def trainable(model):
         (18, 11_689_512, None, None),
         (34, 21_797_672, None, None),
         (50, 25_557_032, 25_549_352, 25_636_712),
-        (101, 44_549_160, 44_541_480, 44_707_176),
-        (152, 60_192_808, 60_185_128, 60_419_944),
+        pytest.param(101, 44_549_160, 44_541_480, 44_707_176, marks=pytest.mark.slow),
+        pytest.param(152, 60_192_808, 60_185_128, 60_419_944, marks=pytest.mark.slow),
     ],
 )
 def test_parameters_as_published(depth, torchvision, timm_v2, keras_applications):
