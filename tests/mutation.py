@@ -146,6 +146,8 @@ def replacements(node: ast.AST) -> Iterator[ast.AST]:
             for other in COMPARISONS[type(operator)]:
                 yield _with(node, ops=[*node.ops[:place], other(), *node.ops[place + 1 :]])
     elif isinstance(node, ast.IfExp | ast.If | ast.While) and isinstance(node.test, ast.Name | ast.Call):
+        if ast.unparse(node.test) == "TYPE_CHECKING":
+            return
         yield _with(node, test=ast.UnaryOp(ast.Not(), node.test))
     elif isinstance(node, ast.Constant):
         yield from _constants(node)
@@ -181,6 +183,8 @@ def places(node: ast.AST, where: str = "") -> Iterator[tuple[ast.AST, str, int |
     for field, value in ast.iter_fields(node):
         if isinstance(node, ast.Raise) or (field in _NOT_RUN and not isinstance(node, ast.Call)):
             continue  # and messages are words
+        if isinstance(node, ast.keyword) and node.arg == "strict":
+            continue  # zip(strict=True) only says that lengths are equal
         for place, child in enumerate(value if isinstance(value, list) else [value]):
             if not isinstance(child, ast.AST) or isinstance(child, ast.JoinedStr):
                 continue

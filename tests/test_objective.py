@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from kerazoo import backend
 from kerazoo.objective import cancel_gradient, cross_entropy, dice, embedded, focal, hard, weighted_mean
 
 RNG = np.random.default_rng(0)
@@ -27,12 +28,23 @@ def test_a_look_through_another_network_has_the_value_of_the_first():
     np.testing.assert_array_equal(of(cancel_gradient, [3.0], [6.0]), [3.0])
 
 
+def test_of_a_cancelled_gradient_the_first_loses_the_seconds():
+    def loss(values):
+        (x,) = values
+        return keras.ops.sum(cancel_gradient(x * x, 3.0 * x))
+
+    (slope,) = backend.gradients(loss, [keras.ops.convert_to_tensor([2.0])])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(slope), [2 * 2.0 - 3.0])
+
+
 def test_stacks_of_images_are_embedded_at_once_and_in_place():
     inputs = keras.Input((None, None, 3))
     network = keras.Model(inputs, {"embedding": keras.layers.GlobalAveragePooling2D()(inputs)})
     x = RNG.random((2, 3, 4, 5, 6, 3)).astype("float32")
     told = of(lambda stacks: embedded(network, stacks, training=False), x)
     np.testing.assert_allclose(told, x.mean(axis=(3, 4)), atol=1e-6)
+    told = of(lambda stacks: embedded(network, stacks, training=False), x[0])
+    np.testing.assert_allclose(told, x[0].mean(axis=(2, 3)), atol=1e-6)
 
 
 @pytest.mark.parametrize("classes", [1, 2, 3])

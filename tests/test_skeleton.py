@@ -11,7 +11,7 @@ from kerazoo import settings
 from kerazoo.data.generated.sources import Figures
 from kerazoo.errors import UserError
 from kerazoo.recipe import parsed
-from kerazoo.structures.skeleton import COCO17, COCO18, FACE68, KNOWN, MPII, Skeleton, read_skeleton
+from kerazoo.structures.skeleton import COCO17, COCO18, FACE68, FACE98, KNOWN, MPII, Skeleton, read_skeleton
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -136,3 +136,19 @@ def test_faces_are_measured_by_their_outer_eye_corners():
     assert COCO18.annotated_points() == COCO17.points
     with pytest.raises(pydantic.ValidationError):
         Skeleton(points=("a", "b"), normalise=(0, 2))
+
+
+def test_the_middle_of_mpiis_body_is_a_line():
+    named = {(MPII.points[a], MPII.points[b]) for a, b in MPII.limbs}
+    assert {("pelvis", "thorax"), ("thorax", "upper_neck"), ("upper_neck", "head_top")} <= named
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "closed"),
+    [
+        (FACE68, {(41, 36), (47, 42), (59, 48), (67, 60)}),
+        (FACE98, {(41, 33), (50, 42), (67, 60), (75, 68), (87, 76), (95, 88)}),
+    ],
+)
+def test_only_eyes_lips_and_thick_brows_are_closed_contours(skeleton, closed):
+    assert {limb for limb in skeleton.limbs if limb[0] > limb[1]} == closed

@@ -34,6 +34,7 @@ def people(visible=((2, 0), (1, 2), (0, 0)), **changes):
         (Partners([]), [1, 0, 0, 0]),
         (Couples(np.array([True, False])), [0, 0, 0, 2]),
         (Mask(np.array([[0, 2, 2], [VOID, VOID, VOID]], "uint8")), [1, 0, 2, 3]),
+        (Mask(np.array([[0, 2, 2]], "uint8")), [1, 0, 2, 0]),
     ],
 )
 def test_what_truths_count_of_three_classes_and_of_none(truth, counts):

@@ -1,5 +1,6 @@
 """U-Net's weight map against the formula written out, and its cache."""
 
+import os
 import time
 
 import numpy as np
@@ -104,6 +105,26 @@ def test_a_damaged_entry_is_computed_anew(tmp_path, monkeypatch, damage):
     entry.write_bytes(damage)
     np.testing.assert_array_equal(cached_border_weights(instances, BorderWeights()), first)
     assert entry.read_bytes() == whole
+
+
+class Opened:
+    """What a pickle would call."""
+
+    def __reduce__(self):
+        return (os.mkdir, (os.environ["KERAZOO_CACHE"] + "/executed",))
+
+
+@pytest.mark.parametrize(
+    "entry", [np.zeros((30, 30), "float32"), np.zeros((30, 31), "float16"), np.array([Opened()], object)]
+)
+def test_an_entry_of_another_kind_is_computed_anew_and_executes_nothing(tmp_path, monkeypatch, entry):
+    monkeypatch.setenv("KERAZOO_CACHE", str(tmp_path))
+    instances = scattered(np.random.default_rng(4), 30, 30, 5)
+    first = cached_border_weights(instances, BorderWeights())
+    (path,) = tmp_path.rglob("*.npy")
+    np.save(path, entry, allow_pickle=True)
+    np.testing.assert_array_equal(cached_border_weights(instances, BorderWeights()), first)
+    assert not (tmp_path / "executed").exists()
 
 
 def test_without_a_writable_cache_it_works_all_the_same(tmp_path, monkeypatch):

@@ -374,3 +374,15 @@ def alone(truth, image):
     person = off.argmin()
     points = np.concatenate([truth.points[person], truth.visible[person, :, None] > 0], axis=1)
     return Poses(points[None].astype("float32"), np.ones(1, "float32"))
+
+
+def test_three_points_are_a_polygon_and_two_are_not():
+    box = [0.0, 0.0, 9.0, 9.0]
+    assert len(parse_region([[0, 0, 4, 0, 0, 4]], box).polygons) == 1
+    assert not parse_region([[0, 0, 4, 0]], box).polygons
+
+
+def test_a_run_length_may_have_sixty_bits():
+    size = (2, 3)
+    assert decode_rle({"counts": "P" * 11 + "06", "size": list(size)}, size).all()
+    assert decode_rle({"counts": "P" * 12 + "06", "size": list(size)}, size) is None

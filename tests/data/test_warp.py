@@ -132,6 +132,8 @@ def test_images_beyond_opencvs_limit_are_warped():
     wide = np.tile(np.arange(40_000) % 251, (8, 1)).astype("uint8")
     window = Warp(shifted(39_000.0, 2.0), (4, 100))
     np.testing.assert_array_equal(window.labels(wide), wide[2:6, 39_000:39_100])
+    turned = Warp(shifted(2.0, 39_000.0), (100, 4))
+    np.testing.assert_array_equal(turned.labels(wide.T.copy()), wide[2:6, 39_000:39_100].T)
 
 
 def test_what_lies_beyond_is_grey_and_of_no_class():

@@ -285,3 +285,52 @@ def test_the_best_person_comes_first():
 def test_samples_are_at_least_two():
     with pytest.raises(ValueError, match="samples"):
         Parser(samples=(1, 1))
+
+
+def test_the_papers_fields_reach_from_end_to_end():
+    """From cell 1 to cell 5; both ends count (section 2.3: 0 <= v . (p - x_1) <= l)."""
+    for turned in (False, True):
+        ends = np.array([[[11.5, 19.5], [43.5, 19.5]]])
+        fields = targets(truth(ends[..., ::-1] if turned else ends, skeleton=LIMB), (8, 8), mode="paper")[
+            "fields"
+        ]
+        along = fields[:, 2, 1] if turned else fields[2, :, 0]
+        assert along.tolist() == [0, 1, 1, 1, 1, 1, 0, 0]
+
+
+def test_the_published_gaussian_is_cut_to_whole_cells():
+    """It looks at pixels from 17 - 4 sigma = 9 on, and so at cell 1, in the middle of which is 11.5."""
+    heatmaps = targets(
+        truth([[[17.0, 17.0], [17.0, 17.0]]], skeleton=LIMB), (6, 6), sigma=2.0, mode="published"
+    )["heatmaps"]
+    assert heatmaps[2, 1, 0] == pytest.approx(np.exp(-(5.5**2 + 2.5**2) / 8), rel=1e-5)
+    assert heatmaps[2, 0, 0] == 0
+
+
+@pytest.mark.parametrize("neighbours", [4, 8])
+@pytest.mark.parametrize("turned", [False, True])
+def test_peaks_two_cells_apart_are_no_neighbours(neighbours, turned):
+    maps = np.zeros((9, 9, 1), "float32")
+    maps[4, 2, 0], maps[4, 3, 0], maps[4, 4, 0] = 0.9, 0.2, 0.5
+    (found,) = peaks(maps.transpose(1, 0, 2) if turned else maps, Parser(neighbours=neighbours), 0.5)
+    assert len(found) == 2
+
+
+def test_a_peak_of_smoothed_maps_stays_in_its_cell():
+    """Beside it, the map itself is higher: the parabola's top is farther than half a cell."""
+    row = np.array([0.3, 0.7, 0.6, 0.9, 0.4, 0.4, 0.3], "float32")
+    for values, expected in ((row, 1.5), (row[::-1], 4.5)):
+        maps = np.zeros((7, 7, 1), "float32")
+        maps[3, :, 0] = values
+        (found,) = peaks(maps, Parser(smoothing=1.0), 1.0)
+        assert found[0, 0] == expected
+
+
+def test_a_limb_along_the_last_row_and_column():
+    for turned in (False, True):
+        heatmaps, fields = np.zeros((9, 24, 3), "float32"), np.zeros((9, 24, 2), "float32")
+        heatmaps[8, 2, 0] = heatmaps[8, 20, 1] = 1.0
+        fields[8, :, 0] = 1.0
+        if turned:
+            heatmaps, fields = heatmaps.transpose(1, 0, 2), fields.transpose(1, 0, 2)[..., ::-1]
+        assert len(people(heatmaps, fields, LIMB, Parser(least_points=2)).points) == 1

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kerazoo.errors import UserError
-from kerazoo.tasks.translation.blending import blended
+from kerazoo.tasks.translation.blending import _fading, blended
 
 
 def pixels(values):
@@ -30,6 +30,18 @@ def test_windows_of_other_tones_leave_no_seam():
     made = blended(one_tone, make_image(160, 160), 64, pixels)["AtoB"].astype(int)
     steps = max(np.abs(np.diff(made, axis=axis)).max() for axis in (0, 1))
     assert steps <= 128 * np.pi / 64 + 1  # the steepest of the fading, and rounding
+
+
+def test_windows_fade_by_half_a_hann_window_whose_weights_sum_to_one():
+    weights = _fading(6)
+    np.testing.assert_allclose(weights, np.sin(np.pi * (np.arange(6) + 0.5) / 12) ** 2, atol=1e-6)
+    np.testing.assert_allclose(weights + weights[::-1], 1, atol=1e-6)
+
+
+def test_the_smallest_tile_is_taken():
+    image = make_image(40, 30)
+    same = blended(lambda window: {"AtoB": window / 127.5 - 1}, image, 16, pixels)["AtoB"]
+    np.testing.assert_array_equal(same, image)
 
 
 def test_a_tile_of_few_pixels_is_refused():

@@ -202,6 +202,7 @@ def test_scores_by_hand():
     assert told["recall"] == {"c0": 0.5, "c1": 1.0, "c2": 0.0} | {f"c{i}": None for i in range(3, 7)}
     assert told["mean_recall"] == pytest.approx(0.5)
     assert told["top_5"] == pytest.approx(5 / 6)  # of the second c0 the best five are 3 6 5 4 2
+    assert scores([(1, rows[3])], names)["top_5"] == 0.0  # of it the sixth is 1
     assert told["count"]["c1"] == 3
     matrix = np.array(told["confusion"])
     assert matrix.sum() == 6

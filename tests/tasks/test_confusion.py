@@ -56,3 +56,8 @@ def test_image_iou_counts_small_images_as_much_as_large_ones():
 
 def test_scores_of_nothing():
     assert scores([], NAMES[:2])["mean_iou"] is None
+
+
+def test_labels_beyond_the_classes_are_left_out():
+    truth = np.array([[0, 1, 2, 3]], "uint8")
+    np.testing.assert_array_equal(confusion(truth, np.zeros((1, 4), "uint8"), 2), [[1, 0], [1, 0]])

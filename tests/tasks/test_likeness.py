@@ -98,3 +98,12 @@ def test_inception_features_are_those_of_the_network(tmp_path):
     expected = network.predict_on_batch(image[None].astype("float32") / 127.5 - 1)[0]
     found = inception_features(str(tmp_path / "a.weights.h5"))(image)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_diagonals_are_edges_along_their_own_direction():
+    rows, columns = np.mgrid[:64, :64]
+    for ramp, strong in ((rows + columns, 2), (rows - columns + 63, 3)):
+        image = np.repeat(ramp[..., None], 3, axis=-1).astype("uint8")
+        edges = statistics(image)[15:19]  # after three thirds, the means and the deviations of three planes
+        assert edges[strong] == pytest.approx(np.sqrt(2) * edges[0], rel=0.05)
+        assert edges[5 - strong] < 0.1 * edges[strong]

@@ -145,6 +145,13 @@ def test_a_crowd_takes_any_number_of_people_and_a_person_without_labels_one():
     assert scores([(crowd, twice)], COCO17).numbers["ap"] == 1.0
 
 
+def test_points_that_are_hidden_are_labelled():
+    truth = people(count=2)
+    truth.visible[:] = 1
+    told = scores([(truth, found(truth))], COCO17).numbers
+    assert (told["people"], told["ap"], told["ar"]) == (2, 1.0, 1.0)
+
+
 def test_nothing_and_nobody():
     names = scores([], COCO17).numbers
     assert names["images"] == 0
@@ -173,6 +180,7 @@ def test_only_annotated_points_count():
 
 def test_windows_of_a_image_are_one_image():
     whole = people(count=3, image=8)
+    crowd = np.array([[0, 900, 80, 90]], "float32")
     windows = []
     for person, (left, top, _, _) in enumerate(whole.boxes):
         origin = (float(left) - 20, float(top) - 10)
@@ -180,6 +188,7 @@ def test_windows_of_a_image_are_one_image():
             whole,
             points=whole.points - np.array(origin, "float32"),
             boxes=whole.boxes - np.array([*origin, 0, 0], "float32"),
+            crowds=crowd - np.array([*origin, 0, 0], "float32"),
             origin=origin,
             score=1.0 - 0.1 * person,
         )
@@ -191,6 +200,7 @@ def test_windows_of_a_image_are_one_image():
     assert {each["image_id"] for each in files["coco"]} == {8}
     ((truth, _),) = images(windows, COCO17)
     np.testing.assert_allclose(truth.boxes, whole.boxes, atol=1e-3)
+    np.testing.assert_allclose(truth.crowds, crowd, atol=1e-3)
 
 
 def test_distinct_keeps_the_best_of_those_alike():
@@ -236,18 +246,23 @@ def test_pck_without_a_torso_goes_by_the_box():
     told = scores([(truth, found(truth, 44.6))], pair).numbers
     assert told["pck"] == 1.0
     assert scores([(truth, found(truth, 44.8))], pair).numbers["pck"] == 0.0
+    small = dataclasses.replace(truth, boxes=np.array([[0, 0, 0.3, 0.4]], "float32"))
+    assert scores([(small, found(small, 0.09))], pair).numbers["pck"] == 1.0
+    assert scores([(small, found(small, 0.11))], pair).numbers["pck"] == 0.0
     assert "pckh" not in told
     assert "nme" not in told
 
 
 def test_pckh_counts_points_within_half_a_head():
     truth = people(MPII, count=1)
-    top, neck, pelvis, knee = (
-        MPII.points.index(name) for name in ("head_top", "upper_neck", "pelvis", "left_knee")
+    top, neck, pelvis, knee, ankle = (
+        MPII.points.index(name) for name in ("head_top", "upper_neck", "pelvis", "left_knee", "left_ankle")
     )
     truth.points[0, [top, neck]] = [[50.0, 0.0], [50.0, 40.0]]
     result = found(truth)
     result.points[0, [pelvis, knee], 1] += 20.5
+    result.points[0, ankle, 1] = truth.points[0, ankle, 1] = 100.0
+    result.points[0, ankle, 1] += 20.0  # half a head itself is within
     told = scores([(truth, result)], MPII).numbers
     assert told["point_pckh"]["pelvis"] == told["point_pckh"]["left_knee"] == 0.0
     assert told["pckh"] == pytest.approx(13 / 14)  # without pelvis and thorax

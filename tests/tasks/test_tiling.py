@@ -13,7 +13,7 @@ from kerazoo.families.unetpp import UNetPlusPlus
 from kerazoo.structures.placement import Placement, reflected_window
 from kerazoo.task import Options
 from kerazoo.tasks.images import TILE, WHOLE
-from kerazoo.tasks.segmentation.tiling import whole_or_tiled
+from kerazoo.tasks.segmentation.tiling import core_and_margin, whole_or_tiled
 from tests.tiny import TINY
 
 SAME = UNetPlusPlus(classes=1, filters=(4, 8, 16))
@@ -114,3 +114,7 @@ def test_large_images_are_predicted_in_tiles_by_themselves():
     shapes.clear()
     whole_or_tiled(SAME, watched, large[:, :2048], Options())
     assert shapes == [(WHOLE // 2048, 2048)]
+
+
+def test_small_tiles_keep_a_stride_of_context_at_least():
+    assert core_and_margin(SAME, 16) == (8, 4)  # of stride 4

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from kerazoo.tasks.verification import distances
+from kerazoo.tasks.verification.distances import EmbeddingDistance
 from kerazoo.tasks.verification.scores import (
     accuracy,
     area,
@@ -22,6 +24,7 @@ ALIKE = np.array([True, True, False, True, False, False])
 
 def test_the_curve_counts_what_every_threshold_accepts():
     found = curve(DISTANCES[::-1], ALIKE[::-1])
+    assert found.thresholds[0] == -np.inf
     np.testing.assert_allclose(found.thresholds[1:], DISTANCES.astype("float64"))
     np.testing.assert_allclose(found.true, np.array([0, 1, 2, 2, 3, 3, 3]) / 3)
     np.testing.assert_allclose(found.false, np.array([0, 0, 0, 1, 1, 2, 3]) / 3)
@@ -115,3 +118,25 @@ def test_episodes_have_an_interval_over_episodes():
     assert scores["one_shot_interval"] == pytest.approx(1.96 * np.std([0.5, 1, 1], ddof=1) / np.sqrt(3))
     assert episode_scores([])["one_shot"] is None
     assert episode_scores(right[:1])["one_shot_interval"] == 0
+
+
+def test_a_rate_that_one_pair_decides_is_not_told():
+    alike = np.arange(400) >= 150  # 150 pairs that are not: a hundredth of them is one and a half
+    told = pair_scores(np.arange(400, dtype="float32"), alike, None)
+    assert told["tar_at_far_0.01"] is not None
+    assert told["tar_at_far_0.001"] is None
+    assert pair_scores(np.arange(400, dtype="float32"), np.arange(400) >= 50, None)["tar_at_far_0.01"] is None
+
+
+@pytest.mark.parametrize("held", [2**24, 8, 1])
+def test_distances_of_embeddings(held, monkeypatch):
+    monkeypatch.setattr(distances, "ROWS", held)
+    rng = np.random.default_rng(0)
+    query, others = rng.normal(size=3).astype("float32"), rng.normal(size=(7, 3)).astype("float32")
+    weights = np.array([0.5, 2.0, -1.0], "float32")
+    euclidean, summed = EmbeddingDistance(), EmbeddingDistance(weights, bias=0.25)
+    np.testing.assert_allclose(euclidean.between(query, others), np.linalg.norm(others - query, axis=1), 1e-5)
+    expected = (np.abs(others - query) * weights).sum(axis=1)
+    np.testing.assert_allclose(summed.between(query, others), expected + 0.25, 1e-5, 1e-6)
+    np.testing.assert_allclose(EmbeddingDistance(weights).between(query, others), expected, 1e-5, 1e-6)
+    assert euclidean.between(query, others[:0]).shape == (0,)

@@ -119,7 +119,7 @@ def _lines(
     points: np.ndarray, labelled: np.ndarray, limbs: tuple[tuple[int, int], ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return all limbs that are known, person by person: their ends `(N, 2, 2)` and which limbs, `(N,)`."""
-    ends = np.array(limbs).reshape(-1, 2)  # (L, 2), the points of a limb
+    ends = np.array(limbs).reshape(len(limbs), 2)  # (L, 2), the points of a limb
     person, limb = np.nonzero(labelled[:, ends].all(axis=-1))  # of (B, L): both ends are labelled
     lines = points[person[:, None], ends[limb]]  # (N, 2, 2): limb, end, x and y
     long = (lines[:, 0] != lines[:, 1]).any(axis=-1)  # a limb of length 0 has no direction

@@ -25,7 +25,7 @@ def similarity(
     squared = ((points[:, None].astype("float64") - others[None]) ** 2).sum(axis=-1)
     scale = 2 * (areas[..., None] + np.spacing(1)) * (2 * sigmas) ** 2
     alike = np.where(counted, np.exp(-squared / scale), 0.0)
-    return alike.sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1)
+    return alike.sum(axis=2) / np.maximum(counted.sum(axis=1), 1)
 
 
 def distinct(poses: Poses, sigmas: np.ndarray, limit: float = AS_ONE) -> Poses:
