@@ -298,6 +298,15 @@ def test_the_papers_fields_reach_from_end_to_end():
         assert along.tolist() == [0, 1, 1, 1, 1, 1, 0, 0]
 
 
+def test_a_capsule_holds_what_is_as_far_as_its_half_width():
+    """One cell of 8 pixels, beside the limb from cell 1 to cell 5 and beyond its ends."""
+    limb = truth([[[11.5, 19.5], [43.5, 19.5]]], skeleton=LIMB)
+    fields = targets(limb, (5, 8), half_width=8.0, mode="capsule")["fields"][..., 0]
+    expected = np.zeros((5, 8))
+    expected[1:4, 1:6] = expected[2, :7] = 1
+    np.testing.assert_array_equal(fields, expected)
+
+
 def test_the_published_gaussian_is_cut_to_whole_cells():
     """It looks at pixels from 17 - 4 sigma = 9 on, and so at cell 1, in the middle of which is 11.5."""
     heatmaps = targets(

@@ -213,6 +213,24 @@ def test_distinct_keeps_the_best_of_those_alike():
     np.testing.assert_allclose(everyone.scores, [0.9, 0.8, 0.7, 0.6, 0.3, 0.2])
 
 
+def test_one_point_in_its_place_is_a_whole_similarity():
+    truth = people(count=1)
+    truth.visible[0, 1:] = 0
+    alike = similarity(truth.points, truth.points, truth.areas, COCO17.sigma_per_point(), truth.visible > 0)
+    assert alike[0, 0] == pytest.approx(1.0)
+
+
+def test_people_are_as_alike_as_the_mean_of_their_areas_says():
+    small = found(people(count=1)).points
+    large = small * np.array([1.2, 1.2, 1.0], "float32")
+    areas = [float(np.prod(bounds(points)[0, 2:])) for points in (small, large)]
+    sigmas, visible = COCO17.sigma_per_point(), np.ones(17, bool)
+    alike = oks(small[0, :, :2].astype(float), large[0, :, :2].astype(float), sum(areas) / 2, sigmas, visible)
+    poses = Poses(np.concatenate([small, large]), np.array([0.9, 0.8], "float32"))
+    assert len(distinct(poses, sigmas, limit=alike + 1e-3).points) == 2
+    assert len(distinct(poses, sigmas, limit=alike - 1e-3).points) == 1
+
+
 def test_the_most_alike_go_together():
     alike = np.array([[0.9, 0.8, 0.0], [0.7, 0.1, 0.0]])
     assert partners(alike).tolist() == [0, 1, -1]
@@ -266,6 +284,12 @@ def test_pckh_counts_points_within_half_a_head():
     told = scores([(truth, result)], MPII).numbers
     assert told["point_pckh"]["pelvis"] == told["point_pckh"]["left_knee"] == 0.0
     assert told["pckh"] == pytest.approx(13 / 14)  # without pelvis and thorax
+
+
+def test_a_head_alone_is_measured_by_itself():
+    head = Skeleton(points=("head_top", "upper_neck"), limbs=((0, 1),))
+    truth = people(head, count=1)
+    assert scores([(truth, found(truth))], head).numbers["pckh"] == 1.0
 
 
 def test_everybody_is_measured_by_their_own_head():
