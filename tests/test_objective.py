@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 
 from kerazoo import backend
-from kerazoo.objective import cancel_gradient, cross_entropy, dice, embedded, focal, hard, weighted_mean
+from kerazoo.objective import (
+    _all_or_none,
+    cancel_gradient,
+    cross_entropy,
+    dice,
+    embedded,
+    focal,
+    hard,
+    weighted_mean,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -35,6 +44,17 @@ def test_of_a_cancelled_gradient_the_first_loses_the_seconds():
 
     (slope,) = backend.gradients(loss, [keras.ops.convert_to_tensor([2.0])])
     np.testing.assert_allclose(keras.ops.convert_to_numpy(slope), [2 * 2.0 - 3.0])
+
+
+@pytest.mark.parametrize("broken", [(0, 1), (1, 0)])
+def test_one_value_that_is_not_finite_keeps_all_statistics(broken):
+    old, new = ([keras.ops.full((2,), value) for _ in range(2)] for value in (1.0, 2.0))
+    assert [keras.ops.convert_to_numpy(v).tolist() for v in _all_or_none(old, new)] == [[2.0, 2.0]] * 2
+    array, place = broken
+    values = np.full(2, 2.0, "float32")
+    values[place] = np.nan
+    new[array] = keras.ops.convert_to_tensor(values)
+    assert [keras.ops.convert_to_numpy(v).tolist() for v in _all_or_none(old, new)] == [[1.0, 1.0]] * 2
 
 
 def test_stacks_of_images_are_embedded_at_once_and_in_place():

@@ -60,6 +60,8 @@ def test_statistics_tell_colours_and_textures_apart():
     assert np.abs(found[0] - found[1]).max() > 0.1
     assert np.abs(found[0] - found[2]).max() > 0.1
     np.testing.assert_array_equal(statistics(grey), statistics(grey.copy()))
+    without_colours = statistics(np.repeat(noisy[..., :1], 3, axis=-1))
+    assert (without_colours[15:20] > 0.01).all()  # luma has edges and curvature, differences of colours none
 
 
 def test_scores_of_a_perfect_and_of_an_idle_translator():
