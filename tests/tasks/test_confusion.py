@@ -61,3 +61,9 @@ def test_scores_of_nothing():
 def test_labels_beyond_the_classes_are_left_out():
     truth = np.array([[0, 1, 2, 3]], "uint8")
     np.testing.assert_array_equal(confusion(truth, np.zeros((1, 4), "uint8"), 2), [[1, 0], [1, 0]])
+
+
+def test_dice_counts_truth_and_prediction():
+    predicted = np.array([[0, 0, 0, 1]], "uint8")
+    found = scores([confusion(np.zeros((1, 4), "uint8"), predicted, 2)], NAMES[:2])
+    assert found["dice"]["ground"] == pytest.approx(2 * 3 / (4 + 3))

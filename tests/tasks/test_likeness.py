@@ -109,3 +109,10 @@ def test_diagonals_are_edges_along_their_own_direction():
         edges = statistics(image)[15:19]  # after three thirds, the means and the deviations of three planes
         assert edges[strong] == pytest.approx(np.sqrt(2) * edges[0], rel=0.05)
         assert edges[5 - strong] < 0.1 * edges[strong]
+
+
+@pytest.mark.parametrize(("channel", "luma"), [(0, 0.299), (1, 0.587), (2, 0.114)])
+def test_luma_is_that_of_bt_601(channel, luma):
+    image = np.zeros((8, 8, 3), "uint8")
+    image[..., channel] = 255
+    assert statistics(image)[0] == pytest.approx(luma)
