@@ -151,8 +151,11 @@ def test_families_share_only_their_networks(family):
 @pytest.mark.parametrize("name", SOURCES)
 def test_backends_are_named_in_one_place(name):
     allowed = BACKENDS if name.startswith(("kerazoo.backend", "kerazoo.engine.export")) else set()
-    if name == "kerazoo.checkpoints.torch_weights":
-        allowed = {"torch"}  # reads .pth files with weights_only=True
+    allowed |= {
+        "kerazoo.checkpoints.torch_weights": {"torch"},  # reads .pth files with weights_only=True
+        "kerazoo.layers.operations.on_torch": {"torch"},
+        "kerazoo.layers.operations.on_jax": {"jax"},
+    }.get(name, set())
     assert {target.split(".")[0] for target in imports(name)} & BACKENDS <= allowed
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from keras import layers, ops
 
 from kerazoo import backend
+from kerazoo.layers.convolutions import Conv2D, DepthwiseConv2D
 from kerazoo.layers.norms import BatchNormalization
 from kerazoo.layers.registered import registered
 
@@ -88,7 +89,7 @@ def pad_conv(
     """
     if stride > 1 and kernel > 1:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
-    return layers.Conv2D(
+    return Conv2D(
         filters,
         kernel,
         strides=stride,
@@ -110,7 +111,7 @@ def pad_depthwise(
     """
     if stride > 1 and kernel > 1:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
-    return layers.DepthwiseConv2D(
+    return DepthwiseConv2D(
         kernel,
         strides=stride,
         dilation_rate=dilation,
@@ -166,37 +167,6 @@ def dropout(x: keras.KerasTensor, rate: float, *, name: str) -> keras.KerasTenso
     Without a seed Keras on torch draws from torch's global generator, which no resume point holds.
     """
     return layers.Dropout(rate, seed=random.randrange(2**31), name=name)(x)
-
-
-@registered
-class PadMaxPool(layers.Layer):
-    """Take the maximum of odd windows; what lies beyond the border never wins.
-
-    That is PyTorch's `MaxPool2d(size, stride, padding=size // 2)`. Keras' "same" shifts even sizes by a
-    pixel, and zeros beyond the border would beat negative values.
-
-    Shape: `(N, H, W, C)` -> `(N, ceil(H / stride), ceil(W / stride), C)`.
-
-    Args:
-        size: side of the window, odd.
-        stride: pixels between windows.
-    """
-
-    def __init__(self, size: int, stride: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.size, self.stride = size, stride
-
-    def call(self, x):
-        border = (self.size // 2, self.size // 2)
-        x = ops.pad(x, ((0, 0), border, border, (0, 0)), constant_values=float("-inf"))
-        return ops.max_pool(x, self.size, self.stride, "valid", data_format="channels_last")
-
-    def compute_output_shape(self, input_shape):
-        batch, *sides, channels = input_shape
-        return batch, *(side and -(-side // self.stride) for side in sides), channels
-
-    def get_config(self):
-        return super().get_config() | {"size": self.size, "stride": self.stride}
 
 
 @registered

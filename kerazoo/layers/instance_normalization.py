@@ -4,6 +4,7 @@ from typing import Any
 
 from keras import layers, ops
 
+from kerazoo.layers import operations
 from kerazoo.layers.registered import registered
 
 
@@ -34,15 +35,11 @@ class InstanceNormalization(layers.Layer):
         self.beta = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="beta")
 
     def call(self, x):
-        single = ops.cast(x, "float32")  # (N, H, W, C)
-        # gamma (x - mean) / sqrt(variance + epsilon) + beta, mean and variance (N, 1, 1, C)
-        centred = single - ops.mean(single, (1, 2), keepdims=True)
-        variance = ops.mean(ops.square(centred), (1, 2), keepdims=True)
-        scale = ops.rsqrt(variance + self.epsilon)
-        if not self.affine:
-            return ops.cast(centred * scale, x.dtype)
-        scale = ops.cast(self.gamma, "float32") * scale
-        return ops.cast(centred * scale + ops.cast(self.beta, "float32"), x.dtype)
+        gamma, beta = (
+            (ops.cast(v, "float32") for v in (self.gamma, self.beta)) if self.affine else (None, None)
+        )
+        y = operations.instance_norm(ops.cast(x, "float32"), gamma, beta, self.epsilon)
+        return ops.cast(y, x.dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -4,7 +4,11 @@ from typing import Any
 
 from keras import layers, ops
 
+from kerazoo import backend
 from kerazoo.layers.registered import registered
+
+if backend.name() == "torch":
+    from kerazoo.layers.operations import on_torch
 
 
 @registered
@@ -14,10 +18,24 @@ class BatchNormalization(layers.BatchNormalization):
     Keras' own are off where a channel's mean is large beside its spread: TensorFlow adds the values of a
     channel up one after the other, PyTorch takes the variance for a difference of mean squares. Of 95
     images of 28 x 28, normalised values were off by 3e-4 and 5e-5 of the largest; here by 1e-6.
+    On PyTorch it is PyTorch's own, whose statistics are exact and which reads the map fewer times.
     The name is Keras' own, as weights are saved under it.
 
     Shape: `(N, ..., C)` -> the same.
     """
+
+    def call(self, inputs, training=None, mask=None):
+        if backend.name() != "torch" or mask is not None or self.renorm:
+            return super().call(inputs, training=training, mask=mask)
+        gamma, beta = (self.gamma if self.scale else None), (self.beta if self.center else None)
+        if not (training and self.trainable):
+            return on_torch.normalised(
+                inputs, self.moving_mean, self.moving_variance, gamma, beta, self.epsilon
+            )
+        outputs, mean, variance = on_torch.batch_norm(inputs, gamma, beta, self.epsilon)
+        for moving, current in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + current * (1.0 - self.momentum))
+        return outputs
 
     def _moments(self, inputs, mask):
         if mask is not None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from keras import layers, ops
 
+from kerazoo.layers import operations
 from kerazoo.layers.registered import registered
 
 
@@ -78,8 +79,7 @@ class ReflectPad(layers.Layer):
         self.margin = margin
 
     def call(self, x):
-        border = (self.margin, self.margin)
-        return ops.pad(x, ((0, 0), border, border, (0, 0)), mode="reflect")
+        return operations.reflect_pad(x, self.margin)
 
     def compute_output_shape(self, input_shape):
         batch, *sides, channels = input_shape

@@ -11,6 +11,7 @@ from kerazoo.layers import (
     BatchNormalization,
     CurrentNorm,
     HeNormal,
+    MaxPooling2D,
     pad_conv,
 )
 
@@ -68,7 +69,7 @@ def conv4(
             x = CurrentNorm(epsilon, scale, name=f"{name}_bn")(x)
         x = layers.Activation("relu", name=f"{name}_act")(x)
         if pool == "max":
-            x = layers.MaxPooling2D(2, name=f"{name}_pool")(x)
+            x = MaxPooling2D(2, name=f"{name}_pool")(x)
     last = layers.Flatten if features == "flatten" else layers.GlobalAveragePooling2D
     x = last(name="features", dtype="float32")(x)
     if classes is None:

@@ -3,7 +3,15 @@
 import keras
 from keras import layers
 
-from kerazoo.layers import CropLike, InstanceNormalization, MirrorPad, Normal, ReflectPad
+from kerazoo.layers import (
+    Conv2D,
+    Conv2DTranspose,
+    CropLike,
+    InstanceNormalization,
+    MirrorPad,
+    Normal,
+    ReflectPad,
+)
 
 STRIDE = 4
 """Pixels of the image per pixel of a generator's coarsest map."""
@@ -108,7 +116,7 @@ def _conv(
 ) -> keras.KerasTensor:
     """Convolve without padding; logits in float32, since PyTorch has no gradient for one bfloat16 map."""
     start = Normal(0.02)  # section 7.1
-    return layers.Conv2D(filters, kernel, strides=stride, kernel_initializer=start, dtype=dtype, name=name)(x)
+    return Conv2D(filters, kernel, strides=stride, kernel_initializer=start, dtype=dtype, name=name)(x)
 
 
 def _normalised(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
@@ -131,6 +139,6 @@ def _residual(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
 
 def _up(x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
     """Double height and width as PyTorch's ConvTranspose2d(3, 2, padding=1, output_padding=1) does."""
-    transposed = layers.Conv2DTranspose(filters, 3, strides=2, kernel_initializer=Normal(0.02), name=name)
+    transposed = Conv2DTranspose(filters, 3, strides=2, kernel_initializer=Normal(0.02), name=name)
     x = layers.Cropping2D(((1, 0), (1, 0)), name=f"{name}_crop")(transposed(x))
     return _normalised(x, name)

@@ -9,7 +9,15 @@ from typing import Literal
 import keras
 from keras import layers
 
-from kerazoo.layers import Bilinear, BilinearConv2DTranspose, CropLike, HeNormal
+from kerazoo.layers import (
+    Bilinear,
+    BilinearConv2DTranspose,
+    Conv2D,
+    Conv2DTranspose,
+    CropLike,
+    HeNormal,
+    MaxPooling2D,
+)
 from kerazoo.layers import dropout as drop
 
 VGG16 = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels and convolutions per level
@@ -76,14 +84,14 @@ def _vgg16(x: keras.KerasTensor, width: float) -> dict[str, keras.KerasTensor]:
             padding = "valid" if level == step == 1 else "same"
             x = _conv(x, filters * width, 3, f"conv{level}_{step}", padding=padding)
         # "same" keeps the last odd row and column: Caffe's rounding up.
-        x = pools[f"pool{level}"] = layers.MaxPooling2D(2, padding="same", name=f"pool{level}")(x)
+        x = pools[f"pool{level}"] = MaxPooling2D(2, padding="same", name=f"pool{level}")(x)
     return pools
 
 
 def _conv(
     x: keras.KerasTensor, filters: float, kernel: int, name: str, padding: str = "same"
 ) -> keras.KerasTensor:
-    return layers.Conv2D(
+    return Conv2D(
         max(1, round(filters)),
         kernel,
         padding=padding,
@@ -95,7 +103,7 @@ def _conv(
 
 def _score(x: keras.KerasTensor, classes: int, name: str) -> keras.KerasTensor:
     """Class scores that start at zero (section 4.2); in float32, since they are summed."""
-    return layers.Conv2D(classes, 1, kernel_initializer="zeros", dtype="float32", name=name)(x)
+    return Conv2D(classes, 1, kernel_initializer="zeros", dtype="float32", name=name)(x)
 
 
 def _upscore(
@@ -103,7 +111,7 @@ def _upscore(
 ) -> keras.KerasTensor:
     if upsampling == "fixed":
         return BilinearConv2DTranspose(factor, dtype="float32", name=name)(x)
-    return layers.Conv2DTranspose(
+    return Conv2DTranspose(
         classes,
         2 * factor,
         strides=factor,
@@ -120,4 +128,4 @@ def _fuse(
     if fusion == "add":
         return layers.Add(dtype="float32", name=name)([score, skip])
     both = layers.Concatenate(dtype="float32", name=f"{name}_concat")([score, skip])
-    return layers.Conv2D(classes, 1, kernel_initializer=HeNormal(), dtype="float32", name=name)(both)
+    return Conv2D(classes, 1, kernel_initializer=HeNormal(), dtype="float32", name=name)(both)

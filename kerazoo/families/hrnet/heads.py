@@ -6,7 +6,7 @@ Each takes the branches of `kerazoo.families.hrnet.body.body`, highest resolutio
 import keras
 from keras import layers
 
-from kerazoo.layers import HeNormal, Normal, ResizeLike, Upsample, conv_norm_act, pad_conv
+from kerazoo.layers import Conv2D, HeNormal, Normal, ResizeLike, Upsample, conv_norm_act, pad_conv
 from kerazoo.layers.residual import residual_unit
 
 Tensors = list[keras.KerasTensor]
@@ -59,4 +59,4 @@ def classification(branches: Tensors, classes: int, width: int, bias: bool) -> d
 
 def _linear(x: keras.KerasTensor, channels: int, name: str, std: float | None) -> keras.KerasTensor:
     first = HeNormal() if std is None else Normal(std)
-    return layers.Conv2D(channels, 1, kernel_initializer=first, dtype="float32", name=name)(x)
+    return Conv2D(channels, 1, kernel_initializer=first, dtype="float32", name=name)(x)

@@ -1,9 +1,8 @@
 """What the networks of part affinity fields end their stages in."""
 
 import keras
-from keras import layers
 
-from kerazoo.layers import Normal, conv_norm_act
+from kerazoo.layers import Conv2D, Normal, conv_norm_act
 
 DEVIATION = 0.01
 """Of the Gaussian that the published trainings start from."""
@@ -36,7 +35,7 @@ def channels_of(points: int, limbs: int) -> dict[str, int]:
 
 def linear(x: keras.KerasTensor, channels: int, *, name: str) -> keras.KerasTensor:
     """Convolve 1x1 to an output in float32 that starts near zero."""
-    return layers.Conv2D(channels, 1, kernel_initializer=Normal(DEVIATION), dtype="float32", name=name)(x)
+    return Conv2D(channels, 1, kernel_initializer=Normal(DEVIATION), dtype="float32", name=name)(x)
 
 
 def scaled(channels: float, width: float) -> int:

@@ -9,6 +9,8 @@ from kerazoo.families.openpose.heads import channels_of, scaled
 from kerazoo.layers import (
     BATCH_NORM_MOMENTUM,
     BatchNormalization,
+    Conv2D,
+    DepthwiseConv2D,
     HeNormal,
     InstanceNormalization,
     Normal,
@@ -118,9 +120,7 @@ def _branch(x: keras.KerasTensor, channels: list[int], name: str) -> keras.Keras
         x = _normed(x, f"{name}_conv{step}")
         x = layers.Activation("relu", name=f"{name}_conv{step}_act")(x)
     x = _depthwise(x, maps[0], 1, f"{name}_depthwise")
-    x = layers.Conv2D(
-        maps[1], 1, use_bias=False, kernel_initializer=Normal(START), dtype="float32", name=name
-    )(x)
+    x = Conv2D(maps[1], 1, use_bias=False, kernel_initializer=Normal(START), dtype="float32", name=name)(x)
     return _normed(x, name, dtype="float32")
 
 
@@ -134,16 +134,14 @@ def _normed(x: keras.KerasTensor, name: str, dtype: str | None = None) -> keras.
 
 
 def _conv(x: keras.KerasTensor, filters: int, kernel: int, stride: int, name: str) -> keras.KerasTensor:
-    return layers.Conv2D(
-        filters, kernel, stride, "same", use_bias=False, kernel_initializer=HeNormal(), name=name
-    )(x)
+    return Conv2D(filters, kernel, stride, "same", use_bias=False, kernel_initializer=HeNormal(), name=name)(
+        x
+    )
 
 
 def _depthwise(x: keras.KerasTensor, kernel: int, stride: int, name: str) -> keras.KerasTensor:
     start = HeNormal(gain=math.sqrt(x.shape[-1] / 2))  # the fan-in is one channel's, and no ReLU follows
-    return layers.DepthwiseConv2D(
-        kernel, stride, "same", use_bias=False, depthwise_initializer=start, name=name
-    )(x)
+    return DepthwiseConv2D(kernel, stride, "same", use_bias=False, depthwise_initializer=start, name=name)(x)
 
 
 def _image_normed(x: keras.KerasTensor, activation: str | None, name: str) -> keras.KerasTensor:

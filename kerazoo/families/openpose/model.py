@@ -13,7 +13,7 @@ from kerazoo.families.openpose.heads import DEVIATION, channels_of, linear, scal
 from kerazoo.families.openpose.lightweight import lightweight_openpose
 from kerazoo.families.openpose.mobilenet_v2 import mobilenet_v2_openpose
 from kerazoo.families.openpose.residual import residual_openpose
-from kerazoo.layers import Normal, pad_conv
+from kerazoo.layers import Conv2D, MaxPooling2D, Normal, pad_conv
 
 if TYPE_CHECKING:
     from kerazoo.families.openpose import OpenPose
@@ -95,7 +95,7 @@ def _vgg19(x: keras.KerasTensor, width: float) -> keras.KerasTensor:
         for step in range(1, convolutions + 1):
             x = pad_conv(x, scaled(filters, width), activation="relu", name=f"conv{level}_{step}")
         if level < len(VGG19):  # "same" keeps the last odd row and column: Caffe's rounding up
-            x = layers.MaxPooling2D(2, padding="same", name=f"pool{level}")(x)
+            x = MaxPooling2D(2, padding="same", name=f"pool{level}")(x)
     return x
 
 
@@ -109,7 +109,7 @@ def _branch(
 
 
 def _conv(x: keras.KerasTensor, filters: int, kernel: int, width: float, name: str) -> keras.KerasTensor:
-    return layers.Conv2D(
+    return Conv2D(
         scaled(filters, width),
         kernel,
         padding="same",

@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from kerazoo.families.resnet.model import resnet_features
-from kerazoo.layers import EuclideanDistance, HeNormal, WeightedL1
+from kerazoo.layers import Conv2D, EuclideanDistance, HeNormal, MaxPooling2D, WeightedL1
 
 Head = Literal["euclidean", "weighted_l1"]
 
@@ -67,7 +67,7 @@ def siamese_koch(
     x = image = keras.Input((*size, channels), name="image")
     for block, (filters, kernel) in enumerate(KOCH, 1):
         name = f"conv{block}"
-        x = layers.Conv2D(
+        x = Conv2D(
             filters * width // 64,
             kernel,
             kernel_initializer=HeNormal(),
@@ -75,7 +75,7 @@ def siamese_koch(
             name=name,
         )(x)
         if block < len(KOCH):
-            x = layers.MaxPooling2D(2, name=f"{name}_pool")(x)
+            x = MaxPooling2D(2, name=f"{name}_pool")(x)
     x = layers.Flatten(name="flat")(x)
     x = layers.Dense(
         embedding,

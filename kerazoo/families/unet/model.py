@@ -7,7 +7,16 @@ import keras
 from keras import layers
 
 from kerazoo.families.unet.geometry import valid_margin
-from kerazoo.layers import CropLike, HeNormal, MirrorPad, Upsample, norm_act
+from kerazoo.layers import (
+    Conv2D,
+    Conv2DTranspose,
+    CropLike,
+    HeNormal,
+    MaxPooling2D,
+    MirrorPad,
+    Upsample,
+    norm_act,
+)
 from kerazoo.layers import dropout as drop
 
 
@@ -65,7 +74,7 @@ def unet(
     else:
         x = _on_encoder(image, encoder, filters, norm, up, dropout)
     kernel = 1 if encoder is None else 3
-    head = layers.Conv2D(
+    head = Conv2D(
         classes, kernel, padding="same", kernel_initializer=HeNormal(), dtype="float32", name="head"
     )
     logits = head(x)
@@ -85,7 +94,7 @@ def _figure_1(
     skips = []
     for level, width in enumerate(filters):
         if level > 0:
-            x = layers.MaxPooling2D(2, name=f"pool{level}")(x)
+            x = MaxPooling2D(2, name=f"pool{level}")(x)
         x = _pair(x, width, padding, norm, name=f"down{level + 1}")
         if level >= deepest - 1 and dropout:
             x = drop(x, dropout, name=f"dropout{level + 1}")
@@ -131,7 +140,7 @@ def _on_encoder(
 def _pair(x: keras.KerasTensor, filters: int, padding: str, norm: bool, name: str) -> keras.KerasTensor:
     """Two 3x3 convolutions."""
     for step in (1, 2):
-        x = layers.Conv2D(
+        x = Conv2D(
             filters,
             3,
             padding=padding,
@@ -149,6 +158,6 @@ def _up(x: keras.KerasTensor, filters: int, up: str, name: str) -> keras.KerasTe
     """Double height and width, and bring the channels to `filters`."""
     options = {"activation": "relu", "kernel_initializer": HeNormal(), "name": f"{name}_conv"}
     if up == "transposed":
-        return layers.Conv2DTranspose(filters, 2, strides=2, **options)(x)
+        return Conv2DTranspose(filters, 2, strides=2, **options)(x)
     x = Upsample(2, "nearest" if up == "nearest" else "bilinear", name=name)(x)
-    return x if up == "nearest" else layers.Conv2D(filters, 1, **options)(x)
+    return x if up == "nearest" else Conv2D(filters, 1, **options)(x)

@@ -10,7 +10,16 @@ from typing import Literal, NamedTuple
 import keras
 from keras import layers
 
-from kerazoo.layers import CropLike, HeNormal, MirrorPad, Upsample, conv_norm_act
+from kerazoo.layers import (
+    Conv2D,
+    Conv2DTranspose,
+    CropLike,
+    HeNormal,
+    MaxPooling2D,
+    MirrorPad,
+    Upsample,
+    conv_norm_act,
+)
 from kerazoo.layers import dropout as drop
 
 
@@ -95,7 +104,7 @@ def _figure_1(
     # Column 0, the contracting path: X(i, 0) = H(D(X(i - 1, 0))).
     for i, width in enumerate(filters):
         if i > 0:
-            x = layers.MaxPooling2D(2, name=f"pool_{i}")(x)
+            x = MaxPooling2D(2, name=f"pool_{i}")(x)
         x = node[i, 0] = _pair(x, width, style, bias=True, name=f"x_{i}_0")
 
     # The other columns: X(i, j) = H([X(i, 0), ..., X(i, j - 1), U(X(i + 1, j - 1))]).
@@ -182,7 +191,7 @@ def _pair(x: keras.KerasTensor, filters: int, style: Style, bias: bool, name: st
 def _up(x: keras.KerasTensor, filters: int, style: Style, name: str) -> keras.KerasTensor:
     """Double height and width, the paper's U."""
     if style.up == "transposed":
-        return layers.Conv2DTranspose(filters, 2, strides=2, kernel_initializer=HeNormal(), name=name)(x)
+        return Conv2DTranspose(filters, 2, strides=2, kernel_initializer=HeNormal(), name=name)(x)
     return Upsample(
         2,
         "nearest" if style.up == "nearest" else "bilinear",
@@ -195,5 +204,5 @@ def _head(
     x: keras.KerasTensor, image: keras.KerasTensor, classes: int, kernel: int, name: str
 ) -> keras.KerasTensor:
     options = {"padding": "same", "kernel_initializer": HeNormal(), "dtype": "float32"}
-    logits = layers.Conv2D(classes, kernel, name=name, **options)(x)
+    logits = Conv2D(classes, kernel, name=name, **options)(x)
     return CropLike(dtype="float32", name=f"{name}_crop")([logits, image])
