@@ -14,10 +14,11 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerazoo import backend
 from kerazoo import settings as plain
 from kerazoo.checkpoints.run_weights import WEIGHTS, load_weights, save_weights
 from kerazoo.errors import UserError, error_context
@@ -28,6 +29,7 @@ from kerazoo.task import Task
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
 LARGEST_RECIPE = 1 << 24
 """Bytes of the largest recipe that is read."""
@@ -81,6 +83,13 @@ class Run:
     def deployed(self) -> "keras.Model":
         """The part of the network that prediction and export run."""
         return self.recipe.family.deploy(self.network)
+
+    @functools.cached_property
+    def forward(self) -> Callable[["np.ndarray"], dict[str, "np.ndarray"]]:
+        """That part as a function of NumPy arrays, folded and compiled once (`kerazoo.backend.forward`)."""
+        from kerazoo.layers import folded
+
+        return backend.forward(folded(self.deployed)[0])
 
     @functools.cached_property
     def family(self) -> Task:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from faster_coco_eval import COCO, COCOeval_faster
 
+from kerazoo import backend
 from kerazoo.data.source import Source
 from kerazoo.engine.evaluate import evaluate, table
 from kerazoo.run import Run
@@ -71,7 +72,7 @@ class Guess(Pose):
 def run(tmp_path):
     """What evaluate needs of a run."""
     family = Guess()
-    stub = SimpleNamespace(folder=tmp_path, family=family, deployed=family.build())
+    stub = SimpleNamespace(folder=tmp_path, family=family, forward=backend.forward(family.build()))
     stub.recipe = SimpleNamespace(family=family, data=Four(), tile=None)
     stub.write_json = lambda name, value: Run.write_json(stub, name, value)
     return stub

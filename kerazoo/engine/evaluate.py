@@ -49,7 +49,7 @@ def evaluate(run: Run, split: Split = "val", *, tile: int | None = None, tta: bo
             "evaluate on data of the same classes",
         )
     options = options_for(family, tile=tile or run.recipe.tile, tta=tta)
-    scores, shown = scored(family, backend.forward(run.deployed), samples, options, count=SHOWN)
+    scores, shown = scored(family, run.forward, samples, options, count=SHOWN)
     conditions = {"split": split, "backend": backend.name()} | options._asdict()
     numbers = conditions | scores.numbers | {"facts": data.facts(), "data": to_plain(data)}
     run.write_json(f"evaluation-{split}.json", numbers)

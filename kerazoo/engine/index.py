@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerazoo import backend
 from kerazoo.engine.index_file import Changes, Contents, Entry, Mark, mark_of, read_contents, write_contents
 from kerazoo.engine.progress import ImageProgress, Progress
 from kerazoo.errors import UserError
@@ -145,7 +144,7 @@ def _embedded(run: Run, folder: Path, names: list[str]) -> tuple[dict[str, Entry
             marks[name] = mark
             yield image
 
-    embeddings = list(_comparing(run).embed(backend.forward(run.deployed), images()))
+    embeddings = list(_comparing(run).embed(run.forward, images()))
     return dict(zip(marks, map(Entry, marks.values(), embeddings), strict=True)), problems
 
 
@@ -207,7 +206,7 @@ def searching(run: Run, path: Path, top: int) -> Callable[[np.ndarray], Nearest]
     family, opened = _comparing(run), open_index(run, path)
     if opened.outdated:
         Progress().say(opened.outdated)
-    forward = backend.forward(run.deployed)
+    forward = run.forward
     return lambda image: opened.nearest(next(family.embed(forward, [image])), top)
 
 

@@ -10,7 +10,6 @@ from kerazoo.layers.blocks import (
     HeNormal,
     Materialised,
     Normal,
-    PadMaxPool,
     ZeroChannels,
     conv_norm_act,
     dropout,
@@ -18,10 +17,13 @@ from kerazoo.layers.blocks import (
     pad_conv,
     pad_depthwise,
 )
+from kerazoo.layers.convolutions import Conv2D, Conv2DTranspose, DepthwiseConv2D
 from kerazoo.layers.distances import EuclideanDistance, WeightedL1
+from kerazoo.layers.folding import folded
 from kerazoo.layers.instance_normalization import InstanceNormalization
 from kerazoo.layers.norms import BatchNormalization, CurrentNorm
 from kerazoo.layers.part_fields import LimbScores, Peaks
+from kerazoo.layers.pooling import MaxPooling2D, PadMaxPool
 from kerazoo.layers.resizing import Bilinear, BilinearConv2DTranspose, ResizeLike, Upsample, bilinear_kernel
 from kerazoo.layers.sizes import CropLike, MirrorPad, ReflectPad
 from kerazoo.layers.top_down import KeyPoints, Letterbox
@@ -32,8 +34,11 @@ __all__ = [
     "BatchNormalization",
     "Bilinear",
     "BilinearConv2DTranspose",
+    "Conv2D",
+    "Conv2DTranspose",
     "CropLike",
     "CurrentNorm",
+    "DepthwiseConv2D",
     "EuclideanDistance",
     "HeNormal",
     "InstanceNormalization",
@@ -41,6 +46,7 @@ __all__ = [
     "Letterbox",
     "LimbScores",
     "Materialised",
+    "MaxPooling2D",
     "MirrorPad",
     "Normal",
     "PadMaxPool",
@@ -53,6 +59,7 @@ __all__ = [
     "bilinear_kernel",
     "conv_norm_act",
     "dropout",
+    "folded",
     "norm_act",
     "pad_conv",
     "pad_depthwise",

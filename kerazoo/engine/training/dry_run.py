@@ -84,13 +84,15 @@ def estimate(recipe: Recipe, *, init: Run | None = None) -> Estimate:
 
 
 def _estimated(recipe: Recipe, network: "keras.Model") -> Estimate:
+    from kerazoo.layers import folded
+
     train, validation = (CachedSamples(recipe.data.samples(split)) for split in ("train", "val"))
     batches = stream(train, recipe.family, recipe.augmentation, batch=recipe.batch_size, seed=recipe.seed)
     shape, epoch_steps = batches[0][0].shape, math.ceil(len(train) / recipe.batch_size)
     outputs = activations(network, shape)
     objective = compiled(recipe, network, shape, epoch_steps)
     first, *later = _step_seconds(objective, Feed(batches, 0, 1 + STEPS))
-    forward = backend.forward(recipe.family.deploy(network))
+    forward = backend.forward(folded(recipe.family.deploy(network))[0])
     timed_images = min(VALIDATED, len(validation))
     image_seconds = _image_seconds(recipe, forward, [validation[i] for i in range(timed_images)])
     step_seconds = sum(later) / len(later)

@@ -42,6 +42,7 @@ class Training:
     network: "keras.Model"
     objective: "keras.Model"
     forward: Callable
+    fold: Callable[[], None]
     batches: "grain.MapDataset"
     validation: Sequence[Sample]
     state: State
@@ -69,6 +70,8 @@ def started(
     run: Run, network: "keras.Model", progress: Progress, state: State, point: Point | None = None
 ) -> Training:
     """Return the training in a state, with the arrays of its resume point or with the run's weights."""
+    from kerazoo.layers import folded
+
     recipe = run.recipe
     samples = CachedSamples(recipe.data.samples("train"))
     batches = stream(samples, recipe.family, recipe.augmentation, batch=recipe.batch_size, seed=recipe.seed)
@@ -76,9 +79,19 @@ def started(
     objective = compiled(recipe, network, batches[0][0].shape, steps)
     if point is None:
         load_weights(network, run.folder / WEIGHTS)
-    forward = backend.forward(recipe.family.deploy(network))
-    validation = CachedSamples(recipe.data.samples("val"))
-    training = Training(run, network, objective, forward, batches, validation, state, progress, steps)
+    deployed, fold = folded(recipe.family.deploy(network))
+    training = Training(
+        run=run,
+        network=network,
+        objective=objective,
+        forward=backend.forward(deployed),
+        fold=fold,
+        batches=batches,
+        validation=CachedSamples(recipe.data.samples("val")),
+        state=state,
+        progress=progress,
+        epoch_steps=steps,
+    )
     if point is not None:
         resume.assign(point.folder, training.variables())
     if state.factor != 1.0:
@@ -212,6 +225,7 @@ def _close_epoch(training: Training) -> None:
     if epoch % recipe.validate_every == 0 or epoch == recipe.epochs:
         began = time.perf_counter()
         options = options_for(recipe.family, tile=recipe.tile)
+        training.fold()
         scores, shown = scored(recipe.family, training.forward, training.validation, options, count=SHOWN)
         row["validation"] = scores.numbers
         row["validation_seconds"] = round(time.perf_counter() - began, 3)
