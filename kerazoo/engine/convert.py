@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerazoo import backend, settings
-from kerazoo.checkpoints.fetch import cache_folder, fetch
+from kerazoo.checkpoints.fetch import fetch
 from kerazoo.checkpoints.mapping import assign, part_of, unused_arrays
 from kerazoo.checkpoints.read import read
 from kerazoo.errors import UserError, error_context
+from kerazoo.files.cache import cache_folder
 from kerazoo.files.reading import read_text
 from kerazoo.files.recipes import recipe_files
 from kerazoo.files.text import printable

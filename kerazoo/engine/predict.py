@@ -1,16 +1,17 @@
-"""The verb predict: images and videos in, images, masks and JSON out; one at a time."""
+"""The verb predict: images and videos in, images, masks and JSON out."""
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from kerazoo import backend
 from kerazoo.data.keypoints.box_files import read_boxes
 from kerazoo.engine.options import options_for
 from kerazoo.engine.outputs import Row, holds_any, shortened, stems
+from kerazoo.engine.pipeline import stage
 from kerazoo.engine.progress import Progress, VideoProgress
 from kerazoo.errors import UserError, error_context
 from kerazoo.files.reading import read_error
@@ -118,7 +119,7 @@ def _two_images(paths: Sequence[Path]) -> Sequence[Path]:
 def _image_predictor(run: Run, options: Options) -> Predictor:
     family = run.family
     _check_options(family, options)
-    forward = backend.forward(run.deployed)
+    forward = run.forward
     return lambda image, *_: next(family.infer(forward, [image], options))
 
 
@@ -128,7 +129,7 @@ def _box_predictor(
     boxes = read_boxes(file, paths, min_score)
     for note in boxes.notes:
         Progress().say(note)
-    family, forward = cast(TopDown, run.family), backend.forward(run.deployed)
+    family, forward = cast(TopDown, run.family), run.forward
 
     def predictor(image: np.ndarray, path: Path, frame: int | None) -> Any:
         return family.infer_boxes(
@@ -154,34 +155,72 @@ def _check_options(family: Task, options: Options) -> None:
 
 
 def _rows(run: Run, predictor: Predictor, paths: Sequence[Path], output: Path) -> Generator[Row, None, None]:
-    for path, name in zip(paths, stems(paths), strict=True):
-        if is_video(path):
+    """Yield the rows of all files, in their order; images that follow each other overlap."""
+    named = zip(paths, stems(paths), strict=True)
+    for video, group in itertools.groupby(named, lambda pair: is_video(pair[0])):
+        if not video:
+            yield from _image_rows(run, predictor, group, output)
+            continue
+        for path, name in group:
             yield from _video_rows(run.family, predictor, path, output / f"{name}_overlay.mp4")
-        else:
-            yield _image_row(run, predictor, path, output / name)
 
 
-def _image_row(run: Run, predictor: Predictor, path: Path, stem: Path) -> Row:
+class _Answer(NamedTuple):
+    """An image on its way through the stages; without a result where the row has an error."""
+
+    row: Row
+    path: Path
+    stem: Path
+    image: np.ndarray | None = None
+    result: Any = None
+
+
+def _image_rows(
+    run: Run, predictor: Predictor, named: Iterable[tuple[Path, str]], output: Path
+) -> Generator[Row, None, None]:
     family = run.family
-    row: Row = {"image": str(path)}
-    with _error_in_row(row):
-        image = read_image(path, how=run.recipe.data)
-        with error_context(path):
-            result = predictor(image, path, None)
-        row |= _result_fields(family, image, result, [])
-        for file in family.save(result, stem):
-            row["files"].append(str(file))
-        overlay = stem.with_name(f"{stem.name}_overlay.png")
-        write_image(overlay, family.draw(image, result))
-        row["files"].append(str(overlay))
-    return row
+
+    def read(pair: tuple[Path, str]) -> _Answer:
+        path, name = pair
+        row: Row = {"image": str(path)}
+        image = None
+        with _error_in_row(row):
+            image = read_image(path, how=run.recipe.data)
+        return _Answer(row, path, output / name, image)
+
+    def answered(images: Iterable[_Answer]) -> Iterator[_Answer]:
+        for answer in images:
+            if answer.image is not None:
+                with _error_in_row(answer.row), error_context(answer.path):
+                    answer = answer._replace(result=predictor(answer.image, answer.path, None))
+            yield answer
+
+    def written(answer: _Answer) -> Row:
+        if "error" not in answer.row:
+            with _error_in_row(answer.row):
+                _write(family, answer)
+        return answer.row
+
+    with contextlib.closing(stage(read, named)) as images:
+        yield from stage(written, answered(images))
+
+
+def _write(family: Task, answer: _Answer) -> None:
+    """Describe a result in its row, and write its files and its overlay."""
+    row, image, result, stem = answer.row, cast(np.ndarray, answer.image), answer.result, answer.stem
+    row |= _result_fields(family, image, result, [])
+    for file in family.save(result, stem):
+        row["files"].append(str(file))
+    overlay = stem.with_name(f"{stem.name}_overlay.png")
+    write_image(overlay, family.draw(image, result))
+    row["files"].append(str(overlay))
 
 
 def _pair_row(
     run: Run, family: Verification, paths: Sequence[Path], output: Path
 ) -> Generator[Row, None, None]:
     """Yield the one row of two images that are compared."""
-    forward = backend.forward(run.deployed)
+    forward = run.forward
     row: Row = {"image": str(paths[0]), "other": str(paths[1])}
     with _error_in_row(row):
         images = [read_image(path, how=run.recipe.data) for path in paths]

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo import video
+from kerazoo import backend, video
 from kerazoo.engine.predict import predict
 from kerazoo.errors import UserError
 from kerazoo.image import USUAL, write_image
@@ -186,7 +186,7 @@ class Centres(Pose):
 def centres(boxes, paths, output, **options):
     family = Centres()
     recipe = SimpleNamespace(family=family, tile=None, data=USUAL)
-    stub = SimpleNamespace(recipe=recipe, family=family, deployed=family.build())
+    stub = SimpleNamespace(recipe=recipe, family=family, forward=backend.forward(family.build()))
     return list(predict(stub, paths, output, boxes=boxes, **options))
 
 
