@@ -3,16 +3,20 @@
 The only module (with `kerazoo.export`) that may name TensorFlow, PyTorch or JAX.
 """
 
+import contextlib
+import hashlib
 import importlib.util
 import itertools
 import json
 import os
+import platform
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import UserError
+from kerazoo.files.cache import cache_folder
 
 if TYPE_CHECKING:
     import keras
@@ -70,7 +74,29 @@ def set_backend(choice: str | None = None) -> str:
     # By itself TensorFlow leaves oneDNN out where there is no AVX-512: on an AMD EPYC a training
     # step of UNet++ (8 x 128 x 128) then took twice as long.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if chosen == "jax":
+        _keep_compiled()
     return chosen
+
+
+def _keep_compiled() -> None:
+    """Let JAX keep what XLA compiles in the cache folder, by the kind of processor it was compiled for.
+
+    The second training of unetpp-tiny for an epoch took 17 s instead of 37.
+    """
+    processor = platform.machine()
+    with contextlib.suppress(OSError):
+        processor += _processor_features()
+    key = hashlib.sha256(processor.encode()).hexdigest()[:12]
+    folder = cache_folder() / f"jax-{key}"
+    with contextlib.suppress(OSError):  # without such a folder it compiles each time
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
+
+
+def _processor_features() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
 def name() -> str:

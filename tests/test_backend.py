@@ -35,6 +35,25 @@ def test_the_order_of_wishes(tmp_path):
     assert chosen(tmp_path, argument=repr(first), KERAS_BACKEND=last) == first
 
 
+@pytest.mark.skipif("jax" not in backends.installed(), reason="needs JAX")
+def test_jax_keeps_what_it_compiles_in_the_cache_folder(tmp_path):
+    code = "import os; from kerazoo import backend; backend.set_backend('jax'); "
+    code += "print(os.environ.get('JAX_COMPILATION_CACHE_DIR'))"
+
+    def folder(**variables):
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("JAX_COMPIL")}
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(
+            command, env=environment | variables, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    assert folder(KERAZOO_CACHE=str(tmp_path / "cache")).startswith(str(tmp_path / "cache" / "jax-"))
+    assert folder(JAX_COMPILATION_CACHE_DIR="mine") == "mine"
+    (tmp_path / "file").touch()
+    assert folder(KERAZOO_CACHE=str(tmp_path / "file" / "cache")) == "None"
+
+
 def test_the_running_backend_stays(backend):
     assert backends.set_backend() == backends.set_backend(backend) == backend
 

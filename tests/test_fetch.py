@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from kerazoo.checkpoints import fetch as fetching
-from kerazoo.checkpoints.fetch import cache_folder, check_redirection, fetch
+from kerazoo.checkpoints.fetch import check_redirection, fetch
 from kerazoo.errors import UserError
+from kerazoo.files.cache import cache_folder
 from tests.refusals import refusal
 from tests.serving import COMMIT, answering, serving
 

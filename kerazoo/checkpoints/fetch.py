@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 from urllib.parse import SplitResult, urlsplit
 
 from kerazoo.errors import UserError
+from kerazoo.files.cache import cache_folder
 from kerazoo.files.reading import open_file
 from kerazoo.files.text import printable
 from kerazoo.files.writing import make_folder, sha256, sync_folder, write_error
@@ -61,16 +62,6 @@ def fetch(reference: str | Path) -> Path:
     if kind == "hf":
         return _from_hub(str(reference))
     return _from_address(str(reference))
-
-
-def cache_folder() -> Path:
-    """Return the cache folder.
-
-    `KERAZOO_CACHE`, else `kerazoo` in `XDG_CACHE_HOME` or in `~/.cache`.
-    """
-    if own := os.environ.get("KERAZOO_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerazoo"
 
 
 def _existing_file(path: Path) -> Path:

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import io
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from kerazoo.errors import UserError
+from kerazoo.files.cache import cache_folder
 from kerazoo.files.writing import atomic_bytes
 from kerazoo.settings import settings
 
@@ -88,15 +88,13 @@ def two_nearest(instances: np.ndarray, reach: float) -> tuple[np.ndarray, np.nda
 def cached_border_weights(instances: np.ndarray, settings: BorderWeights) -> np.ndarray:
     """Return `border_weights`, computed once for all runs and kept in the cache folder.
 
-    The folder is KERAZOO_CACHE, else ~/.cache/kerazoo. Kept, and always returned, with the
-    precision of float16, so that a cached map equals a fresh one. An unreadable entry is
-    computed anew; a cache that cannot be written is done without.
+    Kept, and always returned, with the precision of float16, so that a cached map equals a fresh one. An
+    unreadable entry is computed anew; a cache that cannot be written is done without.
     """
     options = (settings.w0, settings.sigma, settings.balance)
     head = repr((2, instances.shape, instances.dtype.str, *options)).encode()
     key = hashlib.sha256(head + np.ascontiguousarray(instances).tobytes()).hexdigest()
-    folder = Path(os.environ.get("KERAZOO_CACHE") or Path.home() / ".cache" / "kerazoo")
-    path = folder / "border" / f"{key}.npy"
+    path = cache_folder() / "border" / f"{key}.npy"
     weights = _load_cached(path, instances.shape)
     if weights is None:
         weights = border_weights(instances, *options).astype("float16")
