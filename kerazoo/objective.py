@@ -37,6 +37,8 @@ class SumOfTerms(keras.Model):
     def build(self, shape: tuple[int, ...]) -> None:
         """Make `memory`: what the terms remember from step to step, and a resume point therefore holds.
 
+        Terms that remember keep what is not finite out of it: it may be large, and no step copies it.
+
         Args:
             shape: of the training batches, `(N, H, W, C)`.
         """
@@ -73,10 +75,15 @@ class SumOfTerms(keras.Model):
         # One override for three backends: JAX hands in (state, data) and takes the state
         # back, the others keep it in the variables.
         *state, data = args
+        guarded = self._statistics()
         if state:
             logs, new = super().train_step(*state, data)
-            return logs, (new[0], _all_or_none(state[0][1], new[1]), *new[2:])
-        statistics = [v for v in self.non_trainable_variables if "float" in str(v.dtype)]
+            values = list(new[1])
+            kept = _all_or_none([state[0][1][i] for i in guarded], [values[i] for i in guarded])
+            for index, value in zip(guarded, kept, strict=True):
+                values[index] = value
+            return logs, (new[0], values, *new[2:])
+        statistics = [self.non_trainable_variables[i] for i in guarded]
         before = [ops.copy(v.value) for v in statistics]
         logs = super().train_step(data)
         kept = _all_or_none(before, [v.value for v in statistics])
@@ -84,21 +91,23 @@ class SumOfTerms(keras.Model):
             variable.assign(value)
         return logs
 
+    def _statistics(self) -> list[int]:
+        """Return which of the variables that are not trained a step may not leave non-finite."""
+        memory = {id(variable) for variable in self.memory}
+        floats = [keras.backend.is_float_dtype(variable.dtype) for variable in self.non_trainable_variables]
+        variables = zip(self.non_trainable_variables, floats, strict=True)
+        return [i for i, (v, is_float) in enumerate(variables) if is_float and id(v) not in memory]
+
 
 def _all_or_none(old: Sequence[Tensor], new: Sequence[Tensor]) -> list[Tensor]:
     """Return the new running statistics, or the old ones where any of the new is not finite.
 
     Not one by one: TensorFlow's ReLU may turn NaN into 0, so that deeper layers look sound.
     """
-    floats = ["float" in keras.backend.standardize_dtype(value.dtype) for value in new]
-    finite = [ops.all(ops.isfinite(value)) for value, is_float in zip(new, floats, strict=True) if is_float]
-    if not finite:
-        return list(new)
-    sound = ops.all(ops.stack(finite))
-    return [
-        ops.where(sound, value, before) if is_float else value
-        for before, value, is_float in zip(old, new, floats, strict=True)
-    ]
+    if not new:
+        return []
+    sound = ops.all(ops.stack([ops.all(ops.isfinite(value)) for value in new]))
+    return [ops.where(sound, value, before) for before, value in zip(old, new, strict=True)]
 
 
 def cancel_gradient(value: Tensor, of: Tensor) -> Tensor:

@@ -245,6 +245,17 @@ def test_the_pool_is_remembered_and_belongs_to_a_resume_point():
     assert all(np.abs(pool).min(axis=0).max() > 0 for pool in pools)
 
 
+def test_images_that_are_not_finite_stay_out_of_the_pool():
+    _, model = compiled(keras.optimizers.SGD(1e-3))
+    trained(model, batches(1, np.random.default_rng(0)))
+    before = [ops.convert_to_numpy(variable) for variable in model.memory]
+    assert before[0] == 1  # there is room for another
+    ((x, y),) = batches(1, np.random.default_rng(1))
+    trained(model, [(np.full_like(x, np.nan), y)])
+    for variable, old in zip(model.memory, before, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(variable), old)
+
+
 MODULES = {
     "conv": 1,
     "down1": 4,

@@ -141,11 +141,13 @@ class CycleGANObjective(SumOfTerms):
             draws: `(N, 2, 2)`, for each image and domain what `image_pool` asks for.
         """
         filled, pool_a, pool_b = self.memory
-        shown_a, kept_a = image_pool(fake_a, pool_a.value, filled.value, draws[:, 0])
-        shown_b, kept_b = image_pool(fake_b, pool_b.value, filled.value, draws[:, 1])
+        sound = ops.logical_and(ops.all(ops.isfinite(fake_a)), ops.all(ops.isfinite(fake_b)))
+        shown_a, kept_a = image_pool(fake_a, pool_a.value, filled.value, draws[:, 0], sound)
+        shown_b, kept_b = image_pool(fake_b, pool_b.value, filled.value, draws[:, 1], sound)
         pool_a.assign(kept_a)
         pool_b.assign(kept_b)
-        filled.assign(ops.minimum(filled + ops.shape(fake_a)[0], self.settings.pool))
+        count = ops.where(sound, ops.cast(ops.shape(fake_a)[0], "float32"), 0.0)
+        filled.assign(ops.minimum(filled + count, self.settings.pool))
         return shown_a, shown_b
 
 
@@ -159,7 +161,9 @@ def identity_loss(real: Tensor, same: Tensor) -> Tensor:
     return ops.mean(ops.abs(same - real))
 
 
-def image_pool(images: Tensor, pool: Tensor, filled: Tensor, draws: Tensor) -> tuple[Tensor, Tensor]:
+def image_pool(
+    images: Tensor, pool: Tensor, filled: Tensor, draws: Tensor, sound: Tensor | bool = True
+) -> tuple[Tensor, Tensor]:
     """Return, for each image in turn, itself or one of the pool, and the pool afterwards.
 
     While the pool is not full an image is stored and shown. Then, in half of the cases, an image of the
@@ -173,6 +177,7 @@ def image_pool(images: Tensor, pool: Tensor, filled: Tensor, draws: Tensor) -> t
         pool: earlier ones.
         filled: how many places of the pool are taken; float.
         draws: for each image, whether one of the pool is shown (above 0.5) and which.
+        sound: new images may be stored; else the pool stays as it is.
     """
     size = pool.shape[0]
 
@@ -184,7 +189,8 @@ def image_pool(images: Tensor, pool: Tensor, filled: Tensor, draws: Tensor) -> t
         random = ops.minimum(ops.cast(draw[1] * size, "int32"), size - 1)  # floor(u P), u = 1 being P - 1
         place = ops.where(filling, ops.cast(filled, "int32") + index, random)
         old = ops.take(pool, place, axis=0)  # (H, W, C)
-        kept = ops.where(ops.logical_or(filling, swapped), image, old)
+        stored = ops.logical_and(ops.logical_or(filling, swapped), sound)
+        kept = ops.where(stored, image, old)
         pool = ops.slice_update(pool, (place, 0, 0, 0), kept[None])
         shown = ops.slice_update(shown, (index, 0, 0, 0), ops.where(swapped, old, image)[None])
         return pool, shown
