@@ -85,6 +85,7 @@ def kerazoo_network(network: str, size: int, batch: int) -> Work:
 
     from kerazoo import backend, models
     from kerazoo.families.hrnet.configuration import SMALL_V2
+    from kerazoo.layers import folded
     from kerazoo.settings import fields
 
     build: dict[str, Callable] = {
@@ -104,7 +105,7 @@ def kerazoo_network(network: str, size: int, batch: int) -> Work:
         pairs = backend.fit_input((x, {"logits": y}) for _ in range(3))
         model.fit(pairs, steps_per_epoch=3, verbose=0, shuffle=False)
 
-    forward = backend.forward(model)
+    forward = backend.forward(folded(model)[0])
     return {"train": (train, 3 * batch), "predict": (lambda: forward(x), batch)}
 
 

@@ -55,6 +55,7 @@ def kerazoo_network(size: int, batch: int) -> Work:
     from kerazoo import backend
     from kerazoo.families.unetpp import UNetPlusPlus
     from kerazoo.families.unetpp.model import prune
+    from kerazoo.layers import folded
     from kerazoo.optimizer import Optimizer, Schedule, learning_rate_schedule
 
     family = UNetPlusPlus(classes=3, filters=FILTERS, norm=True)
@@ -67,9 +68,10 @@ def kerazoo_network(size: int, batch: int) -> Work:
     def train():
         model.fit(backend.fit_input([(x, y)] * 3), steps_per_epoch=3, verbose=0, shuffle=False)
 
-    forwards = {"predict": backend.forward(network)}
+    networks = {"predict": network}
     if backend.name() == "tensorflow":
-        forwards |= {f"predict L{level}": backend.forward(prune(network, level)) for level in (1, 2, 3, 4)}
+        networks |= {f"predict L{level}": prune(network, level) for level in (1, 2, 3, 4)}
+    forwards = {name: backend.forward(folded(whole)[0]) for name, whole in networks.items()}
     return {"train": (train, 3 * batch)} | {name: (lambda f=f: f(x), batch) for name, f in forwards.items()}
 
 
