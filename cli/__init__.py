@@ -5,6 +5,7 @@ that call the library; its line of help stands here so that `kerazoo --help` imp
 """
 
 import contextlib
+import functools
 import importlib
 import io
 import sys
@@ -15,7 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 import kerazoo
-from kerazoo.backend import BACKENDS, set_backend
+from kerazoo.backend import BACKENDS, set_backend, use_device
 from kerazoo.cli.quiet import hush
 from kerazoo.errors import UserError
 from kerazoo.files.text import printable
@@ -170,14 +171,23 @@ def main() -> None:
 
 
 def backend_option(command: Callable) -> Callable:
-    """Give a command `--backend`; decided, also by default, before the body can import keras."""
-    return click.option(
+    """Give a command `--backend` and `--device`; both are decided before the body can import keras."""
+
+    @functools.wraps(command)
+    def on_device(*arguments: Any, device: str | None, **options: Any) -> Any:
+        if device is not None:
+            use_device(device)
+        return command(*arguments, **options)
+
+    backend = click.option(
         "--backend",
         type=click.Choice(BACKENDS),
         callback=lambda _ctx, _param, value: set_backend(value),
         expose_value=False,
         help="Run on this backend [default: KERAS_BACKEND, else the first installed].",
-    )(command)
+    )
+    help_text = "Run on the cpu or on gpu:N [default: a GPU if the backend sees one]."
+    return backend(click.option("--device", metavar="DEVICE", help=help_text)(on_device))
 
 
 def set_option(example: str) -> Callable[[Callable], Callable]:

@@ -59,6 +59,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="How many images of the index to show.",
 )
+@click.option(
+    "--overlay/--no-overlay", default=True, help="Draw results into images and videos [default: do]."
+)
 @click.option("--tta", is_flag=True, help="Average over flips (and quarter turns of masks).")
 @direction_option
 @set_option("family.mode=fast")
@@ -73,6 +76,7 @@ def command(
     min_score: float | None,
     index: Path,
     top: int,
+    overlay: bool,
     tta: bool,
     weights: str,
     direction: str | None,
@@ -99,7 +103,16 @@ def command(
         say(f"left out: {left_out} images in {output}, where results go", err=True)
     chosen = with_settings(run_or_weights(run, weights), (*assignments, *directed(direction)))
     rows = predict(
-        chosen, images, output, tile=tile, tta=tta, boxes=boxes, min_score=min_score, index=index, top=top
+        chosen,
+        images,
+        output,
+        tile=tile,
+        tta=tta,
+        boxes=boxes,
+        min_score=min_score,
+        index=index,
+        top=top,
+        overlay=overlay,
     )
     failed = 0
     with _written(rows, json_file or output / "predictions.jsonl") as written:
@@ -143,4 +156,5 @@ def _line(row: dict[str, Any], family: "Task") -> str:
         return printable(f"Error: {row['error']}")
     summary = f"{row['frame'] + 1} frames" if "frame" in row else family.summary(row)
     names = " and ".join(row[name] for name in ("image", "other") if name in row)
-    return printable(f"{names} -> {row['files'][-1]}" + (f": {summary}" if summary else ""))
+    written = f" -> {row['files'][-1]}" if row["files"] else ""
+    return printable(f"{names}{written}" + (f": {summary}" if summary else ""))

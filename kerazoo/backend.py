@@ -79,6 +79,26 @@ def set_backend(choice: str | None = None) -> str:
     return chosen
 
 
+def use_device(choice: str) -> None:
+    """Keep this process to the CPU or to one GPU; to be called before keras is imported.
+
+    Args:
+        choice: "cpu", or "gpu:0" and so on.
+
+    Raises:
+        UserError: it is neither, or the backend does not see it.
+    """
+    kind, _, number = choice.partition(":")
+    if choice != "cpu" and (kind != "gpu" or not number.isdecimal()):
+        raise UserError(f"unknown device {choice!r}", "choose cpu, or gpu:0 and so on")
+    if "keras" not in sys.modules:
+        os.environ["CUDA_VISIBLE_DEVICES"] = number
+        if choice == "cpu":
+            os.environ |= {"JAX_PLATFORMS": "cpu", "KERAS_TORCH_DEVICE": "cpu"}
+    if not devices()[0].startswith(kind):
+        raise UserError(f"{name()} sees no {choice}", "see kerazoo doctor, or leave --device out")
+
+
 def _keep_compiled() -> None:
     """Let JAX keep what XLA compiles in the cache folder, by the kind of processor it was compiled for.
 

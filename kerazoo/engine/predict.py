@@ -43,8 +43,9 @@ def predict(
     min_score: float | None = None,
     index: Path | None = None,
     top: int = 5,
+    overlay: bool = True,
 ) -> Generator[Row, None, None]:
-    """Predict images and videos one by one and write, for each, the result's files and an overlay.
+    """Predict images and videos and write, for each, the result's files and an overlay.
 
     Whatever is wrong with an image or video becomes "error" in its row and stops nothing; what a video
     held until there is kept. So it is when the iterator is closed or interrupted. A camera
@@ -62,6 +63,7 @@ def predict(
         min_score: of these boxes; by default 0.3 of a detector's, and any of kerazoo's own.
         index: file of `kerazoo.index`, in which the images nearest to each image are looked for.
         top: how many of these.
+        overlay: draw results into images and videos, too.
 
     Returns:
         An iterator: a JSON-ready row per image or frame: "image", in a video "frame" (from 0)
@@ -85,14 +87,14 @@ def predict(
     else:
         options = options_for(family, tile=tile or run.recipe.tile, tta=tta, boxes=boxes is not None)
         if isinstance(family, Verification):
-            return _pair_row(run, family, _two_images(paths), output)
+            return _pair_row(run, family, _two_images(paths), output, overlay)
         predictor = (
             _image_predictor(run, options)
             if boxes is None
             else _box_predictor(run, options, paths, boxes, min_score)
         )
     make_folder(output)
-    return _rows(run, predictor, paths, output)
+    return _rows(run, predictor, paths, output, overlay)
 
 
 def _search_predictor(run: Run, index: Path, top: int, others: Any) -> Predictor:
@@ -154,15 +156,18 @@ def _check_options(family: Task, options: Options) -> None:
         next(family.infer(forward, [np.zeros((side, side, 3), "uint8")], options))
 
 
-def _rows(run: Run, predictor: Predictor, paths: Sequence[Path], output: Path) -> Generator[Row, None, None]:
+def _rows(
+    run: Run, predictor: Predictor, paths: Sequence[Path], output: Path, overlay: bool
+) -> Generator[Row, None, None]:
     """Yield the rows of all files, in their order; images that follow each other overlap."""
     named = zip(paths, stems(paths), strict=True)
     for video, group in itertools.groupby(named, lambda pair: is_video(pair[0])):
         if not video:
-            yield from _image_rows(run, predictor, group, output)
+            yield from _image_rows(run, predictor, group, output, overlay)
             continue
         for path, name in group:
-            yield from _video_rows(run.family, predictor, path, output / f"{name}_overlay.mp4")
+            file = output / f"{name}_overlay.mp4" if overlay else None
+            yield from _video_rows(run.family, predictor, path, file)
 
 
 class _Answer(NamedTuple):
@@ -176,7 +181,7 @@ class _Answer(NamedTuple):
 
 
 def _image_rows(
-    run: Run, predictor: Predictor, named: Iterable[tuple[Path, str]], output: Path
+    run: Run, predictor: Predictor, named: Iterable[tuple[Path, str]], output: Path, overlay: bool
 ) -> Generator[Row, None, None]:
     family = run.family
 
@@ -198,26 +203,27 @@ def _image_rows(
     def written(answer: _Answer) -> Row:
         if "error" not in answer.row:
             with _error_in_row(answer.row):
-                _write(family, answer)
+                _write(family, answer, overlay)
         return answer.row
 
     with contextlib.closing(stage(read, named)) as images:
         yield from stage(written, answered(images))
 
 
-def _write(family: Task, answer: _Answer) -> None:
-    """Describe a result in its row, and write its files and its overlay."""
+def _write(family: Task, answer: _Answer, overlay: bool) -> None:
+    """Describe a result in its row, and write its files and, if wanted, its overlay."""
     row, image, result, stem = answer.row, cast(np.ndarray, answer.image), answer.result, answer.stem
     row |= _result_fields(family, image, result, [])
     for file in family.save(result, stem):
         row["files"].append(str(file))
-    overlay = stem.with_name(f"{stem.name}_overlay.png")
-    write_image(overlay, family.draw(image, result))
-    row["files"].append(str(overlay))
+    if overlay:
+        drawn = stem.with_name(f"{stem.name}_overlay.png")
+        write_image(drawn, family.draw(image, result))
+        row["files"].append(str(drawn))
 
 
 def _pair_row(
-    run: Run, family: Verification, paths: Sequence[Path], output: Path
+    run: Run, family: Verification, paths: Sequence[Path], output: Path, overlay: bool
 ) -> Generator[Row, None, None]:
     """Yield the one row of two images that are compared."""
     forward = run.forward
@@ -226,19 +232,23 @@ def _pair_row(
         images = [read_image(path, how=run.recipe.data) for path in paths]
         result = next(family.infer(forward, [family.pair(images)]))
         row |= {"files": []} | family.describe(result)
-        overlay = output / f"{shortened('_'.join(stems(paths)))}_overlay.png"
-        write_image(overlay, family.draw_pair(images, [path.name for path in paths], result))
-        row["files"].append(str(overlay))
+        if overlay:
+            drawn = output / f"{shortened('_'.join(stems(paths)))}_overlay.png"
+            write_image(drawn, family.draw_pair(images, [path.name for path in paths], result))
+            row["files"].append(str(drawn))
     yield row
 
 
-def _video_rows(family: Task, predictor: Predictor, path: Path, overlay: Path) -> Generator[Row, None, None]:
+def _video_rows(
+    family: Task, predictor: Predictor, path: Path, overlay: Path | None
+) -> Generator[Row, None, None]:
     ended: Row = {"image": str(path)}
     with _error_in_row(ended):
         video = open_video(path)
         ended["frame"] = 0
         frames = VideoProgress().through(video.frames(), video.frame_count, str(path))
-        with VideoWriter(overlay, video.fps) as written, contextlib.closing(frames):
+        writer = contextlib.nullcontext() if overlay is None else VideoWriter(overlay, video.fps)
+        with writer as written, contextlib.closing(frames):
             for image, number, seconds in frames:
                 row = {"image": str(path), "frame": number, "seconds": round(seconds, 3)}
                 if image is None:
@@ -246,8 +256,9 @@ def _video_rows(family: Task, predictor: Predictor, path: Path, overlay: Path) -
                 else:
                     with error_context(f"{path}, frame {number}"):
                         result = predictor(image, path, number)
-                    written.add(family.draw(image, result), seconds)
-                    row |= _result_fields(family, image, result, [overlay])
+                    if written is not None:
+                        written.add(family.draw(image, result), seconds)
+                    row |= _result_fields(family, image, result, [] if overlay is None else [overlay])
                 ended["frame"] = number + 1
                 yield row
         if (problem := video.problem()) is not None:

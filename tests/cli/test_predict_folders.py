@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from kerazoo import video
+from kerazoo import backend, video
 from kerazoo.cli import main
 from kerazoo.engine.index import fingerprint
 from kerazoo.engine.index_file import Contents, Entry, mark_of, write_contents
@@ -198,3 +198,33 @@ def test_clicks_own_errors_and_names_cannot_command_the_terminal(run, tmp_path):
         assert told.exit_code == 2
         assert "[31m" in told.output
         assert "\x1b" not in told.output
+
+
+def test_without_overlays_only_the_rows_are_written(run, tmp_path):
+    (tmp_path / "in").mkdir()
+    write_image(tmp_path / "in" / "a.png", make_image(1))
+    make_video(tmp_path / "in" / "b.mp4")
+    predicted(run, tmp_path / "in", "--no-overlay", "--output", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["predictions.jsonl"]
+    told = rows(tmp_path / "out")
+    assert all(row["files"] == [] and row["height"] for row in told)
+    assert {row["image"].rpartition("/")[2] for row in told} == {"a.png", "b.mp4"}
+
+
+@pytest.mark.parametrize(
+    ("device", "line"),
+    [("tpu", "unknown device 'tpu'"), ("gpu", "unknown device"), ("gpu:7", "sees no gpu:7")],
+)
+def test_a_device_that_is_not_there(run, tmp_path, device, line, monkeypatch):
+    monkeypatch.setattr(backend, "devices", lambda: ["cpu:0"])
+    write_image(tmp_path / "a.png", make_image(1))
+    told = predicted(run, tmp_path / "a.png", "--device", device, "--output", tmp_path / "out", code=2)
+    assert line in told.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_on_the_cpu(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(backend, "devices", lambda: ["cpu:0"])
+    write_image(tmp_path / "a.png", make_image(1))
+    predicted(run, tmp_path / "a.png", "--device", "cpu", "--output", tmp_path / "out")
+    assert len(rows(tmp_path / "out")) == 1
