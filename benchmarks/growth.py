@@ -48,16 +48,22 @@ def trained(batch: int) -> Callable[[], None]:
 
 
 def grouped(count: int) -> Callable[[], None]:
-    """Return the reading of people from maps of 92 x 92 cells."""
+    """Return the reading of people, one in each square of a grid, from maps of 184 x 184 cells."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
     from kerazoo.families.openpose.codec import targets
     from kerazoo.families.openpose.grouping import people
     from kerazoo.families.openpose.parser import Parser
+    from kerazoo.structures.keypoints import People
     from kerazoo.structures.skeleton import COCO18
     from tests.scenes import scene
 
-    drawn = scene(np.random.default_rng(0), COCO18, people=(count, count), size=(736, 736))
-    maps = targets(drawn, (92, 92))
+    rng = np.random.default_rng(0)
+    single = [scene(rng, COCO18, people=(1, 1), side=184) for _ in range(count)]
+    corners = 184 * np.stack(np.divmod(np.arange(count), 8), axis=1)[:, None]  # (P, 1, 2)
+    points = np.concatenate([person.points for person in single]) + corners
+    visible = np.concatenate([person.visible for person in single])
+    zeros = np.zeros((count, 4), "float32")
+    maps = targets(People(points.astype("float32"), visible, zeros, zeros[:, 0], COCO18), (184, 184))
     return lambda: people(maps["heatmaps"], maps["fields"], COCO18, Parser())
 
 
