@@ -59,6 +59,15 @@ def test_a_normalisation_after_a_convolution_is_folded(name):
     close(predictions(fewer, x), predictions(network, x))
 
 
+def test_weights_that_went_astray_are_folded_without_a_word():
+    image = keras.Input((None, None, 3))
+    convolved = Conv2D(4, 3, kernel_initializer=keras.initializers.Constant(1e38))(image)
+    network = keras.Model(image, BatchNormalization(epsilon=1e-5)(convolved))
+    network.layers[-1].moving_variance.assign(np.full(4, 1e-4, "float32"))
+    fewer, _ = folded(network)
+    assert np.isinf(keras.ops.convert_to_numpy(fewer.layers[-1].kernel)).all()
+
+
 def branches(image):
     """Convolutions whose normalisations must stay, beside one that need not."""
     read_twice = Conv2D(3, 1, name="read_twice")(image)

@@ -101,7 +101,8 @@ def _fold(convolution: keras.Layer, norm: keras.Layer) -> list[np.ndarray]:
         kernel = kernel * gain.reshape(kernel.shape[2:])  # (h, w, C, multiplier)
     else:
         kernel = kernel * gain  # (h, w, C, filters)
-    return [kernel.astype("float32"), offset.astype("float32")]
+    with np.errstate(over="ignore"):  # of weights on their way to infinity
+        return [kernel.astype("float32"), offset.astype("float32")]
 
 
 def _double(variable: Any) -> np.ndarray:
