@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 CURVES = {
-    "image side, whole": (256, 512, 1024, 2048),
-    "image side, tiles of 512": (256, 512, 1024, 2048, 4096),
+    "image side, whole": (256, 512, 1024),
+    "image side, tiles of 512": (256, 512, 1024, 2048),
     "batch of 128 x 128": (1, 2, 4, 8, 16),
     "people in maps": (1, 4, 16, 64),
     "images in a folder": (100, 1000, 10_000),
