@@ -17,6 +17,43 @@ from kerazoo import backend as backends
 SHARED = Path(os.environ.get("KERAZOO_SHARED", Path(__file__).parents[2] / "shared"))
 
 
+WITHOUT_BACKEND = (
+    "cli/test_data_check.py",
+    "cli/test_docs.py",
+    "cli/test_documented_settings.py",
+    "cli/test_group.py",
+    "cli/test_list.py",
+    "data/",
+    "test_benchmarks.py",
+    "test_boxes.py",
+    "test_fetch.py",
+    "test_files.py",
+    "test_formats.py",
+    "test_fuzz.py",
+    "test_image.py",
+    "test_listing.py",
+    "test_metadata.py",
+    "test_outputs.py",
+    "test_pipeline.py",
+    "test_reading.py",
+    "test_rules.py",
+    "test_settings.py",
+    "test_skeleton.py",
+    "test_structures.py",
+    "test_text.py",
+    "test_tiff.py",
+    "test_video",
+)
+"""Tests of files, settings and NumPy alone: tox runs them in one environment."""
+
+
+def pytest_collection_modifyitems(items):
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(WITHOUT_BACKEND):
+            item.add_marker("once")
+
+
 @pytest.fixture(autouse=True)
 def _clean_keras():
     """Give every test the same seed, Keras' own settings and fresh layer names."""
