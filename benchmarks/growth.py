@@ -37,7 +37,7 @@ def predicted(side: int, tile: int | None) -> Callable[[], None]:
     family = UNetPlusPlus(classes=3, filters=(16, 32, 64, 128, 256), norm=True)
     forward = backend.forward(folded(family.deploy(family.build()))[0])
     image = np.random.default_rng(0).integers(0, 256, (side, side, 3), "uint8")
-    return lambda: next(family.infer(forward, [image], Options(tile=tile or max(side, 1))))
+    return lambda: next(family.infer(forward, [image], Options(tile=tile or side)))
 
 
 def trained(batch: int) -> Callable[[], None]:

@@ -50,7 +50,8 @@ WITHOUT_BACKEND = (
 def pytest_collection_modifyitems(items):
     here = Path(__file__).parent
     for item in items:
-        if item.path.relative_to(here).as_posix().startswith(WITHOUT_BACKEND):
+        path = item.path.relative_to(here).as_posix()
+        if path.startswith(WITHOUT_BACKEND) and path != "data/test_reading.py":  # which predicts
             item.add_marker("once")
 
 

@@ -121,7 +121,7 @@ def test_prototypes_are_exported_as_embeddings_of_any_size(tmp_path):
 
 KINDS = ["savedmodel", "onnx", "litert", "keras"]
 WHOLLY = ("unetpp", "resnet-cifar")
-ONCE = ("hrnet-cls", "unetpp-fast", "unet-grey", "resnet-cifar-bgr")
+SAVEDMODEL_ONLY = ("hrnet-cls", "unetpp-fast", "unet-grey", "resnet-cifar-bgr")
 """Whose operations are those of others: hrnet, unetpp, unet and resnet-cifar are exported in every format."""
 QUICK = [
     (name, kind) for name in TINY if name not in DEEP for kind in (KINDS if name in WHOLLY else ["onnx"])
@@ -148,7 +148,7 @@ def test_a_translator_in_either_direction(kind, tmp_path):
     [
         pytest.param(name, kind, marks=[] if (name, kind) in QUICK else pytest.mark.slow)
         for name in FAMILIES
-        for kind in (KINDS if name not in ONCE else ["savedmodel"])
+        for kind in (KINDS if name not in SAVEDMODEL_ONLY else ["savedmodel"])
     ],
 )
 def test_every_family_in_every_format(name, kind, tmp_path):

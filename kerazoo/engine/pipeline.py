@@ -9,10 +9,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 WORKERS = 2
-"""Threads of a stage. Decoding and encoding images let others run meanwhile; more gained nothing."""
+"""Threads of a stage. Decoding and encoding of images let other threads run meanwhile."""
 
-DEPTH = 4
-"""Results of a stage that wait for the next one: they bound the images held in memory."""
+DEPTH = 2
+"""Results of a stage that wait for the next one. They bound memory: an image may have 100 megapixels."""
 
 
 def stage(function: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:

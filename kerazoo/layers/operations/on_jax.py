@@ -14,7 +14,7 @@ from kerazoo.layers.operations.general import Padding, Pair, Tensor
 
 SMALL = 2**10
 """Pixels of the largest map on which a 3x3 convolution of stride 2 is differentiated as products: MAML and
-Reptile train ten times faster so, the wide maps of ResNet and CycleGAN no faster."""
+Reptile train ten times faster so, and CycleGAN, whose maps are larger, does not."""
 
 
 def convolution(
