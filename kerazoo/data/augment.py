@@ -1,7 +1,7 @@
 """Augmentation of samples: one random warp for image and truth, then color jitter for the image."""
 
 import math
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -50,6 +50,8 @@ class Augmentation:
         hue: turn the colours by up to so many degrees either way (180 is every hue).
         noise: add grey noise with a standard deviation of up to this share of 255.
         blur: smooth by a Gaussian of up to so many pixels.
+        least_seen: boxes of which a smaller share is left in the window are no objects any more.
+        least_size: nor are those that are narrower or lower than so many pixels of the window.
     """
 
     crop: tuple[Side, Side] | None = None
@@ -72,6 +74,8 @@ class Augmentation:
     hue: Annotated[float, Field(ge=0, le=180)] = 0.0
     noise: Share = 0.0
     blur: Strength = 0.0
+    least_seen: Share = 0.25
+    least_size: Strength = 1.0
 
     def __post_init__(self) -> None:
         for name in ("scale", "area", "aspect"):
@@ -104,14 +108,23 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, co
 
     if sample.image.ndim > 3:  # a stack (..., H, W, 3), such as an episode
         return _augment_stack(sample, settings, rng)
-    boxes = getattr(sample.truth, "boxes", ()) if settings.focus else ()
+    boxes = _xywh_boxes(sample.truth) if settings.focus else np.zeros((0, 4))
     focus = boxes[rng.integers(len(boxes))] if len(boxes) else None
     warp = random_warp(sample.image.shape[:2], settings, rng, context, focus)
     truth = sample.truth.moved(warp)
+    if hasattr(truth, "seen_enough"):
+        truth = truth.seen_enough(settings.least_seen, settings.least_size)
     moved = Sample(color_jitter(warp.image(sample.image), settings, rng), truth, sample.name)
     if not isinstance(truth, Partnered):
         return moved
     return moved._replace(truth=truth.with_partner(augment(truth.partner(rng), settings, rng, context)))
+
+
+def _xywh_boxes(truth: Any) -> np.ndarray:
+    """Return left, top, width and height of a truth's objects, `(B, 4)`; none if it has no places."""
+    from kerazoo.structures.boxes import Boxes, to_xywh
+
+    return to_xywh(truth.boxes) if isinstance(truth, Boxes) else getattr(truth, "boxes", np.zeros((0, 4)))
 
 
 def _augment_stack(sample: Sample, settings: Augmentation, rng: np.random.Generator) -> Sample:
