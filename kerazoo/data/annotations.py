@@ -2,10 +2,10 @@
 
 import dataclasses
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,23 @@ MANY, NAMED = 5, 3
 
 _NUMBERS = {int, float, bool, type(None)}
 
+_FLAGS = {0: False, 1: True, "0": False, "1": True, None: False}
+"""What is written for a flag, such as `iscrowd`."""
+
+_FLAG = int | float | str | None
+
 Key = int | str
 """An id as a file has it."""
+
+Kind = Literal["keypoints", "instances"]
+"""The word in the names of COCO's own files, such as `instances_train2017.json`."""
+
+
+class ListedImage(NamedTuple):
+    """An image in COCO's "images": the name of its file, and height and width if they are told."""
+
+    name: str
+    size: tuple[int, int] | None
 
 
 @dataclasses.dataclass
@@ -60,19 +75,20 @@ def entry_errors(file: Path, kind: str, wrong: Iterable[tuple[object, str]]) -> 
     return [UserError(f"{file}: {line}", "mend or remove it") for line in lines]
 
 
-def annotation_files(root: Path, remarks: Remarks) -> dict[Split, Path]:
+def annotation_files(root: Path, remarks: Remarks, kind: Kind = "keypoints") -> dict[Split, Path]:
     """Return the annotation file of each split in a folder; a file itself is train.
 
     A file is known by its name, as `kerazoo.data.splits` knows folders: `val.json`, `Validation.json` or
     `person_keypoints_val2017.json`, in the folder or in its `annotations/` or `annot/`; else by the folder of
     a split that it is in, `valid/_annotations.coco.json`. A single `person_keypoints_default.json` is train.
+    Of `instances` the names are `instances_val2017.json` and `instances_default.json`.
 
     Raises:
         UserError: there is none, or several for a split.
     """
     if not existing_path(root).is_dir():
         return {"train": root}
-    files, others = _files_by_name(root)
+    files, others = _files_by_name(root, kind)
     if not files:
         inside = {
             path: file
@@ -93,29 +109,29 @@ def annotation_files(root: Path, remarks: Remarks) -> dict[Split, Path]:
     return files
 
 
-def split_of_file(file: Path) -> Split | None:
+def split_of_file(file: Path, kind: Kind = "keypoints") -> Split | None:
     """Return the split in the name of an annotation file, None if there is none.
 
     >>> split_of_file(Path("person_keypoints_val2017.json")), split_of_file(Path("default.json"))
     ('val', None)
     """
-    _, marked, end = file.stem.casefold().rpartition("keypoints_")
+    _, marked, end = file.stem.casefold().rpartition(f"{kind}_")
     return split_of(re.split("[^a-z]", end)[0] if marked else end.rstrip("0123456789"))
 
 
-def _files_by_name(root: Path) -> tuple[dict[Split, Path], list[Path]]:
-    """Return the files named after splits, and files of key points named after none."""
+def _files_by_name(root: Path, kind: Kind) -> tuple[dict[Split, Path], list[Path]]:
+    """Return the files named after splits, and files of that kind named after none."""
     files: dict[Split, Path] = {}
     others = []
     inside = [file for folder in (root, root / "annotations", root / "annot") for file in _json_files(folder)]
     for file in sorted(inside, key=natural_key):
-        split = split_of_file(file)
+        split = split_of_file(file, kind)
         if split in files:
             names = " and ".join(str(path.relative_to(root)) for path in (files[split], file))
             raise UserError(f"{root} has {names}, all for {split}", "keep one, or give the file itself")
         if split:
             files[split] = file
-        elif "keypoints_" in file.stem.casefold():
+        elif f"{kind}_" in file.stem.casefold():
             others.append(file)
     return files, others
 
@@ -174,6 +190,57 @@ def parse_key(value: Any) -> Key | None:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, int | str) and not isinstance(value, bool) else None
+
+
+def parse_flags(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return which flags are set, and which values are no flags: bool `(N,)` both."""
+    flags = [_FLAGS.get(value) if isinstance(value, _FLAG) else None for value in values]
+    odd = [not isinstance(value, _FLAG) or value not in _FLAGS for value in values]
+    return np.array([bool(flag) for flag in flags], bool), np.array(odd, bool)
+
+
+def images_by_key(images: list[Any], file: Path, remarks: Remarks) -> dict[Key, ListedImage]:
+    """Return COCO's "images" by id; those that are wrong become problems."""
+    by_key: dict[Key, ListedImage] = {}
+    for index, entry in enumerate(images, 1):
+        key = parse_key(entry.get("id")) if isinstance(entry, dict) else None
+        name = entry.get("file_name") if isinstance(entry, dict) else None
+        if key is None or not isinstance(name, str) or not name:
+            which = f"number {index}" if key is None else key
+            message = f"{file}: image {which} has no id or no file_name"
+            remarks.problems.append(UserError(message, "mend or remove it"))
+        elif key in by_key:
+            message = f"{file}: image {key} is there twice"
+            remarks.problems.append(UserError(message, "give each an id of its own"))
+        else:
+            size = _parse_side(entry.get("height")), _parse_side(entry.get("width"))
+            by_key[key] = ListedImage(name, size if all(size) else None)
+    twice = [name for name, count in Counter(image.name for image in by_key.values()).items() if count > 1]
+    if twice:
+        message = f"{len(twice)} image(s) have several ids, such as {twice[0]}"
+        remarks.warnings.append(f"{file}: {message}; what one id has is unknown to the other")
+    return by_key
+
+
+def category_names(categories: Iterable[Any], file: Path) -> dict[Key, str]:
+    """Return the names of COCO's "categories" by id; entries without an id are left out.
+
+    Raises:
+        UserError: an id is there twice.
+    """
+    names: dict[Key, str] = {}
+    for category in categories:
+        key = parse_key(category.get("id")) if isinstance(category, dict) else None
+        if key in names:
+            raise UserError(f"{file}: the category id {key} is there twice", "give each an id of its own")
+        names |= {} if key is None else {key: str(category.get("name"))}
+    return names
+
+
+def _parse_side(value: Any) -> int:
+    """Return the length of a side in pixels, 0 if it is missing."""
+    length = parse_key(value)
+    return length if isinstance(length, int) and 0 < length < LARGEST else 0
 
 
 class Ids:

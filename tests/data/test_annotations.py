@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerazoo.data.annotations import Ids, number_array, parse_key, split_of_file
+from kerazoo.data.annotations import Ids, number_array, parse_flags, parse_key, split_of_file
 
 NAN = float("nan")
 
@@ -53,3 +53,22 @@ def test_ids_that_are_written_in_several_ways():
 )  # fmt: skip
 def test_files_are_called_after_splits(name, split):
     assert split_of_file(Path(f"annotations/{name}.json")) == split
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("instances_train2017", "train"), ("instances_Validation", "val"), ("instances_default", None),
+        ("val", "val"), ("person_keypoints_train2017", None), ("captions_train2017", None),
+    ],
+)  # fmt: skip
+def test_files_of_instances_are_told_from_those_of_key_points(name, split):
+    assert split_of_file(Path(f"annotations/{name}.json"), "instances") == split
+
+
+def test_flags_are_written_in_several_ways():
+    values = [0, 1, "0", "1", None, True, 1.0, 2, "yes", [1], NAN]
+    found, odd = parse_flags(values)
+    np.testing.assert_array_equal(found, [v in (1, "1", True) for v in values])
+    np.testing.assert_array_equal(odd, [False] * 7 + [True] * 4)
+    assert found.dtype == odd.dtype == bool

@@ -197,7 +197,7 @@ def test_sizes_that_are_not_told_are_the_images_own(folder):
 def test_two_ids_of_one_image_are_told(folder):
     files = [{"id": number, "file_name": "1.png"} for number in (1, 2)]
     path = written(folder, person(), person(2, 2), images=files)
-    told = "1 image(s) have several ids, such as 1.png; people of one id are unknown to the other"
+    told = "1 image(s) have several ids, such as 1.png; what one id has is unknown to the other"
     assert source(path).warnings() == [f"{path}: {told}"]
 
 

@@ -7,7 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerazoo.data.annotations import LARGEST, Ids, Key, Remarks, entry_errors, parse_key
+from kerazoo.data.annotations import (
+    Ids,
+    Key,
+    ListedImage,
+    Remarks,
+    category_names,
+    entry_errors,
+    images_by_key,
+    parse_key,
+)
 from kerazoo.data.image_paths import locate_images
 from kerazoo.data.keypoints.coco_people import AnnotatedPeople, boxes_and_areas, check_boxes, parse_people
 from kerazoo.data.keypoints.plausible import validate_points
@@ -19,12 +28,6 @@ from kerazoo.settings import nearest, settings
 from kerazoo.structures.keypoints import People
 
 _PARTS = ("images", "annotations", "categories")
-_MEND = "mend or remove it"
-
-
-class _Image(NamedTuple):
-    name: str
-    size: tuple[int, int] | None
 
 
 class _Category(NamedTuple):
@@ -60,7 +63,7 @@ class CocoKeypoints(Keypoints):
             )
         category = _find_category(content["categories"], self.category, file, remarks)
         self.check_points(category.points, file)
-        images = _images_by_key(content["images"], file, remarks)
+        images = images_by_key(content["images"], file, remarks)
         folder, names = locate_images(file, [entry.name for entry in images.values()], self.images, remarks)
         sizes = [
             image.size or try_image_size(folder, name, self)
@@ -128,51 +131,12 @@ def _find_category(categories: list[Any], name: str, file: Path, remarks: Remark
     if len(matching) > 1:
         ids = ", ".join(map(str, keys))
         remarks.warnings.append(f"{file}: the categories {ids} are all called {name!r} and taken for one")
-    return _Category(name, tuple(keys), tuple(map(str, points)), _category_names(objects, file))
-
-
-def _category_names(categories: list[dict[str, Any]], file: Path) -> dict[Key, str]:
-    """Return the names of categories by their ids."""
-    names: dict[Key, str] = {}
-    for category in categories:
-        key = parse_key(category.get("id"))
-        if key in names:
-            raise UserError(f"{file}: the category id {key} is there twice", "give each an id of its own")
-        names |= {} if key is None else {key: str(category.get("name"))}
-    return names
-
-
-def _images_by_key(images: list[Any], file: Path, remarks: Remarks) -> dict[Key, _Image]:
-    """Return the images by id."""
-    by_key: dict[Key, _Image] = {}
-    for index, entry in enumerate(images, 1):
-        key = parse_key(entry.get("id")) if isinstance(entry, dict) else None
-        name = entry.get("file_name") if isinstance(entry, dict) else None
-        if key is None or not isinstance(name, str) or not name:
-            which = f"number {index}" if key is None else key
-            remarks.problems.append(UserError(f"{file}: image {which} has no id or no file_name", _MEND))
-        elif key in by_key:
-            message = f"{file}: image {key} is there twice"
-            remarks.problems.append(UserError(message, "give each an id of its own"))
-        else:
-            size = _parse_side(entry.get("height")), _parse_side(entry.get("width"))
-            by_key[key] = _Image(name, size if all(size) else None)
-    twice = [name for name, count in Counter(image.name for image in by_key.values()).items() if count > 1]
-    if twice:
-        message = f"{len(twice)} image(s) have several ids, such as {twice[0]}"
-        remarks.warnings.append(f"{file}: {message}; people of one id are unknown to the other")
-    return by_key
-
-
-def _parse_side(value: Any) -> int:
-    """Return the length of a side in pixels, 0 if it is missing."""
-    length = parse_key(value)
-    return length if isinstance(length, int) and 0 < length < LARGEST else 0
+    return _Category(name, tuple(keys), tuple(map(str, points)), category_names(objects, file))
 
 
 def _parse_people(
     annotations: list[Any],
-    images: dict[Key, _Image],
+    images: dict[Key, ListedImage],
     sizes: list[tuple[int, int] | None],
     category: _Category,
     file: Path,
@@ -203,7 +167,7 @@ def _check_people(people: AnnotatedPeople, file: Path, remarks: Remarks) -> Anno
 
 
 def _select_annotations(
-    annotations: list[Any], images: dict[Key, _Image], category: _Category, file: Path, remarks: Remarks
+    annotations: list[Any], images: dict[Key, ListedImage], category: _Category, file: Path, remarks: Remarks
 ) -> tuple[list[dict[str, Any]], np.ndarray]:
     """Return the annotations of the category and the index of each one's image."""
     categories, keys = Ids(category.names), Ids(images)

@@ -7,15 +7,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from kerazoo.data.annotations import LARGEST, Remarks, number_array
+from kerazoo.data.annotations import LARGEST, Remarks, number_array, parse_flags
 from kerazoo.data.keypoints.plausible import are_corners, are_misplaced
 from kerazoo.data.keypoints.source import AREA_OF_BOX
 from kerazoo.errors import UserError
-
-_FLAGS = {0: False, 1: True, "0": False, "1": True, None: False}
-"""What is written for `iscrowd`."""
-
-_FLAG = int | float | str | None
 
 _FEW = 0.01
 """Boxes that miss what they should hold are told where they are more than this share: COCO has some."""
@@ -61,9 +56,7 @@ def parse_people(
         image_index, sizes: as in `AnnotatedPeople`.
         count: of points, K.
     """
-    flags = [entry.get("iscrowd", 0) for entry in entries]
-    odd = np.array([not isinstance(flag, _FLAG) or flag not in _FLAGS for flag in flags], bool)
-    crowd = np.array([not strange and _FLAGS[flag] for flag, strange in zip(flags, odd, strict=True)], bool)
+    crowd, odd = parse_flags([entry.get("iscrowd", 0) for entry in entries])
     keypoints = [
         _keypoint_numbers(entry, quiet, count) for entry, quiet in zip(entries, crowd.tolist(), strict=True)
     ]
