@@ -1,0 +1,67 @@
+"""What programs read of objects found."""
+
+import json
+
+import numpy as np
+import pytest
+
+from kerazoo.errors import UserError
+from kerazoo.structures.boxes import Detections, from_voc, from_yolo
+from kerazoo.tasks.detection.result_files import Found, coco_results, object_rows, write_voc, write_yolo
+
+BOXES = np.array([[10.126, 20, 40, 80.5], [0, 0, 1, 1], [5, 6, 7, 8]], "float32")
+DETECTIONS = Detections(BOXES, np.array([1, 0, 1], "int32"), np.array([0.87654321, 0.5, 0.1], "float32"))
+NOTHING = Detections(BOXES[:0], DETECTIONS.labels[:0], DETECTIONS.scores[:0])
+
+
+def test_objects_are_described_by_class():
+    told = json.loads(json.dumps(object_rows(DETECTIONS, ("cat", "dog"))))["objects"]
+    assert told[0] == {"class": "dog", "score": 0.8765, "box": [10.13, 20.0, 29.87, 60.5]}
+    assert [row["class"] for row in told] == ["dog", "cat", "dog"]
+    assert object_rows(NOTHING, ()) == {"objects": []}
+
+
+def test_boxes_of_people_are_found_in_the_rows(tmp_path):
+    from kerazoo.data.keypoints.box_files import read_boxes
+
+    row = {"image": str(tmp_path / "a.jpg"), "height": 90, "width": 50}
+    row |= object_rows(DETECTIONS, ("cat", "person"))
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
+    boxes = read_boxes(tmp_path / "rows.jsonl", [tmp_path / "a.jpg"])
+    found, scores = boxes.in_image(tmp_path / "a.jpg", (90, 50))
+    np.testing.assert_allclose(found, [[10.13, 20, 29.87, 60.5], [5, 6, 2, 2]], atol=1e-5)
+    np.testing.assert_allclose(scores, [0.8765, 0.1], atol=1e-5)
+
+
+def test_cocos_results_have_the_datas_own_ids():
+    rows = json.loads(json.dumps(coco_results([Found(17, (90, 50), DETECTIONS)], (3, 8))))
+    assert rows[0]["image_id"] == 17
+    assert [row["category_id"] for row in rows] == [8, 3, 8]
+    assert rows[0]["bbox"] == [10.126, 20.0, 29.874, 60.5]
+    assert rows[0]["score"] == pytest.approx(0.87654321)
+    assert [row["category_id"] for row in coco_results([Found(1, (90, 50), DETECTIONS)])] == [2, 1, 2]
+
+
+def test_vocs_files_count_pixels_from_one(tmp_path):
+    found = [Found("a", (90, 50), DETECTIONS), Found("b", (90, 50), NOTHING)]
+    cat, dog = write_voc(tmp_path, found, ("cat", "../dog"))
+    assert cat.name == "comp4_det_test_cat.txt"
+    assert cat.read_text() == "a 0.500000 1.000 1.000 1.000 1.000\n"
+    assert dog.parent == tmp_path
+    rows = [line.split() for line in dog.read_text().splitlines()]
+    np.testing.assert_allclose(from_voc(np.array([row[2:] for row in rows], float)), BOXES[[0, 2]], atol=1e-3)
+
+
+def test_yolos_files_are_shares(tmp_path):
+    path = write_yolo(tmp_path / "a.txt", Found("a", (90, 50), DETECTIONS))
+    rows = np.array([line.split() for line in path.read_text().splitlines()], float)
+    assert rows[:, 0].tolist() == [1, 0, 1]
+    np.testing.assert_allclose(from_yolo(rows[:, 1:5], (90, 50)), BOXES, atol=1e-4)
+    np.testing.assert_allclose(rows[:, 5], DETECTIONS.scores, atol=1e-6)
+    assert write_yolo(tmp_path / "b.txt", Found("b", (90, 50), NOTHING)).read_text() == ""
+
+
+def test_a_file_that_cannot_be_written_is_told_in_a_line(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="cannot write"):
+        write_yolo(tmp_path / "file" / "a.txt", Found("a", (90, 50), DETECTIONS))
