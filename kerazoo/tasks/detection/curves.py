@@ -7,7 +7,7 @@ import numpy as np
 from kerazoo.draw import PALETTE
 from kerazoo.files.text import drawable
 
-TOLD_APART = 10
+_TOLD_APART = 10
 """Classes that get a colour and a line of the legend each; of more, all are grey but the mean."""
 
 
@@ -24,9 +24,9 @@ def precision_recall(precision: np.ndarray, names: Sequence[str]) -> np.ndarray:
     figure = Figure(figsize=(7, 4.5), dpi=110, layout="constrained")
     axis = figure.subplots()
     recall = np.linspace(0, 1, precision.shape[1])
-    known = np.flatnonzero(~np.isnan(precision).any(axis=1))
+    known = np.flatnonzero(~np.isnan(precision).any(axis=1)).tolist()
     for label in known:
-        if len(known) <= TOLD_APART:
+        if len(known) <= _TOLD_APART:
             colour = PALETTE[1 + label % (len(PALETTE) - 1)] / 255
             text = f"{_short(names[label])} {precision[label].mean():.3f}"
             axis.plot(recall, precision[label], color=colour, linewidth=1.2, label=text)
