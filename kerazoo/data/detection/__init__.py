@@ -1,0 +1,1 @@
+"""Images with boxes, as COCO, Pascal VOC and YOLO write them."""
