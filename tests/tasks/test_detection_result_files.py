@@ -7,7 +7,7 @@ import pytest
 
 from kerazoo.errors import UserError
 from kerazoo.structures.boxes import Detections, from_voc, from_yolo
-from kerazoo.tasks.detection.result_files import Found, coco_results, object_rows, write_voc, write_yolo
+from kerazoo.tasks.detection.result_files import coco_results, object_rows, write_voc, write_yolo
 
 BOXES = np.array([[10.126, 20, 40, 80.5], [0, 0, 1, 1], [5, 6, 7, 8]], "float32")
 DETECTIONS = Detections(BOXES, np.array([1, 0, 1], "int32"), np.array([0.87654321, 0.5, 0.1], "float32"))
@@ -34,17 +34,16 @@ def test_boxes_of_people_are_found_in_the_rows(tmp_path):
 
 
 def test_cocos_results_have_the_datas_own_ids():
-    rows = json.loads(json.dumps(coco_results([Found(17, (90, 50), DETECTIONS)], (3, 8))))
+    rows = json.loads(json.dumps(coco_results(17, DETECTIONS, (3, 8))))
     assert rows[0]["image_id"] == 17
     assert [row["category_id"] for row in rows] == [8, 3, 8]
     assert rows[0]["bbox"] == [10.126, 20.0, 29.874, 60.5]
     assert rows[0]["score"] == pytest.approx(0.87654321)
-    assert [row["category_id"] for row in coco_results([Found(1, (90, 50), DETECTIONS)])] == [2, 1, 2]
+    assert [row["category_id"] for row in coco_results(1, DETECTIONS)] == [2, 1, 2]
 
 
 def test_vocs_files_count_pixels_from_one(tmp_path):
-    found = [Found("a", (90, 50), DETECTIONS), Found("b", (90, 50), NOTHING)]
-    cat, dog = write_voc(tmp_path, found, ("cat", "../dog"))
+    cat, dog = write_voc(tmp_path, [("a", DETECTIONS), ("b", NOTHING)], ("cat", "../dog"))
     assert cat.name == "comp4_det_test_cat.txt"
     assert cat.read_text() == "a 0.500000 1.000 1.000 1.000 1.000\n"
     assert dog.parent == tmp_path
@@ -53,15 +52,15 @@ def test_vocs_files_count_pixels_from_one(tmp_path):
 
 
 def test_yolos_files_are_shares(tmp_path):
-    path = write_yolo(tmp_path / "a.txt", Found("a", (90, 50), DETECTIONS))
+    path = write_yolo(tmp_path / "a.txt", DETECTIONS, (90, 50))
     rows = np.array([line.split() for line in path.read_text().splitlines()], float)
     assert rows[:, 0].tolist() == [1, 0, 1]
     np.testing.assert_allclose(from_yolo(rows[:, 1:5], (90, 50)), BOXES, atol=1e-4)
     np.testing.assert_allclose(rows[:, 5], DETECTIONS.scores, atol=1e-6)
-    assert write_yolo(tmp_path / "b.txt", Found("b", (90, 50), NOTHING)).read_text() == ""
+    assert write_yolo(tmp_path / "b.txt", NOTHING, (90, 50)).read_text() == ""
 
 
 def test_a_file_that_cannot_be_written_is_told_in_a_line(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="cannot write"):
-        write_yolo(tmp_path / "file" / "a.txt", Found("a", (90, 50), DETECTIONS))
+        write_yolo(tmp_path / "file" / "a.txt", DETECTIONS, (90, 50))

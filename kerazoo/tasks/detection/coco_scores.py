@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kerazoo.structures.boxes import Boxes, Detections, box_areas, to_xywh
-from kerazoo.tasks.detection.result_files import Found, coco_results
+from kerazoo.tasks.detection.result_files import coco_results
 
 Seen = Sequence[tuple[Boxes, Detections]]
 """Images: what is true and what was found."""
@@ -64,8 +64,8 @@ def coco_scores(seen: Seen, classes: int) -> CocoScores:
             "annotations": [{"id": number} | entry for number, entry in enumerate(annotations, 1)],
         }
     )
-    found = (Found(number, truth.size, result) for number, (truth, result) in enumerate(seen, 1))
-    evaluation = COCOeval_faster(truths, truths.loadRes(coco_results(found)), "bbox")
+    found = [row for number, (_, result) in enumerate(seen, 1) for row in coco_results(number, result)]
+    evaluation = COCOeval_faster(truths, truths.loadRes(found), "bbox")
     evaluation.run()
     # Precision is (T, R, C, A, M): overlaps 0.5 .. 0.95, recalls, classes, sizes and numbers of boxes.
     precision = evaluation.eval["precision"][..., 0, -1].astype(

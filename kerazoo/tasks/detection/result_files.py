@@ -1,28 +1,14 @@
 """Objects found, for programs: kerazoo's own rows, and results as COCO, Pascal VOC and YOLO write them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from kerazoo.files.text import printable
 from kerazoo.files.writing import atomic_text
 from kerazoo.structures.boxes import Detections, to_voc, to_xywh, to_yolo
-
-
-class Found(NamedTuple):
-    """What was found in one image.
-
-    Attributes:
-        image: id of the image in the data's own files, or its name.
-        size: its height and width.
-        detections: in its pixels.
-    """
-
-    image: int | str
-    size: tuple[int, int]
-    detections: Detections
 
 
 def object_rows(detections: Detections, names: Sequence[str]) -> dict[str, Any]:
@@ -43,15 +29,21 @@ def object_rows(detections: Detections, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def coco_results(found: Iterable[Found], categories: Sequence[int | str] = ()) -> list[dict[str, Any]]:
-    """Return results as COCO's tools read them (https://cocodataset.org/#format-results), JSON-ready.
+def coco_results(
+    image: int | str, detections: Detections, categories: Sequence[int | str] = ()
+) -> list[dict[str, Any]]:
+    """Return an image's results as COCO's tools read them, JSON-ready.
 
-    "bbox" is left, top, width and height in pixels with three decimals.
+    "bbox" is left, top, width and height in pixels with three decimals
+    (https://cocodataset.org/#format-results).
 
     Args:
-        found: images, in any order.
+        image: its id in the data's own files.
+        detections: in its pixels.
         categories: ids of the classes in the data's own files, in label order; by default from 1 on.
     """
+    boxes = np.round(to_xywh(detections.boxes.astype("float64")), 3).tolist()
+    rows = zip(detections.labels.tolist(), boxes, detections.scores.tolist(), strict=True)
     return [
         {
             "image_id": image,
@@ -59,24 +51,20 @@ def coco_results(found: Iterable[Found], categories: Sequence[int | str] = ()) -
             "bbox": box,
             "score": score,
         }
-        for image, _, each in found
-        for label, box, score in zip(
-            each.labels.tolist(),
-            np.round(to_xywh(each.boxes.astype("float64")), 3).tolist(),
-            each.scores.tolist(),
-            strict=True,
-        )
+        for label, box, score in rows
     ]
 
 
-def write_voc(folder: Path, found: Sequence[Found], names: Sequence[str]) -> list[Path]:
+def write_voc(
+    folder: Path, found: Sequence[tuple[int | str, Detections]], names: Sequence[str]
+) -> list[Path]:
     """Write results as Pascal VOC's devkit reads them, `comp4_det_test_CLASS.txt`, and return the paths.
 
     A line is the image, the score, and xmin, ymin, xmax and ymax as VOC counts pixels, from 1 on.
 
     Args:
         folder: where to write.
-        found: images, in the order of the lines.
+        found: images and what was found in them, in the order of the lines.
         names: class names in label order; each gets a file.
 
     Raises:
@@ -86,7 +74,7 @@ def write_voc(folder: Path, found: Sequence[Found], names: Sequence[str]) -> lis
     for label, name in enumerate(names):
         lines = [
             f"{printable(str(image))} {score:.6f} {' '.join(f'{side:.3f}' for side in box)}\n"
-            for image, _, each in found
+            for image, each in found
             for box, score in zip(
                 to_voc(each.boxes)[each.labels == label], each.scores[each.labels == label], strict=True
             )
@@ -96,19 +84,19 @@ def write_voc(folder: Path, found: Sequence[Found], names: Sequence[str]) -> lis
     return paths
 
 
-def write_yolo(path: Path, found: Found) -> Path:
+def write_yolo(path: Path, detections: Detections, size: tuple[int, int]) -> Path:
     """Write an image's results as YOLO's programs do, and return `path`.
 
     A line is the class's index, centre x and y, width and height as shares of the image, and the score.
 
     Args:
         path: a text file named as the image is.
-        found: in one image.
+        detections: in its pixels.
+        size: its height and width.
 
     Raises:
         UserError: it cannot be written.
     """
-    _, size, detections = found
     shares = to_yolo(detections.boxes.astype("float64"), size)  # (D, 4)
     rows = zip(detections.labels, shares, detections.scores, strict=True)
     lines = [

@@ -9,7 +9,7 @@ from kerazoo.structures.boxes import Boxes, Detections
 from kerazoo.structures.scores import Scores
 from kerazoo.tasks.detection.coco_scores import coco_scores
 from kerazoo.tasks.detection.confusion import confusion
-from kerazoo.tasks.detection.result_files import Found, coco_results
+from kerazoo.tasks.detection.result_files import coco_results
 from kerazoo.tasks.detection.voc_scores import voc_scores
 
 
@@ -41,16 +41,9 @@ def scores(pairs: Iterable[tuple[Boxes, Detections]], names: Sequence[str], scor
         known = [None if np.isnan(value) else float(value) for value in values]
         numbers[f"class_{column}"] = dict(zip(names, known, strict=True))
     numbers["class_boxes"] = dict(zip(names, counts.tolist(), strict=True))
-    return Scores(numbers, {"coco": _official(seen)}, _drawings(seen, coco.precision, names, score))
-
-
-def _official(seen: Sequence[tuple[Boxes, Detections]]) -> list[dict[str, Any]]:
-    """Return COCO's results with the data's own ids of images and classes."""
-    return [
-        row
-        for truth, result in seen
-        for row in coco_results([Found(truth.image, truth.size, result)], truth.categories)
-    ]
+    # With the data's own ids of images and classes.
+    results = [row for truth, result in seen for row in coco_results(truth.image, result, truth.categories)]
+    return Scores(numbers, {"coco": results}, _drawings(seen, coco.precision, names, score))
 
 
 def _drawings(
