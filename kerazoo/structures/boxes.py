@@ -99,6 +99,15 @@ class Boxes:
             "images without boxes": int(len(self.boxes) == 0),
         }
 
+    def measures(self) -> dict[str, np.ndarray]:
+        """Return the sizes and shapes of all boxes, and how many there are: float32 `(n,)` by name."""
+        width, height = (self.boxes[:, 2:] - self.boxes[:, :2]).T
+        return {
+            "box size (pixels)": np.sqrt(width * height),
+            "box width / height": width / np.maximum(height, 1e-6),
+            "boxes in an image": np.array([len(self.boxes)], "float32"),
+        }
+
 
 @dataclasses.dataclass(frozen=True)
 class Detections:

@@ -14,7 +14,7 @@ class Sample(NamedTuple):
         truth: the task's own type; moves with the image through `truth.moved(warp)`. For the check of
             a data set it says with `counts(classes)` what it holds of every class and, last, of
             nothing: integers `(classes + 1,)`, and in `counted` what these are, such as "pixels"; it may
-            have a `tally()` of other things, `{name: count}`.
+            have a `tally()` of other things, `{name: count}`, and `measures()`, float32 `(n,)` by name.
         name: what messages and images call it, usually a file name.
     """
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from kerazoo.image import write_image
+from kerazoo.image import read_image, write_image
 from tests.cli.runner import result_of
 
 
@@ -113,3 +113,10 @@ def test_the_training_tells_the_first_warnings_and_the_check_all(tmp_path):
     told = trained.stderr.splitlines()
     assert told[1:6] == warnings[:5]
     assert told[6] == "2 more warnings: see 'kerazoo data check'"
+
+
+def test_the_picture_is_written(tmp_path):
+    fill(tmp_path / "data", "ab")
+    given = ["resnet20-cifar-tiny", "--data", tmp_path / "data", "--picture", tmp_path / "a" / "classes.png"]
+    result_of("data", "check", *given, code=0)
+    assert read_image(tmp_path / "a" / "classes.png").shape[2] == 3

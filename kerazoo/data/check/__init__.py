@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kerazoo.data.annotations import NAMED
+from kerazoo.data.check.near_duplicates import near_duplicates, thumbnail
 from kerazoo.data.source import Source, Split
 from kerazoo.errors import UserError
 from kerazoo.files.text import printable
@@ -17,6 +19,9 @@ from kerazoo.structures.sample import Sample
 
 LISTED = 100
 """Classes that get a line each; of more only their number is told."""
+
+QUANTILES = {"least": 0.0, "quarter": 0.25, "median": 0.5, "three quarters": 0.75, "most": 1.0}
+"""What is told of many numbers."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class Report:
         sizes: "smallest", "largest" (by area) and "most common" height and width.
         grey: share of the images whose channels are equal.
         classes: name -> share of what is labelled.
+        counts: name -> number of it.
         void: share that is unlabelled.
         counted: what the shares are of, such as "pixels".
         tally: how much there is of other things, by name, such as people.
@@ -35,22 +41,25 @@ class Report:
         warnings: a line each about what only the user can judge: those of the source, and an image in
             two splits or with two labels (blank tiles are alike, copies make a score too good).
         facts: what was decided about the data as a whole, by name, such as what the values of masks mean.
+        measures: numbers by name, float32 `(n,)`, such as the sizes of all boxes.
     """
 
     splits: dict[str, int]
     sizes: dict[str, tuple[int, int]]
     grey: float
     classes: dict[str, float]
+    counts: dict[str, int]
     void: float
     counted: str
     tally: dict[str, int]
     problems: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
+    measures: dict[str, np.ndarray] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
-        """Return the report as JSON-ready data."""
-        return asdict(self)
+        """Return the report as JSON-ready data; of measures `QUANTILES` are told."""
+        return asdict(self) | {"measures": {name: _quantiles(of) for name, of in self.measures.items()}}
 
     def lines(self) -> list[str]:
         """Return the report as lines of text."""
@@ -61,6 +70,7 @@ class Report:
         ]
         rows += [("grey images", f"{self.grey:.0%}")] if self.sizes else []
         rows += [(name, str(count)) for name, count in self.tally.items()]
+        rows += [(name, _range_text(_quantiles(numbers))) for name, numbers in self.measures.items()]
         rows += self._class_rows()
         of = f"of the {self.counted}"
         rows += [("void", f"{self.void:7.2%} {of}")] if self.void else []
@@ -80,7 +90,10 @@ class Report:
             least, most = min(self.classes.values()), max(self.classes.values())
             return [("classes", f"{len(self.classes)}, each {least:.2%} to {most:.2%} {of}")]
         shares = enumerate(self.classes.items())
-        return [(f"{label:>3} {printable(name)}", f"{share:7.2%} {of}") for label, (name, share) in shares]
+        return [
+            (f"{label:>3} {printable(name)}", f"{share:7.2%} {of}, {self.counts[name]}")
+            for label, (name, share) in shares
+        ]
 
 
 class _SampleFacts(NamedTuple):
@@ -93,7 +106,9 @@ class _SampleFacts(NamedTuple):
     counts: np.ndarray
     counted: str
     tally: dict[str, int]
+    measures: dict[str, np.ndarray]
     digest: bytes
+    thumbnail: np.ndarray | None
 
 
 def check(source: Source, progress: Callable[[int, int], None] | None = None) -> Report:
@@ -109,7 +124,11 @@ def check(source: Source, progress: Callable[[int, int], None] | None = None) ->
     # An image that is read a second time, for its twins alone, has no problem that is new.
     images = facts if whole is source else _read_samples(_survey(whole)[0], len(names), [])
     usable = bool(splits)
-    warnings = [*(source.warnings() if usable else ()), *_duplicate_warnings(images)]
+    warnings = [
+        *(source.warnings() if usable else ()),
+        *_duplicate_warnings(images),
+        *_near_duplicate_warnings(images),
+    ]
     return _make_report(facts, names, problems, warnings, source.facts() if usable else {})
 
 
@@ -152,12 +171,17 @@ def _read_sample(place: tuple[Split, Sequence[Sample], int, int]) -> _SampleFact
         image, truth, name = samples[index]
     except UserError as error:
         return error
-    height, width = image.shape[:2]
-    grey = bool((image == image[..., :1]).all())
-    digest = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
-    tally = truth.tally() if hasattr(truth, "tally") else {}
     return _SampleFacts(
-        split, name, (height, width), grey, truth.counts(classes), truth.counted, tally, digest
+        split,
+        name,
+        image.shape[:2],
+        grey=bool((image == image[..., :1]).all()),
+        counts=truth.counts(classes),
+        counted=truth.counted,
+        tally=truth.tally() if hasattr(truth, "tally") else {},
+        measures=truth.measures() if hasattr(truth, "measures") else {},
+        digest=hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest(),
+        thumbnail=thumbnail(image),
     )
 
 
@@ -172,6 +196,32 @@ def _duplicate_warnings(facts: Sequence[_SampleFacts]) -> list[str]:
             same = f"{earlier.name} ({earlier.split}) and {sample.name} ({sample.split}) are the same image"
             lines.append(f"{same}{labels}; keep one")
     return lines
+
+
+def _near_duplicate_warnings(facts: Sequence[_SampleFacts]) -> list[str]:
+    """Return a warning about images of two splits that are nearly the same."""
+    pairs = near_duplicates([sample.thumbnail for sample in facts], [sample.split for sample in facts])
+    names = [
+        " and ".join(f"{facts[index].name} ({facts[index].split})" for index in pair)
+        for pair in pairs
+        if facts[pair[0]].digest != facts[pair[1]].digest
+    ]
+    if not names:
+        return []
+    more = f"; {len(names) - 1} more pair(s): " + ", ".join(names[1 : 1 + NAMED]) if len(names) > 1 else ""
+    return [f"{names[0]} are nearly the same image{more}; keep such images in one split"]
+
+
+def _quantiles(numbers: np.ndarray) -> dict[str, float]:
+    """Return `QUANTILES` of some numbers, nothing of none."""
+    found = np.quantile(numbers, list(QUANTILES.values())).tolist() if len(numbers) else []
+    return dict(zip(QUANTILES, found, strict=False))
+
+
+def _range_text(found: dict[str, float]) -> str:
+    if not found:
+        return "none"
+    return "{least:.3g} to {most:.3g}, half of them {quarter:.3g} to {three quarters:.3g}".format(**found)
 
 
 def _make_report(
@@ -194,6 +244,7 @@ def _make_report(
         else {},
         grey=sum(sample.grey for sample in samples) / max(len(samples), 1),
         classes={name: float(counts[label] / labelled) for label, name in enumerate(names)},
+        counts={name: int(counts[label]) for label, name in enumerate(names)},
         void=float(counts[-1] / max(int(counts.sum()), 1)),
         counted=samples[0].counted if samples else "samples",
         tally={
@@ -203,4 +254,8 @@ def _make_report(
         problems=tuple(problems),
         warnings=tuple(warnings),
         facts=facts,
+        measures={
+            name: np.concatenate([sample.measures[name] for sample in samples])
+            for name in (samples[0].measures if samples else ())
+        },
     )
