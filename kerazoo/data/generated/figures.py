@@ -17,6 +17,7 @@ from kerazoo.data.generated.scenery import (
     add_camera_effects,
     draw_ground,
     draw_thing,
+    overlaps,
     random_colours,
     to_fixed_point,
 )
@@ -114,7 +115,7 @@ def _place_figures(rng: np.random.Generator, size: tuple[int, int], count: int) 
         sides = sides * scale
         spare = np.maximum((width, height) - 0.76 * sides, 1)
         corners = rng.uniform(0, 1, (8, 2)) * spare - 0.12 * sides  # an eighth may lie beyond
-        worst = _overlaps(corners, sides, placed[:number]).max(axis=1, initial=0.0)
+        worst = overlaps(corners, sides, placed[:number]).max(axis=1, initial=0.0)
         fitting = worst <= max(rng.uniform(0, 0.45), worst.min())
         corner = corners[fitting.argmax()]
         placed[number] = corner, sides
@@ -127,23 +128,6 @@ def _bounding_box(body: Mannequin) -> tuple[np.ndarray, np.ndarray]:
     places = np.stack(list(body.joints.values()))[:, :2]
     low = places.min(axis=0) - 0.05
     return low, places.max(axis=0) + 0.05 - low
-
-
-def _overlaps(corners: np.ndarray, sides: np.ndarray, placed: np.ndarray) -> np.ndarray:
-    """Return the share of the smaller of two boxes that lies in the other.
-
-    Args:
-        corners: `(n, 2)`, where a box may be.
-        sides: `(2,)`, its size.
-        placed: `(m, 2, 2)`, corners and sizes of other boxes.
-
-    Returns:
-        `(n, m)`, 0..1.
-    """
-    others, extents = placed[:, 0], placed[:, 1]
-    ends = np.minimum(corners[:, None] + sides, others + extents)
-    common = np.maximum(ends - np.maximum(corners[:, None], others), 0).prod(axis=2)
-    return common / np.minimum(sides.prod(), extents.prod(axis=1))
 
 
 def _draw_person(

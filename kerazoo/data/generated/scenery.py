@@ -79,6 +79,23 @@ def add_camera_effects(rng: np.random.Generator, image: np.ndarray) -> np.ndarra
     return cv2.addWeighted(lit, 1, grain, strength, -127.5 * strength)
 
 
+def overlaps(corners: np.ndarray, sides: np.ndarray, placed: np.ndarray) -> np.ndarray:
+    """Return the share of the smaller of two boxes that lies in the other.
+
+    Args:
+        corners: `(n, 2)`, where a box may be.
+        sides: `(2,)`, its size.
+        placed: `(m, 2, 2)`, corners and sizes of other boxes.
+
+    Returns:
+        `(n, m)`, 0..1.
+    """
+    others, extents = placed[:, 0], placed[:, 1]
+    ends = np.minimum(corners[:, None] + sides, others + extents)
+    common = np.maximum(ends - np.maximum(corners[:, None], others), 0).prod(axis=2)
+    return common / np.minimum(sides.prod(), extents.prod(axis=1))
+
+
 def _random_gradient(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     """Return a smooth gradient of random colours around a mean colour."""
     patches = np.clip(rng.uniform(30, 225) + rng.normal(0, 30, 3) + rng.normal(0, 22, (3, 3, 3)), 0, 255)

@@ -23,7 +23,7 @@ _HEART = np.stack([
     16 * np.sin(_T) ** 3, -13 * np.cos(_T) + 5 * np.cos(2 * _T) + 2 * np.cos(3 * _T) + np.cos(4 * _T)
 ], axis=1) / 16  # fmt: skip
 
-_OUTLINES: dict[str, list[np.ndarray]] = {
+OUTLINES: dict[str, list[np.ndarray]] = {
     "arrow": [np.array([(-1, -0.3), (0.1, -0.3), (0.1, -0.8), (1, 0), (0.1, 0.8), (0.1, 0.3), (-1, 0.3)])],
     "bolt": [np.array([(-0.2, -1), (0.5, -1), (0.15, -0.25), (0.6, -0.25), (-0.35, 1), (-0.05, 0.1),
                        (-0.55, 0.1)])],
@@ -54,7 +54,7 @@ def draw_shape(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
     for _ in range(rng.integers(1, 4)):
         dot = _CIRCLE if rng.random() < 0.5 else _CIRCLE[::12]
         _fill_shape(image, [dot], rng, (0.03, 0.07), _contrasting_colour(rng, ground))
-    _fill_shape(image, _OUTLINES[NAMES[label]], rng, (0.28, 0.44), _contrasting_colour(rng, ground))
+    _fill_shape(image, OUTLINES[NAMES[label]], rng, (0.28, 0.44), _contrasting_colour(rng, ground))
     for _ in range(rng.integers(3)):
         ends, width = rng.integers(0, fine, (2, 2)).tolist(), rng.integers(_FINER // 2, _FINER + 1)
         cv2.line(image, ends[0], ends[1], rng.integers(0, 256, 3).tolist(), int(width))

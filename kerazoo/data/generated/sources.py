@@ -1,4 +1,4 @@
-"""Built-in data that needs no download: drawn cells, shapes, landscapes, people, faces and characters."""
+"""Built-in data that needs no download: cells, shapes, scenes, landscapes, people, faces and characters."""
 
 import functools
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from kerazoo.data.episodes.sampling import Classes
 from kerazoo.data.keypoints.windows import Windows
 from kerazoo.data.lazy import Lazy
 from kerazoo.data.loader import CachedSamples
-from kerazoo.data.source import Source, Split
+from kerazoo.data.source import Share, Source, Split
 from kerazoo.errors import UserError
 from kerazoo.settings import settings
 from kerazoo.structures.label import Label
@@ -115,6 +115,52 @@ def _shape_sample(source: Shapes, split: Split, index: int) -> Sample:
     label = index % len(NAMES)
     image = draw_shape(source.rng(split, index), label, source.size)
     return Sample(image, Label(label), f"{split}-{index:05}.png")
+
+
+@settings
+class Scenes(Generated):
+    """Scenes of shapes with boxes, drawn from a seed; see `kerazoo.data.generated.scenes`.
+
+    Attributes:
+        size: height and width in pixels, or one number for both.
+        objects: least and most shapes in an image that is not empty.
+        empty: share of the images without any.
+        kinds: of shapes, in label order; `kerazoo.data.generated.shapes.NAMES` are known.
+    """
+
+    size: Side | tuple[Side, Side] = (128, 128)
+    objects: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1, le=50)]] = (1, 6)
+    empty: Share = 0.1
+    kinds: tuple[str, ...] = ("arrow", "cross", "heart", "ring", "star")
+
+    def __post_init__(self) -> None:
+        from kerazoo.data.generated.shapes import NAMES
+
+        if self.objects[0] > self.objects[1]:
+            raise ValueError("objects goes from the least to the most")
+        if not self.kinds or len(set(self.kinds)) < len(self.kinds) or not set(self.kinds) <= set(NAMES):
+            raise ValueError(f"kinds are some of {', '.join(NAMES)}, each of them once")
+
+    def samples(self, split: Split) -> Sequence[Sample]:
+        return Lazy(self.indices(split), functools.partial(_scene_sample, self, split))
+
+    def class_names(self) -> tuple[str, ...]:
+        return self.kinds
+
+
+def _scene_sample(source: Scenes, split: Split, index: int) -> Sample:
+    """Return one sample."""
+    import numpy as np
+
+    from kerazoo.data.generated.scenes import draw_scene
+    from kerazoo.structures.boxes import Boxes
+
+    rng, size = source.rng(split, index), _height_and_width(source.size)
+    empty, count = rng.random() < source.empty, int(rng.integers(source.objects[0], source.objects[1] + 1))
+    scene = draw_scene(rng, size, source.kinds, 0 if empty else count)
+    flags = np.zeros(len(scene.labels), bool)
+    truth = Boxes(scene.boxes, scene.labels, flags, flags, size, index + 1, scene.areas)
+    return Sample(scene.image, truth, f"{split}-{index:05}.png")
 
 
 @settings
