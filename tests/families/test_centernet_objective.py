@@ -91,8 +91,8 @@ def test_wrong_variants_are_far_off(y):
     assert focal_by_loops(y["heatmap"] - 1e-6, found["heatmap"]) != right  # no centres
     paper = terms(y, found, divisor="paper")
     assert paper["size"] == pytest.approx(2 * told["size"], rel=1e-4)
-    swapped = terms(y, found | {"size": found["size"][..., ::-1].copy()})
-    assert swapped["size"] != pytest.approx(told["size"], rel=1e-2)
+    swapped = terms(y, found | {"offset": found["offset"][..., ::-1].copy()})
+    assert swapped["offset"] != pytest.approx(told["offset"], rel=1e-2)
     turned = terms(y | {"cells": y["cells"] // 16 + 8 * (y["cells"] % 16)}, found)  # column by column
     assert turned["offset"] != pytest.approx(told["offset"], rel=1e-2)
     assert terms(y, found, size_weight=1.0, offset_weight=0.5) == {
