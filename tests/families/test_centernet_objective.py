@@ -32,7 +32,7 @@ def outputs(seed=0, prefix=""):
     return {
         f"{prefix}heatmap": rng.normal(-1, 4, (3, 8, 16, CLASSES)).astype("float32"),
         f"{prefix}size": rng.uniform(0, 9, (3, 8, 16, 2)).astype("float32"),
-        f"{prefix}offset": rng.uniform(-1, 2, (3, 8, 16, 2)).astype("float32"),
+        f"{prefix}offset": rng.uniform(0, 1, (3, 8, 16, 2)).astype("float32"),
     }
 
 
