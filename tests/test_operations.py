@@ -33,8 +33,9 @@ CASES = {
     for i, case in enumerate(CONVOLUTIONS)
 }
 CASES |= {
-    "depthwise": ("depthwise_convolution", ((3, 3, 3, 2), (6,)), ((1, 1), "same", (1, 1))),
+    "depthwise": ("depthwise_convolution", ((3, 3, 3, 2), (6,)), ((1, 1), "same", (2, 2))),
     "depthwise-strided": ("depthwise_convolution", ((3, 3, 3, 1), (3,)), ((2, 2), "valid", (1, 1))),
+    "depthwise-same": ("depthwise_convolution", ((3, 2, 3, 1), (3,)), ((2, 2), "same", (1, 1))),
     "transposed-2x2": ("transposed_convolution", ((2, 2, 4, 3), (4,)), ((2, 2),)),
     "transposed-3x3": ("transposed_convolution", ((3, 3, 4, 3), (4,)), ((2, 2),)),
     "transposed-4x4": ("transposed_convolution", ((4, 4, 4, 3), (4,)), ((2, 2),)),

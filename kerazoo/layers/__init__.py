@@ -18,13 +18,20 @@ from kerazoo.layers.blocks import (
     pad_depthwise,
 )
 from kerazoo.layers.convolutions import Conv2D, Conv2DTranspose, DepthwiseConv2D
+from kerazoo.layers.deformable import DeformableConv2D
 from kerazoo.layers.distances import EuclideanDistance, WeightedL1
 from kerazoo.layers.folding import folded
-from kerazoo.layers.instance_normalization import InstanceNormalization
-from kerazoo.layers.norms import BatchNormalization, CurrentNorm
+from kerazoo.layers.norms import BatchNormalization, CurrentNorm, InstanceNormalization
 from kerazoo.layers.part_fields import LimbScores, Peaks
 from kerazoo.layers.pooling import MaxPooling2D, PadMaxPool
-from kerazoo.layers.resizing import Bilinear, BilinearConv2DTranspose, ResizeLike, Upsample, bilinear_kernel
+from kerazoo.layers.resizing import (
+    Bilinear,
+    BilinearConv2DTranspose,
+    DepthwiseConv2DTranspose,
+    ResizeLike,
+    Upsample,
+    bilinear_kernel,
+)
 from kerazoo.layers.sizes import CropLike, MirrorPad, ReflectPad
 from kerazoo.layers.top_down import KeyPoints, Letterbox
 
@@ -38,7 +45,9 @@ __all__ = [
     "Conv2DTranspose",
     "CropLike",
     "CurrentNorm",
+    "DeformableConv2D",
     "DepthwiseConv2D",
+    "DepthwiseConv2DTranspose",
     "EuclideanDistance",
     "HeNormal",
     "InstanceNormalization",

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from kerazoo.layers import operations
 from kerazoo.layers.registered import registered
 
 Tensor = Any
@@ -143,9 +144,14 @@ def bilinear_kernel(size: int, channels: int) -> np.ndarray:
 
 @registered
 class Bilinear(keras.initializers.Initializer):
-    """Start a transposed convolution as bilinear interpolation (FCN, section 3.3)."""
+    """Start a transposed convolution as bilinear interpolation (FCN, section 3.3).
+
+    A kernel is `(size, size, C, C)`, or `(size, size, C, 1)` where every channel has its own.
+    """
 
     def __call__(self, shape, dtype=None):
+        if shape[-1] == 1:
+            return ops.convert_to_tensor(np.tile(bilinear_kernel(shape[0], 1), (1, 1, shape[2], 1)), dtype)
         return ops.convert_to_tensor(bilinear_kernel(shape[0], shape[-1]), dtype)
 
 
@@ -172,6 +178,53 @@ class BilinearConv2DTranspose(layers.Layer):
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape
         return batch, *(side and self.factor * (side + 1) for side in (height, width)), channels
+
+    def get_config(self):
+        return super().get_config() | {"factor": self.factor}
+
+
+@registered
+class DepthwiseConv2DTranspose(layers.Layer):
+    """Enlarge by an even factor, each channel by a kernel of its own, which begins as bilinear interpolation.
+
+    PyTorch's `ConvTranspose2d(C, C, 2 f, stride=f, padding=f // 2, groups=C, bias=False)` with f the factor.
+
+    Shape: `(N, H, W, C)` -> `(N, factor * H, factor * W, C)`.
+
+    Args:
+        factor: the stride, even; the kernel has twice its size.
+
+    Raises:
+        ValueError: an odd factor.
+    """
+
+    def __init__(self, factor: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if factor % 2:
+            raise ValueError(f"factor is {factor}, which is odd")
+        self.factor = factor
+
+    def build(self, input_shape):
+        shape = (2 * self.factor, 2 * self.factor, input_shape[-1], 1)
+        self.kernel = self.add_weight(shape=shape, initializer=Bilinear(), name="kernel")
+
+    def call(self, x):
+        _, height, width, channels = ops.shape(x)
+        f = self.factor
+        # Rows f i + a of the output, 0 <= a < f, are made of rows i - 1, i and i + 1 of the input: a 3x3
+        # convolution gives all f x f parts as channels. Padded by f / 2, row f t + a of the kernel is what
+        # input row i + 1 - t counts.
+        half = (f // 2, f // 2)
+        kernel = ops.pad(ops.cast(self.kernel, x.dtype), (half, half, (0, 0), (0, 0)))  # (3f, 3f, C, 1)
+        kernel = ops.flip(ops.reshape(kernel, (3, f, 3, f, channels)), (0, 2))
+        kernel = ops.reshape(ops.transpose(kernel, (0, 2, 4, 1, 3)), (3, 3, channels, f * f))
+        y = operations.depthwise_convolution(x, kernel, None, (1, 1), "same", (1, 1))  # (N, H, W, C f f)
+        y = ops.transpose(ops.reshape(y, (-1, height, width, channels, f, f)), (0, 1, 4, 2, 5, 3))
+        return ops.reshape(y, (-1, height * f, width * f, channels))
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return batch, _times(height, self.factor), _times(width, self.factor), channels
 
     def get_config(self):
         return super().get_config() | {"factor": self.factor}

@@ -25,7 +25,12 @@ if backend.name() == "torch":
         transposed_convolution,
     )
 elif backend.name() == "jax":
-    from kerazoo.layers.operations.on_jax import convolution, max_pool, transposed_convolution
+    from kerazoo.layers.operations.on_jax import (
+        convolution,
+        depthwise_convolution,
+        max_pool,
+        transposed_convolution,
+    )
 
 __all__ = [
     "convolution",

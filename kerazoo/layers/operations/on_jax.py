@@ -1,7 +1,7 @@
 """The operations on JAX, as matrix products where XLA's convolutions are slow on a CPU.
 
-The gradients of strided, transposed and 1x1 convolutions are convolutions with holes, or of few channels,
-which XLA computes many times slower than the same product.
+The gradients of strided, transposed, depthwise and 1x1 convolutions are convolutions with holes, or of few
+channels, which XLA computes many times slower than the same product.
 """
 
 import jax
@@ -34,6 +34,30 @@ def convolution(
         y = _halved(x, convert_to_tensor(kernel, x.dtype))
     else:
         return general.convolution(x, kernel, bias, strides, padding, dilation)
+    return y if bias is None else y + convert_to_tensor(bias)
+
+
+def depthwise_convolution(
+    x: Tensor, kernel: Tensor, bias: Tensor | None, strides: Pair, padding: Padding, dilation: Pair
+) -> Tensor:
+    """See `general.depthwise_convolution`: the sum over the kernel's places of what each adds."""
+    kernel = convert_to_tensor(kernel, x.dtype)
+    sides = kernel.shape[:2]
+    reach = [step * (side - 1) + 1 for side, step in zip(sides, dilation, strict=True)]
+    if padding == "same":
+        pads = lax.padtype_to_pads(x.shape[1:3], reach, strides, "SAME")
+        x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+    rows, columns = (
+        slice(None, size - far + 1, step)
+        for size, far, step in zip(x.shape[1:3], reach, strides, strict=True)
+    )
+
+    def shifted(i: int, j: int) -> Tensor:
+        part = x[:, i * dilation[0] :, j * dilation[1] :][:, rows, columns]
+        return part[..., None] * kernel[i, j]  # (N, h, w, C, multiplier)
+
+    y = sum(shifted(i, j) for i in range(sides[0]) for j in range(sides[1]))
+    y = y.reshape(*y.shape[:3], -1)
     return y if bias is None else y + convert_to_tensor(bias)
 
 
@@ -84,7 +108,7 @@ def transposed_convolution(x: Tensor, kernel: Tensor, bias: Tensor | None, strid
     sides = tuple(kernel.shape[:2])
     if sides == tuple(strides):
         y = _tiled(_taps(x, kernel))
-    elif sides == (3, 3) and tuple(strides) == (2, 2):
+    elif sides in ((3, 3), (4, 4)) and tuple(strides) == (2, 2):
         y = _woven(_taps(x, kernel))
     else:
         return general.transposed_convolution(x, kernel, bias, strides)
@@ -105,20 +129,23 @@ def _tiled(taps: Tensor) -> Tensor:
 
 
 def _woven(taps: Tensor) -> Tensor:
-    """Add up the places of a 3x3 kernel of stride 2: `(N, 2 H + 1, 2 W + 1, filters)`."""
-    rows, columns = taps.shape[1:3]
-    down = [_woven_along(*(taps[:, :, :, i, j] for i in range(3)), axis=1) for j in range(3)]
-    return _woven_along(*down, axis=2)[:, : 2 * rows + 1, : 2 * columns + 1]
+    """Add up the places of a 3x3 or 4x4 kernel of stride 2: `(N, 2 H + h - 2, 2 W + w - 2, filters)`."""
+    rows, columns, height, width = taps.shape[1:5]
+    down = [_woven_along([taps[:, :, :, i, j] for i in range(height)], axis=1) for j in range(width)]
+    return _woven_along(down, axis=2)[:, : 2 * rows + height - 2, : 2 * columns + width - 2]
 
 
-def _woven_along(first: Tensor, second: Tensor, third: Tensor, *, axis: int) -> Tensor:
-    """Return a map twice as long along an axis, and two longer: pixel 2 i is first[i] + third[i - 1]."""
+def _woven_along(parts: list[Tensor], *, axis: int) -> Tensor:
+    """Return a map twice as long along an axis, and two longer.
+
+    Pixel 2 i is parts[0][i] + parts[2][i - 1], and pixel 2 i + 1 the same of parts 1 and, if there is one, 3.
+    """
 
     def beyond(x, before, after):
         return jnp.pad(x, [(before, after) if i == axis else (0, 0) for i in range(x.ndim)])
 
-    even = beyond(first, 0, 1) + beyond(third, 1, 0)
-    both = jnp.stack([even, beyond(second, 0, 1)], axis + 1)
+    even, odd = (sum(beyond(x, i, 1 - i) for i, x in enumerate(parts[start::2])) for start in (0, 1))
+    both = jnp.stack([even, odd], axis + 1)
     shape = list(even.shape)
     shape[axis] *= 2
     return both.reshape(shape)
