@@ -50,6 +50,9 @@ class Augmentation:
         hue: turn the colours by up to so many degrees either way (180 is every hue).
         noise: add grey noise with a standard deviation of up to this share of 255.
         blur: smooth by a Gaussian of up to so many pixels.
+        mosaic: join four samples with boxes, a quarter of the window each, in this share of the cases.
+        mixup: blend a sample with boxes with another one in this share of the cases (for whole images of a
+            class it is `family.mixup`).
         least_seen: boxes of which a smaller share is left in the window are no objects any more.
         least_size: nor are those that are narrower or lower than so many pixels of the window.
     """
@@ -74,6 +77,8 @@ class Augmentation:
     hue: Annotated[float, Field(ge=0, le=180)] = 0.0
     noise: Share = 0.0
     blur: Strength = 0.0
+    mosaic: Share = 0.0
+    mixup: Share = 0.0
     least_seen: Share = 0.25
     least_size: Strength = 1.0
 
@@ -88,6 +93,8 @@ class Augmentation:
             raise ValueError("area decides the scale: leave scale out")
         if self.focus and (self.area or self.crop is None):
             raise ValueError("focus needs crop, a share of which it is, and no area")
+        if (self.mosaic or self.mixup) and self.crop is None:
+            raise ValueError("mosaic and mixup need crop, the size that all samples have")
 
 
 def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator, context: int = 0) -> Sample:

@@ -1,5 +1,6 @@
 """From samples to batches: Grain, random access, the batch of step s is `stream[s]`."""
 
+import functools
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,6 +9,7 @@ import grain
 import numpy as np
 
 from kerazoo.data.augment import Augmentation, augment
+from kerazoo.data.mosaic import combine
 from kerazoo.structures.sample import Deferred, Sample
 from kerazoo.task import Task
 
@@ -54,11 +56,16 @@ def stream(
     """
     context = task.context()
 
+    def another(rng: np.random.Generator) -> Sample:
+        return augment(samples[int(rng.integers(len(samples)))], augmentation, rng, context=context)
+
     def example(sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
         if isinstance(sample.truth, Deferred):  # an episode or pairs, drawn anew for every step
             sample = sample.truth.sample(rng)
         # The image gets `context` pixels more on every side than the network labels.
         moved = augment(sample, augmentation, rng, context=context)
+        if augmentation.mosaic or augmentation.mixup:
+            moved = combine(moved, functools.partial(another, rng), augmentation, rng)
         x, placement = task.prepare(moved.image, whole=False)
         return x, task.encode(moved.truth, placement)
 
