@@ -1,6 +1,6 @@
 """What an exported top-down network does before and after: an image framed, its key points read off.
 
-`kerazoo.families.hrnet.windows` and `codec` state the same for NumPy.
+`kerazoo.tasks.framing` and `families.hrnet.codec` state the same for NumPy.
 """
 
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ class Letterbox(layers.Layer):
 
 
 def letterbox(height: Any, width: Any, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return top, left, height and width of the frame around an image, int32 (`hrnet.windows.letterbox`)."""
+    """Return top, left, height and width of the frame around an image, int32 (`tasks.framing.letterbox`)."""
     rows, columns = size
     height, width = (ops.convert_to_tensor(side, "int32") for side in (height, width))
     # The frame has the proportions of `size`: round(width rows / columns) high, in whole numbers.

@@ -54,6 +54,18 @@ class Window(NamedTuple):
         return np.array([self.width / self.columns, self.height / self.rows])
 
 
+class Framed(NamedTuple):
+    """A window together with the size of the image that it is in.
+
+    Attributes:
+        window: of the image, brought to the network's input.
+        size: height and width of the image; what is found beyond is cut off by `decode`.
+    """
+
+    window: Window
+    size: tuple[int, int]
+
+
 def reflected_window(image: np.ndarray, placement: Placement) -> np.ndarray:
     """Return a window of `image`, reflected where it reaches beyond the border.
 

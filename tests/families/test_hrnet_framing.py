@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kerazoo.errors import UserError
-from kerazoo.families.hrnet.windows import box_window, letterbox, seen
+from kerazoo.tasks.framing import box_window, letterbox, seen
 from kerazoo.layers import Letterbox
 from tests.hands import SMALL
 

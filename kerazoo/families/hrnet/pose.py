@@ -99,7 +99,7 @@ class HRNetPose(Pose):
     # --- from the image to the network ---------------------------------------------
 
     def prepare(self, image: np.ndarray, *, whole: bool = True) -> tuple[np.ndarray, Window]:
-        from kerazoo.families.hrnet.windows import letterbox
+        from kerazoo.tasks.framing import letterbox
 
         height, width = image.shape[:2]
         if whole:
@@ -114,7 +114,7 @@ class HRNetPose(Pose):
 
     def framed(self, image: np.ndarray, window: Window) -> np.ndarray:
         """Return the network's input for a part of an image, grey beyond it."""
-        from kerazoo.families.hrnet.windows import seen
+        from kerazoo.tasks.framing import seen
 
         return self.normalised(seen(image, window))
 

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from kerazoo.families.hrnet.codec import STRIDE
-from kerazoo.families.hrnet.windows import GREY
+from kerazoo.tasks.framing import GREY
 from kerazoo.layers import KeyPoints, Letterbox
 from kerazoo.objective import SumOfTerms, Tensor
 

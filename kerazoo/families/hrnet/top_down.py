@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerazoo.families.hrnet.windows import box_window
+from kerazoo.tasks.framing import box_window
 from kerazoo.structures.keypoints import Poses
 from kerazoo.structures.placement import Window
 from kerazoo.structures.skeleton import Skeleton
