@@ -248,7 +248,8 @@ def test_batches_give_the_rows_that_single_images_give(run, tmp_path, monkeypatc
     single, batched = rows(tmp_path / "out1"), rows(tmp_path / "out4")
     assert sizes == [1] * 6 + [3, 3]  # a broken file is in the first group of four
     for one, other in zip(single, batched, strict=True):
-        assert one["image"] == other["image"] and ("error" in one) == ("error" in other)
+        assert one["image"] == other["image"]
+        assert ("error" in one) == ("error" in other)
         if "error" not in one:
             chances = [[best["probability"] for best in row["top"]] for row in (one, other)]
             np.testing.assert_allclose(*chances, atol=1e-6)
