@@ -62,6 +62,13 @@ if TYPE_CHECKING:
 @click.option(
     "--overlay/--no-overlay", default=True, help="Draw results into images and videos [default: do]."
 )
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    help="Give the network up to N images at once; large ones are fewer.",
+)
 @click.option("--tta", is_flag=True, help="Average over flips (and quarter turns of masks).")
 @direction_option
 @set_option("family.mode=fast")
@@ -77,6 +84,7 @@ def command(
     index: Path,
     top: int,
     overlay: bool,
+    batch_size: int,
     tta: bool,
     weights: str,
     direction: str | None,
@@ -113,6 +121,7 @@ def command(
         index=index,
         top=top,
         overlay=overlay,
+        batch_size=batch_size,
     )
     failed = 0
     with _written(rows, json_file or output / "predictions.jsonl") as written:

@@ -175,12 +175,17 @@ def tensorboard(folder: Path, step: int, scalars: dict[str, float]) -> None:
 def forward(network: "keras.Model") -> Callable[["np.ndarray"], dict[str, "np.ndarray"]]:
     """Return the network as a function of NumPy arrays, inference mode, dict of outputs.
 
-    Compiled by XLA on JAX only: on the others each new image size would cost a compilation.
+    Compiled by XLA on JAX only: on the others each new image size would cost a compilation. Batches
+    are filled up there to a power of two, so that few sizes are compiled.
     """
+    import numpy as np
+
     network.compile(jit_compile=name() == "jax")
 
     def run(x):
-        return network.predict_on_batch(x)
+        spare = (1 << (len(x) - 1).bit_length()) - len(x) if name() == "jax" else 0
+        outputs = network.predict_on_batch(np.concatenate([x, x[:1].repeat(spare, 0)]) if spare else x)
+        return {key: value[: len(x)] for key, value in outputs.items()} if spare else outputs
 
     return run
 

@@ -1,7 +1,10 @@
 """The contract between a problem, its networks and the verbs."""
 
 import importlib
+import itertools
+import math
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
@@ -27,13 +30,31 @@ class Options(NamedTuple):
     Attributes:
         tile: predict in windows of this side, with bounded memory; None as the task decides.
         tta: average over flips, and turns where the task has them.
+        batch_size: images that the network gets together, at most (see `batches`).
     """
 
     tile: int | None = None
     tta: bool = False
+    batch_size: int = 32
 
 
 PLAIN = Options()
+
+AT_ONCE = 2**20
+"""Pixels that the network gets together: more take memory and gain nothing on a CPU."""
+
+
+def batches(arrays: Iterable[np.ndarray], most: int) -> Iterator[np.ndarray]:
+    """Yield arrays that follow each other and have one shape, stacked: `(H, W, C)` -> `(N, H, W, C)`.
+
+    Args:
+        arrays: read once, and no more than a batch of them ahead.
+        most: of a batch; large arrays are fewer, together about `AT_ONCE` pixels.
+    """
+    for shape, alike in itertools.groupby(arrays, key=np.shape):
+        count = min(max(AT_ONCE // math.prod(shape[:-1]), 1), most)
+        while batch := list(itertools.islice(alike, count)):
+            yield np.stack(batch)
 
 
 @settings
@@ -126,10 +147,19 @@ class Task(ABC):
             images: uint8 `(H, W, 3)` each, read once.
             options: of those that the task `supports`.
         """
-        for image in images:
-            x, placement = self.prepare(image)  # (H, W, 3) -> (h, w, C)
-            outputs = forward(x[None])  # (1, h, w, C) -> {name: (1, ...)}
-            yield self.decode({name: value[0] for name, value in outputs.items()}, placement)
+        placements: deque[Any] = deque()
+
+        def inputs() -> Iterator[np.ndarray]:
+            for image in images:
+                x, placement = self.prepare(image)  # (H, W, 3) -> (h, w, C)
+                placements.append(placement)
+                yield x
+
+        for x in batches(inputs(), options.batch_size):
+            outputs = forward(x)  # (N, h, w, C) -> {name: (N, ...)}
+            for index in range(len(x)):
+                each = {name: value[index] for name, value in outputs.items()}
+                yield self.decode(each, placements.popleft())
 
     # --- scores and drawings ------------------------------------------------------------------
 

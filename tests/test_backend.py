@@ -109,3 +109,13 @@ def test_fit_takes_any_series_of_batches(kind):
     batches = kind([(np.ones((2, 3), "float32"), np.ones((2, 1), "float32"))] * 4)
     model.fit(backends.fit_input(batches), steps_per_epoch=4, shuffle=False, verbose=0)
     assert int(model.optimizer.iterations) == 4
+
+
+def test_a_network_answers_any_number_of_images_as_it_answers_one(backend):
+    image = keras.Input((None, None, 1))
+    network = keras.Model(image, {"y": keras.layers.Conv2D(2, 3)(image)})
+    forward = backends.forward(network)
+    x = np.random.default_rng(0).normal(size=(5, 6, 7, 1)).astype("float32")
+    together = forward(x)["y"]
+    assert together.shape == (5, 4, 5, 2)
+    np.testing.assert_allclose(together, np.concatenate([forward(each[None])["y"] for each in x]), atol=1e-6)

@@ -1,11 +1,10 @@
 """From samples to batches: Grain, random access, the batch of step s is `stream[s]`."""
 
 import functools
-import threading
+import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import grain
 import numpy as np
 
 from kerazoo.data.augment import Augmentation, augment
@@ -13,47 +12,24 @@ from kerazoo.data.mosaic import combine
 from kerazoo.structures.sample import Deferred, Sample
 from kerazoo.task import Task
 
+if TYPE_CHECKING:
+    import grain
 
-class CachedSamples(Sequence):
-    """A sequence of samples that keeps as many as fit in memory.
 
-    Args:
-        samples: the samples as they are on disk.
-        megabytes: of images and truths to keep; later samples are read every time.
-    """
-
-    def __init__(self, samples: Sequence[Sample], megabytes: int = 1024):
-        self.samples, self.left = samples, megabytes * 2**20
-        self.kept: dict[int, Sample] = {}
-        self.lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        if index in self.kept:
-            return self.kept[index]
-        sample = self.samples[index]
-        size = sample.image.nbytes + sum(
-            a.nbytes for a in vars(sample.truth).values() if hasattr(a, "nbytes")
-        )
-        with self.lock:  # several threads read; without it `left` would be counted down twice
-            if size <= self.left and index not in self.kept:
-                self.kept[index] = sample
-                self.left -= size
-        return sample
+THREADS = min(max(os.cpu_count() or 2, 4), 16)
+"""Threads that read and augment. Some wait for files, so there are more than a small machine has cores."""
 
 
 def stream(
     samples: Sequence[Sample], task: Task, augmentation: Augmentation, *, batch: int, seed: int
-) -> grain.MapDataset:
+) -> "grain.MapDataset":
     """Return the endless sequence of batches: `(x, y)` of NumPy arrays, the same for the same seed.
 
     Every epoch is shuffled anew and every sample augmented anew; the batch at an index depends
     on the index alone, so a training resumes exactly and hosts can share the work.
     """
+    import grain
+
     context = task.context()
 
     def another(rng: np.random.Generator) -> Sample:
@@ -82,12 +58,14 @@ class Feed:
     `error` holds what a reader raised: TensorFlow would replace it by one of its own.
     """
 
-    def __init__(self, batches: grain.MapDataset, start: int, stop: int):
+    def __init__(self, batches: "grain.MapDataset", start: int, stop: int):
         self.batches, self.start, self.stop = batches, start, stop
         self.error: Exception | None = None
 
     def __call__(self) -> Iterator[tuple]:
-        options = grain.ReadOptions(num_threads=4, prefetch_buffer_size=8)
+        import grain
+
+        options = grain.ReadOptions(num_threads=THREADS, prefetch_buffer_size=8)
         try:
             yield from self.batches[self.start : self.stop].to_iter_dataset(options)
         except Exception as error:

@@ -1,18 +1,25 @@
 """Which options of prediction a family takes: the others are refused here, for every verb."""
 
 from kerazoo.errors import UserError
-from kerazoo.task import Options, Task
+from kerazoo.task import PLAIN, Options, Task
 
 CALLED = {"tile": ("tiles", "--tile"), "tta": ("test-time averaging", "--tta"), "boxes": ("boxes", "--boxes")}
 """Option -> what people call it, and how they ask for it."""
 
 
-def options_for(family: Task, *, tile: int | None = None, tta: bool = False, boxes: bool = False) -> Options:
+def options_for(
+    family: Task,
+    *,
+    tile: int | None = None,
+    tta: bool = False,
+    boxes: bool = False,
+    batch_size: int = PLAIN.batch_size,
+) -> Options:
     """Return the options of `family.infer`.
 
     Args:
         family: its `supports` says which options it takes.
-        tile, tta: as in `kerazoo.task.Options`.
+        tile, tta, batch_size: as in `kerazoo.task.Options`.
         boxes: something else says where to look.
 
     Raises:
@@ -22,4 +29,4 @@ def options_for(family: Task, *, tile: int | None = None, tta: bool = False, box
     for option, (name, flag) in CALLED.items():
         if wanted[option] and option not in family.supports:
             raise UserError(f"{type(family).__name__} has no {name}", f"leave {flag} out")
-    return Options(tile, tta)
+    return Options(tile, tta, batch_size)

@@ -2,6 +2,8 @@
 
 import contextlib
 import itertools
+import math
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -19,14 +21,26 @@ from kerazoo.files.writing import make_folder
 from kerazoo.image import read_image, write_image
 from kerazoo.media.video_writer import VideoWriter
 from kerazoo.run import Run
-from kerazoo.task import Options, Task
+from kerazoo.task import PLAIN, Options, Task
 from kerazoo.tasks.fewshot import FewShot
 from kerazoo.tasks.pose import TopDown
 from kerazoo.tasks.verification import Verification
 from kerazoo.video import is_video, open_video
 
-Predictor = Callable[[np.ndarray, Path, int | None], Any]
-"""From an image, its file and in a video the number of the frame, to the result."""
+
+class Question(NamedTuple):
+    """An image to predict; in a video, `frame` is its number."""
+
+    image: np.ndarray
+    path: Path
+    frame: int | None = None
+
+
+Predictor = Callable[[Sequence[Question]], Sequence[Any]]
+"""From images, at least one, to their results."""
+
+_HELD = 2**22
+"""Pixels of the images that wait to be predicted together; one may be larger."""
 
 _LARGE_TILE = 1024
 """Pixels of a tile that is large enough for any network."""
@@ -44,6 +58,7 @@ def predict(
     index: Path | None = None,
     top: int = 5,
     overlay: bool = True,
+    batch_size: int = PLAIN.batch_size,
 ) -> Generator[Row, None, None]:
     """Predict images and videos and write, for each, the result's files and an overlay.
 
@@ -64,6 +79,7 @@ def predict(
         index: file of `kerazoo.index`, in which the images nearest to each image are looked for.
         top: how many of these.
         overlay: draw results into images and videos, too.
+        batch_size: images that the network gets together, at most (`kerazoo.task.batches`).
 
     Returns:
         An iterator: a JSON-ready row per image or frame: "image", in a video "frame" (from 0)
@@ -85,7 +101,9 @@ def predict(
     elif isinstance(family, FewShot):
         raise family.no_classes()
     else:
-        options = options_for(family, tile=tile or run.recipe.tile, tta=tta, boxes=boxes is not None)
+        options = options_for(
+            family, tile=tile or run.recipe.tile, tta=tta, boxes=boxes is not None, batch_size=batch_size
+        )
         if isinstance(family, Verification):
             return _pair_row(run, family, _two_images(paths), output, overlay)
         predictor = (
@@ -94,7 +112,7 @@ def predict(
             else _box_predictor(run, options, paths, boxes, min_score)
         )
     make_folder(output)
-    return _rows(run, predictor, paths, output, overlay)
+    return _rows(run, predictor, paths, output, overlay, batch_size)
 
 
 def _search_predictor(run: Run, index: Path, top: int, others: Any) -> Predictor:
@@ -103,7 +121,7 @@ def _search_predictor(run: Run, index: Path, top: int, others: Any) -> Predictor
     if others:
         raise UserError("a search takes no tiles, boxes or test-time averaging", "leave them or --index out")
     search = searching(run, index, top)
-    return lambda image, *_: search(image)
+    return lambda questions: [search(question.image) for question in questions]
 
 
 def _two_images(paths: Sequence[Path]) -> Sequence[Path]:
@@ -122,7 +140,7 @@ def _image_predictor(run: Run, options: Options) -> Predictor:
     family = run.family
     _check_options(family, options)
     forward = run.forward
-    return lambda image, *_: next(family.infer(forward, [image], options))
+    return lambda questions: list(family.infer(forward, [each.image for each in questions], options))
 
 
 def _box_predictor(
@@ -133,12 +151,11 @@ def _box_predictor(
         Progress().say(note)
     family, forward = cast(TopDown, run.family), run.forward
 
-    def predictor(image: np.ndarray, path: Path, frame: int | None) -> Any:
-        return family.infer_boxes(
-            forward, image, *boxes.in_image(path, image.shape[:2], frame), tta=options.tta
-        )
+    def found(image: np.ndarray, path: Path, frame: int | None) -> Any:
+        inside = boxes.in_image(path, image.shape[:2], frame)
+        return family.infer_boxes(forward, image, *inside, tta=options.tta)
 
-    return predictor
+    return lambda questions: [found(*question) for question in questions]
 
 
 class _NetworkReached(Exception):
@@ -157,13 +174,13 @@ def _check_options(family: Task, options: Options) -> None:
 
 
 def _rows(
-    run: Run, predictor: Predictor, paths: Sequence[Path], output: Path, overlay: bool
+    run: Run, predictor: Predictor, paths: Sequence[Path], output: Path, overlay: bool, batch_size: int
 ) -> Generator[Row, None, None]:
     """Yield the rows of all files, in their order; images that follow each other overlap."""
     named = zip(paths, stems(paths), strict=True)
     for video, group in itertools.groupby(named, lambda pair: is_video(pair[0])):
         if not video:
-            yield from _image_rows(run, predictor, group, output, overlay)
+            yield from _image_rows(run, predictor, group, output, overlay, batch_size)
             continue
         for path, name in group:
             file = output / f"{name}_overlay.mp4" if overlay else None
@@ -181,7 +198,12 @@ class _Answer(NamedTuple):
 
 
 def _image_rows(
-    run: Run, predictor: Predictor, named: Iterable[tuple[Path, str]], output: Path, overlay: bool
+    run: Run,
+    predictor: Predictor,
+    named: Iterable[tuple[Path, str]],
+    output: Path,
+    overlay: bool,
+    batch_size: int,
 ) -> Generator[Row, None, None]:
     family = run.family
 
@@ -193,13 +215,6 @@ def _image_rows(
             image = read_image(path, how=run.recipe.data)
         return _Answer(row, path, output / name, image)
 
-    def answered(images: Iterable[_Answer]) -> Iterator[_Answer]:
-        for answer in images:
-            if answer.image is not None:
-                with _error_in_row(answer.row), error_context(answer.path):
-                    answer = answer._replace(result=predictor(answer.image, answer.path, None))
-            yield answer
-
     def written(answer: _Answer) -> Row:
         if "error" not in answer.row:
             with _error_in_row(answer.row):
@@ -207,7 +222,37 @@ def _image_rows(
         return answer.row
 
     with contextlib.closing(stage(read, named)) as images:
-        yield from stage(written, answered(images))
+        groups = _gathered(images, batch_size)
+        yield from stage(written, itertools.chain.from_iterable(_answered(predictor, g) for g in groups))
+
+
+def _gathered(answers: Iterable[_Answer], most: int) -> Iterator[list[_Answer]]:
+    """Yield answers that follow each other in groups of at most `most` and about `_HELD` pixels."""
+    group: list[_Answer] = []
+    pixels = 0
+    for answer in answers:
+        group.append(answer)
+        pixels += 0 if answer.image is None else math.prod(answer.image.shape[:2])
+        if len(group) == most or pixels >= _HELD:
+            yield group
+            group, pixels = [], 0
+    if group:
+        yield group
+
+
+def _answered(predictor: Predictor, group: Sequence[_Answer]) -> Iterator[_Answer]:
+    """Yield the answers of a group with their results; where one fails, they are asked one by one."""
+    asked = [Question(answer.image, answer.path) for answer in group if answer.image is not None]
+    together: deque[Any] = deque()
+    if len(asked) > 1:
+        with contextlib.suppress(Exception):  # it comes again below, and goes into its own row
+            together.extend(predictor(asked))
+    for answer in group:
+        if answer.image is not None:
+            with _error_in_row(answer.row), error_context(answer.path):
+                alone = () if together else predictor([Question(answer.image, answer.path)])
+                answer = answer._replace(result=together.popleft() if together else alone[0])
+        yield answer
 
 
 def _write(family: Task, answer: _Answer, overlay: bool) -> None:
@@ -255,7 +300,7 @@ def _video_rows(
                     row["error"] = f"frame {number} of {path} is damaged or missing"
                 else:
                     with error_context(f"{path}, frame {number}"):
-                        result = predictor(image, path, number)
+                        [result] = predictor([Question(image, path, number)])
                     if written is not None:
                         written.add(family.draw(image, result), seconds)
                     row |= _result_fields(family, image, result, [] if overlay is None else [overlay])

@@ -228,3 +228,28 @@ def test_on_the_cpu(run, tmp_path, monkeypatch):
     write_image(tmp_path / "a.png", make_image(1))
     predicted(run, tmp_path / "a.png", "--device", "cpu", "--output", tmp_path / "out")
     assert len(rows(tmp_path / "out")) == 1
+
+
+def test_batches_give_the_rows_that_single_images_give(run, tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    for number in range(7):
+        write_image(tmp_path / "in" / f"{number}.png", make_image(number))
+    (tmp_path / "in" / "3.png").write_bytes(b"no image")
+    sizes = []
+    forward = backend.forward
+
+    def counted(network):
+        run_once = forward(network)
+        return lambda x: sizes.append(len(x)) or run_once(x)
+
+    monkeypatch.setattr(backend, "forward", counted)
+    for most in (1, 4):
+        predicted(run, tmp_path / "in", "--batch-size", most, "--output", tmp_path / f"out{most}", code=2)
+    single, batched = rows(tmp_path / "out1"), rows(tmp_path / "out4")
+    assert sizes == [1] * 6 + [3, 3]  # a broken file is in the first group of four
+    for one, other in zip(single, batched, strict=True):
+        assert one["image"] == other["image"]
+        assert ("error" in one) == ("error" in other)
+        if "error" not in one:
+            chances = [[best["probability"] for best in row["top"]] for row in (one, other)]
+            np.testing.assert_allclose(*chances, atol=1e-6)

@@ -13,7 +13,9 @@ from kerazoo.families.maml.importer import convert, family_settings
 from kerazoo.objective import cross_entropy
 from kerazoo.settings import replace
 from kerazoo.tasks.fewshot import inner_loop
+from kerazoo.tasks.fewshot.stateless import stateless_call
 from tests.families import maml_reference as reference
+from tests.tiny import TINY
 
 FAMILY = MAML(filters=2, ways=3, queries=1, training_ways=3, training_queries=1, size=(16, 16))
 RATE = 0.4
@@ -188,3 +190,18 @@ def test_the_authors_miniimagenet_network_computes_what_numpy_does(shared):
     np.testing.assert_allclose(
         made.predict_on_batch(x)["logits"], expected, atol=1e-4 * np.abs(expected).max()
     )
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("family", ["maml", "reptile"])
+def test_the_network_with_other_weights_is_kerass_stateless_call(family, precision):
+    keras.config.set_dtype_policy(precision)
+    network = TINY[family].build()
+    rng = np.random.default_rng(0)
+    drawn = (rng.normal(0, 0.3, variable.shape) for variable in network.trainable_variables)
+    weights = [keras.ops.convert_to_tensor(weight.astype("float32")) for weight in drawn]
+    x = keras.ops.convert_to_tensor(rng.normal(size=(6, 28, 28, 1)).astype("float32"))
+    expected = network.stateless_call(weights, [], x, training=True)[0]["logits"]
+    found = stateless_call(network, weights, x)["logits"]
+    assert (keras.ops.convert_to_numpy(found) == keras.ops.convert_to_numpy(expected)).all()
+    assert keras.ops.convert_to_numpy(keras.ops.std(expected)) > 0.01

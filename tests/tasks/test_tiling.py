@@ -13,8 +13,14 @@ from kerazoo.families.unetpp import UNetPlusPlus
 from kerazoo.structures.placement import Placement, reflected_window
 from kerazoo.task import Options
 from kerazoo.tasks.images import TILE, WHOLE
-from kerazoo.tasks.segmentation.tiling import core_and_margin, whole_or_tiled
+from kerazoo.tasks.segmentation.tiling import core_and_margin
+from kerazoo.tasks.segmentation.tiling import whole_or_tiled as labels_of
 from tests.tiny import TINY
+
+
+def whole_or_tiled(task, network, image, options):
+    return next(labels_of(task, network, [image], options))
+
 
 SAME = UNetPlusPlus(classes=1, filters=(4, 8, 16))
 VALID = UNet(classes=1, filters=(4, 8, 16), padding="valid")
@@ -23,7 +29,8 @@ VALID = UNet(classes=1, filters=(4, 8, 16), padding="valid")
 def blurred(x, reach):
     """A network of logits that depend on `reach` pixels around, and on nothing else."""
     size = 2 * reach + 1
-    return cv2.blur(x[0].mean(axis=-1), (size, size), borderType=cv2.BORDER_REFLECT_101)[None, ..., None]
+    seen = [cv2.blur(image.mean(axis=-1), (size, size), borderType=cv2.BORDER_REFLECT_101) for image in x]
+    return np.stack(seen)[..., None]
 
 
 def same_network(x):
@@ -118,3 +125,21 @@ def test_large_images_are_predicted_in_tiles_by_themselves():
 
 def test_small_tiles_keep_a_stride_of_context_at_least():
     assert core_and_margin(SAME, 16) == (8, 4)  # of stride 4
+
+
+def test_images_of_one_shape_and_tiles_share_batches(image):
+    sizes = []
+
+    def counted(x):
+        sizes.append(len(x))
+        return same_network(x)
+
+    images = [image, image[::-1], image[:, ::-1], image[:100], image]
+    together = list(labels_of(SAME, counted, iter(images), Options(batch_size=2)))
+    assert sizes == [2, 1, 1, 1]
+    for each, result in zip(images, together, strict=True):
+        assert (result.labels == whole_or_tiled(SAME, same_network, each, Options()).labels).all()
+    sizes.clear()
+    next(labels_of(SAME, counted, [image], Options(tile=64, batch_size=4)))
+    assert max(sizes) == 4
+    assert len(sizes) > 3

@@ -20,8 +20,7 @@ from kerazoo.data.classification.class_lists import (
     select_class_folders,
 )
 from kerazoo.data.episodes.sampling import Classes, Episodes, Pairs, sample_sequence
-from kerazoo.data.lazy import Lazy
-from kerazoo.data.loader import CachedSamples
+from kerazoo.data.lazy import CachedSamples, Lazy
 from kerazoo.data.source import FileSource, Share, Source, Split, existing_path
 from kerazoo.data.splits import NAMES
 from kerazoo.errors import UserError, error_context

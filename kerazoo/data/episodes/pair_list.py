@@ -11,8 +11,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from kerazoo.data.lazy import Lazy
-from kerazoo.data.loader import CachedSamples
+from kerazoo.data.lazy import CachedSamples, Lazy
 from kerazoo.data.source import Source, Split, existing_path
 from kerazoo.errors import UserError
 from kerazoo.files.reading import is_file, read_rows, read_text

@@ -9,8 +9,7 @@ from pydantic import Field
 from kerazoo.data.episodes.by_class import ByClass
 from kerazoo.data.episodes.sampling import Classes
 from kerazoo.data.keypoints.windows import Windows
-from kerazoo.data.lazy import Lazy
-from kerazoo.data.loader import CachedSamples
+from kerazoo.data.lazy import CachedSamples, Lazy
 from kerazoo.data.source import Share, Source, Split
 from kerazoo.errors import UserError
 from kerazoo.settings import settings

@@ -9,8 +9,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
-from kerazoo.data.lazy import Lazy
-from kerazoo.data.loader import CachedSamples
+from kerazoo.data.lazy import CachedSamples, Lazy
 from kerazoo.data.source import FileSource, Share, Source, Split, existing_path
 from kerazoo.data.splits import NAMES, divide, folders_by_split, split_of
 from kerazoo.errors import UserError, error_context

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import backend
-from kerazoo.data.loader import CachedSamples, Feed, stream
+from kerazoo.data.lazy import CachedSamples
+from kerazoo.data.loader import Feed, stream
 from kerazoo.engine.evaluate import scored
 from kerazoo.engine.options import options_for
 from kerazoo.engine.training.initialise import initialise

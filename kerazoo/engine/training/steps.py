@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo import backend
 from kerazoo.checkpoints.run_weights import WEIGHTS, load_weights, non_finite_variable, save_weights
-from kerazoo.data.loader import CachedSamples, Feed, stream
+from kerazoo.data.lazy import CachedSamples
+from kerazoo.data.loader import Feed, stream
 from kerazoo.engine.evaluate import scored
 from kerazoo.engine.options import options_for
 from kerazoo.engine.progress import Progress

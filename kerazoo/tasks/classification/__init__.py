@@ -1,6 +1,5 @@
 """Classification: one class for an image."""
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
@@ -13,7 +12,7 @@ from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.label import Classified, Label
 from kerazoo.structures.placement import Placement
 from kerazoo.structures.scores import Scores
-from kerazoo.task import PLAIN, Forward, Options
+from kerazoo.task import PLAIN, Forward, Options, batches
 from kerazoo.tasks.images import Labelled, activated
 
 if TYPE_CHECKING:
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 
 TOP = 5
 """How many classes a person is told of an image."""
-
-AT_ONCE = 64
-"""Images that the network is given together: they all have one size."""
 
 
 @settings
@@ -116,8 +112,7 @@ class Classification(Labelled):
     ) -> Iterator[Classified]:
         """Yield the classes of images in turn; `tta` averages over the image and its mirror image."""
         inputs = (self.prepare(image)[0] for image in images)
-        while batch := list(itertools.islice(inputs, AT_ONCE)):
-            x = np.stack(batch)
+        for x in batches(inputs, options.batch_size):
             views = [x, x[:, :, ::-1]] if options.tta else [x]
             seen = [activated(forward(view)["logits"]) for view in views]
             yield from map(Classified, np.mean(seen, axis=0))

@@ -14,6 +14,7 @@ from keras import ops
 from kerazoo import backend
 from kerazoo.layers import CurrentNorm
 from kerazoo.objective import Tensor, cross_entropy
+from kerazoo.tasks.fewshot.stateless import stateless_call
 
 if TYPE_CHECKING:
     from kerazoo.tasks.fewshot.adapting import Adapting
@@ -46,8 +47,7 @@ def current_weights(network: keras.Model) -> Weights:
 
 def logits(network: keras.Model, weights: Weights, x: Tensor) -> Tensor:
     """Return a network's logits with other weights: `(N, H, W, C)` -> float32 `(N, classes)`."""
-    others = [variable.value for variable in network.non_trainable_variables]
-    return network.stateless_call(weights, others, x, training=True)[0]["logits"]
+    return stateless_call(network, weights, x)["logits"]
 
 
 def loss(network: keras.Model, x: Tensor, labels: Tensor, ways: int) -> Loss:

@@ -160,7 +160,7 @@ class Segmentation(Labelled):
     ) -> Iterator[Segmented]:
         from kerazoo.tasks.segmentation.tiling import whole_or_tiled
 
-        return (whole_or_tiled(self, forward, image, options) for image in images)
+        return whole_or_tiled(self, forward, images, options)
 
     def evaluate(self, pairs: Iterable[tuple[Mask, Segmented]]) -> Scores:
         from kerazoo.tasks.segmentation.scores import confusion, scores

@@ -1,5 +1,6 @@
 """Translation of images between two domains, A and B, of which nobody has pairs."""
 
+import itertools
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from kerazoo.structures.images import DIRECTIONS, RETURNS, Real, Translated
 from kerazoo.structures.placement import Placement
 from kerazoo.structures.sample import Sample
 from kerazoo.structures.scores import Scores
-from kerazoo.task import PLAIN, Forward, Options
+from kerazoo.task import PLAIN, Forward, Options, batches
 from kerazoo.tasks.images import ImageTask, tile_for
 
 if TYPE_CHECKING:
@@ -115,19 +116,27 @@ class Translation(ImageTask):
     def infer(
         self, forward: Forward, images: Iterable[np.ndarray], options: Options = PLAIN
     ) -> Iterator[Translated]:
-        return (self._translated(forward, image, options.tile) for image in images)
+        """Yield the translations of images in turn, at once or in tiles."""
+        for tile, alike in itertools.groupby(images, key=lambda image: tile_for(image, options.tile)):
+            if tile is not None:
+                yield from (self._tiled(forward, image, tile) for image in alike)
+                continue
+            for stack in batches(alike, options.batch_size):  # (N, H, W, 3)
+                outputs = forward(np.stack([self.normalised(image) for image in stack]))
+                for index, image in enumerate(stack):
+                    translated = {name: self.pixels(value[index]) for name, value in outputs.items()}
+                    yield self._translated(image, translated)
 
-    def _translated(self, forward: Forward, image: np.ndarray, tile: int | None) -> Translated:
-        """Return the translations of an image, at once or in tiles, and how far off the ways back end."""
+    def _tiled(self, forward: Forward, image: np.ndarray, tile: int) -> Translated:
         from kerazoo.tasks.translation.blending import blended
 
         def translate(window: np.ndarray) -> dict[str, np.ndarray]:
             return {name: value[0] for name, value in forward(self.normalised(window)[None]).items()}
 
-        if (tile := tile_for(image, tile)) is not None:
-            images = blended(translate, image, tile, self.pixels)
-        else:
-            images = {name: self.pixels(values) for name, values in translate(image).items()}
+        return self._translated(image, blended(translate, image, tile, self.pixels))
+
+    def _translated(self, image: np.ndarray, images: dict[str, np.ndarray]) -> Translated:
+        """Return the translations of an image with how far off the ways back end."""
         known = self.seen(image)
         errors = {way: _apart(known, images[name]) for way, name in RETURNS.items() if name in images}
         return Translated(images, errors)
