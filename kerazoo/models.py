@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kerazoo.backend import set_backend
 
 if TYPE_CHECKING:
+    from kerazoo.families.centernet.model import centernet
     from kerazoo.families.conv4.model import conv4
     from kerazoo.families.cyclegan.model import cyclegan_generator, patch_discriminator
     from kerazoo.families.fcn.model import fcn
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from kerazoo.families.unetpp.model import unetpp
 
 __all__ = [
+    "centernet",
     "conv4",
     "cyclegan_generator",
     "fcn",
