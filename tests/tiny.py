@@ -1,5 +1,6 @@
 """One small instance per family; every test of the contract asks all of them."""
 
+from kerazoo.families.centernet import CenterNet
 from kerazoo.families.conv4 import Conv4
 from kerazoo.families.cyclegan import CycleGAN
 from kerazoo.families.encoders import Encoder
@@ -34,6 +35,7 @@ TINY = {
     "hrnet-pose": HRNetPose(body=HRNET, size=(64, 64)),
     "openpose": OpenPose(trunk="mobilenet", width=0.125, height=64),
     "cyclegan": CycleGAN(blocks=1, width=4, discriminator_width=4, discriminator_depth=1, pool=6),
+    "centernet": CenterNet(classes=3, width=4, size=(64, 64)),
     "conv4": Conv4(classes=3, channels=3, filters=4, size=(32, 32), features="mean"),
     "protonet": ProtoNet(filters=4, ways=3, queries=2, training_ways=3, training_queries=2),
     "maml": MAML(filters=16, ways=3, queries=2, training_ways=3, training_queries=2),

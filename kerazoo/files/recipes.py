@@ -6,7 +6,7 @@ import re
 from importlib import resources
 from pathlib import Path
 
-TASKS = ("segmentation", "classification", "pose", "translation", "few-shot", "verification")
+TASKS = ("segmentation", "classification", "detection", "pose", "translation", "few-shot", "verification")
 """In the order in which `kerazoo list` shows them."""
 
 _TINY = "-tiny"

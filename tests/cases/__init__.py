@@ -2,6 +2,7 @@
 
 from tests.cases.case import TaskCase
 from tests.cases.classification import ClassificationCase
+from tests.cases.detection import DetectionCase
 from tests.cases.fewshot import FewShotCase
 from tests.cases.pose import PoseCase
 from tests.cases.segmentation import SegmentationCase
@@ -12,6 +13,7 @@ CASES = {
     case.task: case
     for case in (
         ClassificationCase,
+        DetectionCase,
         FewShotCase,
         PoseCase,
         SegmentationCase,
