@@ -30,7 +30,7 @@ GROUPS = {
         "show": "Show a recipe with all its settings.",
     },
     "Training": {
-        "data": "Check a data set.",
+        "data": "Check a data set, or convert its boxes.",
         "train": "Train a recipe; writes a run folder.",
         "evaluate": "Score a run on a split of its data.",
         "adapt": "Turn a few images of new classes into a classifier.",

@@ -1,16 +1,20 @@
-"""`kerazoo data`: look at a data set before training on it."""
+"""`kerazoo data`: look at a data set before training on it, and write boxes in another format."""
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from kerazoo.cli import json_option, recipe_argument, say, set_option, shots_option, ways_option
+from kerazoo.cli import json_option, recipe_argument, say, set_option, shots_option, warn, ways_option
+
+if TYPE_CHECKING:
+    from kerazoo.data.detection.layout import Format
 
 
 @click.group("data")
 def command() -> None:
-    """Check a data set before training on it."""
+    """Check a data set before training on it, or convert its boxes."""
 
 
 @command.command("check")
@@ -42,3 +46,18 @@ def check(
         write_image(picture, draw_report(report))
     say(json.dumps(report.plain(), indent=2) if as_json else "\n".join(report.lines()))
     raise SystemExit(2 if report.problems else 0)
+
+
+@command.command("convert")
+@click.argument("data", metavar="IN")
+@click.argument("output", metavar="OUT", type=Path)
+@click.option("--to", required=True, type=click.Choice(["coco", "voc", "yolo"]), help="The format of OUT.")
+@set_option("data.format=voc")
+@json_option
+def convert(data: str, output: Path, to: "Format", assignments: tuple[str, ...], as_json: bool) -> None:
+    """Write the boxes of IN (COCO, Pascal VOC or YOLO) in another format, with copies of the images."""
+    from kerazoo.engine.convert_data import convert_data
+
+    done = convert_data(data, output, to, assignments)
+    warn(done.warnings)
+    say(json.dumps(done.plain(), indent=2) if as_json else "\n".join(done.lines()))

@@ -62,7 +62,7 @@ class AnnotatedBoxes(FileSource):
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
         parts: dict[Split, Sequence[Sample]] = {
-            split: Lazy(images, functools.partial(self._read, self._categories(split)))
+            split: Lazy(images, functools.partial(self._read, split))
             for split, images in self._survey.splits.items()
         }
         return parts, self._survey.remarks.problems
@@ -147,30 +147,45 @@ class AnnotatedBoxes(FileSource):
         by_name = dict(zip(self.reading.names, ids, strict=True))
         return tuple(by_name.get(name, -1 - label) for label, name in enumerate(self.class_names()))
 
-    def _read(self, categories: tuple[Key, ...], image: AnnotatedImage) -> Sample:
-        pixels = read_image(image.path, how=self)
-        size, rows = pixels.shape[:2], image.rows
+    def truth(self, split: Split, image: AnnotatedImage, size: tuple[int, int]) -> Boxes:
+        """Return the boxes of an image.
+
+        Args:
+            split: that the image is in.
+            image: of `reading`.
+            size: its height and width.
+
+        Raises:
+            UserError: its boxes are for another size.
+        """
         if image.size is not None and image.size != size:
             actual, expected = (f"{width} x {height}" for height, width in (size, image.size))
             message = f"{image.path} has {actual} pixels, its boxes are for {expected}"
             raise UserError(
                 message, "give the images that were annotated, in their size and the right way up"
             )
-        sides = np.array((size[1], size[0]) * 2) if image.size is None else 1
+        rows, sides = image.rows, (np.array((size[1], size[0]) * 2) if image.size is None else 1)
         boxes = (rows.boxes * sides).astype("float32")
-        label_of = {name: label for label, name in enumerate(self.class_names())}
-        labels = [label_of[self.reading.names[label]] for label in rows.labels.tolist()]
-        truth = Boxes(
+        return Boxes(
             boxes,
-            np.array(labels, "int32"),
+            self._label_table[rows.labels],
             rows.crowd,
             rows.difficult,
             size,
             image.key,
             np.where(np.isnan(rows.areas), box_areas(boxes), rows.areas).astype("float32"),
-            categories=categories,
+            categories=self._categories(split),
         )
-        return Sample(pixels, truth, image.name)
+
+    @functools.cached_property
+    def _label_table(self) -> np.ndarray:
+        """The label of each class of the files, -1 for what is no class here: int32 `(N,)`."""
+        label_of = {name: label for label, name in enumerate(self.class_names())}
+        return np.array([label_of.get(name, -1) for name in self.reading.names], "int32")
+
+    def _read(self, split: Split, image: AnnotatedImage) -> Sample:
+        pixels = read_image(image.path, how=self)
+        return Sample(pixels, self.truth(split, image, pixels.shape[:2]), image.name)
 
 
 def _box_counts(reading: Reading) -> list[int]:

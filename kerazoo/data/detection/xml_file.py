@@ -48,6 +48,7 @@ def read_xml(path: Path, largest: int = LARGEST) -> Element:
     """
     data = read_bytes(path, largest)
     parser = expat.ParserCreate()
+    parser.buffer_text = True
     top = Element("", 0)
     inside = [top]
 
