@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kerazoo.image import read_image, write_image
+from tests.bad_boxes import BAD
 from tests.cli.runner import result_of
 
 
@@ -120,3 +121,21 @@ def test_the_picture_is_written(tmp_path):
     given = ["resnet20-cifar-tiny", "--data", tmp_path / "data", "--picture", tmp_path / "a" / "classes.png"]
     result_of("data", "check", *given, code=0)
     assert read_image(tmp_path / "a" / "classes.png").shape[2] == 3
+
+
+def test_every_mistake_in_boxes_is_a_problem(tmp_path):
+    for number, (write, told) in enumerate(BAD.values()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        write(folder)
+        checked = result_of("data", "check", "centernet-tiny", "--data", folder, "--json", code=2)
+        problems = json.loads(checked.stdout)["problems"]
+        assert any(all(words in problem for words in told) for problem in problems), problems
+
+
+def test_boxes_without_area_are_named_and_no_problem(shared):
+    printed = result_of("data", "check", "centernet-tiny", "--data", shared / "data" / "bccd", code=0).stdout
+    named = [line for line in printed.splitlines() if "has no area in its image and is left out" in line]
+    assert ["BloodImage_00338.xml, line 158" in line for line in sorted(named)] == [True, False]
+    assert "BloodImage_00343.xml, line 50" in max(named)
+    assert printed.splitlines()[-1] == "no problems"
