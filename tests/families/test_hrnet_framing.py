@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kerazoo.errors import UserError
-from kerazoo.tasks.framing import box_window, letterbox, seen
 from kerazoo.layers import Letterbox
+from kerazoo.tasks.framing import box_window, letterbox, seen
 from tests.hands import SMALL
 
 SIZES = [(128, 96), (256, 192), (300, 211), (60, 97), (130, 90), (20, 700), (700, 20), (1, 1)]

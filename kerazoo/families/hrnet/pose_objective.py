@@ -7,9 +7,9 @@ import numpy as np
 from keras import ops
 
 from kerazoo.families.hrnet.codec import STRIDE
-from kerazoo.tasks.framing import GREY
 from kerazoo.layers import KeyPoints, Letterbox
 from kerazoo.objective import SumOfTerms, Tensor
+from kerazoo.tasks.framing import GREY
 
 if TYPE_CHECKING:
     from kerazoo.families.hrnet.pose import HRNetPose

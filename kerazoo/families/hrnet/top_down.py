@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerazoo.tasks.framing import box_window
 from kerazoo.structures.keypoints import Poses
 from kerazoo.structures.placement import Window
 from kerazoo.structures.skeleton import Skeleton
+from kerazoo.tasks.framing import box_window
 from kerazoo.tasks.pose.similarity import distinct
 
 if TYPE_CHECKING:

@@ -77,6 +77,12 @@ class Detection(Labelled):
 
         return (whole_or_tiled(self, forward, image, options) for image in images)
 
+    def output_difference(self, expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> float:
+        """Return by how much exported objects differ from those of the Keras model."""
+        from kerazoo.tasks.detection.exported import objects_apart
+
+        return objects_apart(expected, found)
+
     # --- scores and drawings ----------------------------------------------------------------
 
     def evaluate(self, pairs: Iterable[tuple[Boxes, Detections]]) -> Scores:
