@@ -22,14 +22,16 @@ from kerazoo.errors import UserError
 from kerazoo.recipe import Recipe
 from kerazoo.run import Run, create_run, open_run
 from kerazoo.tasks.classification import Classification
+from kerazoo.tasks.detection import Detection
 from kerazoo.tasks.fewshot import FewShot
 from kerazoo.tasks.pose import Pose
 from kerazoo.tasks.verification import Verification
 from tests.tiny import DEEP, TINY
 
 EMBEDDINGS = {name for name, family in TINY.items() if isinstance(family, (FewShot, Verification))}
+OBJECTS = {name for name, family in TINY.items() if isinstance(family, Detection)}
 KEY_POINTS = {name for name, family in TINY.items() if isinstance(family, Pose)}
-WITHOUT_PROBABILITIES = {"cyclegan", *KEY_POINTS, *EMBEDDINGS}  # tests of their own
+WITHOUT_PROBABILITIES = {"cyclegan", *KEY_POINTS, *OBJECTS, *EMBEDDINGS}  # tests of their own
 FAMILIES = {name: family for name, family in TINY.items() if name not in WITHOUT_PROBABILITIES} | {
     "unetpp-fast": dataclasses.replace(TINY["unetpp"], mode="fast", level=1),
     "unetpp-bilinear": dataclasses.replace(TINY["unetpp"], up="bilinear_align_corners", classes=4),
@@ -190,6 +192,20 @@ def test_key_points_come_out_with_the_maps_they_were_read_from(name, kind, tmp_p
     assert [case["batch"] for case in told["differences"]] == [1, 2, 1, 2]
     assert told["classes"] == list(TINY[name].class_names())
     assert told["outputs"] == READ_OFF[name]
+
+
+@on_tensorflow
+@pytest.mark.parametrize("kind", ["savedmodel", "onnx", "litert"])
+@pytest.mark.parametrize("name", sorted(OBJECTS))
+def test_objects_come_out_in_the_pixels_of_the_image(name, kind, tmp_path):
+    told = report(export(made_run(TINY[name], tmp_path / "run", gain=0.8), kind))
+    assert told["format"] == kind
+    assert told["largest_difference"] <= 1e-5
+    assert [case["batch"] for case in told["differences"]] == [1, 2, 1, 2]
+    assert told["classes"] == list(TINY[name].class_names())
+    top = TINY[name].top
+    shapes = {"boxes": [None, top, 4], "scores": [None, top], "classes": [None, top], "count": [None]}
+    assert told["outputs"] == shapes
 
 
 @on_tensorflow

@@ -30,7 +30,8 @@ def shaken(family):
             variable.assign(rng.normal(0, 0.3, variable.shape))
         elif layer in ("heatmap", "size", "offset"):
             middle = 4 if variable.path == "size/bias" else 0
-            variable.assign(rng.normal(middle, 0.02, variable.shape))
+            spread = 0.0 if layer == "offset" else 0.02
+            variable.assign(rng.normal(middle, spread, variable.shape))
     return network
 
 
@@ -41,9 +42,9 @@ def test_the_exported_graph_finds_what_predict_finds(size):
     served = SMALL.serving(network)({"image": image[None].astype("float32")})
     found = {name: keras.ops.convert_to_numpy(value)[0] for name, value in served.items()}
     count = found["count"]
-    assert count == len(expected.scores) > 40
+    assert count == len(expected.scores) > 15
     np.testing.assert_allclose(found["scores"][:count], expected.scores, atol=1e-5)
-    sure = np.s_[:40]  # rounding changes the order of the last ones
+    sure = np.s_[:15]  # rounding changes the order of the last ones
     np.testing.assert_allclose(found["boxes"][sure], expected.boxes[sure], atol=0.01)
     assert (found["classes"][sure] == expected.labels[sure]).all()
     assert not any(found[name][count:].any() for name in ("boxes", "scores", "classes"))
