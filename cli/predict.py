@@ -47,6 +47,12 @@ if TYPE_CHECKING:
     help="Leave out boxes of a lower score [default: 0.3 in COCO results, none in a predictions.jsonl].",
 )
 @click.option(
+    "--score",
+    type=click.FloatRange(0, 1),
+    metavar="S",
+    help="Detection: leave out objects of a lower score. Short for --set family.score=S.",
+)
+@click.option(
     "--index",
     type=Path,
     metavar="FILE",
@@ -81,6 +87,7 @@ def command(
     tile: int,
     boxes: Path,
     min_score: float | None,
+    score: float | None,
     index: Path,
     top: int,
     overlay: bool,
@@ -109,7 +116,8 @@ def command(
         say(f"warning: {line}", err=True)
     if left_out:
         say(f"left out: {left_out} images in {output}, where results go", err=True)
-    chosen = with_settings(run_or_weights(run, weights), (*assignments, *directed(direction)))
+    scored = () if score is None else (f"family.score={score}",)
+    chosen = with_settings(run_or_weights(run, weights), (*assignments, *directed(direction), *scored))
     rows = predict(
         chosen,
         images,
