@@ -39,7 +39,20 @@ _OPENPOSE = (
 )
 _EPISODES = ("tests/test_structures.py", "tests/tasks/test_fewshot.py", "tests/data/test_by_class.py")
 
+_BOXES = ("tests/data/test_detection_formats.py", "tests/data/test_detection_bad.py")
+
 MODULES = {
+    "data/detection/annotated.py": _BOXES,
+    "data/detection/class_names.py": _BOXES,
+    "data/detection/coco.py": _BOXES,
+    "data/detection/layout.py": _BOXES,
+    "data/detection/source.py": _BOXES,
+    "data/detection/voc.py": _BOXES,
+    "data/detection/writing.py": ("tests/cli/test_data_convert.py",),
+    "data/detection/xml_file.py": _BOXES,
+    "data/detection/yolo.py": _BOXES,
+    "data/mosaic.py": ("tests/data/test_boxes_mosaic.py",),
+    "structures/boxes.py": ("tests/data/test_boxes_structure.py",),
     "structures/episodes.py": _EPISODES,
     "structures/images.py": ("tests/test_structures.py", "tests/data/test_unpaired.py"),
     "structures/keypoints.py": ("tests/test_structures.py", "tests/data/test_keypoints.py"),

@@ -91,12 +91,13 @@ def test_what_is_beyond_the_image_is_told_from_what_is_empty():
             [9, 1, 1, 9],  # reversed
             [5, 5, 5, 9],  # without width
             [70, 1, 90, 9],  # wholly outside
-            [0, 0, 60.001, 40],  # rounded
+            [0, 0, 60.005, 40],  # rounded
+            [0, 0, 60.009, 40],
         ]
     )
     found = sanitised(boxes, (40, 60))
-    np.testing.assert_array_equal(found.beyond, [False, True, True, False, False, False, False])
-    np.testing.assert_array_equal(found.empty, [False, False, False, True, True, True, False])
+    np.testing.assert_array_equal(found.beyond, [False, True, True, False, False, False, False, True])
+    np.testing.assert_array_equal(found.empty, [False, False, False, True, True, True, False, False])
     np.testing.assert_array_equal(found.boxes[[1, 2, 6]], [[0, 1, 9, 9], [1, 1, 60, 9], [0, 0, 60, 40]])
 
 
@@ -143,14 +144,21 @@ def test_zoom_changes_boxes_and_areas():
 
 def test_shares_of_what_is_seen_multiply_and_what_is_outside_is_gone():
     boxes = truth([0, 0, 20, 10], [40, 0, 50, 10])
+    boxes = dataclasses.replace(boxes, areas=np.array([100, 9], "float32"))
     once = boxes.moved(Warp(shifted(10, 0), (40, 20)))
     np.testing.assert_allclose(once.seen, [0.5])
+    np.testing.assert_allclose(once.areas, [50])
     np.testing.assert_array_equal(once.labels, [0])
     np.testing.assert_allclose(once.moved(Warp(shifted(5, 0), (40, 20))).seen, [0.25])
 
 
+def test_the_smallest_piece_is_left_until_it_is_asked_for():
+    assert len(truth([0, 0, 10.5, 1]).moved(Warp(shifted(10, 0), (40, 20))).boxes) == 1
+    assert len(truth([0, 0, 10, 1]).moved(Warp(shifted(10, 0), (40, 20))).boxes) == 0
+
+
 def test_too_little_is_no_object_unless_it_is_a_crowd():
-    boxes = truth([0, 0, 9, 9], [0, 0, 9, 9], [0, 0, 9, 2], [0, 0, 2, 2], crowd=[3])
+    boxes = truth([9, 5, 18, 14], [9, 5, 18, 14], [9, 5, 18, 7], [9, 5, 11, 7], crowd=[3])
     boxes = dataclasses.replace(boxes, seen=np.array([0.25, 0.2, 1, 0.1], "float32"))
     np.testing.assert_array_equal(boxes.seen_enough(0.25, 3).labels, [0, 0])
     np.testing.assert_array_equal(boxes.seen_enough(0.0, 0).labels, boxes.labels)
@@ -196,6 +204,14 @@ def test_the_tally_tells_sizes_and_flags():
     assert truth().tally() == dict.fromkeys(expected, 0) | {"images without boxes": 1}
     told = truth([0, 0, 50, 40], areas=np.array([1000], "float32")).tally()
     assert (told["small boxes"], told["medium boxes"]) == (1, 0)
+
+
+def test_sizes_and_shapes_are_measured():
+    found = truth([10, 5, 20, 45], [30, 10, 50, 15]).measures()
+    np.testing.assert_allclose(found["box size (pixels)"], [20, 10])
+    np.testing.assert_allclose(found["box width / height"], [0.25, 4])
+    np.testing.assert_array_equal(found["boxes in an image"], [2])
+    assert [len(numbers) for numbers in truth().measures().values()] == [0, 0, 1]
 
 
 def test_parts_are_joined():

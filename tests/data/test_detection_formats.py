@@ -101,12 +101,13 @@ def test_crowds_areas_and_difficult_objects_of_coco(tmp_path):
         annotation(1, 1, [0, 0, 10, 10], area=60, segmentation=[[0, 0, 10, 0, 10, 10]]),
         annotation(2, 1, [5, 5, 50, 30], iscrowd=1, segmentation={"counts": "a", "size": [40, 60]}),
         annotation(3, 1, [5.5, 5, 20.25, 30], difficult=1),
-        annotation("4", "1", [1, 1, 2, 2], category="7"),
+        annotation("4", "1", [1, 1, 2, 2], category="7", iscrowd=None),
+        {"image_id": 1, "category_id": 7, "bbox": [1, 1, 3, 2]},
     )
     truth = truths(tmp_path)["1"]
-    np.testing.assert_array_equal(truth.areas, [60, 1500, 607.5, 4])
-    np.testing.assert_array_equal(truth.crowd, [False, True, False, False])
-    np.testing.assert_array_equal(truth.difficult, [False, False, True, False])
+    np.testing.assert_array_equal(truth.areas, [60, 1500, 607.5, 4, 6])
+    np.testing.assert_array_equal(truth.crowd, [False, True, False, False, False])
+    np.testing.assert_array_equal(truth.difficult, [False, False, True, False, False])
     np.testing.assert_array_equal(truth.boxes[2], [5.5, 5, 25.75, 35])
 
 
@@ -150,6 +151,11 @@ def test_splits_of_coco_are_files_and_their_ids_may_differ(tmp_path):
         assert found["1"].labels.tolist() == [0]
         assert found["3"].labels.tolist() == [1]
         assert found["3"].categories == categories
+    only_cats = coco_content(
+        annotation(1, 1, [1, 1, 5, 5], category=5), categories=[{"id": 5, "name": "cat"}]
+    )
+    (tmp_path / "annotations" / "instances_val2017.json").write_text(json.dumps(only_cats))
+    assert truths(tmp_path, "val")["1"].categories == (5, -2)
 
 
 # --- Pascal VOC -------------------------------------------------------------------------------
@@ -293,7 +299,8 @@ def test_yaml_tells_the_splits(tmp_path, given):
     with refusal("val is gone, which is not there"):
         source(data).samples("train")
     assert any("test is gone, which is not there; it is left out" in line for line in source(data).warnings())
-    (path / "data.yaml").write_text("train: gone\nval: gone\nnames: [cat, dog]\n")
+    # One part of a path of another machine is too little to know a folder by.
+    (path / "data.yaml").write_text("train: /gone/images\nval: gone\nnames: [cat, dog]\n")
     assert len(source(data).samples("train")) == 3
 
 

@@ -106,13 +106,12 @@ def _without_groups(
         parse_key(entry.get("category_id")) for entry in content["annotations"] if isinstance(entry, dict)
     }
     left_out = {key: name for key, name in names.items() if name in groups and key not in used}
-    if left_out and len(left_out) < len(names):
+    if left_out:
         listed = ", ".join(left_out.values())[:200]
         remarks.warnings.append(
             f"{path}: the category {listed} is the supercategory of others and is no class"
         )
-        return {key: name for key, name in names.items() if key not in left_out}
-    return names
+    return {key: name for key, name in names.items() if key not in left_out}
 
 
 def _category_ids(file: _File, names: Sequence[str]) -> tuple[Key, ...]:
