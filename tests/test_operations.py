@@ -70,6 +70,22 @@ def test_gradients_and_their_gradients_are_those_of_keras(case, size):
         np.testing.assert_allclose(mine, other, rtol=2e-5, atol=2e-5 * np.abs(other).max())
 
 
+def test_the_gradient_of_a_narrow_strided_convolution_stays_in_its_memory():
+    """PyTorch 2.13 and TensorFlow 2.21 died of it: "double free or corruption"."""
+    x, kernel = normal(2, 128, 128, 8), normal(1, 1, 8, 16)
+
+    def loss(values):
+        return ops.sum(operations.convolution(*values, None, (2, 2), "valid", (1, 1)))
+
+    for _ in range(3):
+        by_x, by_kernel = backend.gradients(loss, [ops.convert_to_tensor(v) for v in (x, kernel)])
+    taken = x[:, ::2, ::2].sum((0, 1, 2))
+    np.testing.assert_allclose(ops.convert_to_numpy(by_kernel)[0, 0, :, 5], taken, rtol=1e-3, atol=1e-2)
+    slope = ops.convert_to_numpy(by_x)
+    np.testing.assert_allclose(slope[1, 126, 64], kernel.sum(-1)[0, 0], rtol=1e-4)
+    assert not slope[:, 1::2].any()
+
+
 @pytest.mark.parametrize("padding", ["valid", "same", 1])
 def test_maximum_of_windows(padding):
     x = normal(2, 7, 6, 3) - 3  # zeros beyond the border would win

@@ -8,14 +8,28 @@ Tensor = Any
 """Of the running backend; kernels and biases may be variables, too."""
 Pair = tuple[int, int]
 Padding = Literal["valid", "same"]
+NARROW = 16
 
 
 def convolution(
     x: Tensor, kernel: Tensor, bias: Tensor | None, strides: Pair, padding: Padding, dilation: Pair
 ) -> Tensor:
     """Convolve maps; `kernel` is `(h, w, C / groups, filters)`."""
+    x, strides = taken(x, kernel, strides)
     y = ops.conv(x, kernel, list(strides), padding, "channels_last", dilation)
     return y if bias is None else y + ops.convert_to_tensor(bias)
+
+
+def taken(x: Tensor, kernel: Tensor, strides: Pair) -> tuple[Tensor, Pair]:
+    """Return the pixels that a strided 1x1 convolution of few channels reads, and a stride of one.
+
+    In the gradient of such a convolution oneDNN writes beyond its memory where maps have less than 16
+    channels and 64 columns or more, and the process dies: "double free or corruption" (PyTorch 2.13 and
+    TensorFlow 2.21 on an Intel Xeon). Where there are more channels the gradient would take twice as long so.
+    """
+    if tuple(kernel.shape[:2]) != (1, 1) or x.shape[-1] >= NARROW:
+        return x, strides
+    return x[:, :: strides[0], :: strides[1]], (1, 1)
 
 
 def depthwise_convolution(

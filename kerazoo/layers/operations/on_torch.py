@@ -19,6 +19,7 @@ def convolution(
     x: Tensor, kernel: Tensor, bias: Tensor | None, strides: Pair, padding: Padding, dilation: Pair
 ) -> Tensor:
     """See `general.convolution`."""
+    x, strides = general.taken(x, kernel, strides)
     kernel = convert_to_tensor(kernel).permute(3, 2, 0, 1)  # (filters, C / groups, h, w)
     return _convolved(x, kernel, bias, strides, padding, dilation)
 
