@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerazoo.data.augment import Augmentation, augment
-from kerazoo.data.mosaic import combine
 from kerazoo.structures.sample import Deferred, Sample
 from kerazoo.task import Task
 
@@ -29,6 +28,8 @@ def stream(
     on the index alone, so a training resumes exactly and hosts can share the work.
     """
     import grain
+
+    from kerazoo.data.mosaic import combine
 
     context = task.context()
 
