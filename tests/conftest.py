@@ -19,11 +19,18 @@ SHARED = Path(os.environ.get("KERAZOO_SHARED", Path(__file__).parents[2] / "shar
 
 WITHOUT_BACKEND = (
     "cli/test_data_check.py",
+    "cli/test_data_convert.py",
     "cli/test_docs.py",
     "cli/test_documented_settings.py",
     "cli/test_group.py",
     "cli/test_list.py",
     "data/",
+    "families/test_centernet_codec.py",
+    "tasks/test_detection_drawing.py",
+    "tasks/test_detection_result_files.py",
+    "tasks/test_detection_scores.py",
+    "tasks/test_detection_suppression.py",
+    "tasks/test_detection_tiling.py",
     "test_benchmarks.py",
     "test_boxes.py",
     "test_fetch.py",

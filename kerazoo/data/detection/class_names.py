@@ -166,7 +166,7 @@ def _read_yaml(file: Path) -> tuple[ClassFile, Path]:
 
 def _parse_yaml(file: Path) -> Any:
     """Return a file's content, in which every scalar is a text: `no` is a name and not False."""
-    import yaml  # type: ignore[import-untyped]  # comes with huggingface_hub
+    import yaml  # type: ignore[import-untyped]
 
     try:
         return yaml.load(read_text(file, LARGEST), Loader=yaml.BaseLoader)
