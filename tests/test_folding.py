@@ -111,3 +111,10 @@ def test_families_predict_the_same(name):
 def test_resnet_keeps_a_third_of_its_arrays():
     network = kerazoo.models.resnet(depth=50, classes=3)
     assert len(folded(network)[0].weights) == 108  # 54 kernels and biases of 267 arrays
+
+
+def test_an_encoder_s_normalisations_are_folded_each_time():
+    encoder = kerazoo.models.resnet_features(depth=18, width=4)
+    network = kerazoo.models.unet(encoder=encoder, classes=2, filters=(4,) * 5, norm=True, up="nearest")
+    assert norms(network)
+    assert [norms(folded(network)[0]) for _ in range(2)] == [set(), set()]

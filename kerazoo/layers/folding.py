@@ -1,5 +1,6 @@
 """Batch normalisation folded into the convolutions before it: a network that predicts the same, faster."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -60,31 +61,27 @@ def folded(network: keras.Model) -> tuple[keras.Model, Callable[[], None]]:
 
 def _foldable(network: keras.Model) -> dict[keras.Layer, keras.Layer]:
     """Return the batch normalisations that can be folded, by the convolution before them."""
+    # A layer may be called in other networks, too: by the encoder that this one stands on, or a folded one.
+    calls: dict[Any, list] = {}  # in this network
     readers: dict[int, int] = {}  # of a tensor
-    for tensor in [t for layer in network.operations for t in _inputs(layer)] + network.outputs:
+    for node in itertools.chain(*network._nodes_by_depth.values()):
+        calls.setdefault(node.operation, []).append(node)
+        for tensor in node.input_tensors:
+            readers[id(tensor)] = readers.get(id(tensor), 0) + 1
+    for tensor in network.outputs:
         readers[id(tensor)] = readers.get(id(tensor), 0) + 1
-    made = {
-        id(layer.output): layer
-        for layer in network.layers
-        if isinstance(layer, CONVOLUTIONS) and _once(layer)
-    }
+    once = {layer: nodes[0] for layer, nodes in calls.items() if len(nodes) == 1}
+    made = {id(node.outputs[0]): layer for layer, node in once.items() if isinstance(layer, CONVOLUTIONS)}
     found = {}
-    for norm in network.layers:
-        if not isinstance(norm, BatchNormalization) or not _once(norm) or norm.renorm:
+    for norm, node in once.items():
+        if not isinstance(norm, BatchNormalization) or norm.renorm:
             continue
-        convolution = made.get(id(norm.input))
+        (read,) = node.input_tensors
+        convolution = made.get(id(read))
         plain = convolution is not None and convolution.activation in (None, keras.activations.linear)
-        if plain and readers[id(norm.input)] == 1:
+        if plain and readers[id(read)] == 1:
             found[convolution] = norm
     return found
-
-
-def _inputs(layer: Any) -> list:
-    return [tensor for node in layer._inbound_nodes for tensor in node.input_tensors]
-
-
-def _once(layer: keras.Layer) -> bool:
-    return len(layer._inbound_nodes) == 1
 
 
 def _fold(convolution: keras.Layer, norm: keras.Layer) -> list[np.ndarray]:

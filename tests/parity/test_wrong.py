@@ -2,11 +2,14 @@
 
 import json
 
+import keras
 import pytest
 from keras import layers
 
 import kerazoo.layers.blocks
 from kerazoo import models
+from kerazoo.families.centernet import dla, hourglass
+from kerazoo.families.centernet import model as centernet
 from kerazoo.families.openpose import lightweight
 from kerazoo.families.resnet import model as resnet
 from kerazoo.layers import residual
@@ -73,6 +76,40 @@ def fields_before_heatmaps(monkeypatch, name):
     return cases.CASES[name].build()
 
 
+def other_colours_first(monkeypatch, name):
+    """RGB for BGR."""
+    network, image = cases.CASES[name].build(), keras.Input((None, None, 3))
+    return keras.Model(image, network.call(keras.ops.flip(image, -1)))
+
+
+def cropped_at_the_end(monkeypatch, name):
+    """A transposed convolution whose two rows too many are all at the bottom and right."""
+
+    class Cropping(layers.Cropping2D):
+        def __init__(self, margin, name):
+            super().__init__(((0, 2 * margin), (0, 2 * margin)), name=name)
+
+    monkeypatch.setattr(centernet.layers, "Cropping2D", Cropping)
+    return cases.CASES[name].build()
+
+
+def coarse_before_fine(monkeypatch, name):
+    class Swapped(layers.Concatenate):
+        def call(self, maps):
+            return super().call(maps[::-1] if "join" in self.name else maps)
+
+    monkeypatch.setattr(dla.layers, "Concatenate", Swapped)
+    return cases.CASES[name].build()
+
+
+def smooth_upsampling(monkeypatch, name):
+    def upsample(factor, kind, name):
+        return kerazoo.layers.Upsample(factor, "bilinear", name=name)
+
+    monkeypatch.setattr(hourglass, "Upsample", upsample)
+    return cases.CASES[name].build()
+
+
 def built_with(builder, **settings):
     """Return what builds a case with some arguments changed."""
 
@@ -103,6 +140,10 @@ half_pixel = built_with("hrnet", align_corners=False)
         ("resnet18", same_pooling),
         pytest.param("resnet50", stride_on_the_first, marks=pytest.mark.slow),
         pytest.param("resnetv2_50", zeros_in_the_pooling, marks=pytest.mark.slow),
+        ("centernet_res18", other_colours_first),
+        ("centernet_res18", cropped_at_the_end),
+        ("centernet_dlav0_34", coarse_before_fine),
+        pytest.param("centernet_hourglass", smooth_upsampling, marks=pytest.mark.slow),
         ("lightweight_openpose", no_dilation),
         ("lightweight_openpose", fields_before_heatmaps),
         ("hrnet_seg_w18_small_v2", align_corners),
@@ -119,5 +160,5 @@ def test_wrong_variants_are_far_off(shared, name, wrong, monkeypatch):
     model = wrong(monkeypatch, name)
     case.load(model, weights.state(manifest))
     deviations = cases.errors(model, case, manifest, folder / f"{name}.npz")
-    last = "stage1_paf" if name == "lightweight_openpose" else "logits"
-    assert deviations[f"main.{last}"] > 5 * cases.TOLERANCE, deviations
+    last = {"lightweight": "main.stage1_paf", "centernet": "main.hm"}
+    assert deviations[last.get(name.partition("_")[0], "main.logits")] > 5 * cases.TOLERANCE, deviations

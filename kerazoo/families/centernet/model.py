@@ -38,9 +38,9 @@ def centernet(
     | backbone | parameters, 80 classes | published as |
     |---|---|---|
     | resnet18, resnet50, resnet101 | 15,820,372, 34,443,348, 53,435,476 | res_18, res_50, res_101 |
-    | resnet18_dcn, resnet101_dcn | 14,435,206, 46,021,446 | resdcn_18, resdcn_101 |
+    | resnet18_dcn, resnet101_dcn | 14,437,349, 49,673,189 | resdcn_18, resdcn_101 |
     | dla34 | 17,919,748 | dlav0_34 |
-    | dla34_dcn | 19,709,226 | dla_34 |
+    | dla34_dcn | 19,634,164 | dla_34 |
     | hourglass104 | 191,284,008 | hourglass |
 
     `_dcn` is with deformable convolutions, as most published weights are. Of dla34's published 18,474,476
@@ -60,7 +60,7 @@ def centernet(
         width: channels of the ResNet's stem or of DLA's map at a quarter of the resolution; those of all
             layers are in proportion. 64 is the published one; 16 makes a resnet18 of 1.0 million
             parameters. 4 divides it.
-        head_filters: inner channels of the heads; None is the published `width` for ResNets, else 4 * width.
+        head_filters: inner channels of the heads; None is as published, `width` for ResNets, else 4 * width.
         channels: of the image. The published networks take BGR.
 
     Raises:
