@@ -27,6 +27,10 @@ UP = {"": (3, 0), "_dcn": (6, 3)}
 """Layers from one transposed convolution to the next, and before the first."""
 
 
+def slow(*backbones):
+    return [pytest.param(backbone, marks=pytest.mark.slow) for backbone in backbones]
+
+
 def narrow(backbone, **settings):
     return centernet(**{"classes": 3, "backbone": backbone, "width": 4} | settings)
 
@@ -126,7 +130,13 @@ def published(network, backbone, seed=11, gain=0.9):
 
 
 @pytest.mark.parametrize(
-    ("backbone", "count"), [("resnet50", 34_443_348), ("resnet18_dcn", 14_437_349), ("dla34_dcn", 19_634_164)]
+    ("backbone", "count"),
+    [
+        pytest.param("resnet50", 34_443_348, marks=pytest.mark.slow),
+        pytest.param("resnet101", 53_435_476, marks=pytest.mark.slow),
+        ("resnet18_dcn", 14_437_349),
+        ("dla34_dcn", 19_634_164),
+    ],
 )
 def test_parameters(backbone, count):
     network = centernet(backbone=backbone)
@@ -137,9 +147,7 @@ def test_a_narrow_one_has_a_million_parameters():
     assert centernet(classes=3, width=16).count_params() < 1_000_000
 
 
-@pytest.mark.parametrize(
-    "backbone", ["resnet18_dcn", "dla34", pytest.param("hourglass104", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("backbone", ["resnet18_dcn", *slow("dla34", "hourglass104")])
 def test_any_size(backbone):
     network = narrow(backbone)
     multiple = 128 if backbone == "hourglass104" else 32
@@ -174,12 +182,9 @@ def test_what_is_not_built_is_refused():
         centernet(width=6)
 
 
-@pytest.mark.parametrize(
-    "backbone",
-    ["resnet18_dcn", *(pytest.param(each, marks=pytest.mark.slow) for each in ("dla34_dcn", "hourglass104"))],
-)
+@pytest.mark.parametrize("backbone", ["resnet18_dcn", *slow("dla34", "dla34_dcn", "hourglass104")])
 def test_every_weight_is_trained(backbone):
-    network = narrow(backbone)
+    network = narrow(backbone, width=8)
     network.compile("sgd", "mse")
     before = [ops.convert_to_numpy(v) for v in network.trainable_variables]
     x = normal(2, *(64, 64) if backbone != "hourglass104" else (128, 128), 3)
@@ -194,7 +199,7 @@ def test_every_weight_is_trained(backbone):
     assert all(np.isfinite(new).all() for new in after)
 
 
-@pytest.mark.parametrize("backbone", ["resnet18", "dla34_dcn"])
+@pytest.mark.parametrize("backbone", ["resnet18", *slow("dla34_dcn")])
 def test_folded_networks_give_the_same(backbone):
     network = narrow(backbone, width=16)
     assign(network, importer.convert(published(network, backbone)))

@@ -40,8 +40,8 @@ class CenterNet(Detection):
 
     importer: ClassVar[str | None] = "kerazoo.families.centernet.importer"
 
-    mean: tuple[float, ...] = (104.04, 113.985, 119.85)
-    std: tuple[float, ...] = (73.695, 69.87, 70.89)
+    mean: tuple[float, ...] = (104.01362, 114.03422, 119.91659)
+    std: tuple[float, ...] = (73.60276, 69.89082, 70.91508)
     order: Literal["RGB", "BGR"] = "BGR"
     backbone: Backbone = "resnet18"
     width: Annotated[int, Field(ge=4, multiple_of=4)] = 64
