@@ -195,7 +195,7 @@ def test_key_points_come_out_with_the_maps_they_were_read_from(name, kind, tmp_p
 
 
 @on_tensorflow
-@pytest.mark.parametrize("kind", ["savedmodel", "onnx", "litert"])
+@pytest.mark.parametrize("kind", ["savedmodel", "onnx"])
 @pytest.mark.parametrize("name", sorted(OBJECTS))
 def test_objects_come_out_in_the_pixels_of_the_image(name, kind, tmp_path):
     told = report(export(made_run(TINY[name], tmp_path / "run", gain=0.8), kind))

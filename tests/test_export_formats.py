@@ -14,6 +14,7 @@ from tests.test_export import FAMILIES, KINDS, made_run, on_tensorflow
 from tests.tiny import TINY
 
 OUTPUTS = {
+    "centernet": {"boxes", "scores", "classes", "count"},
     "protonet": {"embedding"},
     "siamese": {"embedding"},
     "siamese-triplet": {"embedding"},
