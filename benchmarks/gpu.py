@@ -72,7 +72,7 @@ def limit(precision: str, side: int, seconds: float) -> float:
     x = ops.cast(ops.ones((side, side)), "bfloat16" if "bfloat16" in precision else "float32")
 
     def product() -> None:
-        ops.convert_to_numpy(ops.matmul(x, x)[0, 0])  # reading a value waits for the device
+        float(ops.cast(ops.matmul(x, x)[0, 0], "float32"))  # reading a value waits for the device
 
     return 2 * side**3 * rate(product, seconds)
 
