@@ -10,7 +10,7 @@ from keras import ops
 from kerazoo.checkpoints.mapping import assign, recognise
 from kerazoo.checkpoints.torch_weights import read_tensors
 from kerazoo.errors import UserError
-from kerazoo.families.centernet import importer
+from kerazoo.families.centernet import CenterNet, importer
 from kerazoo.families.centernet.model import centernet
 from kerazoo.families.resnet.model import resnet_features
 from kerazoo.layers import BatchNormalization, MirrorPad, folded
@@ -317,3 +317,18 @@ def test_a_classifier_fills_dla():
 def test_no_classifier_has_an_hourglass():
     with pytest.raises(UserError, match="no classifier that an hourglass"):
         importer.convert_body({}, "hourglass104")
+
+
+def test_a_training_starts_from_a_classifier_with_its_normalisation():
+    state = published(resnet_features(depth=18, width=4), "resnet18")
+    state |= {"fc.weight": np.zeros((1000, 32), "float32"), "fc.bias": np.zeros(1000, "float32")}
+    family, weights_by_path = CenterNet(classes=2, width=4, size=(64, 64)).start(state)
+    assert (family.order, family.mean[0], family.classes) == ("RGB", 123.675, 2)
+    assert weights_by_path.keys() == importer.convert_body(state, "resnet18").keys()
+
+
+def test_a_training_starts_from_a_published_network():
+    network = narrow("resnet18", head_filters=6)
+    family, weights_by_path = CenterNet(classes=3).start(published(network, "resnet18"))
+    assert (family.order, family.width, family.head_filters) == ("BGR", 4, 6)
+    assert weights_by_path.keys() == {variable.path for variable in network.weights}

@@ -12,6 +12,7 @@ from kerazoo.structures.boxes import Boxes, Detections
 from kerazoo.structures.placement import Framed, Window
 from kerazoo.task import Forward
 from kerazoo.tasks.detection import Detection
+from kerazoo.tasks.images import IMAGENET
 
 if TYPE_CHECKING:
     import keras
@@ -82,6 +83,18 @@ class CenterNet(Detection):
     def weight_settings(self) -> dict[str, Any]:
         part_of_weights = ("backbone", "width", "head_filters", "channels", "mean", "std", "order")
         return {name: value for name, value in fields(self).items() if name in part_of_weights}
+
+    def start(self, arrays: dict[str, np.ndarray]) -> tuple[Self, dict[str, np.ndarray]]:
+        """Return the whole network's or, for a classifier's checkpoint, the backbone's.
+
+        A classifier brings its normalisation: ImageNet's, of RGB.
+        """
+        from kerazoo.checkpoints.mapping import fits
+        from kerazoo.families.centernet.importer import convert_body
+
+        if fits(self._importer().LAYOUTS, arrays):
+            return super().start(arrays)
+        return replace(self, IMAGENET, "family"), convert_body(arrays, self.backbone)
 
     # --- from the image to the network ---------------------------------------------
 
