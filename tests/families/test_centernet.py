@@ -9,6 +9,7 @@ from kerazoo.errors import UserError
 from kerazoo.families.centernet import CenterNet
 from kerazoo.families.centernet.serving import Centers
 from kerazoo.structures.boxes import Boxes, Detections
+from kerazoo.task import Options
 from kerazoo.tasks.detection.exported import objects_apart
 from tests.tiny import TINY
 
@@ -143,3 +144,21 @@ def test_exported_objects_are_compared_by_class_whatever_their_order():
 def test_what_is_shown_has_a_score():
     found = Detections(np.zeros((2, 4), "float32"), np.zeros(2, "int32"), np.array([0.5, 0.2], "float32"))
     assert len(SMALL.shown(found).scores) == 1
+
+
+def test_whole_images_share_batches_and_tiles_do_not():
+    network, sizes = shaken(SMALL), []
+    forward = backends.forward(network)
+
+    def counted(x):
+        sizes.append(len(x))
+        return forward(x)
+
+    images = [image_of(size) for size in SIZES]
+    together = list(SMALL.infer(counted, images, Options(tile=200)))
+    assert sizes[:2] == [2, 1]  # the third is in tiles
+    assert sum(sizes[2:]) > 1
+    alone = [next(SMALL.infer(forward, [image], Options(tile=200))) for image in images]
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_allclose(one.scores[:5], other.scores[:5], atol=1e-5)
+        np.testing.assert_allclose(one.boxes[:5], other.boxes[:5], atol=1e-2)

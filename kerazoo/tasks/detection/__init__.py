@@ -1,6 +1,7 @@
 """Detection: boxes around objects, with their classes."""
 
 import collections
+import itertools
 import json
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -73,9 +74,17 @@ class Detection(Labelled):
     def infer(
         self, forward: Forward, images: Iterable[np.ndarray], options: Options = PLAIN
     ) -> Iterator[Detections]:
-        from kerazoo.tasks.detection.tiling import whole_or_tiled
+        """Yield the objects of images in turn; whole images share batches."""
+        from kerazoo.tasks.detection.tiling import needs_tiles, whole_or_tiled
 
-        return (whole_or_tiled(self, forward, image, options) for image in images)
+        def is_plain(image: np.ndarray) -> bool:
+            return not options.tta and not needs_tiles(image, options.tile)
+
+        for plain, alike in itertools.groupby(images, key=is_plain):
+            if plain:
+                yield from super().infer(forward, alike, options)
+            else:
+                yield from (whole_or_tiled(self, forward, image, options) for image in alike)
 
     def output_difference(self, expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> float:
         """Return by how much exported objects differ from those of the Keras model."""

@@ -73,7 +73,7 @@ def whole_or_tiled(
     tile = options.tile
     if tile is not None and tile < SMALLEST:
         raise UserError(f"a tile of {tile} pixels is too small", f"give --tile at least {SMALLEST}")
-    if tile is None or max(image.shape[:2]) <= tile:
+    if tile is None or not needs_tiles(image, tile):
         return augmented.found(task, forward, image, tta=options.tta)
     tops, lefts = (starts(side, tile) for side in image.shape[:2])
     done: list[Detections] = []
@@ -91,6 +91,11 @@ def whole_or_tiled(
         done.append(Detections(*kept.select(settled)[:3]))
         open_ends = [kept.select(~settled)]
     return augmented.joined(done)
+
+
+def needs_tiles(image: np.ndarray, tile: int | None) -> bool:
+    """Return whether an image is larger than a tile; None stands for no tiles."""
+    return tile is not None and max(image.shape[:2]) > tile
 
 
 def starts(length: int, tile: int) -> list[int]:
