@@ -173,8 +173,10 @@ def clipped(boxes: np.ndarray, size: Sequence[float]) -> np.ndarray:
 
 
 def box_areas(boxes: np.ndarray) -> np.ndarray:
-    """Return the areas of boxes, `(N,)`; 0 for reversed ones."""
-    return np.maximum(boxes[:, 2:] - boxes[:, :2], 0).prod(axis=1)
+    """Return the areas of boxes, 0 for reversed ones: `(..., 4)` -> `(...)`."""
+    # Sides one by one: NumPy is slow along an axis of two.
+    width, height = boxes[..., 2] - boxes[..., 0], boxes[..., 3] - boxes[..., 1]
+    return np.maximum(width, 0) * np.maximum(height, 0)
 
 
 def from_xywh(boxes: np.ndarray) -> np.ndarray:

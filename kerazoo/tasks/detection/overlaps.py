@@ -7,14 +7,10 @@ Boxes are left, top, right, bottom, `(..., 4)`, and broadcast: `iou(a, b)` is of
 
 import numpy as np
 
+from kerazoo.structures.boxes import box_areas
+
 _LEAST = 1e-12
 """What is divided by at least: boxes without area overlap with nothing, not even themselves."""
-
-
-def area(boxes: np.ndarray) -> np.ndarray:
-    """Return the areas of boxes, 0 for those turned inside out: `(..., 4)` -> `(...)`."""
-    width, height = boxes[..., 2] - boxes[..., 0], boxes[..., 3] - boxes[..., 1]
-    return np.maximum(width, 0) * np.maximum(height, 0)
 
 
 def intersection(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -28,12 +24,12 @@ def intersection(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
 def iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return intersection over union, 0..1: two times `(..., 4)` -> `(...)`."""
     common = intersection(boxes, others)
-    return common / np.maximum(area(boxes) + area(others) - common, _LEAST)
+    return common / np.maximum(box_areas(boxes) + box_areas(others) - common, _LEAST)
 
 
 def covered(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return which share of each box the other box covers, 0..1: two times `(..., 4)` -> `(...)`."""
-    return intersection(boxes, others) / np.maximum(area(boxes), _LEAST)
+    return intersection(boxes, others) / np.maximum(box_areas(boxes), _LEAST)
 
 
 def giou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -44,7 +40,7 @@ def giou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     Shape: two times `(..., 4)` -> `(...)`.
     """
     common = intersection(boxes, others)
-    union = area(boxes) + area(others) - common
+    union = box_areas(boxes) + box_areas(others) - common
     width, height = _enclosing(boxes, others)
     around = np.maximum(width * height, _LEAST)
     return common / np.maximum(union, _LEAST) - (around - union) / around
