@@ -35,14 +35,15 @@ def check(
     as_json: bool,
 ) -> None:
     """Read every file that RECIPE would train on; exit code 2 where something is wrong."""
-    from kerazoo.data.check.picture import draw_report
     from kerazoo.engine.training.readiness import inspected_as_asked
-    from kerazoo.image import write_image
     from kerazoo.recipe import load_recipe
 
     episodes = {"ways": ways, "shots": shots}
     report = inspected_as_asked(load_recipe(recipe), assignments, folder, episodes)
     if picture:
+        from kerazoo.data.check.picture import draw_report
+        from kerazoo.image import write_image
+
         write_image(picture, draw_report(report))
     say(json.dumps(report.plain(), indent=2) if as_json else "\n".join(report.lines()))
     raise SystemExit(2 if report.problems else 0)

@@ -17,8 +17,8 @@ SMALLEST = 100
 FLATTEST = 3.0
 """So do those with a standard deviation below so many grey levels."""
 
-_ROWS = 4096
-"""So many are compared with all others at once."""
+_ROWS = 256
+"""So many are compared with all others at once: 120 MB for COCO's 118,000 images."""
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray | None:

@@ -9,6 +9,7 @@ Tensor = Any
 Pair = tuple[int, int]
 Padding = Literal["valid", "same"]
 NARROW = 16
+"""Channels below which oneDNN's gradient of a strided 1x1 convolution is not to be trusted (`taken`)."""
 
 
 def convolution(
