@@ -9,9 +9,10 @@ import pytest
 from faster_coco_eval import COCO, COCOeval_faster
 
 from kerazoo.structures.keypoints import People, Poses
+from kerazoo.structures.matching import partners
 from kerazoo.structures.skeleton import COCO17, COCO18, FACE68, MPII, Skeleton
 from kerazoo.tasks.pose.oks import NAMES, images, scores
-from kerazoo.tasks.pose.similarity import bounds, distinct, partners, similarity
+from kerazoo.tasks.pose.similarity import bounds, distinct, similarity
 
 
 def people(skeleton=COCO17, count=3, image=0, seed=0, **changes):

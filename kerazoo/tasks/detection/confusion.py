@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from kerazoo.structures.boxes import Boxes, Detections
+from kerazoo.structures.matching import partners
 from kerazoo.tasks.detection.overlaps import covered, iou
-from kerazoo.tasks.pose.similarity import partners
 
 IOU = 0.5
 """Overlap from which on a box found goes with an object."""

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from kerazoo.structures.keypoints import People, Poses
+from kerazoo.structures.matching import partners
 from kerazoo.structures.skeleton import Skeleton
-from kerazoo.tasks.pose.similarity import partners, similarity
+from kerazoo.tasks.pose.similarity import similarity
 
 PCK, PCKH = 0.2, 0.5
 """Shares of the torso's and of the head's length within which a point is right."""

@@ -60,19 +60,3 @@ def bounds(points: np.ndarray) -> np.ndarray:
     high = np.max(points[..., :2], axis=1, where=present, initial=-np.inf)
     boxes = np.concatenate([low, high - low], axis=-1, dtype="float64")
     return np.where(present.any(axis=1), boxes, 0.0)
-
-
-def partners(alike: np.ndarray) -> np.ndarray:
-    """Return which of the rows each column goes with: int `(Q,)`, -1 for none; no row twice.
-
-    The most alike go together first.
-
-    Args:
-        alike: `(P, Q)`, 0..1; 0 goes with nothing.
-    """
-    alike, partner = alike.copy(), np.full(alike.shape[1], -1)
-    while alike.size and alike.max() > 0:
-        row, column = np.unravel_index(alike.argmax(), alike.shape)
-        partner[column] = row
-        alike[row], alike[:, column] = 0.0, 0.0
-    return partner
