@@ -12,6 +12,7 @@ from kerazoo.files.text import printable
 
 if TYPE_CHECKING:
     from kerazoo.task import Task
+    from kerazoo.tasks.detection.result_files import ResultFormat
 
 
 @click.command("predict")
@@ -75,6 +76,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="Give the network up to N images at once; large ones are fewer.",
 )
+@click.option(
+    "--results",
+    type=click.Choice(("coco", "voc", "yolo")),
+    multiple=True,
+    help="Detection: write this format, too; repeat for several.",
+)
 @click.option("--tta", is_flag=True, help="Average over flips (and quarter turns of masks).")
 @direction_option
 @set_option("family.mode=fast")
@@ -92,6 +99,7 @@ def command(
     top: int,
     overlay: bool,
     batch_size: int,
+    results: tuple["ResultFormat", ...],
     tta: bool,
     weights: str,
     direction: str | None,
@@ -130,6 +138,7 @@ def command(
         top=top,
         overlay=overlay,
         batch_size=batch_size,
+        results=results,
     )
     failed = 0
     with _written(rows, json_file or output / "predictions.jsonl") as written:

@@ -22,6 +22,7 @@ from kerazoo.image import read_image, write_image
 from kerazoo.media.video_writer import VideoWriter
 from kerazoo.run import Run
 from kerazoo.task import PLAIN, Options, Task
+from kerazoo.tasks.detection.result_files import ResultFormat, write_results
 from kerazoo.tasks.fewshot import FewShot
 from kerazoo.tasks.pose import TopDown
 from kerazoo.tasks.verification import Verification
@@ -59,6 +60,7 @@ def predict(
     top: int = 5,
     overlay: bool = True,
     batch_size: int = PLAIN.batch_size,
+    results: Sequence[ResultFormat] = (),
 ) -> Generator[Row, None, None]:
     """Predict images and videos and write, for each, the result's files and an overlay.
 
@@ -80,6 +82,8 @@ def predict(
         top: how many of these.
         overlay: draw results into images and videos, too.
         batch_size: images that the network gets together, at most (`kerazoo.task.batches`).
+        results: formats that detections are written in as well, at the end
+            (`kerazoo.tasks.detection.result_files.write_results`).
 
     Returns:
         An iterator: a JSON-ready row per image or frame: "image", in a video "frame" (from 0)
@@ -97,12 +101,17 @@ def predict(
         )
     family = run.family
     if index is not None:
-        predictor = _search_predictor(run, index, top, tile or tta or boxes)
+        predictor = _search_predictor(run, index, top, tile or tta or boxes or results)
     elif isinstance(family, FewShot):
         raise family.no_classes()
     else:
         options = options_for(
-            family, tile=tile or run.recipe.tile, tta=tta, boxes=boxes is not None, batch_size=batch_size
+            family,
+            tile=tile or run.recipe.tile,
+            tta=tta,
+            boxes=boxes is not None,
+            results=bool(results),
+            batch_size=batch_size,
         )
         if isinstance(family, Verification):
             return _pair_row(run, family, _two_images(paths), output, overlay)
@@ -112,14 +121,17 @@ def predict(
             else _box_predictor(run, options, paths, boxes, min_score)
         )
     make_folder(output)
-    return _rows(run, predictor, paths, output, overlay, batch_size)
+    rows = _rows(run, predictor, paths, output, overlay, batch_size)
+    return _with_results(rows, family, paths, output, results) if results else rows
 
 
 def _search_predictor(run: Run, index: Path, top: int, others: Any) -> Predictor:
     from kerazoo.engine.index import searching
 
     if others:
-        raise UserError("a search takes no tiles, boxes or test-time averaging", "leave them or --index out")
+        raise UserError(
+            "a search takes no tiles, boxes, test-time averaging or result files", "leave them or --index out"
+        )
     search = searching(run, index, top)
     return lambda questions: [search(question.image) for question in questions]
 
@@ -185,6 +197,28 @@ def _rows(
         for path, name in group:
             file = output / f"{name}_overlay.mp4" if overlay else None
             yield from _video_rows(run.family, predictor, path, file)
+
+
+def _with_results(
+    rows: Generator[Row, None, None],
+    family: Task,
+    paths: Sequence[Path],
+    output: Path,
+    formats: Sequence[ResultFormat],
+) -> Generator[Row, None, None]:
+    """Yield the rows; at their end, and where they are interrupted, write what they say in other formats."""
+    names = dict(zip(map(str, paths), stems(paths), strict=True))
+    described: dict[str, Row] = {}
+    try:
+        with contextlib.closing(rows):
+            for row in rows:
+                if "error" not in row:
+                    frame = f"-{row['frame']:06}" if "frame" in row else ""
+                    described[names[row["image"]] + frame] = row
+                yield row
+    finally:
+        for to in formats:
+            Progress().say(f"results: {write_results(output, to, described, family.class_names())}")
 
 
 class _Answer(NamedTuple):

@@ -7,7 +7,14 @@ import pytest
 
 from kerazoo.errors import UserError
 from kerazoo.structures.boxes import Detections, from_voc, from_yolo
-from kerazoo.tasks.detection.result_files import coco_results, object_rows, write_voc, write_yolo
+from kerazoo.tasks.detection import coco_classes
+from kerazoo.tasks.detection.result_files import (
+    coco_results,
+    object_rows,
+    write_results,
+    write_voc,
+    write_yolo,
+)
 
 BOXES = np.array([[10.126, 20, 40, 80.5], [0, 0, 1, 1], [5, 6, 7, 8]], "float32")
 DETECTIONS = Detections(BOXES, np.array([1, 0, 1], "int32"), np.array([0.87654321, 0.5, 0.1], "float32"))
@@ -64,3 +71,34 @@ def test_a_file_that_cannot_be_written_is_told_in_a_line(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="cannot write"):
         write_yolo(tmp_path / "file" / "a.txt", DETECTIONS, (90, 50))
+
+
+@pytest.mark.parametrize(("name", "image"), [("000000000785", 785), ("cat_1", "cat_1"), ("1" * 30, "1" * 30)])
+def test_rows_are_written_as_coco_does(tmp_path, name, image):
+    rows = {name: {"height": 90, "width": 50} | object_rows(DETECTIONS, ("cat", "dog"))}
+    found = json.loads(write_results(tmp_path, "coco", rows, ("cat", "dog")).read_text())
+    assert [row["category_id"] for row in found] == [2, 1, 2]
+    assert {row["image_id"] for row in found} == {image}
+    assert found[0]["bbox"] == [10.13, 20, 29.87, 60.5]
+
+
+def test_rows_of_cocos_classes_have_cocos_numbers(tmp_path):
+    rows = {"1": {"height": 90, "width": 50} | object_rows(DETECTIONS, coco_classes.NAMES)}
+    rows["1"]["objects"][0]["class"] = "toothbrush"
+    found = json.loads(write_results(tmp_path, "coco", rows, coco_classes.NAMES).read_text())
+    assert [row["category_id"] for row in found] == [90, 1, 2]
+
+
+def test_rows_are_written_as_voc_and_yolo_do(tmp_path):
+    names = ("cat", "dog")
+    rows = {
+        "a": {"height": 90, "width": 50} | object_rows(DETECTIONS, names),
+        "b": {"height": 9, "width": 5} | object_rows(NOTHING, names),
+    }
+    folder = write_results(tmp_path, "voc", rows, names)
+    assert (folder / "comp4_det_test_cat.txt").read_text() == "a 0.500000 1.000 1.000 1.000 1.000\n"
+    labels = write_results(tmp_path, "yolo", rows, names)
+    written = np.array([line.split() for line in (labels / "a.txt").read_text().splitlines()], float)
+    assert written[:, 0].tolist() == [1, 0, 1]
+    np.testing.assert_allclose(from_yolo(written[:, 1:5], (90, 50)), BOXES, atol=0.01)
+    assert (labels / "b.txt").read_text() == ""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kerazoo.structures.boxes import Boxes, Detections
-from kerazoo.tasks.detection import Detection
+from kerazoo.tasks.detection import Detection, coco_classes
 
 
 class Stub(Detection):
@@ -34,16 +34,6 @@ def test_people_are_told_of_what_is_sure_enough():
     assert one.summary(one.describe(FOUND)) == "1 object: 1 class 1"
 
 
-@pytest.mark.parametrize(("name", "image"), [("000000000785", 785), ("cat_1", "cat_1"), ("1" * 30, "1" * 30)])
-def test_files_have_what_is_sure_enough_as_coco_writes_it(tmp_path, name, image):
-    (path,) = TASK.save(FOUND, tmp_path / name)
-    assert path.name == f"{name}_coco.json"
-    rows = json.loads(path.read_text())
-    assert [row["category_id"] for row in rows] == [2, 1, 2]
-    assert {row["image_id"] for row in rows} == {image}
-    assert rows[0]["bbox"] == [10, 20, 30, 60]
-
-
 def test_drawings_leave_out_what_is_not_sure():
     image = np.full((400, 400, 3), 128, "uint8")
     strong = Detections(FOUND.boxes[:3], FOUND.labels[:3], FOUND.scores[:3])
@@ -68,6 +58,13 @@ def test_other_classes_are_another_head():
     assert other.weight_settings() == TASK.weight_settings()
     assert not {"classes", "names", "score", "tta_sizes"} & set(TASK.weight_settings())
     assert TASK.adopting({"classes": 5}).names == ()
+
+
+def test_eighty_classes_without_names_are_cocos():
+    names = TASK.adopting({"classes": 80}).names
+    assert (len(set(names)), names[0], names[79]) == (80, "person", "toothbrush")
+    ids = dict(zip(names, coco_classes.IDS, strict=True))
+    assert (len(coco_classes.IDS), ids["person"], ids["stop sign"], ids["toothbrush"]) == (80, 1, 13, 90)
     assert TASK.adopting({"classes": 3}).names == TASK.names
     with pytest.raises(ValueError, match="1 names for 3 classes"):
         Stub(classes=3, names=("a",))

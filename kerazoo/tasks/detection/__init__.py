@@ -2,7 +2,6 @@
 
 import collections
 import itertools
-import json
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -34,7 +33,7 @@ class Detection(Labelled):
         tta_sizes: sizes of the network's input that test-time averaging looks at, as factors of its own.
     """
 
-    supports: ClassVar[frozenset[str]] = frozenset({"tile", "tta"})
+    supports: ClassVar[frozenset[str]] = frozenset({"tile", "tta", "results"})
 
     classes: Annotated[int, Field(ge=1)] = 80
     score: Annotated[float, Field(ge=0, le=1)] = 0.3
@@ -47,8 +46,14 @@ class Detection(Labelled):
         return replace(self, {"classes": len(names), "names": tuple(names)}, "family")
 
     def adopting(self, published: dict[str, Any]) -> Self:
-        """Return this family with a checkpoint's settings; names stay where they still fit."""
-        names = self.names if len(self.names) == published.get("classes", self.classes) else ()
+        """Return this family with a checkpoint's settings.
+
+        Names stay where they still fit; 80 classes without names are COCO's.
+        """
+        from kerazoo.tasks.detection.coco_classes import NAMES
+
+        classes = published.get("classes", self.classes)
+        names = next((known for known in (self.names, NAMES) if len(known) == classes), ())
         return replace(self, {"names": names, **published}, "family")
 
     def weight_settings(self) -> dict[str, Any]:
@@ -126,15 +131,8 @@ class Detection(Labelled):
         )
 
     def save(self, result: Detections, stem: Path) -> list[Path]:
-        """Write the objects as COCO's results; their image is `stem`'s name, its number where it is one."""
-        from kerazoo.files.writing import atomic_text
-        from kerazoo.tasks.detection.result_files import coco_results
-
-        number = stem.name.isdecimal() and len(stem.name) <= 18
-        rows = coco_results(int(stem.name) if number else stem.name, self.shown(result))
-        path = stem.with_name(f"{stem.name}_coco.json")
-        atomic_text(path, json.dumps(rows))
-        return [path]
+        """Write nothing: the row says it all, and `write_results` what other programs read."""
+        return []
 
     # --- data -------------------------------------------------------------------------------
 

@@ -1,14 +1,18 @@
 """Objects found, for programs: kerazoo's own rows, and results as COCO, Pascal VOC and YOLO write them."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from kerazoo.files.text import printable
-from kerazoo.files.writing import atomic_text
-from kerazoo.structures.boxes import Detections, to_voc, to_xywh, to_yolo
+from kerazoo.files.writing import atomic_text, make_folder
+from kerazoo.structures.boxes import Detections, from_xywh, to_voc, to_xywh, to_yolo
+from kerazoo.tasks.detection import coco_classes
+
+ResultFormat = Literal["coco", "voc", "yolo"]
 
 
 def object_rows(detections: Detections, names: Sequence[str]) -> dict[str, Any]:
@@ -27,6 +31,58 @@ def object_rows(detections: Detections, names: Sequence[str]) -> dict[str, Any]:
             {"class": names[label], "score": round(score, 4), "box": box} for label, score, box in rows
         ]
     }
+
+
+def write_results(
+    folder: Path, to: ResultFormat, rows: Mapping[str, Mapping[str, Any]], names: Sequence[str]
+) -> Path:
+    """Write what rows say as other programs write their results.
+
+    - "coco": `coco_results.json`. An image is its name, or its number where the name is one.
+    - "voc": `voc/comp4_det_test_CLASS.txt`.
+    - "yolo": `labels/NAME.txt`, with scores.
+
+    Args:
+        folder: where to write.
+        to: the format.
+        rows: "height", "width" and "objects" (`object_rows`) of every image, by its name.
+        names: class names in label order.
+
+    Returns:
+        The file, or the folder of the files.
+
+    Raises:
+        UserError: they cannot be written.
+    """
+    found = {name: _detections(row["objects"], names) for name, row in rows.items()}
+    if to == "coco":
+        ids = coco_classes.IDS if tuple(names) == coco_classes.NAMES else ()
+        results = [row for name, each in found.items() for row in coco_results(_coco_image(name), each, ids)]
+        path = folder / "coco_results.json"
+        atomic_text(path, json.dumps(results))
+        return path
+    path = folder / {"voc": "voc", "yolo": "labels"}[to]
+    make_folder(path)
+    if to == "voc":
+        write_voc(path, list(found.items()), names)
+    else:
+        for name, each in found.items():
+            write_yolo(path / f"{name}.txt", each, (rows[name]["height"], rows[name]["width"]))
+    return path
+
+
+def _detections(objects: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Detections:
+    """Return what `object_rows` made the rows of."""
+    boxes = np.array([each["box"] for each in objects], "float64").reshape(-1, 4)
+    return Detections(
+        from_xywh(boxes),
+        np.array([names.index(each["class"]) for each in objects], "int32"),
+        np.array([each["score"] for each in objects], "float64"),
+    )
+
+
+def _coco_image(name: str) -> int | str:
+    return int(name) if name.isdecimal() and len(name) <= 18 else name
 
 
 def coco_results(
