@@ -21,6 +21,7 @@ BEGIN, END = "<!-- speeds: made by benchmarks/all.py -->", "<!-- end of speeds -
 
 BENCHMARKS = {
     "unetpp": ["unetpp.py"],
+    "centernet": ["centernet.py"],
     "cyclegan": ["cyclegan.py"],
     **{name: ["episodes.py", "--family", name] for name in ("protonet", "maml", "reptile", "siamese")},
 }

@@ -1,4 +1,4 @@
-"""UNet++ in plain PyTorch, the reference of the speed ratios; written from the paper."""
+"""UNet++ and CenterNet in plain PyTorch, the references of the speed ratios; written from the papers."""
 
 import torch
 from torch import nn
@@ -42,3 +42,59 @@ class UNetPlusPlus(nn.Module):
                 up = self.ups[f"{i}_{j}"](rows[i + 1][j - 1])
                 rows[i].append(self.nodes[f"{i}_{j}"](torch.cat([up, *rows[i]], 1)))
         return [head(node) for head, node in zip(self.heads, rows[0][1:], strict=True)]
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions beside a shortcut, as in ResNet-18."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.shortcut = nn.Sequential()
+        if stride > 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.body(x) + self.shortcut(x))
+
+
+class CenterNet(nn.Module):
+    """ResNet-18, three transposed convolutions, and heads of heat maps, sizes and offsets."""
+
+    def __init__(self, classes: int, width: int = 64):
+        super().__init__()
+        layers: list[nn.Module] = [
+            nn.Conv2d(3, width, 7, 2, 3, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2, 1),
+        ]
+        inputs = width
+        for stage in range(4):
+            outputs = width * 2**stage
+            layers += [Residual(inputs, outputs, 1 + (stage > 0)), Residual(outputs, outputs, 1)]
+            inputs = outputs
+        for _ in range(3):
+            layers += [
+                nn.ConvTranspose2d(inputs, 4 * width, 4, 2, 1, bias=False),
+                nn.BatchNorm2d(4 * width),
+                nn.ReLU(),
+            ]
+            inputs = 4 * width
+        self.body = nn.Sequential(*layers)
+        self.heads = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(inputs, width, 3, 1, 1), nn.ReLU(), nn.Conv2d(width, channels, 1))
+            for channels in (classes, 2, 2)
+        )
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        x = self.body(x)
+        return [head(x) for head in self.heads]

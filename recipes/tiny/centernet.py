@@ -10,7 +10,7 @@ from kerazoo.optimizer import Optimizer
 from kerazoo.recipe import Recipe
 
 recipe = Recipe(
-    family=CenterNet(classes=2, names=("ring", "star"), width=8, size=(64, 64)),
+    family=CenterNet(classes=2, names=("ring", "star"), backbone="dla34", width=8, size=(64, 64)),
     data=Scenes(train=48, validation=8, test=8, size=(64, 64), kinds=("ring", "star")),
     augmentation=Augmentation(crop=(64, 64), fill=127, flip=True),
     optimizer=Optimizer(learning_rate=3e-3),

@@ -57,7 +57,7 @@ CASES = [  # recipe, steps, optimizer, learning rate
     ("fcn8s-tiny", 3, "sgd", 1e-3),
     ("protonet-tiny", 3, "sgd", 1e-3),
     ("siamese-tiny", 3, "sgd", 1e-3),
-    ("centernet-tiny", 10, "sgd", 1e-3),
+    ("centernet-resnet18-tiny", 10, "sgd", 1e-3),
     ("maml-tiny", 3, "sgd", 1e-2),
     ("reptile-tiny", 3, "sgd", 1e-1),
     # Adversarial training is chaotic at larger learning rates: in ten steps at 2e-4, rounding grew to

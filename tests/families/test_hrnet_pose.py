@@ -21,10 +21,10 @@ from kerazoo.settings import replace
 from kerazoo.structures.placement import Window
 from kerazoo.structures.skeleton import COCO17, FACE68, FACE98, MPII
 from kerazoo.task import Options
+from tests.export.test_export import on_tensorflow
 from tests.families.test_hrnet import CLASSIFICATION, POSE, SEGMENTATION, head_is_face, openmmlab, published
 from tests.families.test_hrnet import TINY as BODY
 from tests.hands import AS_PUBLISHED, HAND, SMALL, WHOLE, people, somewhere
-from tests.test_export import on_tensorflow
 
 # --- the flip test ----------------------------------------------------------------------------
 

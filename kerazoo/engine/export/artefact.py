@@ -17,6 +17,7 @@ from kerazoo.engine.export.formats import NEEDS, RECORD
 from kerazoo.engine.export.verify import tolerance, verified
 from kerazoo.files.reading import read_json
 from kerazoo.files.writing import atomic_text, move_into_place, sha256, temporary_path
+from kerazoo.layers import folded
 from kerazoo.run import Run
 
 MODULES = {"savedmodel": "savedmodel", "onnx": "onnx", "litert": "litert", "keras": "keras_archive"}
@@ -31,7 +32,8 @@ def write(run: Run, format: str, output: Path) -> Path:  # noqa: A002
     family = run.family
     with _float32():  # whatever it was trained in
         network = Run(run.folder, run.recipe).deployed
-        model, allowed = family.serving(network), tolerance(family, network)
+        served = network if format == "keras" else folded(network)[0]  # an archive may be trained on
+        model, allowed = family.serving(served), tolerance(family, network)
     name = run.folder.resolve().name
     with temporary_path(_target(output, name, format)) as partial:
         module.write(model, partial, family.class_names())

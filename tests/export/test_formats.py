@@ -1,6 +1,6 @@
 """Families without probabilities in every format: exported as they are, or refused with the true reason.
 
-Those with probabilities are in `tests/test_export.py`.
+Those with probabilities are in `tests/export/test_export.py`.
 """
 
 import pytest
@@ -10,7 +10,7 @@ from kerazoo.engine.export import export, report
 from kerazoo.errors import UserError
 from kerazoo.recipe import Recipe
 from kerazoo.run import create_run
-from tests.test_export import FAMILIES, KINDS, made_run, on_tensorflow
+from tests.export.test_export import FAMILIES, KINDS, made_run, on_tensorflow
 from tests.tiny import TINY
 
 OUTPUTS = {

@@ -345,7 +345,7 @@ def test_a_run_of_another_backend(trained_on, kind, tmp_path):
     code = f"""
 from pathlib import Path
 from kerazoo.engine.export import export
-from tests.test_export import FAMILIES, made_run
+from tests.export.test_export import FAMILIES, made_run
 print(export(made_run(FAMILIES["unet-valid"], Path({str(tmp_path)!r}) / "cells-1"), {kind!r}))"""
     env = {"KERAS_BACKEND": trained_on, "PATH": "", "HOME": str(tmp_path), "PYTHONPATH": ":".join(sys.path)}
     subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)

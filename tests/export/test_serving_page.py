@@ -13,7 +13,7 @@ from kerazoo.data.segmentation.mask_files import read_mask
 from kerazoo.engine.export import export
 from kerazoo.image import write_image
 from tests.cli.test_predict import predicted, rows
-from tests.test_export import made_run, on_tensorflow
+from tests.export.test_export import made_run, on_tensorflow
 from tests.tiny import TINY
 
 PAGE = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()

@@ -14,7 +14,7 @@ from filelock import FileLock
 from kerazoo import backend
 from kerazoo.engine.export import export
 from kerazoo.engine.export.formats import NEEDS
-from tests.test_export import made_run
+from tests.export.test_export import made_run
 from tests.tiny import TINY
 
 IMPORTABLE = {"PYTHONPATH": os.pathsep.join(sys.path)}
