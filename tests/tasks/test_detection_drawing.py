@@ -73,6 +73,14 @@ def test_crowds_of_boxes_leave_tags_out_and_do_not_fail():
     assert 0.05 < of_colour(shown, 0).mean() < 0.9
 
 
+def test_many_tags_on_a_large_image_leave_what_they_are_about_to_be_seen():
+    places = np.stack(np.meshgrid(np.arange(24), np.arange(24)), axis=-1).reshape(-1, 2) * 120
+    boxes = np.concatenate([places + 20, places + 100], axis=1)
+    shown = draw_boxes(grey(3000, 3000), found(boxes), NAMES)
+    assert of_colour(shown, 0).mean() < 0.25
+    assert (shown == 128).all(axis=-1).mean() > 0.6
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 2000), (2000, 3), (17, 13)])
 def test_images_of_any_size_can_be_drawn_on(size):
     shown = draw_boxes(grey(*size), found([[0, 0, size[1], size[0]], [0, 0, 1, 1]], [0, 1]), NAMES)

@@ -21,6 +21,9 @@ _SMALL = 13
 _LETTERS = 40
 """The shorter side of an image, in letters."""
 
+_COVERED = 0.1
+"""Share of the image that tags cover; where there are many, letters are smaller."""
+
 _HIDDEN = 0.25
 """A tag of which others would hide a larger share is left out."""
 
@@ -38,7 +41,8 @@ class _Tag(NamedTuple):
 def draw_boxes(image: np.ndarray, result: Boxes | Detections, names: Sequence[str]) -> np.ndarray:
     """Return the image with boxes drawn on it, each class in a colour of its own, with its name and score.
 
-    Lines and letters suit the size of the image, and small images are enlarged by a whole number. The best
+    Lines and letters suit the size of the image and the number of boxes; small images are enlarged by a whole
+    number. The best
     boxes are on top. A tag is above its box, or where no better one hides it; where there is no such
     place it is left out.
 
@@ -49,12 +53,13 @@ def draw_boxes(image: np.ndarray, result: Boxes | Detections, names: Sequence[st
     """
     factor = _enlargement(image)
     shown = image.repeat(factor, axis=0).repeat(factor, axis=1)
-    size = max(min(shown.shape[:2]) // _LETTERS, _SMALL)
+    texts = _texts(result, names)
+    size = _letter_size(shown.shape, texts)
     boxes = np.round(result.boxes * factor).astype("int64")
     colours = [_colour(label) for label in result.labels]
     for box, colour in zip(boxes[::-1], colours[::-1], strict=True):
         _rectangle(shown, box, colour, width=max(size // 7, 2))
-    tags = _placed(boxes, _texts(result, names), colours, shown.shape[:2], size)
+    tags = _placed(boxes, texts, colours, shown.shape[:2], size)
     for tag in tags[::-1]:
         _write(shown, tag, size)
     return shown
@@ -63,6 +68,14 @@ def draw_boxes(image: np.ndarray, result: Boxes | Detections, names: Sequence[st
 def _enlargement(image: np.ndarray) -> int:
     short, long = sorted(image.shape[:2])
     return max(min(-(-_READABLE // short), 4 * _READABLE // long), 1)
+
+
+def _letter_size(shape: Sequence[int], texts: Sequence[str]) -> int:
+    """Return the pixels of letters: by the image's size, and such that tags cover `_COVERED` of it."""
+    letters = sum(map(len, texts))
+    area = _COVERED * shape[0] * shape[1] / max(letters, 1)  # of a letter and its part of the tag
+    fitting = int((area / (0.6 * 4 / 3)) ** 0.5)  # a letter is about 0.6 wide, a tag 4/3 high
+    return max(min(min(shape[:2]) // _LETTERS, fitting), _SMALL)
 
 
 def _colour(label: int) -> tuple[int, ...]:
