@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from kerazoo import backend
 from kerazoo.settings import settings
 
 if TYPE_CHECKING:
@@ -116,9 +117,24 @@ class Optimizer:
             "adam": (keras.optimizers.Adam, adaptive),
             "adamw": (keras.optimizers.AdamW, adaptive | {"weight_decay": self.weight_decay}),
         }[self.name]
+        kind = _laid_out(kind)
         inner = (_with_factors(kind, factors) if factors else kind)(**common | special)
         scale, growth = (2.0**15, 2000) if mixed else (1.0, 2**30)
         return keras.optimizers.LossScaleOptimizer(inner, initial_scale=scale, dynamic_growth_steps=growth)
+
+
+def _laid_out(kind: Any) -> Any:
+    """Return the optimizer class with variables that lie in memory like those they belong to."""
+
+    def add_variable_from_reference(
+        self: Any, reference_variable: Any, *arguments: Any, **options: Any
+    ) -> Any:
+        variable = kind.add_variable_from_reference(self, reference_variable, *arguments, **options)
+        backend.lay_out_like(variable, reference_variable)
+        return variable
+
+    own = {"add_variable_from_reference": add_variable_from_reference, "__module__": kind.__module__}
+    return type(kind.__name__, (kind,), own)
 
 
 def _with_factors(kind: type, factors: Mapping[str, float]) -> type:
