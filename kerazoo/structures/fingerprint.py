@@ -22,6 +22,8 @@ class Fingerprint:
         uprightness: how far from the middle of the height the things of a class are, as a mean over images
             divided by their standard deviation; of the class that is farthest. Near 0 where images have no
             upper side; several in photographs of streets.
+        paper: grey level, 0..255, of the border of nearly all images, as drawings have; None for photographs.
+        class_sizes: number of images of each class by split, where whole classes are held back.
         classes: name -> share of what is labelled.
         counts: name -> number of it.
         void: share that is unlabelled.
@@ -45,6 +47,8 @@ class Fingerprint:
     tally: dict[str, int]
     heights: np.ndarray
     widths: np.ndarray
+    paper: int | None = None
+    class_sizes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     measures: dict[str, np.ndarray] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:

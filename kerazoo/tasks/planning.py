@@ -1,7 +1,7 @@
 """Rules by which tasks plan settings from the data; docs/planning.md has the reasons."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -120,3 +120,36 @@ def multiple_below(side: int, multiple: int) -> int:
 def multiple_above(side: int, multiple: int) -> int:
     """Return the least multiple that is not below a side."""
     return max(-(-side // multiple), 1) * multiple
+
+
+def drawings(grounds: Grounds, *, quarters: bool) -> list[Decision]:
+    """Plan for photographs what recipes of drawn characters have for drawings.
+
+    On paper, turned by a quarter, a character is another one, and what lies beyond the border is paper.
+
+    Args:
+        grounds: what is known.
+        quarters: whether turned images are classes of their own.
+    """
+    paper = grounds.fingerprint.paper
+    if paper is not None:
+        return [
+            Decision("augmentation.fill", paper, f"nearly all images have a border of grey level {paper}")
+        ]
+    because = "images have no border of one colour: they are photographs"
+    turned = (
+        [Decision("family.rotations", False, f"{because}; turned, they show the same")] if quarters else []
+    )
+    return [
+        *turned,
+        Decision("augmentation.fill", None, because),
+        Decision("augmentation.shear", 0.0, because),
+        Decision("augmentation.flip", True, f"{because}, whose mirror images show the same"),
+    ]
+
+
+def classes_of(grounds: Grounds, splits: Sequence[str]) -> tuple[int, int]:
+    """Return how many classes each of these splits has at least, and how many images each class."""
+    held = [grounds.fingerprint.class_sizes.get(split, ()) for split in splits]
+    known = [sizes for sizes in held if sizes]
+    return min(map(len, known), default=0), min((min(sizes) for sizes in known), default=0)

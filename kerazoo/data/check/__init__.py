@@ -22,6 +22,12 @@ from kerazoo.structures.sample import Sample
 LISTED = 100
 """Classes that get a line each; of more only their number is told."""
 
+ALIKE = 16
+"""Grey levels by which pixels of one paper may differ."""
+
+MOST = 0.9
+"""Share of an image's border, and of images, that is called nearly all."""
+
 COMMON = 8
 """Images that have a class, before anything is said of where in images it is."""
 
@@ -91,6 +97,7 @@ class _SampleFacts(NamedTuple):
     grey: bool
     mean: np.ndarray
     std: np.ndarray
+    border: int | None
     levels: np.ndarray
     counts: np.ndarray
     counted: str
@@ -119,7 +126,8 @@ def check(source: Source, progress: Callable[[int, int], None] | None = None) ->
         *_near_duplicate_warnings(images),
     ]
     counted = dict(Counter(str(sample.split) for sample in facts))
-    return _make_report(facts, names, counted, problems, warnings, source.facts() if usable else {})
+    known = (source.facts(), source.class_sizes()) if usable else ({}, {})
+    return _make_report(facts, names, counted, problems, warnings, *known)
 
 
 def fingerprint(source: Source, most: int = 400) -> Fingerprint:
@@ -149,7 +157,7 @@ def fingerprint(source: Source, most: int = 400) -> Fingerprint:
                 raise result
             found.append(result)
     whole = {str(split): len(samples) for split, samples in splits.items()}
-    return _make_report(found, names, whole, (), (), {})
+    return _make_report(found, names, whole, (), (), {}, source.class_sizes())
 
 
 def _read_samples(
@@ -200,6 +208,7 @@ def _read_sample(place: tuple[Split, Sequence[Sample], int, int]) -> _SampleFact
         grey=bool((image == image[..., :1]).all()),
         mean=some.mean((0, 1)),
         std=some.std((0, 1)),
+        border=_border(image),
         levels=truth.levels(classes) if hasattr(truth, "levels") else np.full(classes, np.nan),
         counts=truth.counts(classes),
         counted=truth.counted,
@@ -208,6 +217,14 @@ def _read_sample(place: tuple[Split, Sequence[Sample], int, int]) -> _SampleFact
         digest=hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest(),
         thumbnail=thumbnail(image),
     )
+
+
+def _border(image: np.ndarray) -> int | None:
+    """Return the grey level of an image's outermost pixels, or None where they differ."""
+    edges = [image[0], image[-1], image[:, 0], image[:, -1]]
+    grey = np.concatenate(edges).mean(axis=1)
+    level = float(np.median(grey))
+    return round(level) if (np.abs(grey - level) <= ALIKE).mean() >= MOST else None
 
 
 def _duplicate_warnings(facts: Sequence[_SampleFacts]) -> list[str]:
@@ -264,6 +281,14 @@ def _uprightness(levels: np.ndarray) -> float:
     return round(max((abs(c.mean()) / max(c.std(), 0.01) for c in common), default=0.0), 2)
 
 
+def _paper(borders: Sequence[int | None]) -> int | None:
+    """Return the grey level that nearly all images have at their border, None if there is none."""
+    known = [border for border in borders if border is not None]
+    level = round(float(np.median(known))) if known else 0
+    alike = sum(abs(border - level) <= ALIKE for border in known)
+    return level if borders and alike >= MOST * len(borders) else None
+
+
 def _make_report(
     samples: Sequence[_SampleFacts],
     names: Sequence[str],
@@ -271,6 +296,7 @@ def _make_report(
     problems: Sequence[str],
     warnings: Sequence[str],
     facts: dict[str, str],
+    class_sizes: dict[str, tuple[int, ...]],
 ) -> Report:
     sizes = Counter(sample.size for sample in samples)
     by_area = sorted(sizes, key=lambda size: (size[0] * size[1], size))
@@ -297,6 +323,8 @@ def _make_report(
             name: sum(sample.tally[name] for sample in samples)
             for name in (samples[0].tally if samples else ())
         },
+        class_sizes=class_sizes,
+        paper=_paper([sample.border for sample in samples]),
         heights=np.array([sample.size[0] for sample in samples], "float32"),
         widths=np.array([sample.size[1] for sample in samples], "float32"),
         problems=tuple(problems),
