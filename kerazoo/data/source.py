@@ -54,7 +54,7 @@ class Source(ImageReading, ABC):
         return {split: self.samples(split) for split in get_args(Split)}, []
 
     def class_sizes(self) -> dict[str, tuple[int, ...]]:
-        """Return how many images each class has, by split, where whole classes are held back; else nothing."""
+        """Return the number of images of each class by split, where whole classes are held back."""
         return {}
 
     def whole_images(self) -> "Source":

@@ -71,7 +71,7 @@ class People:
         return {"people": int(self.visible.any(axis=1).sum()), "crowds": len(self.crowds)}
 
     def measures(self) -> dict[str, np.ndarray]:
-        """Return the sides of the squares that people fill, and how many there are: float32 `(n,)` by name."""
+        """Return the sides of the squares that people fill, and their number: float32 `(n,)` by name."""
         known = self.visible.any(axis=1)
         sides = np.sqrt(np.maximum(self.boxes[known, 2] * self.boxes[known, 3], 0))
         return {

@@ -133,18 +133,14 @@ def drawings(grounds: Grounds, *, quarters: bool) -> list[Decision]:
     """
     paper = grounds.fingerprint.paper
     if paper is not None:
-        return [
-            Decision("augmentation.fill", paper, f"nearly all images have a border of grey level {paper}")
-        ]
-    because = "images have no border of one colour: they are photographs"
-    turned = (
-        [Decision("family.rotations", False, f"{because}; turned, they show the same")] if quarters else []
-    )
+        return [Decision("augmentation.fill", paper, f"the grey level of nearly all borders is {paper}")]
+    because = "borders have no one colour: photographs"
+    turned = [Decision("family.rotations", False, f"{because}, and turned the same")] if quarters else []
     return [
         *turned,
         Decision("augmentation.fill", None, because),
         Decision("augmentation.shear", 0.0, because),
-        Decision("augmentation.flip", True, f"{because}, whose mirror images show the same"),
+        Decision("augmentation.flip", True, f"{because}, and mirrored the same"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Rules by which tasks plan settings: each with the data that it is for, and with those that it is not for."""
+"""Rules by which tasks plan settings, each with data that it is for and with others."""
 
 import dataclasses
 
@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from kerazoo.families.centernet import CenterNet
+from kerazoo.families.cyclegan import CycleGAN
 from kerazoo.families.fcn import FCN
+from kerazoo.families.openpose import OpenPose
+from kerazoo.families.protonet import ProtoNet
 from kerazoo.families.resnet import ResNet
+from kerazoo.families.siamese import Siamese
 from kerazoo.families.unet import UNet
 from kerazoo.structures.fingerprint import Fingerprint
 from kerazoo.structures.plan import Grounds
@@ -113,3 +117,49 @@ def test_classifiers_see_squares_and_published_ones_their_size():
     assert decided["family.size"] == decided["augmentation.crop"] == (256, 256)
     assert told(ResNet(classes=3, depth=18), pretrained=True)["family.size"] == (224, 224)
     assert told(ResNet(classes=3, depth=18), alike(33, 50))["family.size"] == (32, 32)
+
+
+def test_photographs_are_not_treated_as_drawings():
+    photograph = told(Siamese(rotations=True), alike(112, 92))
+    assert photograph["family.rotations"] is False
+    assert (photograph["augmentation.fill"], photograph["augmentation.shear"]) == (None, 0.0)
+    assert photograph["family.size"] == (64, 64)
+    assert photograph["family.mean"] == (110.0,)
+    drawing = told(Siamese(rotations=True), dataclasses.replace(alike(105, 105), paper=255))
+    assert drawing == {"augmentation.fill": 255}
+    assert told(ProtoNet(), dataclasses.replace(alike(105, 105), paper=0)) == {"augmentation.fill": 0}
+    assert told(ProtoNet(), alike(84, 84))["family.size"] == (40, 40)
+
+
+def test_episodes_are_those_that_the_classes_allow():
+    sizes = {"train": (20, 12, 30), "val": (10,) * 7, "test": (4,) * 9}
+    few = dataclasses.replace(CELLS, paper=255, class_sizes=sizes)
+    assert told(Siamese(ways=20, loss="triplet", mined_classes=20), few) == {
+        "augmentation.fill": 255,
+        "family.ways": 7,
+        "family.mined_classes": 3,
+    }
+    decided = told(ProtoNet(ways=5, queries=15, training_ways=5, training_queries=15), few)
+    assert (decided["family.training_ways"], decided["family.training_queries"]) == (3, 11)
+    assert (decided.get("family.ways"), decided["family.queries"]) == (None, 3)
+    many = dataclasses.replace(few, class_sizes=dict.fromkeys(("train", "val", "test"), (20,) * 60))
+    assert told(Siamese(), many) == told(ProtoNet(), many) == {"augmentation.fill": 255}
+
+
+def test_people_fill_as_many_pixels_whatever_the_images_are():
+    people = {"size of people (pixels)": np.array([50.0, 60, 70])}
+    decided = told(OpenPose(trunk="residual"), alike(96, 96, measures=people))
+    assert decided["family.height"] == 160
+    assert decided["augmentation.crop"] == (160, 160)
+    scale = 160 / 96
+    assert decided["augmentation.scale"] == (round(0.8 * scale, 3), round(1.25 * scale, 3))
+    assert told(OpenPose(), alike(480, 640, measures=people))["family.height"] == 256
+    assert told(OpenPose(), alike(480, 640, measures=people), gpu=True)["family.height"] == 512
+    assert told(OpenPose(), alike(480, 640, measures=people), pretrained=True) == {}
+
+
+def test_translations_are_cut_from_images_an_eighth_larger():
+    decided = told(CycleGAN(), alike(256, 256))
+    assert (decided["augmentation.crop"], decided["data.size"]) == ((64, 64), (72, 72))
+    assert told(CycleGAN(), alike(256, 256), gpu=True)["data.size"] == (288, 288)
+    assert told(CycleGAN(), crop=(32, 32)) == {}
