@@ -31,6 +31,7 @@ GROUPS = {
     },
     "Training": {
         "data": "Check a data set, or convert its boxes.",
+        "plan": "Show which settings fit your data and your time, and why.",
         "train": "Train a recipe; writes a run folder.",
         "evaluate": "Score a run on a split of its data.",
         "adapt": "Turn a few images of new classes into a classifier.",

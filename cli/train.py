@@ -50,6 +50,14 @@ from kerazoo.cli import (
     "--accept-changed-data", is_flag=True, help="With --resume: go on though the data have changed."
 )
 @click.option(
+    "--plan",
+    type=click.Choice(("on", "off")),
+    default="off",
+    show_default=True,
+    help="Take settings from your data and your time, as 'kerazoo plan' shows them; what you set stays.",
+)
+@click.option("--budget", metavar="TIME", help="With --plan on: 90s, 30m, 2h or steps:5000.")
+@click.option(
     "--dry-run",
     is_flag=True,
     help="Check the data, build the network, time a few steps, and print sizes, memory and minutes. "

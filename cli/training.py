@@ -11,6 +11,7 @@ from kerazoo.cli import say, show_table, warn
 from kerazoo.errors import UserError
 
 if TYPE_CHECKING:
+    from kerazoo.data.check import Report
     from kerazoo.engine.training.dry_run import Estimate
     from kerazoo.recipe import Recipe
     from kerazoo.run import Metrics, Run
@@ -110,13 +111,31 @@ def _chosen(recipe: str, init: str | None, **options: Any) -> tuple["Recipe", "R
     chosen = overridden(load_recipe(recipe), options["assignments"], options["data"], episodes)
     direct = {name: options[name] for name in ("epochs", "batch_size", "seed", "weights")}
     chosen = settings.replace(chosen, {key: value for key, value in direct.items() if value is not None})
+    if options["budget"] and options["plan"] == "off":
+        raise UserError("--budget is for a training that is planned", "give --plan on with it")
     if not chosen.data.generated:
-        _whole(chosen)
+        report = _whole(chosen)
+        if options["plan"] == "on":
+            given = {key for key, value in direct.items() if value is not None}
+            given |= {text.partition("=")[0].strip() for text in options["assignments"]}
+            chosen = _planned(chosen, report, given, options["budget"])
     return chosen, run_or_weights(init) if init else None
 
 
-def _whole(recipe: "Recipe") -> None:
-    """Refuse data of which anything is broken."""
+def _planned(recipe: "Recipe", report: "Report", given: set[str], budget: str | None) -> "Recipe":
+    """Return the recipe with what its data and the budget decide, and print it."""
+    from kerazoo.engine import plan
+
+    chosen = plan.read_budget(budget) if budget else plan.default_budget()
+    made = plan.planned(recipe.configured(), report, given, chosen)
+    show_table(plan.rows(made))
+    if made.minutes is not None:
+        say(f"about {made.minutes:.3g} minutes")
+    return made.recipe
+
+
+def _whole(recipe: "Recipe") -> "Report":
+    """Refuse data of which anything is broken, and return what they are like."""
     from kerazoo.engine.training.readiness import inspected
 
     say("reading all of the data once, to find what is broken", err=True)
@@ -128,6 +147,7 @@ def _whole(recipe: "Recipe") -> None:
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UserError(f"{problems[0]}{more}", "list all with 'kerazoo data check', mend them, train again")
+    return report
 
 
 def _resumed(
@@ -135,7 +155,7 @@ def _resumed(
 ) -> "Run":
     from kerazoo.engine.training.train import resume_training
 
-    kept = ("recipe", "output", "batch_size", "seed", "init", "weights", "ways", "shots")
+    kept = ("recipe", "output", "batch_size", "seed", "init", "weights", "ways", "shots", "budget")
     given = [name for name in kept if options.get(name) is not None]
     if given or options["assignments"]:
         raise UserError(

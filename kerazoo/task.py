@@ -14,6 +14,7 @@ import numpy as np
 from kerazoo.checkpoints.mapping import recognise
 from kerazoo.errors import UserError
 from kerazoo.settings import fields, replace, settings
+from kerazoo.structures.plan import Decision, Grounds
 from kerazoo.structures.sample import Sample
 from kerazoo.structures.scores import Scores
 
@@ -217,6 +218,14 @@ class Task(ABC):
     def configure(self, data: Any) -> Any:
         """Return a source set up for this family: its classes numbered like the network's, its episodes."""
         return data
+
+    def planned(self, grounds: Grounds) -> list[Decision]:
+        """Return the settings of a recipe that the data decide, in the order in which people read them.
+
+        Args:
+            grounds: the data and the circumstances of the training.
+        """
+        return []
 
     # --- published weights ----------------------------------------------------------------------
 

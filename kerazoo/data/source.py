@@ -53,6 +53,10 @@ class Source(ImageReading, ABC):
         """
         return {split: self.samples(split) for split in get_args(Split)}, []
 
+    def class_sizes(self) -> dict[str, tuple[int, ...]]:
+        """Return the number of images of each class by split, where whole classes are held back."""
+        return {}
+
     def whole_images(self) -> "Source":
         """Return the source of the whole images, if this one cuts or resizes them; else itself."""
         return self

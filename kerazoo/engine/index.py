@@ -98,7 +98,7 @@ def index(run: Run, folder: Path, output: Path | None = None, *, update: bool = 
     """Write the embeddings of all images of a folder and its sub-folders into a file.
 
     The file is an `.npz` without pickles: `embeddings` float32 `(N, D)`, `files` (names below the folder),
-    `folder`; `sizes`, `times` and `hashes` of the files, by which changes are seen; `run`, a fingerprint of
+    `folder`; `sizes`, `times` and `hashes` of the files, by which changes are seen; `run`, the digest of
     the weights, by which another run's index is refused; and a checksum.
 
     Args:
@@ -124,7 +124,7 @@ def index(run: Run, folder: Path, output: Path | None = None, *, update: bool = 
     if not entries:
         raise UserError(f"no image in {folder} can be read: {problems[0]}", "mend or replace them")
     unread = tuple(name for name in names if name not in entries)
-    write_contents(Contents(folder.resolve(), fingerprint(run), entries, unread), output)
+    write_contents(Contents(folder.resolve(), embedder_digest(run), entries, unread), output)
     gone = set(before.entries).difference(names)
     return Indexed(output, problems, len(fresh), len(entries) - len(fresh), len(gone))
 
@@ -180,7 +180,7 @@ def _opened(run: Run, path: Path) -> Contents:
     _comparing(run)
     remedy = f"make it with: kerazoo index {run.folder} FOLDER --output {path}"
     contents = read_contents(path, remedy)
-    if contents.run != fingerprint(run):
+    if contents.run != embedder_digest(run):
         raise UserError(f"{path} was made by another run than {run.folder}, or before it went on", remedy)
     return contents
 
@@ -210,7 +210,7 @@ def searching(run: Run, path: Path, top: int) -> Callable[[np.ndarray], Nearest]
     return lambda image: opened.nearest(next(family.embed(forward, [image])), top)
 
 
-def fingerprint(run: Run) -> str:
+def embedder_digest(run: Run) -> str:
     """Return what tells a run's embeddings from another's, by its weights and what goes into them."""
     family = run.recipe.family
     made_of = [

@@ -65,7 +65,7 @@ class Contents:
 
     Attributes:
         folder: of the images.
-        run: fingerprint of the run that embedded them.
+        run: digest of the run that embedded them.
         entries: by the image's name below the folder, `/` between folders.
         unread: names of images that could not be read.
     """

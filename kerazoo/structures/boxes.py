@@ -84,6 +84,12 @@ class Boxes:
         """Return the boxes of every class, without crowds, and 0: int64 `(classes + 1,)`."""
         return np.bincount(self.labels[~self.crowd], minlength=classes + 1).astype("int64")
 
+    def levels(self, classes: int) -> np.ndarray:
+        """Return how far down the boxes of each class are, a share of the height: `(classes,)`, or NaN."""
+        middles = (self.boxes[:, 1] + self.boxes[:, 3]) / (2 * self.size[0])
+        counts, sums = (np.bincount(self.labels, by, classes) for by in (None, middles))
+        return np.divide(sums, counts, out=np.full(classes, np.nan), where=counts > 0)
+
     def tally(self) -> dict[str, int]:
         """Return how many boxes there are of each kind and of COCO's sizes; and 1 if there is none."""
         single = self.select(~self.crowd)

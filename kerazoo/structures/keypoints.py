@@ -70,6 +70,15 @@ class People:
         """Return how many people there are that have labelled points, and how many crowds."""
         return {"people": int(self.visible.any(axis=1).sum()), "crowds": len(self.crowds)}
 
+    def measures(self) -> dict[str, np.ndarray]:
+        """Return the sides of the squares that people fill, and their number: float32 `(n,)` by name."""
+        known = self.visible.any(axis=1)
+        sides = np.sqrt(np.maximum(self.boxes[known, 2] * self.boxes[known, 3], 0))
+        return {
+            "size of people (pixels)": sides.astype("float32"),
+            "people in an image": np.array([known.sum()], "float32"),
+        }
+
 
 @dataclasses.dataclass(frozen=True)
 class Poses:

@@ -34,6 +34,14 @@ class Mask:
         pixels = np.bincount(self.labels.ravel(), minlength=VOID + 1)
         return np.append(pixels[:classes], pixels[VOID])
 
+    def levels(self, classes: int) -> np.ndarray:
+        """Return how far down the pixels of each class are, a share of the height: `(classes,)`, or NaN."""
+        height, width = self.labels.shape
+        rows = np.repeat((np.arange(height) + 0.5) / height, width)
+        labels = self.labels.ravel()
+        counts, sums = (np.bincount(labels, by, VOID + 1)[:classes] for by in (None, rows))
+        return np.divide(sums, counts, out=np.full(classes, np.nan), where=counts > 0)
+
 
 @dataclasses.dataclass(frozen=True)
 class Segmented:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from kerazoo import backend, video
 from kerazoo.cli import main
-from kerazoo.engine.index import fingerprint
+from kerazoo.engine.index import embedder_digest
 from kerazoo.engine.index_file import Contents, Entry, mark_of, write_contents
 from kerazoo.image import write_image
 from kerazoo.run import open_run
@@ -171,7 +171,7 @@ def test_twenty_thousand_nearest_are_told_in_full_and_drawn_in_part(tmp_path):
         os.link(tmp_path / "a.png", images / f"{number}.png")
     mark = mark_of(tmp_path / "a.png")
     entries = {f"{number}.png": Entry(mark, embedding) for number, embedding in enumerate(random)}
-    contents = Contents(images, fingerprint(open_run(folder)), entries, ())
+    contents = Contents(images, embedder_digest(open_run(folder)), entries, ())
     write_contents(contents, tmp_path / "index.npz")
     arguments = ["--index", tmp_path / "index.npz", "--top", 20_000, "--output", tmp_path / "p"]
     told = predicted(folder, tmp_path / "a.png", *arguments)

@@ -8,7 +8,7 @@ import pytest
 
 from kerazoo import settings
 from kerazoo.data.detection.layout import by_split_folder, path_key
-from kerazoo.data.fingerprint import fingerprint
+from kerazoo.data.identity import identity
 from kerazoo.image import write_image
 from tests.detection_files import (
     BOXES,
@@ -59,7 +59,7 @@ def test_all_files_are_known(tmp_path, kind):
     data = source(WRITERS[kind](tmp_path))
     files = {path.relative_to(tmp_path).as_posix() for path in data.files()}
     assert files == {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert len(fingerprint(data).files) == len(files)
+    assert len(identity(data).files) == len(files)
 
 
 @pytest.mark.parametrize("kind", WRITERS)

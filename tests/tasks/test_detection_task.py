@@ -15,7 +15,7 @@ class Stub(Detection):
     def build(self):
         raise NotImplementedError
 
-    objective = prepare = encode = decode = serving = at_scale = build
+    objective = prepare = encode = decode = serving = at_scale = stride = build
 
 
 TASK = Stub(classes=3, names=("cat", "dog", "cow"))

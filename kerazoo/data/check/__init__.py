@@ -1,11 +1,12 @@
 """Checking a whole data set before a training."""
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,51 +16,39 @@ from kerazoo.data.source import Source, Split
 from kerazoo.errors import UserError
 from kerazoo.files.text import printable
 from kerazoo.files.writing import natural_key
+from kerazoo.structures.fingerprint import Fingerprint, quantiles
 from kerazoo.structures.sample import Sample
 
 LISTED = 100
 """Classes that get a line each; of more only their number is told."""
 
-QUANTILES = {"least": 0.0, "quarter": 0.25, "median": 0.5, "three quarters": 0.75, "most": 1.0}
-"""What is told of many numbers."""
+ALIKE = 16
+"""Grey levels by which pixels of one paper may differ."""
+
+MOST = 0.9
+"""Share of an image's border, and of images, that is called nearly all."""
+
+COMMON = 8
+"""Images that have a class, before anything is said of where in images it is."""
+
+LOOKED_AT = 2**14
+"""Pixels of an image that its mean and deviation are taken from, at most about."""
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, kw_only=True)
+class Report(Fingerprint):
     """The result of a check of a data set.
 
     Attributes:
-        splits: number of readable samples of each split.
-        sizes: "smallest", "largest" (by area) and "most common" height and width.
-        grey: share of the images whose channels are equal.
-        classes: name -> share of what is labelled.
-        counts: name -> number of it.
-        void: share that is unlabelled.
-        counted: what the shares are of, such as "pixels".
-        tally: how much there is of other things, by name, such as people.
         problems: a line each, naming the file; nothing should be trained on before they are mended.
         warnings: a line each about what only the user can judge: those of the source, and an image in
             two splits or with two labels (blank tiles are alike, copies make a score too good).
         facts: what was decided about the data as a whole, by name, such as what the values of masks mean.
-        measures: numbers by name, float32 `(n,)`, such as the sizes of all boxes.
     """
 
-    splits: dict[str, int]
-    sizes: dict[str, tuple[int, int]]
-    grey: float
-    classes: dict[str, float]
-    counts: dict[str, int]
-    void: float
-    counted: str
-    tally: dict[str, int]
     problems: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
-    measures: dict[str, np.ndarray] = field(default_factory=dict)
-
-    def plain(self) -> dict[str, Any]:
-        """Return the report as JSON-ready data; of measures `QUANTILES` are told."""
-        return asdict(self) | {"measures": {name: _quantiles(of) for name, of in self.measures.items()}}
 
     def lines(self) -> list[str]:
         """Return the report as lines of text."""
@@ -68,9 +57,12 @@ class Report:
         rows += [
             (name, f"{height} x {width} (height x width)") for name, (height, width) in self.sizes.items()
         ]
-        rows += [("grey images", f"{self.grey:.0%}")] if self.sizes else []
+        if self.sizes:
+            rows += [("grey images", f"{self.grey:.0%}")]
+            colours = zip(self.mean, self.std, strict=True)
+            rows += [("mean and std", ", ".join(f"{mean:.1f} {std:.1f}" for mean, std in colours))]
         rows += [(name, str(count)) for name, count in self.tally.items()]
-        rows += [(name, _range_text(_quantiles(numbers))) for name, numbers in self.measures.items()]
+        rows += [(name, _range_text(quantiles(numbers))) for name, numbers in self.measures.items()]
         rows += self._class_rows()
         of = f"of the {self.counted}"
         rows += [("void", f"{self.void:7.2%} {of}")] if self.void else []
@@ -103,6 +95,10 @@ class _SampleFacts(NamedTuple):
     name: str
     size: tuple[int, int]
     grey: bool
+    mean: np.ndarray
+    std: np.ndarray
+    border: int | None
+    levels: np.ndarray
     counts: np.ndarray
     counted: str
     tally: dict[str, int]
@@ -129,7 +125,39 @@ def check(source: Source, progress: Callable[[int, int], None] | None = None) ->
         *_duplicate_warnings(images),
         *_near_duplicate_warnings(images),
     ]
-    return _make_report(facts, names, problems, warnings, source.facts() if usable else {})
+    counted = dict(Counter(str(sample.split) for sample in facts))
+    known = (source.facts(), source.class_sizes()) if usable else ({}, {})
+    return _make_report(facts, names, counted, problems, warnings, *known)
+
+
+def fingerprint(source: Source, most: int = 400) -> Fingerprint:
+    """Return what data are like, by as many samples as are quick to read.
+
+    Args:
+        source: where the samples come from.
+        most: samples that are read, spread evenly over each split in proportion.
+
+    Raises:
+        UserError: the data cannot be used, or a file is broken.
+    """
+    splits, errors = source.survey()
+    if errors:
+        raise errors[0]
+    names = source.class_names()
+    step = max(sum(map(len, splits.values())) / most, 1.0)
+    places = [
+        (split, samples, int(index), len(names))
+        for split, samples in splits.items()
+        for index in np.arange(0, len(samples), step)
+    ]
+    found = []
+    with ThreadPoolExecutor() as pool:
+        for result in pool.map(_read_sample, places):
+            if isinstance(result, UserError):
+                raise result
+            found.append(result)
+    whole = {str(split): len(samples) for split, samples in splits.items()}
+    return _make_report(found, names, whole, (), (), {}, source.class_sizes())
 
 
 def _read_samples(
@@ -171,11 +199,17 @@ def _read_sample(place: tuple[Split, Sequence[Sample], int, int]) -> _SampleFact
         image, truth, name = samples[index]
     except UserError as error:
         return error
+    step = math.isqrt(math.prod(image.shape[:2]) // LOOKED_AT) + 1
+    some = image[::step, ::step].astype("float32")
     return _SampleFacts(
         split,
         name,
         image.shape[:2],
         grey=bool((image == image[..., :1]).all()),
+        mean=some.mean((0, 1)),
+        std=some.std((0, 1)),
+        border=_border(image),
+        levels=truth.levels(classes) if hasattr(truth, "levels") else np.full(classes, np.nan),
         counts=truth.counts(classes),
         counted=truth.counted,
         tally=truth.tally() if hasattr(truth, "tally") else {},
@@ -183,6 +217,14 @@ def _read_sample(place: tuple[Split, Sequence[Sample], int, int]) -> _SampleFact
         digest=hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest(),
         thumbnail=thumbnail(image),
     )
+
+
+def _border(image: np.ndarray) -> int | None:
+    """Return the grey level of an image's outermost pixels, or None where they differ."""
+    edges = [image[0], image[-1], image[:, 0], image[:, -1]]
+    grey = np.concatenate(edges).mean(axis=1)
+    level = float(np.median(grey))
+    return round(level) if (np.abs(grey - level) <= ALIKE).mean() >= MOST else None
 
 
 def _duplicate_warnings(facts: Sequence[_SampleFacts]) -> list[str]:
@@ -212,24 +254,49 @@ def _near_duplicate_warnings(facts: Sequence[_SampleFacts]) -> list[str]:
     return [f"{names[0]} are nearly the same image{more}; keep such images in one split"]
 
 
-def _quantiles(numbers: np.ndarray) -> dict[str, float]:
-    """Return `QUANTILES` of some numbers, nothing of none."""
-    found = np.quantile(numbers, list(QUANTILES.values())).tolist() if len(numbers) else []
-    return dict(zip(QUANTILES, found, strict=False))
-
-
 def _range_text(found: dict[str, float]) -> str:
     if not found:
         return "none"
     return "{least:.3g} to {most:.3g}, half of them {quarter:.3g} to {three quarters:.3g}".format(**found)
 
 
+def _colours(samples: Sequence[_SampleFacts]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and deviation of the channels of all images, each of which counts alike."""
+    if not samples:
+        return (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
+    means, deviations = (np.array([getattr(sample, n) for sample in samples]) for n in ("mean", "std"))
+    variance = (np.square(deviations) + np.square(means)).mean(0) - np.square(means.mean(0))
+    rounded = (np.round(of.astype("float64"), 2).tolist() for of in (means.mean(0), np.sqrt(variance)))
+    mean, std = map(tuple, rounded)
+    return mean, std
+
+
+def _uprightness(levels: np.ndarray) -> float:
+    """Return the largest mean distance from the middle, in deviations, of a class that enough images have.
+
+    Shape: levels `(n, classes)`, NaN where an image has none of a class.
+    """
+    found = [column[~np.isnan(column)] - 0.5 for column in levels.T] if levels.size else []
+    common = [column for column in found if len(column) >= COMMON]
+    return round(max((abs(c.mean()) / max(c.std(), 0.01) for c in common), default=0.0), 2)
+
+
+def _paper(borders: Sequence[int | None]) -> int | None:
+    """Return the grey level that nearly all images have at their border, None if there is none."""
+    known = [border for border in borders if border is not None]
+    level = round(float(np.median(known))) if known else 0
+    alike = sum(abs(border - level) <= ALIKE for border in known)
+    return level if borders and alike >= MOST * len(borders) else None
+
+
 def _make_report(
     samples: Sequence[_SampleFacts],
     names: Sequence[str],
+    splits: dict[str, int],
     problems: Sequence[str],
     warnings: Sequence[str],
     facts: dict[str, str],
+    class_sizes: dict[str, tuple[int, ...]],
 ) -> Report:
     sizes = Counter(sample.size for sample in samples)
     by_area = sorted(sizes, key=lambda size: (size[0] * size[1], size))
@@ -237,12 +304,17 @@ def _make_report(
         np.sum([sample.counts for sample in samples], axis=0) if samples else np.zeros(len(names) + 1, int)
     )
     labelled = max(int(counts[:-1].sum()), 1)
+    mean, std = _colours(samples)
     return Report(
-        splits=dict(Counter(sample.split for sample in samples)),
+        splits=splits,
+        looked_at=len(samples),
         sizes={"smallest": by_area[0], "largest": by_area[-1], "most common": sizes.most_common(1)[0][0]}
         if samples
         else {},
         grey=sum(sample.grey for sample in samples) / max(len(samples), 1),
+        mean=mean,
+        std=std,
+        uprightness=_uprightness(np.array([sample.levels for sample in samples])),
         classes={name: float(counts[label] / labelled) for label, name in enumerate(names)},
         counts={name: int(counts[label]) for label, name in enumerate(names)},
         void=float(counts[-1] / max(int(counts.sum()), 1)),
@@ -251,6 +323,10 @@ def _make_report(
             name: sum(sample.tally[name] for sample in samples)
             for name in (samples[0].tally if samples else ())
         },
+        class_sizes=class_sizes,
+        paper=_paper([sample.border for sample in samples]),
+        heights=np.array([sample.size[0] for sample in samples], "float32"),
+        widths=np.array([sample.size[1] for sample in samples], "float32"),
         problems=tuple(problems),
         warnings=tuple(warnings),
         facts=facts,

@@ -93,6 +93,10 @@ class ByClass(Source):
         where = f"{self.display_name()} ({split})"
         return [p for sampler in samplers for p in sampler.problems(classes, where)] if classes.names else []
 
+    def class_sizes(self) -> dict[str, tuple[int, ...]]:
+        found = {str(split): self.classes(split) for split in NAMES}
+        return {split: tuple(of.size(label) for label in range(len(of))) for split, of in found.items()}
+
     def class_names(self) -> tuple[str, ...]:
         return tuple(name for split in NAMES for name in self.classes(split).names)
 

@@ -41,7 +41,7 @@ class State:
         rows: the log.
         stopped: why the training ended before its last epoch.
         bad: steps with non-finite gradients in a row.
-        data: what the data were known by (`kerazoo.data.fingerprint`).
+        data: what the data were known by (`kerazoo.data.identity`).
     """
 
     __pydantic_config__: ClassVar = pydantic.ConfigDict(extra="forbid")

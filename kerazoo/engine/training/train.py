@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kerazoo import settings
 from kerazoo.checkpoints.run_weights import WEIGHTS
-from kerazoo.data.fingerprint import Fingerprint, changed_data_error, fingerprint
+from kerazoo.data.identity import Identity, changed_data_error, identity
 from kerazoo.engine.options import options_for
 from kerazoo.engine.progress import Progress
 from kerazoo.engine.training import resume
@@ -43,7 +43,7 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
         raise existing_run_error(folder)
     recipe = recipe.configured()
     check(recipe)
-    data = fingerprint(recipe.data)
+    data = identity(recipe.data)
     with prepared(recipe):
         network = recipe.family.build()
         progress = progress or Progress()
@@ -131,7 +131,7 @@ def _other_data(run: Run, state: State, progress: Progress, *, accept: bool) -> 
     before = _known(run)
     if before and before.files:
         progress.say(f"comparing {len(before.files)} data files with those it was trained on")
-    now = fingerprint(run.recipe.data, before)
+    now = identity(run.recipe.data, before)
     other = state.data not in ("", now.digest())
     if other and not accept:
         raise changed_data_error(before, now, run.folder)
@@ -143,10 +143,10 @@ def _other_data(run: Run, state: State, progress: Progress, *, accept: bool) -> 
     return other
 
 
-def _known(run: Run) -> Fingerprint | None:
+def _known(run: Run) -> Identity | None:
     """Return what the run's data were known by; a file that cannot be read is none, it only tells details."""
     try:
-        return run.read_json(DATA, Fingerprint)
+        return run.read_json(DATA, Identity)
     except UserError:
         return None
 

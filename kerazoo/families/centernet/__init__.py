@@ -56,9 +56,12 @@ class CenterNet(Detection):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        multiple = stride(self.backbone)
+        multiple = self.stride()
         if self.size[0] % multiple or self.size[1] % multiple:
             raise ValueError(f"size needs multiples of {multiple}")
+
+    def stride(self) -> int:
+        return stride(self.backbone)
 
     def build(self) -> "keras.Model":
         from kerazoo.families.centernet.model import centernet
@@ -105,7 +108,7 @@ class CenterNet(Detection):
         if whole:
             window = letterbox(height, width, self.size)
             return self.normalised(seen(image, window)), Framed(window, (height, width))
-        multiple = stride(self.backbone)
+        multiple = self.stride()
         if height % multiple or width % multiple:
             raise UserError(
                 f"training windows of {height} x {width} pixels do not divide by {multiple}",
@@ -140,7 +143,7 @@ class CenterNet(Detection):
         return [self.decode(averaged(straight, mirrored), placement)]
 
     def at_scale(self, factor: float) -> Self:
-        multiple = stride(self.backbone)
+        multiple = self.stride()
         size = [max(round(side * factor / multiple), 1) * multiple for side in self.size]
         return replace(self, {"size": size}, "family")
 

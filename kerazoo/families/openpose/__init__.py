@@ -1,6 +1,7 @@
 """Part affinity fields (Cao et al. 2017, arXiv:1611.08050): key points and limbs of all people at once."""
 
 import dataclasses
+import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -14,6 +15,7 @@ from kerazoo.image import check_enlargement
 from kerazoo.settings import settings
 from kerazoo.structures.keypoints import People, Poses
 from kerazoo.structures.placement import Window
+from kerazoo.structures.plan import Decision, Grounds
 from kerazoo.structures.skeleton import COCO18, Skeleton
 from kerazoo.task import PLAIN, Forward, Options
 from kerazoo.tasks.pose import Pose
@@ -26,6 +28,9 @@ LARGEST_INPUT = 2**24
 
 PUBLISHED = {"height": 368, "scales": (1.0,), "parser": Parser(), "heatmaps_weight": 1.0}
 """How all published networks predict, and were trained."""
+
+PERSON = 100
+"""Pixels of the side of the square that a person fills, as planned: twelve cells of the maps."""
 
 Factor = Annotated[float, Field(gt=0)]
 
@@ -87,6 +92,27 @@ class OpenPose(Pose):
     def weight_settings(self) -> dict[str, Any]:
         part_of_weights = ("trunk", "stages", "width", "channels", "mean", "std", "order")
         return {name: getattr(self, name) for name in part_of_weights}
+
+    def planned(self, grounds: Grounds) -> list[Decision]:
+        """Plan the height that images are scaled to: people fill `PERSON` then, in training and after."""
+        from kerazoo.tasks import planning
+
+        data = grounds.fingerprint
+        people, heights = data.measures.get("size of people (pixels)", ()), data.heights
+        if grounds.pretrained or not len(people):
+            return []
+        image, person = float(np.median(heights)), max(float(np.median(people)), 1.0)
+        most = math.isqrt(planning.WINDOW_PIXELS[planning.device(grounds)])
+        height = planning.multiple_above(min(round(image * PERSON / person), most), STRIDE)
+        scale = height / image
+        crop = grounds.crop or (height, height)
+        seen = f"people of {person:.0f} pixels are seen at {scale:.2f} of their size"
+        return [
+            Decision("family.height", height, f"images of {image:.0f} pixels, people fill {person:.0f}"),
+            Decision("augmentation.crop", crop, "as the network predicts"),
+            Decision("augmentation.scale", (round(0.8 * scale, 3), round(1.25 * scale, 3)), seen),
+            planning.batch(grounds, crop),
+        ]
 
     # --- from the image to the network ---------------------------------------------
 

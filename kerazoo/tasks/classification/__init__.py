@@ -11,6 +11,7 @@ from kerazoo.image import center_crop
 from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.label import Classified, Label
 from kerazoo.structures.placement import Placement
+from kerazoo.structures.plan import Decision, Grounds
 from kerazoo.structures.scores import Scores
 from kerazoo.task import PLAIN, Forward, Options, batches
 from kerazoo.tasks.images import Labelled, activated
@@ -73,6 +74,26 @@ class Classification(Labelled):
             "dropout",
         }
         return {name: value for name, value in fields(self).items() if name not in free}
+
+    def planned(self, grounds: Grounds) -> list[Decision]:
+        """Plan normalisation, the size that images are brought to, the batch, and augmentation."""
+        from kerazoo.tasks import planning
+
+        size, because = planning.window(grounds, lambda side: planning.multiple_below(side, 32))
+        if grounds.pretrained:
+            size, because = (224, 224), "published weights were trained at it"
+        elif grounds.crop is not None:
+            size, because = grounds.crop, "augmentation.crop"
+        size = min(size), min(size)
+        return [
+            *planning.normalisation(grounds, self.channels),
+            Decision("family.size", size, because),
+            Decision("family.crop_pct", 1.0, "all of the image is looked at"),
+            Decision("augmentation.crop", size, "as the network is validated at"),
+            Decision("augmentation.area", (0.35, 1.0), "parts of images, since they differ in size"),
+            planning.batch(grounds, size),
+            *planning.orientation(grounds),
+        ]
 
     # --- from the image to the network ---------------------------------------------
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.boxes import Boxes, Detections
+from kerazoo.structures.plan import Decision, Grounds
 from kerazoo.structures.scores import Scores
 from kerazoo.task import PLAIN, Forward, Options
 from kerazoo.tasks.images import Labelled
@@ -60,7 +61,28 @@ class Detection(Labelled):
         free = {"classes", "names", "score", "tta_sizes"}
         return {name: value for name, value in fields(self).items() if name not in free}
 
+    def planned(self, grounds: Grounds) -> list[Decision]:
+        """Plan the size that images are framed to, training windows at that scale, the batch, and turns."""
+        from kerazoo.tasks import planning
+
+        data = grounds.fingerprint
+        sides = float(np.median(data.heights)), float(np.median(data.widths))
+        size, because = planning.framed(grounds, self.stride())
+        scale = min(size[0] / sides[0], size[1] / sides[1])
+        seen = f"objects of images of {sides[0]:.0f} x {sides[1]:.0f} are seen at {scale:.2f} of their size"
+        return [
+            Decision("family.size", size, because),
+            Decision("augmentation.crop", grounds.crop or size, "as the network predicts"),
+            Decision("augmentation.scale", (round(0.8 * scale, 3), round(1.25 * scale, 3)), seen),
+            planning.batch(grounds, grounds.crop or size),
+            *planning.orientation(grounds),
+        ]
+
     # --- inference --------------------------------------------------------------------------
+
+    @abstractmethod
+    def stride(self) -> int:
+        """Return what divides the sides of the network's input."""
 
     @abstractmethod
     def at_scale(self, factor: float) -> Self:

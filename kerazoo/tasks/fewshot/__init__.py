@@ -14,6 +14,7 @@ from kerazoo.image import center_crop
 from kerazoo.settings import replace, settings
 from kerazoo.structures.episodes import Answers, Episode
 from kerazoo.structures.placement import Placement
+from kerazoo.structures.plan import Decision, Grounds
 from kerazoo.structures.sample import Sample
 from kerazoo.structures.scores import Scores
 from kerazoo.task import PLAIN, Forward, Options
@@ -30,6 +31,9 @@ Side = Annotated[int, Field(ge=8)]
 
 AT_ONCE = 5
 """Episodes that the network is given together."""
+
+PHOTOGRAPH = 40
+"""Pixels of the side of a photograph that a Conv-4 is planned to look at."""
 
 SHOWN = 8, 8
 """Classes, and queries of each, that an image of an episode has room for."""
@@ -121,6 +125,26 @@ class FewShot(ImageTask):
         training |= {"setting_names": ("family.training_ways", "family.training_queries")}
         changes = {"size": self.size, "training": replace(evaluation, training), "evaluation": (evaluation,)}
         return replace(data, changes, "data")
+
+    def planned(self, grounds: Grounds) -> list[Decision]:
+        """Plan what photographs need that drawings do not, and episodes that the classes allow."""
+        from kerazoo.tasks import planning
+
+        decisions = planning.drawings(grounds, quarters=self.rotations)
+        if grounds.fingerprint.paper is None:
+            side = min(planning.window(grounds, lambda side: planning.multiple_below(side, 4))[0])
+            side = min(side, PHOTOGRAPH)
+            decisions += planning.normalisation(grounds, self.channels)
+            decisions.append(Decision("family.size", (side, side), f"photographs, at {PHOTOGRAPH} at most"))
+        for splits, prefix in ((("train",), "training_"), (("val", "test"), "")):
+            classes, images = planning.classes_of(grounds, splits)
+            ways, queries = getattr(self, f"{prefix}ways"), getattr(self, f"{prefix}queries")
+            left = images - getattr(self, f"{prefix}shots")
+            if 2 <= classes < ways:
+                decisions.append(Decision(f"family.{prefix}ways", classes, f"a split has {classes} classes"))
+            if 1 <= left < queries:
+                decisions.append(Decision(f"family.{prefix}queries", left, f"a class has {images} images"))
+        return decisions
 
     # --- from the images to the network -------------------------------------------------
 

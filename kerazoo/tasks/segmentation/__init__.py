@@ -11,6 +11,7 @@ from kerazoo.errors import UserError
 from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.mask import VOID, Mask, Segmented
 from kerazoo.structures.placement import Placement, reflected_window
+from kerazoo.structures.plan import Decision, Grounds
 from kerazoo.structures.scores import Scores
 from kerazoo.task import PLAIN, Forward, Options
 from kerazoo.tasks.images import Labelled, activated
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import keras
 
     from kerazoo.data.source import Source
+
+RARE = 0.01
+"""Share of the pixels below which a class is rare."""
 
 
 @settings
@@ -93,6 +97,33 @@ class Segmentation(Labelled):
     def weight_settings(self) -> dict[str, Any]:
         free = {"classes", "names", "losses", "class_weights", "dropout", "mode", "level"}
         return {name: value for name, value in fields(self).items() if name not in free}
+
+    def planned(self, grounds: Grounds) -> list[Decision]:
+        """Plan normalisation, the training window, the batch, turns, and Dice for rare classes."""
+        from kerazoo.tasks import planning
+
+        size = grounds.crop
+        decisions = planning.normalisation(grounds, self.channels)
+        if size is None:
+            size, because = planning.window(grounds, self._window_below)
+            decisions.append(Decision("augmentation.crop", size, because))
+        decisions += [planning.batch(grounds, size), *planning.orientation(grounds)]
+        rarest = min(grounds.fingerprint.classes.items(), key=lambda item: item[1], default=("", 1.0))
+        if rarest[1] < RARE and not self.losses.dice:
+            because = f"{rarest[0]} is {rarest[1]:.1%} of the pixels: Dice counts each class alike"
+            decisions.append(Decision("family.losses.dice", 1.0, because))
+        return decisions
+
+    def _window_below(self, side: int) -> int:
+        """Return the largest side of labelled windows that fits, up to a side; or the least."""
+        from kerazoo.tasks import planning
+
+        context = 2 * self.context()
+        if not context:
+            return planning.multiple_below(side, planning.MULTIPLE)
+        least = self.admissible(context + 1)
+        fitting = (n for n in range(side + context, least, -1) if self.admissible(n) == n)
+        return next(fitting, least) - context
 
     # --- from the image to the network ---------------------------------------------
 

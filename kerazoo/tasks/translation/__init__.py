@@ -12,6 +12,7 @@ from pydantic import Field
 from kerazoo.settings import replace, settings
 from kerazoo.structures.images import DIRECTIONS, RETURNS, Real, Translated
 from kerazoo.structures.placement import Placement
+from kerazoo.structures.plan import Decision, Grounds
 from kerazoo.structures.sample import Sample
 from kerazoo.structures.scores import Scores
 from kerazoo.task import PLAIN, Forward, Options, batches
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     import keras
 
     from kerazoo.data.source import Source
+
+
+SIDES = {"CPU": 64, "GPU": 256}
+"""Pixels of the side of the windows that translations are trained on, at most."""
 
 
 @settings
@@ -66,6 +71,22 @@ class Translation(ImageTask):
         from kerazoo.data.translation.unpaired import Unpaired
 
         return Unpaired
+
+    def planned(self, grounds: Grounds) -> list[Decision]:
+        """Plan the window, and the size that images are brought to before it is cut."""
+        from kerazoo.tasks import planning
+
+        if grounds.crop is not None:
+            return []
+        size, because = planning.window(
+            grounds, lambda side: planning.multiple_below(side, planning.MULTIPLE)
+        )
+        side = min(*size, SIDES[planning.device(grounds)])
+        whole = side + side // 8
+        return [
+            Decision("augmentation.crop", (side, side), because),
+            Decision("data.size", (whole, whole), "an eighth larger than the crop, as published"),
+        ]
 
     # --- from the image to the network ---------------------------------------------
 

@@ -15,6 +15,7 @@ from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.episodes import Episode
 from kerazoo.structures.pairs import Couples, Distances, Nearest
 from kerazoo.structures.placement import Placement
+from kerazoo.structures.plan import Decision, Grounds
 from kerazoo.structures.sample import Sample
 from kerazoo.structures.scores import Scores
 from kerazoo.task import PLAIN, Forward, Options
@@ -33,6 +34,9 @@ Side = Annotated[int, Field(ge=8)]
 
 AT_ONCE = 64
 """Images that are embedded together."""
+
+PHOTOGRAPH = 64
+"""Pixels of the side of a photograph that an embedding is planned to look at."""
 
 SHOWN = 20
 """Of what is found in an index, so many are drawn and told on the terminal; the row has them all."""
@@ -134,6 +138,30 @@ class Verification(ImageTask):
         if self.threshold is not None:
             return self.threshold
         return 0.0 if self.loss == "cross_entropy" else self.margin / 2
+
+    def planned(self, grounds: Grounds) -> list[Decision]:
+        """Plan what photographs need that drawings do not, the size, and episodes that the classes allow."""
+        from kerazoo.tasks import planning
+
+        decisions = planning.drawings(grounds, quarters=self.rotations)
+        if grounds.fingerprint.paper is None:
+            size, because = planning.window(grounds, lambda side: planning.multiple_below(side, 8))
+            side = min(*size, PHOTOGRAPH)
+            decisions += planning.normalisation(grounds, self.channels)
+            decisions.append(
+                Decision("family.size", (side, side), f"{because}; {PHOTOGRAPH} tell them apart")
+            )
+        ways, _ = planning.classes_of(grounds, ("val", "test"))
+        if 2 <= ways < self.ways:
+            decisions.append(Decision("family.ways", ways, f"a split has {ways} classes"))
+        classes, images = planning.classes_of(grounds, ("train",))
+        if self.loss == "triplet" and 2 <= classes < self.mined_classes:
+            decisions.append(
+                Decision("family.mined_classes", classes, f"there are {classes} classes to train on")
+            )
+        if self.loss == "triplet" and 2 <= images < self.mined_images:
+            decisions.append(Decision("family.mined_images", images, f"a class has {images} images"))
+        return decisions
 
     # --- from the images to the network -------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""A fingerprint of a data set, by which a resumed training notices that the data changed.
+"""The identity of a data set, by which a resumed training notices that the data changed.
 
 A file is known by the SHA-256 of its content. Files of up to `SMALL` bytes are read whenever that is asked
 for; of a larger one whose size and time are as before the former answer is taken. So a copied or moved data
@@ -44,7 +44,7 @@ class KnownFile:
 
 
 @dataclass(frozen=True)
-class Fingerprint:
+class Identity:
     """What a data set is known by.
 
     Attributes:
@@ -66,8 +66,8 @@ class Fingerprint:
         files = sorted((name, known.sha256) for name, known in self.files.items())
         return hashlib.sha256(json.dumps([self.settings, self.classes, files]).encode()).hexdigest()
 
-    def changes(self, now: "Fingerprint") -> list[str]:
-        """Return short descriptions of the differences from a later fingerprint."""
+    def changes(self, now: "Identity") -> list[str]:
+        """Return short descriptions of the differences from a later identity."""
         settings = [
             f"data.{key} is {now.settings.get(key)!r} instead of {self.settings.get(key)!r}"
             for key in sorted(self.settings.keys() | now.settings.keys())
@@ -89,8 +89,8 @@ class Fingerprint:
         return settings + classes * (self.classes != now.classes) + file_changes
 
 
-def fingerprint(source: Source, before: Fingerprint | None = None) -> Fingerprint:
-    """Return the fingerprint of a source's data.
+def identity(source: Source, before: Identity | None = None) -> Identity:
+    """Return the identity of a source's data.
 
     Args:
         source: of the data; none of its samples is read.
@@ -104,14 +104,14 @@ def fingerprint(source: Source, before: Fingerprint | None = None) -> Fingerprin
     folder = os.path.join(os.path.dirname(root) if os.path.isfile(root) else root, "")
     paths = {os.path.abspath(path).removeprefix(folder).replace(os.sep, "/"): path for path in source.files()}
     with ThreadPoolExecutor(READERS) as pool:
-        fingerprints = pool.map(_known_file, paths.values(), (former.get(name) for name in paths))
-        files = dict(zip(paths, fingerprints, strict=True))
+        found = pool.map(_known_file, paths.values(), (former.get(name) for name in paths))
+        files = dict(zip(paths, found, strict=True))
     settings = {key: value for key, value in flatten(to_plain(source)).items() if value is not None}
     settings.pop("path", None)
-    return Fingerprint(settings, classes, files)
+    return Identity(settings, classes, files)
 
 
-def changed_data_error(before: Fingerprint | None, now: Fingerprint, where: Path) -> UserError:
+def changed_data_error(before: Identity | None, now: Identity, where: Path) -> UserError:
     """Return the error for a run in the folder `where` whose data changed since its training."""
     differences = "; ".join(before.changes(now) if before else ()) or "what exactly is not known"
     return UserError(

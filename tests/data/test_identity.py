@@ -11,8 +11,8 @@ import pytest
 from kerazoo.data.classification.arrays import Arrays
 from kerazoo.data.classification.class_folders import ClassFolders
 from kerazoo.data.episodes.by_class import ImageClasses
-from kerazoo.data.fingerprint import SMALL, Fingerprint, fingerprint
 from kerazoo.data.generated.sources import Cells
+from kerazoo.data.identity import SMALL, Identity, identity
 from kerazoo.data.segmentation.folders import Folder
 from kerazoo.data.translation.unpaired import Unpaired
 from kerazoo.files.reading import read_json
@@ -35,8 +35,8 @@ def pairs(tmp_path):
     return tmp_path / "data"
 
 
-def known(folder, **settings) -> Fingerprint:
-    return fingerprint(Folder(path=str(folder), **settings))
+def known(folder, **settings) -> Identity:
+    return identity(Folder(path=str(folder), **settings))
 
 
 def test_a_copy_elsewhere_is_the_same(pairs, tmp_path):
@@ -46,7 +46,7 @@ def test_a_copy_elsewhere_is_the_same(pairs, tmp_path):
 
 def test_it_survives_json(pairs, tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(known(pairs).plain()))
-    assert read_json(tmp_path / "a.json", Fingerprint) == known(pairs)
+    assert read_json(tmp_path / "a.json", Identity) == known(pairs)
 
 
 def removed(folder):
@@ -102,7 +102,7 @@ CHANGES = {
 def test_a_change_is_noticed_and_told(change, pairs):
     before = known(pairs)
     change(pairs)
-    now = fingerprint(Folder(path=str(pairs)), before)
+    now = identity(Folder(path=str(pairs)), before)
     assert now.digest() != before.digest()
     assert before.changes(now) == CHANGES[change]
 
@@ -111,7 +111,7 @@ def test_a_setting_is_a_part_of_the_data(pairs):
     before, now = known(pairs), known(pairs, validation=0.4)
     assert before.changes(now) == ["data.validation is 0.4 instead of 0.2"]
     assert before.digest() != now.digest()
-    few, many = fingerprint(Cells(train=3)), fingerprint(Cells(train=4))
+    few, many = identity(Cells(train=3)), identity(Cells(train=4))
     assert few.files == {}
     assert few.changes(many) == ["data.train is 4 instead of 3"]
 
@@ -121,9 +121,9 @@ def test_large_files_are_read_again_only_if_their_time_is_another(pairs):
     path.write_bytes(path.read_bytes() + b"\0" * SMALL)  # Pillow does not mind
     before, times = known(pairs), path.stat()
     path.write_bytes(path.read_bytes()[:-1] + b"\1")
-    assert before.changes(fingerprint(Folder(path=str(pairs)), before)) == ["1 file(s) changed: images/2.png"]
+    assert before.changes(identity(Folder(path=str(pairs)), before)) == ["1 file(s) changed: images/2.png"]
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert before.changes(fingerprint(Folder(path=str(pairs)), before)) == []
+    assert before.changes(identity(Folder(path=str(pairs)), before)) == []
     assert before.changes(known(pairs)) != []  # where it is read
 
 
@@ -161,13 +161,13 @@ def test_every_source_knows_its_files(kind, tmp_path):
     make, expected = SOURCES[kind]
     make(tmp_path / "data")
     (tmp_path / "data" / "README.txt").write_text("no part of the data")
-    found = fingerprint(kind(path=str(tmp_path / "data"))).files
+    found = identity(kind(path=str(tmp_path / "data"))).files
     assert expected <= found.keys()
     assert "README.txt" not in found
 
 
 def test_annotations_are_a_part_of_the_data(tmp_path):
-    before = fingerprint(source(written(make_images(tmp_path), person(), person(2, 2))))
+    before = identity(source(written(make_images(tmp_path), person(), person(2, 2))))
     assert before.files.keys() == {"people.json", "1.png", "2.png"}
-    now = fingerprint(source(written(tmp_path, person(area=401), person(2, 2))))
+    now = identity(source(written(tmp_path, person(area=401), person(2, 2))))
     assert before.changes(now) == ["1 file(s) changed: people.json"]

@@ -1,0 +1,46 @@
+"""`kerazoo plan`: what a training would take from the data, and why."""
+
+import json
+from pathlib import Path
+
+import click
+
+from kerazoo.cli import backend_option, json_option, recipe_argument, say, set_option, show_table
+
+
+@click.command("plan")
+@recipe_argument
+@click.option("--data", metavar="DIR", required=True, help="Your data.")
+@click.option("--weights", metavar="REF", help="Published weights that the training will start from.")
+@click.option("--budget", metavar="TIME", help="90s, 30m, 2h or steps:5000 [default: 30m, on a GPU 1h].")
+@set_option("augmentation.crop=[256,256]")
+@click.option("--write", "file", type=Path, metavar="FILE.py", help="Write the planned recipe.")
+@json_option
+@backend_option
+def command(
+    recipe: str,
+    data: str,
+    weights: str | None,
+    budget: str | None,
+    assignments: tuple[str, ...],
+    file: Path | None,
+    as_json: bool,
+) -> None:
+    """Print the settings that RECIPE would take from the data and the time; makes no run.
+
+    What you --set stays as it is.
+    """
+    from kerazoo.engine import plan
+    from kerazoo.files.writing import atomic_text
+
+    made = plan.plan_for(recipe, data, assignments, weights, plan.read_budget(budget) if budget else None)
+    if file:
+        atomic_text(file, plan.as_recipe(made, recipe))
+    if as_json:
+        say(json.dumps(plan.as_json(made), indent=2))
+        return
+    show_table(plan.rows(made))
+    if made.minutes is not None:
+        say(f"about {made.minutes:.3g} minutes")
+    if file:
+        say(f"kerazoo train {file} --data {data}")

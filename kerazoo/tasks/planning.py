@@ -1,0 +1,151 @@
+"""Rules by which tasks plan settings from the data; docs/planning.md has the reasons."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from kerazoo.structures.plan import Decision, Grounds
+
+STEP_PIXELS = {"CPU": 2**17, "GPU": 2**21}
+"""Pixels that a step sees: eight windows of 128 x 128 on a CPU, as many of 512 x 512 on a GPU."""
+
+WINDOW_PIXELS = {"CPU": 2**16, "GPU": 2**18}
+"""Pixels of the largest training window: 256 x 256 on a CPU, 512 x 512 on a GPU."""
+
+MULTIPLE = 32
+"""Divides the sides of windows, so that nothing is padded in networks of up to six scales."""
+
+MOST_SAMPLES = 32
+"""Of a batch; small images do not make it larger."""
+
+UPRIGHT = 1.0
+"""`Fingerprint.uprightness` above which images have an upper side."""
+
+
+def device(grounds: Grounds) -> str:
+    """Return "CPU" or "GPU"."""
+    return "GPU" if grounds.gpu else "CPU"
+
+
+def normalisation(grounds: Grounds, channels: int) -> list[Decision]:
+    """Plan mean and deviation: those of the data, where published weights do not bring theirs.
+
+    Args:
+        grounds: what is known.
+        channels: of the network; one value serves grey images.
+    """
+    data = grounds.fingerprint
+    if grounds.pretrained or not data.looked_at:
+        return []
+    of = f"{data.looked_at} images of the data have it"
+    mean, std = np.array(data.mean), np.maximum(data.std, 1.0)
+    if channels == 1:
+        mean, std = mean.mean(keepdims=True), std.mean(keepdims=True)
+    return [
+        Decision("family.mean", tuple(np.round(mean, 1).tolist()), of),
+        Decision("family.std", tuple(np.round(std, 1).tolist()), of),
+    ]
+
+
+def orientation(grounds: Grounds) -> list[Decision]:
+    """Plan that images which have an upper side are not turned upside-down."""
+    found = grounds.fingerprint.uprightness
+    if found <= UPRIGHT:
+        return []
+    because = f"images have an upper side: a class is off the middle by {found:.1f} deviations"
+    return [
+        Decision("augmentation.flip_vertical", False, because),
+        Decision("augmentation.quarter_turns", False, because),
+    ]
+
+
+def window(grounds: Grounds, admissible: Callable[[int], int]) -> tuple[tuple[int, int], str]:
+    """Return height and width of training windows, and why: as large as images and memory allow.
+
+    Args:
+        grounds: what is known.
+        admissible: gives the largest side that the network takes, up to a side.
+    """
+    data = grounds.fingerprint
+    height, width = float(np.median(data.heights)), float(np.median(data.widths))
+    shrunk = _at_most((height, width), WINDOW_PIXELS[device(grounds)])
+    found = admissible(int(shrunk[0])), admissible(int(shrunk[1]))
+    because = f"half of the images have {height:.0f} x {width:.0f} or more"
+    if shrunk != (height, width):
+        because += f", a {device(grounds)} learns from about {math.isqrt(WINDOW_PIXELS[device(grounds)])}^2"
+    return found, because
+
+
+def framed(grounds: Grounds, multiple: int) -> tuple[tuple[int, int], str]:
+    """Return height and width that whole images are framed to, and why: in proportion.
+
+    Args:
+        grounds: what is known.
+        multiple: divides both.
+    """
+    data, kind = grounds.fingerprint, device(grounds)
+    height, width = float(np.median(data.heights)), float(np.median(data.widths))
+    scale = min(math.sqrt(WINDOW_PIXELS[kind] / (height * width)), 1.0)
+    size = multiple_above(round(height * scale), multiple), multiple_above(round(width * scale), multiple)
+    because = f"half of the images have {height:.0f} x {width:.0f} or more"
+    if scale < 1:
+        because += f", a {kind} learns from about {math.isqrt(WINDOW_PIXELS[kind])}^2"
+    return size, because
+
+
+def _at_most(size: tuple[float, float], pixels: int) -> tuple[float, float]:
+    """Return a window of at most so many pixels; the longer side is cut first."""
+    side = math.sqrt(pixels)
+    short, long = sorted(size)
+    short = min(short, side)
+    long = min(long, pixels / short)
+    return (short, long) if size[0] <= size[1] else (long, short)
+
+
+def batch(grounds: Grounds, size: tuple[int, int]) -> Decision:
+    """Plan how many windows a step sees: `STEP_PIXELS` of them, two at least."""
+    pixels = STEP_PIXELS[device(grounds)]
+    samples = grounds.fingerprint.splits.get("train", 1)
+    most = max(min(MOST_SAMPLES, samples // 2), 1)
+    count = min(max(pixels // math.prod(size), 2), most)
+    return Decision("batch_size", count, f"about {pixels} pixels of {size[0]} x {size[1]} windows a step")
+
+
+def multiple_below(side: int, multiple: int) -> int:
+    """Return the largest multiple that is not above a side, the multiple itself at least."""
+    return max(side // multiple, 1) * multiple
+
+
+def multiple_above(side: int, multiple: int) -> int:
+    """Return the least multiple that is not below a side."""
+    return max(-(-side // multiple), 1) * multiple
+
+
+def drawings(grounds: Grounds, *, quarters: bool) -> list[Decision]:
+    """Plan for photographs what recipes of drawn characters have for drawings.
+
+    On paper, turned by a quarter, a character is another one, and what lies beyond the border is paper.
+
+    Args:
+        grounds: what is known.
+        quarters: whether turned images are classes of their own.
+    """
+    paper = grounds.fingerprint.paper
+    if paper is not None:
+        return [Decision("augmentation.fill", paper, f"the grey level of nearly all borders is {paper}")]
+    because = "borders have no one colour: photographs"
+    turned = [Decision("family.rotations", False, f"{because}, and turned the same")] if quarters else []
+    return [
+        *turned,
+        Decision("augmentation.fill", None, because),
+        Decision("augmentation.shear", 0.0, because),
+        Decision("augmentation.flip", True, f"{because}, and mirrored the same"),
+    ]
+
+
+def classes_of(grounds: Grounds, splits: Sequence[str]) -> tuple[int, int]:
+    """Return how many classes each of these splits has at least, and how many images each class."""
+    held = [grounds.fingerprint.class_sizes.get(split, ()) for split in splits]
+    known = [sizes for sizes in held if sizes]
+    return min(map(len, known), default=0), min((min(sizes) for sizes in known), default=0)
