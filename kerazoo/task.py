@@ -14,7 +14,7 @@ import numpy as np
 from kerazoo.checkpoints.mapping import recognise
 from kerazoo.errors import UserError
 from kerazoo.settings import fields, replace, settings
-from kerazoo.structures.plan import Decision, Grounds
+from kerazoo.structures.fingerprint import Decision, Grounds
 from kerazoo.structures.sample import Sample
 from kerazoo.structures.scores import Scores
 

@@ -218,4 +218,4 @@ def test_the_contract_is_small():
     (task,) = (node for node in public("kerazoo.task") if node.name == "Task")
     functions = [node for node in task.body if isinstance(node, ast.FunctionDef) and node.name[0] != "_"]
     attributes = [node for node in functions if "property" in map(ast.unparse, node.decorator_list)]
-    assert len(functions) - len(attributes) <= 28
+    assert len(functions) - len(attributes) <= 29

@@ -10,8 +10,7 @@ from kerazoo import settings as plain
 from kerazoo.data.check import fingerprint
 from kerazoo.errors import UserError
 from kerazoo.recipe import Recipe, load_recipe, overridden
-from kerazoo.structures.fingerprint import Fingerprint
-from kerazoo.structures.plan import Decision, Grounds
+from kerazoo.structures.fingerprint import Decision, Fingerprint, Grounds
 
 MINUTES = {"CPU": 30.0, "GPU": 60.0}
 """The budget of a training where nobody gives another."""

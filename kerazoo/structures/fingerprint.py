@@ -1,7 +1,7 @@
-"""What the images and truths of a data set are like: what settings are planned from."""
+"""What the images and truths of a data set are like, and what settings are planned from that."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -63,3 +63,35 @@ def quantiles(numbers: np.ndarray) -> dict[str, float]:
     """Return `QUANTILES` of some numbers, nothing of none."""
     found = np.quantile(numbers, list(QUANTILES.values())).tolist() if len(numbers) else []
     return dict(zip(QUANTILES, found, strict=False))
+
+
+class Decision(NamedTuple):
+    """A setting that was planned.
+
+    Attributes:
+        setting: its dotted name in the recipe, such as "family.mean".
+        value: what it becomes.
+        because: the reason, a few words with the numbers it comes from.
+    """
+
+    setting: str
+    value: Any
+    because: str
+
+
+class Grounds(NamedTuple):
+    """What a task's rules go by, besides its own settings.
+
+    Attributes:
+        fingerprint: of the data.
+        pretrained: whether the training starts from published weights, which bring their normalisation.
+        gpu: whether there is one.
+        crop: the training window that the user set, or None.
+        batch_size: samples of a step that the user set, or None.
+    """
+
+    fingerprint: Fingerprint
+    pretrained: bool = False
+    gpu: bool = False
+    crop: tuple[int, int] | None = None
+    batch_size: int | None = None

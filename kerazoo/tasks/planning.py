@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from kerazoo.structures.plan import Decision, Grounds
+from kerazoo.structures.fingerprint import Decision, Grounds
 
 STEP_PIXELS = {"CPU": 2**17, "GPU": 2**21}
 """Pixels that a step sees: eight windows of 128 x 128 on a CPU, as many of 512 x 512 on a GPU."""

@@ -29,6 +29,9 @@ class Rectangles(Detection):
 
     objective = encode = serving = build
 
+    def stride(self):
+        return 1
+
     def at_scale(self, factor):
         return dataclasses.replace(self, factor=factor)
 

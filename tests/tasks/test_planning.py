@@ -13,8 +13,7 @@ from kerazoo.families.protonet import ProtoNet
 from kerazoo.families.resnet import ResNet
 from kerazoo.families.siamese import Siamese
 from kerazoo.families.unet import UNet
-from kerazoo.structures.fingerprint import Fingerprint
-from kerazoo.structures.plan import Grounds
+from kerazoo.structures.fingerprint import Fingerprint, Grounds
 from kerazoo.tasks.segmentation import Losses
 
 CELLS = Fingerprint(

@@ -13,9 +13,9 @@ from kerazoo.families.openpose.codec import STRIDE
 from kerazoo.families.openpose.parser import PRESETS, Parser, Preset
 from kerazoo.image import check_enlargement
 from kerazoo.settings import settings
+from kerazoo.structures.fingerprint import Decision, Grounds
 from kerazoo.structures.keypoints import People, Poses
 from kerazoo.structures.placement import Window
-from kerazoo.structures.plan import Decision, Grounds
 from kerazoo.structures.skeleton import COCO18, Skeleton
 from kerazoo.task import PLAIN, Forward, Options
 from kerazoo.tasks.pose import Pose

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from kerazoo.image import center_crop
 from kerazoo.settings import fields, replace, settings
+from kerazoo.structures.fingerprint import Decision, Grounds
 from kerazoo.structures.label import Classified, Label
 from kerazoo.structures.placement import Placement
-from kerazoo.structures.plan import Decision, Grounds
 from kerazoo.structures.scores import Scores
 from kerazoo.task import PLAIN, Forward, Options, batches
 from kerazoo.tasks.images import Labelled, activated

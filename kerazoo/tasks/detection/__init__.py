@@ -12,7 +12,7 @@ from pydantic import Field
 
 from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.boxes import Boxes, Detections
-from kerazoo.structures.plan import Decision, Grounds
+from kerazoo.structures.fingerprint import Decision, Grounds
 from kerazoo.structures.scores import Scores
 from kerazoo.task import PLAIN, Forward, Options
 from kerazoo.tasks.images import Labelled

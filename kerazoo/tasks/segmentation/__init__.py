@@ -9,9 +9,9 @@ from pydantic import Field
 
 from kerazoo.errors import UserError
 from kerazoo.settings import fields, replace, settings
+from kerazoo.structures.fingerprint import Decision, Grounds
 from kerazoo.structures.mask import VOID, Mask, Segmented
 from kerazoo.structures.placement import Placement, reflected_window
-from kerazoo.structures.plan import Decision, Grounds
 from kerazoo.structures.scores import Scores
 from kerazoo.task import PLAIN, Forward, Options
 from kerazoo.tasks.images import Labelled, activated

@@ -10,9 +10,9 @@ import numpy as np
 from pydantic import Field
 
 from kerazoo.settings import replace, settings
+from kerazoo.structures.fingerprint import Decision, Grounds
 from kerazoo.structures.images import DIRECTIONS, RETURNS, Real, Translated
 from kerazoo.structures.placement import Placement
-from kerazoo.structures.plan import Decision, Grounds
 from kerazoo.structures.sample import Sample
 from kerazoo.structures.scores import Scores
 from kerazoo.task import PLAIN, Forward, Options, batches

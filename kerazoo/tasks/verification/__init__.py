@@ -13,9 +13,9 @@ from kerazoo.errors import UserError
 from kerazoo.image import center_crop
 from kerazoo.settings import fields, replace, settings
 from kerazoo.structures.episodes import Episode
+from kerazoo.structures.fingerprint import Decision, Grounds
 from kerazoo.structures.pairs import Couples, Distances, Nearest
 from kerazoo.structures.placement import Placement
-from kerazoo.structures.plan import Decision, Grounds
 from kerazoo.structures.sample import Sample
 from kerazoo.structures.scores import Scores
 from kerazoo.task import PLAIN, Forward, Options
