@@ -120,7 +120,12 @@ class Optimizer:
         kind = _laid_out(kind)
         inner = (_with_factors(kind, factors) if factors else kind)(**common | special)
         scale, growth = (2.0**15, 2000) if mixed else (1.0, 2**30)
-        return keras.optimizers.LossScaleOptimizer(inner, initial_scale=scale, dynamic_growth_steps=growth)
+
+        class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
+            def check_finite(self, grads):
+                return backend.all_finite([gradient for gradient in grads if gradient is not None])
+
+        return LossScaleOptimizer(inner, initial_scale=scale, dynamic_growth_steps=growth)
 
 
 def _laid_out(kind: Any) -> Any:

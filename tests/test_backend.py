@@ -119,3 +119,26 @@ def test_a_network_answers_any_number_of_images_as_it_answers_one(backend):
     together = forward(x)["y"]
     assert together.shape == (5, 4, 5, 2)
     np.testing.assert_allclose(together, np.concatenate([forward(each[None])["y"] for each in x]), atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_one_value_that_is_not_finite_is_noticed(value):
+    many = [np.zeros((3, 3, 2, 4), "float32"), np.full(5, 3e38, "float32"), np.float32(-1e38)]
+    assert bool(backends.all_finite([keras.ops.convert_to_tensor(each) for each in many]))
+    many[1][2] = value
+    assert not bool(backends.all_finite([keras.ops.convert_to_tensor(each) for each in many]))
+
+
+@pytest.mark.skipif(backends.name() != "torch", reason="only PyTorch has an order of its own")
+@pytest.mark.parametrize("name", ["adam", "sgd", "rmsprop"])
+def test_an_optimizers_variables_lie_in_memory_like_the_kernels(name):
+    from kerazoo.layers import Conv2D
+    from kerazoo.optimizer import Optimizer, Schedule, learning_rate_schedule
+
+    layer = Conv2D(5, 3)
+    layer.build((None, None, None, 4))
+    optimizer = Optimizer(name=name).build(learning_rate_schedule(1.0, Schedule(), 10, 0), mixed=False)
+    optimizer.build([layer.kernel])
+    moments = [v.value for v in optimizer.variables if tuple(v.shape) == tuple(layer.kernel.shape)]
+    assert moments
+    assert {moment.stride() for moment in moments} == {layer.kernel.value.stride()}
