@@ -1,4 +1,4 @@
-"""Detection: boxes around shapes, by CenterNet on DLA-34 with deformable convolutions.
+"""Detection: boxes around shapes, by CenterNet on deformable DLA-34.
 
     kerazoo train centernet-dla34           about 180 minutes on 2 CPU cores, estimated
     kerazoo train centernet-dla34 --data DIR --weights ctdet_coco_dla_2x.pth

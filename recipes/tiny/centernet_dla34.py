@@ -1,4 +1,4 @@
-"""Detection: boxes around shapes, by a very small CenterNet on DLA-34 with deformable convolutions.
+"""Detection: boxes around shapes, by a very small CenterNet on deformable DLA-34.
 
 kerazoo train centernet-dla34-tiny                 1 minute at most
 """

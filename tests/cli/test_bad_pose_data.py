@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -38,7 +39,8 @@ def test_a_good_file(folder):
     path = written(folder, [person(number, number) for number in range(1, 7)] + [crowd])
     result = result_of("data", "check", "pose", "--data", path, "--set", "data.validation=0.34")
     assert result.exit_code == 0, result.output
-    lines = {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines()}
+    rows = (re.split(r"  +", line, maxsplit=1) for line in result.stdout.splitlines())
+    lines = {name: text.split() for name, *texts in rows for text in texts}
     assert lines["samples"] == ["4", "train,", "2", "val"]
     assert (lines["people"], lines["crowds"]) == (["6"], ["1"])
     assert f"{COCO18.points.index('right_ankle')} right_ankle" in result.stdout  # as it is trained
