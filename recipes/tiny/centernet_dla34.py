@@ -1,4 +1,4 @@
-"""Detection: boxes around shapes, by a very small CenterNet on deformable DLA-34.
+"""Detection: boxes around shapes, by a small CenterNet on deformable DLA.
 
 kerazoo train centernet-dla34-tiny                 1 minute at most
 """

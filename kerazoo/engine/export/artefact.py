@@ -32,7 +32,8 @@ def write(run: Run, format: str, output: Path) -> Path:  # noqa: A002
     family = run.family
     with _float32():  # whatever it was trained in
         network = Run(run.folder, run.recipe).deployed
-        served = network if format == "keras" else folded(network)[0]  # an archive may be trained on
+        # The runtimes of ONNX and LiteRT fold by themselves, and an archive may be trained on.
+        served = folded(network)[0] if format == "savedmodel" else network
         model, allowed = family.serving(served), tolerance(family, network)
     name = run.folder.resolve().name
     with temporary_path(_target(output, name, format)) as partial:
