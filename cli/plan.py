@@ -32,10 +32,12 @@ def command(
     """
     from kerazoo.engine import plan
     from kerazoo.files.writing import atomic_text
+    from kerazoo.recipe import parsed
 
     made = plan.plan_for(recipe, data, assignments, weights, plan.read_budget(budget) if budget else None)
     if file:
-        atomic_text(file, plan.as_recipe(made, recipe))
+        given = parsed(assignments) | ({"weights": weights} if weights else {})
+        atomic_text(file, plan.as_recipe(made, recipe, given))
     if as_json:
         say(json.dumps(plan.as_json(made), indent=2))
         return
@@ -43,4 +45,5 @@ def command(
     if made.minutes is not None:
         say(f"about {made.minutes:.3g} minutes")
     if file:
-        say(f"kerazoo train {file} --data {data}")
+        extra = "".join(f" --set {text}" for text in plan.data_settings(made, assignments))
+        say(f"kerazoo train {file} --data {data}{extra}")

@@ -113,21 +113,27 @@ def _chosen(recipe: str, init: str | None, **options: Any) -> tuple["Recipe", "R
     chosen = settings.replace(chosen, {key: value for key, value in direct.items() if value is not None})
     if options["budget"] and options["plan"] == "off":
         raise UserError("--budget is for a training that is planned", "give --plan on with it")
+    if chosen.data.generated and options["plan"] == "on":
+        raise UserError("a plan is made from data of your own", "give --data DIR, or leave --plan out")
     if not chosen.data.generated:
         report = _whole(chosen)
         if options["plan"] == "on":
             given = {key for key, value in direct.items() if value is not None}
             given |= {text.partition("=")[0].strip() for text in options["assignments"]}
-            chosen = _planned(chosen, report, given, options["budget"])
+            counts = [name for name, count in episodes.items() if count is not None]
+            given |= {f"family.{part}{name}" for name in counts for part in ("", "training_")}
+            chosen = _planned(chosen, report, given, options["budget"], pretrained=init is not None)
     return chosen, run_or_weights(init) if init else None
 
 
-def _planned(recipe: "Recipe", report: "Report", given: set[str], budget: str | None) -> "Recipe":
+def _planned(
+    recipe: "Recipe", report: "Report", given: set[str], budget: str | None, *, pretrained: bool
+) -> "Recipe":
     """Return the recipe with what its data and the budget decide, and print it."""
     from kerazoo.engine import plan
 
     chosen = plan.read_budget(budget) if budget else plan.default_budget()
-    made = plan.planned(recipe.configured(), report, given, chosen)
+    made = plan.planned(recipe.configured(), report, given, chosen, pretrained=pretrained)
     show_table(plan.rows(made))
     if made.minutes is not None:
         say(f"about {made.minutes:.3g} minutes")

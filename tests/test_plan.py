@@ -6,10 +6,20 @@ import cv2
 import numpy as np
 import pytest
 
-from kerazoo.engine.plan import Budget, as_recipe, is_given, plan_for, planned, read_budget
+from kerazoo.engine.plan import (
+    Budget,
+    Plan,
+    as_recipe,
+    data_settings,
+    is_given,
+    plan_for,
+    planned,
+    read_budget,
+)
 from kerazoo.errors import UserError
 from kerazoo.recipe import load_recipe
-from tests.cli.runner import kerazoo
+from kerazoo.structures.fingerprint import Decision
+from tests.cli.runner import kerazoo, result_of
 from tests.tasks.test_planning import CELLS
 
 
@@ -89,6 +99,7 @@ def test_the_command_writes_a_recipe_that_trains_the_same(folder, tmp_path):
     written = load_recipe(str(file))
     assert (written.epochs, written.batch_size) == (2, decided["batch_size"])
     assert list(written.family.mean) == decided["family.mean"]
+    assert (written.family.filters, written.augmentation.crop) == ((4, 8), (32, 32))  # the user's own
     run = tmp_path / "run"
     shown = kerazoo(
         "train", "unetpp", "--data", folder, "--plan", "on", "--budget", "steps:4", "--output", run, *small
@@ -99,8 +110,20 @@ def test_the_command_writes_a_recipe_that_trains_the_same(folder, tmp_path):
 
 def test_a_written_recipe_is_the_planned_one(folder, tmp_path):
     plan = planned(load_recipe("unetpp"), CELLS, ())
-    (tmp_path / "mine.py").write_text(as_recipe(plan, "unetpp"))
+    (tmp_path / "mine.py").write_text(as_recipe(plan, "unetpp", {}))
     assert load_recipe(str(tmp_path / "mine.py")) == plan.recipe
+
+
+def test_built_in_data_have_no_plan(tmp_path):
+    result = result_of("train", "unetpp-tiny", "--plan", "on", "--output", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "--data" in result.stderr
+
+
+def test_settings_of_the_data_are_for_the_command():
+    plan = Plan(load_recipe("cyclegan"), (Decision("data.size", (72, 72), "small"),), ())
+    assert "data." not in as_recipe(plan, "cyclegan", {"data.void": 1})
+    assert data_settings(plan, ["data.void=1", "epochs=3"]) == ["data.void=1", "data.size=[72,72]"]
 
 
 def test_data_that_are_broken_are_told(folder):

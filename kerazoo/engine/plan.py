@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kerazoo import backend
@@ -99,7 +99,14 @@ def plan_for(
     return planned(recipe, fingerprint(recipe.data), given, budget or default_budget())
 
 
-def planned(recipe: Recipe, known: Fingerprint, given: Collection[str], budget: Budget | None = None) -> Plan:
+def planned(
+    recipe: Recipe,
+    known: Fingerprint,
+    given: Collection[str],
+    budget: Budget | None = None,
+    *,
+    pretrained: bool = False,
+) -> Plan:
     """Return a recipe with the settings that its data and a budget decide.
 
     Args:
@@ -107,16 +114,16 @@ def planned(recipe: Recipe, known: Fingerprint, given: Collection[str], budget: 
         known: what these are like.
         given: the settings that the user has set, which stay.
         budget: of the training; None leaves epochs and validations as they are, and times nothing.
+        pretrained: the training starts from the weights of a run.
 
     Raises:
         UserError: a network for these settings cannot be trained.
     """
     grounds = Grounds(
         known,
-        pretrained=recipe.weights is not None,
+        pretrained=pretrained or recipe.weights is not None,
         gpu=has_gpu(),
         crop=recipe.augmentation.crop if is_given("augmentation.crop", given) else None,
-        batch_size=recipe.batch_size if is_given("batch_size", given) else None,
     )
     before = recipe.batch_size
     decisions, kept = _sorted(recipe.family.planned(grounds), given)
@@ -220,12 +227,28 @@ def as_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def as_recipe(plan: Plan, name: str) -> str:
-    """Return the text of a recipe file that is the recipe `name` with this plan."""
-    values = {decision.setting: decision.value for decision in plan.decisions}
-    lines = "".join(f"        {setting!r}: {value!r},\n" for setting, value in values.items())
+def as_recipe(plan: Plan, name: str, given: Mapping[str, Any]) -> str:
+    """Return the text of a recipe file: the recipe `name`, what the user gave, and the plan.
+
+    Settings of the data are left out: they are of the user's own, which `--data` names (`data_settings`).
+    """
+    values = {**given, **{decision.setting: decision.value for decision in plan.decisions}}
+    lines = "".join(
+        f"        {setting!r}: {value!r},\n" for setting, value in values.items() if not is_of_data(setting)
+    )
     return (
         f'"""{name}, as planned for data of its own."""\n\n'
         "import kerazoo\nfrom kerazoo.settings import replace\n\n"
         f"recipe = replace(\n    kerazoo.load_recipe({name!r}),\n    {{\n{lines}    }},\n)\n"
     )
+
+
+def data_settings(plan: Plan, assignments: Iterable[str]) -> list[str]:
+    """Return the `KEY=VALUE` texts that a training by the written recipe needs besides `--data`."""
+    theirs = [text for text in assignments if is_of_data(text)]
+    return theirs + [f"{d.setting}={_text(d.value)}" for d in plan.decisions if is_of_data(d.setting)]
+
+
+def is_of_data(setting: str) -> bool:
+    """Whether a setting is one of the data."""
+    return setting.strip().startswith("data.")

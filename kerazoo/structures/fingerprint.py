@@ -87,11 +87,9 @@ class Grounds(NamedTuple):
         pretrained: whether the training starts from published weights, which bring their normalisation.
         gpu: whether there is one.
         crop: the training window that the user set, or None.
-        batch_size: samples of a step that the user set, or None.
     """
 
     fingerprint: Fingerprint
     pretrained: bool = False
     gpu: bool = False
     crop: tuple[int, int] | None = None
-    batch_size: int | None = None

@@ -38,7 +38,7 @@ def normalisation(grounds: Grounds, channels: int) -> list[Decision]:
     data = grounds.fingerprint
     if grounds.pretrained or not data.looked_at:
         return []
-    of = f"{data.looked_at} images of the data have it"
+    of = f"measured on {data.looked_at} images"
     mean, std = np.array(data.mean), np.maximum(data.std, 1.0)
     if channels == 1:
         mean, std = mean.mean(keepdims=True), std.mean(keepdims=True)
