@@ -34,6 +34,7 @@ GROUPS = {
         "plan": "Show which settings fit your data and your time, and why.",
         "train": "Train a recipe; writes a run folder.",
         "evaluate": "Score a run on a split of its data.",
+        "compare": "Score runs on the same images, and tell how they differ.",
         "adapt": "Turn a few images of new classes into a classifier.",
     },
     "Prediction": {
@@ -123,12 +124,13 @@ def _printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-def show_table(rows: Sequence[Sequence[str]], *columns: "Column") -> None:
+def show_table(rows: Sequence[Sequence[str]], *columns: "Column", err: bool = False) -> None:
     """Print a table; on a terminal as wide as that is, elsewhere a line per row.
 
     Args:
         rows: a text for each column; it may be of several lines.
         columns: with their headings; none at all, a table without headings.
+        err: on standard error.
     """
     from rich.console import Console
     from rich.table import Table
@@ -136,7 +138,7 @@ def show_table(rows: Sequence[Sequence[str]], *columns: "Column") -> None:
     table = Table(*columns, box=None, pad_edge=False, show_header=bool(columns))
     for row in rows:
         table.add_row(*map(_printable_lines, row))
-    console = Console(markup=False, highlight=False)
+    console = Console(markup=False, highlight=False, stderr=err)
     if not console.is_terminal:
         console.width = 1000
     console.print(table)

@@ -35,11 +35,10 @@ def check(
     as_json: bool,
 ) -> None:
     """Read every file that RECIPE would train on; exit code 2 where something is wrong."""
-    from kerazoo.engine.training.readiness import inspected_as_asked
-    from kerazoo.recipe import load_recipe
+    from kerazoo.engine.inspect import inspected_as_asked
+    from kerazoo.engine.plan import Asked
 
-    episodes = {"ways": ways, "shots": shots}
-    report = inspected_as_asked(load_recipe(recipe), assignments, folder, episodes)
+    report = inspected_as_asked(recipe, Asked(assignments, folder, ways, shots))
     if picture:
         from kerazoo.data.check.picture import draw_report
         from kerazoo.image import write_image

@@ -32,12 +32,11 @@ def command(
     """
     from kerazoo.engine import plan
     from kerazoo.files.writing import atomic_text
-    from kerazoo.recipe import parsed
 
-    made = plan.plan_for(recipe, data, assignments, weights, plan.read_budget(budget) if budget else None)
+    asked = plan.Asked(assignments, data, weights=weights)
+    made, _ = plan.plan_for(recipe, asked, plan.read_budget(budget) if budget else None)
     if file:
-        given = parsed(assignments) | ({"weights": weights} if weights else {})
-        atomic_text(file, plan.as_recipe(made, recipe, given))
+        atomic_text(file, plan.as_recipe(made, recipe, asked.values()))
     if as_json:
         say(json.dumps(plan.as_json(made), indent=2))
         return

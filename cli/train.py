@@ -52,11 +52,12 @@ from kerazoo.cli import (
 @click.option(
     "--plan",
     type=click.Choice(("on", "off")),
-    default="off",
-    show_default=True,
-    help="Take settings from your data and your time, as 'kerazoo plan' shows them; what you set stays.",
+    help="Take settings from your data and your time, as 'kerazoo plan' shows them; what you set stays "
+    "[default: on with data of your own, unless RECIPE is a file].",
 )
-@click.option("--budget", metavar="TIME", help="With --plan on: 90s, 30m, 2h or steps:5000.")
+@click.option(
+    "--budget", metavar="TIME", help="Of a plan: 90s, 30m, 2h or steps:5000 [default: 30m, on a GPU 1h]."
+)
 @click.option(
     "--dry-run",
     is_flag=True,

@@ -11,7 +11,7 @@ from kerazoo.cli import say, show_table, warn
 from kerazoo.errors import UserError
 
 if TYPE_CHECKING:
-    from kerazoo.data.check import Report
+    from kerazoo.engine.plan import Asked
     from kerazoo.engine.training.dry_run import Estimate
     from kerazoo.recipe import Recipe
     from kerazoo.run import Metrics, Run
@@ -61,8 +61,8 @@ def _output(recipe: str | None, output: str | None) -> Path:
 def _started(recipe: str, folder: Path, init: str | None, **options: Any) -> "Run":
     from kerazoo.engine.training.train import train
 
-    chosen, start = _chosen(recipe, init, **options)
-    return train(chosen, folder, init=start)
+    chosen, start, notes = _chosen(recipe, init, **options)
+    return train(chosen, folder, init=start, notes=notes)
 
 
 def _estimated(recipe: str, folder: Path, init: str | None, *, as_json: bool, **options: Any) -> None:
@@ -72,7 +72,7 @@ def _estimated(recipe: str, folder: Path, init: str | None, *, as_json: bool, **
 
     if folder.exists():
         raise existing_run_error(folder)
-    chosen, start = _chosen(recipe, init, **options)
+    chosen, start, _ = _chosen(recipe, init, **options)
     result = estimate(chosen, init=start)
     if as_json:
         say(json.dumps(dataclasses.asdict(result), indent=2))
@@ -97,55 +97,57 @@ def _rows(result: "Estimate") -> list[tuple[str, str]]:
     ]
 
 
-def _chosen(recipe: str, init: str | None, **options: Any) -> tuple["Recipe", "Run | None"]:
-    """Return the recipe after the options of the command, its data checked, and the run to start from."""
-    from kerazoo import settings
+def _chosen(recipe: str, init: str | None, **options: Any) -> tuple["Recipe", "Run | None", dict[str, Any]]:
+    """Return the recipe after the options, its data checked, the run to start from, and JSON files to keep."""
     from kerazoo.engine.convert import run_or_weights
-    from kerazoo.recipe import load_recipe, overridden
+    from kerazoo.engine.plan import Asked
 
     if options["accept_changed_data"]:
         raise UserError("--accept-changed-data is for a run that is resumed", "give --resume RUN with it")
     if init and options["weights"]:
         raise UserError("--init and --weights both say what to start from", "give one of them")
-    episodes = {name: options[name] for name in ("ways", "shots")}
-    chosen = overridden(load_recipe(recipe), options["assignments"], options["data"], episodes)
-    direct = {name: options[name] for name in ("epochs", "batch_size", "seed", "weights")}
-    chosen = settings.replace(chosen, {key: value for key, value in direct.items() if value is not None})
-    if options["budget"] and options["plan"] == "off":
-        raise UserError("--budget is for a training that is planned", "give --plan on with it")
-    if chosen.data.generated and options["plan"] == "on":
+    asked = Asked(**{name: options[name] for name in Asked._fields})
+    chosen = asked.recipe(recipe)
+    planned = _is_planned(recipe, chosen, options["plan"], options["budget"])
+    notes = {} if chosen.data.generated else _whole(chosen, asked.settings() if planned else None)
+    if planned:
+        chosen, notes = _planned(recipe, asked, options["budget"], pretrained=init is not None)
+    return chosen, run_or_weights(init) if init else None, notes
+
+
+def _is_planned(name: str, recipe: "Recipe", plan: str | None, budget: str | None) -> bool:
+    """Whether to plan the training of a recipe, by name, with what the user says of it."""
+    from kerazoo.engine.plan import is_default
+
+    if recipe.data.generated and plan == "on":
         raise UserError("a plan is made from data of your own", "give --data DIR, or leave --plan out")
-    if not chosen.data.generated:
-        report = _whole(chosen)
-        if options["plan"] == "on":
-            given = {key for key, value in direct.items() if value is not None}
-            given |= {text.partition("=")[0].strip() for text in options["assignments"]}
-            counts = [name for name, count in episodes.items() if count is not None]
-            given |= {f"family.{part}{name}" for name in counts for part in ("", "training_")}
-            chosen = _planned(chosen, report, given, options["budget"], pretrained=init is not None)
-    return chosen, run_or_weights(init) if init else None
+    on = plan == "on" or (plan is None and is_default(name, recipe))
+    if budget and not on:
+        raise UserError("--budget is for a training that is planned", "give --plan on and data of your own")
+    return on
 
 
 def _planned(
-    recipe: "Recipe", report: "Report", given: set[str], budget: str | None, *, pretrained: bool
-) -> "Recipe":
-    """Return the recipe with what its data and the budget decide, and print it."""
+    recipe: str, asked: "Asked", budget: str | None, *, pretrained: bool
+) -> tuple["Recipe", dict[str, Any]]:
+    """Return the recipe with what its data and the budget decide, and what of it to keep; print it."""
     from kerazoo.engine import plan
 
-    chosen = plan.read_budget(budget) if budget else plan.default_budget()
-    made = plan.planned(recipe.configured(), report, given, chosen, pretrained=pretrained)
-    show_table(plan.rows(made))
+    say("timing a few steps, to plan the training", err=True)
+    chosen = plan.read_budget(budget) if budget else None
+    made, known = plan.plan_for(recipe, asked, chosen, pretrained=pretrained)
+    show_table(plan.rows(made), err=True)
     if made.minutes is not None:
-        say(f"about {made.minutes:.3g} minutes")
-    return made.recipe
+        say(f"the training will take about {made.minutes:.3g} minutes", err=True)
+    return made.recipe, {"fingerprint.json": known.plain(), "plan.json": plan.as_json(made)}
 
 
-def _whole(recipe: "Recipe") -> "Report":
-    """Refuse data of which anything is broken, and return what they are like."""
-    from kerazoo.engine.training.readiness import inspected
+def _whole(recipe: "Recipe", given: set[str] | None) -> dict[str, Any]:
+    """Refuse data of which anything is broken, and return what they are like, to be kept."""
+    from kerazoo.engine.inspect import inspected
 
     say("reading all of the data once, to find what is broken", err=True)
-    report = inspected(recipe)
+    report = inspected(recipe, given=given)
     for name, text in report.facts.items():
         say(f"{name}: {text}", err=True)
     warn(report.warnings)
@@ -153,7 +155,7 @@ def _whole(recipe: "Recipe") -> "Report":
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UserError(f"{problems[0]}{more}", "list all with 'kerazoo data check', mend them, train again")
-    return report
+    return {"fingerprint.json": report.plain()}
 
 
 def _resumed(

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from kerazoo.engine.index_file import Contents, Entry, mark_of, read_contents, write_contents
+from kerazoo.engine.index.file import Contents, Entry, mark_of, read_contents, write_contents
 from kerazoo.errors import UserError
 from kerazoo.image import write_image
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kerazoo.engine.plan import (
+    Asked,
     Budget,
     Plan,
     as_recipe,
@@ -79,11 +80,13 @@ def folder(tmp_path):
 
 def test_steps_become_epochs_and_the_plan_is_the_same_twice(folder):
     small = ("family.filters=[4,8]", "augmentation.crop=[32,32]")
-    plan = plan_for("unetpp", str(folder), small, budget=Budget(steps=40))
+    asked = Asked(small, str(folder))
+    plan, known = plan_for("unetpp", asked, Budget(steps=40))
+    assert known.splits == {"train": 8, "val": 2, "test": 0}
     assert plan.recipe.batch_size == 4  # half of the eight to train on
     assert (plan.recipe.epochs, plan.recipe.validate_every) == (20, 2)
     assert plan.recipe.schedule.warmup == pytest.approx(0.6)
-    again = plan_for("unetpp", str(folder), small, budget=Budget(steps=40))
+    again, _ = plan_for("unetpp", asked, Budget(steps=40))
     assert again.recipe == plan.recipe
     assert plan.minutes > 0
 
@@ -101,10 +104,11 @@ def test_the_command_writes_a_recipe_that_trains_the_same(folder, tmp_path):
     assert list(written.family.mean) == decided["family.mean"]
     assert (written.family.filters, written.augmentation.crop) == ((4, 8), (32, 32))  # the user's own
     run = tmp_path / "run"
-    shown = kerazoo(
-        "train", "unetpp", "--data", folder, "--plan", "on", "--budget", "steps:4", "--output", run, *small
-    )
-    assert "4 steps, 2 in an epoch" in shown
+    trained = result_of("train", "unetpp", "--data", folder, "--budget", "steps:4", "--output", run, *small)
+    assert "4 steps, 2 in an epoch" in trained.stderr
+    kept = json.loads((run / "plan.json").read_text())["decisions"]
+    assert {each["setting"]: each["value"] for each in kept}["epochs"] == 2
+    assert json.loads((run / "fingerprint.json").read_text())["heights"]["median"] == 70
     assert json.loads((run / "recipe.json").read_text())["epochs"] == 2
 
 
@@ -129,4 +133,4 @@ def test_settings_of_the_data_are_for_the_command():
 def test_data_that_are_broken_are_told(folder):
     (folder / "images" / "3.png").write_bytes(b"no image")
     with pytest.raises(UserError, match=r"3\.png"):
-        plan_for("unetpp", str(folder), budget=Budget(steps=4))
+        plan_for("unetpp", Asked(data=str(folder)), Budget(steps=4))

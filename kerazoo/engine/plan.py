@@ -2,14 +2,14 @@
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kerazoo import backend
 from kerazoo import settings as plain
 from kerazoo.data.check import fingerprint
 from kerazoo.errors import UserError
-from kerazoo.recipe import Recipe, load_recipe, overridden
+from kerazoo.recipe import Recipe, load_recipe, overridden, parsed
 from kerazoo.structures.fingerprint import Decision, Fingerprint, Grounds
 
 MINUTES = {"CPU": 30.0, "GPU": 60.0}
@@ -26,6 +26,51 @@ VALIDATED = 0.15
 
 WARMUP = 0.03
 """Share of the training in which the learning rate rises."""
+
+
+class Asked(NamedTuple):
+    """What a user asks of a training besides a recipe's name; a plan leaves it as it is.
+
+    Attributes:
+        assignments: `KEY=VALUE` texts.
+        data: the user's file or folder; None takes the recipe's own.
+        ways, shots: of few-shot and Siamese episodes.
+        epochs, batch_size, seed, weights: settings of the recipe that have options of their own.
+    """
+
+    assignments: tuple[str, ...] = ()
+    data: str | None = None
+    ways: int | None = None
+    shots: int | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    seed: int | None = None
+    weights: str | None = None
+
+    def recipe(self, name: str) -> Recipe:
+        """Return the recipe with what is asked.
+
+        Raises:
+            UserError: as `kerazoo.recipe.overridden`.
+        """
+        recipe = overridden(load_recipe(name), self.assignments, self.data, self._chosen("ways", "shots"))
+        return plain.replace(recipe, self._options())
+
+    def values(self) -> dict[str, Any]:
+        """Return `{setting: value}` of all that is asked, without the data."""
+        episodes = {f"family.{name}": count for name, count in self._chosen("ways", "shots").items()}
+        return parsed(self.assignments) | episodes | self._options()
+
+    def settings(self) -> set[str]:
+        """Return the names of the settings that stay."""
+        training = {f"family.training_{name}" for name in self._chosen("ways", "shots")}
+        return training.union(self.values())
+
+    def _options(self) -> dict[str, Any]:
+        return self._chosen("epochs", "batch_size", "seed", "weights")
+
+    def _chosen(self, *names: str) -> dict[str, Any]:
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 class Budget(NamedTuple):
@@ -49,6 +94,11 @@ class Plan(NamedTuple):
     decisions: tuple[Decision, ...]
     kept: tuple[Decision, ...]
     minutes: float | None = None
+
+
+def is_default(name: str, recipe: Recipe) -> bool:
+    """Whether a training is planned where nobody says: on data of one's own, unless a file has one's plan."""
+    return not recipe.data.generated and not name.endswith(".py")
 
 
 def read_budget(text: str) -> Budget:
@@ -75,28 +125,24 @@ def has_gpu() -> bool:
 
 
 def plan_for(
-    name: str,
-    data: str,
-    assignments: Sequence[str] = (),
-    weights: str | None = None,
-    budget: Budget | None = None,
-) -> Plan:
-    """Return the plan for a recipe on the user's data.
+    name: str, asked: Asked, budget: Budget | None = None, *, pretrained: bool = False
+) -> tuple[Plan, Fingerprint]:
+    """Return the plan for a recipe on the user's data, and what these are like.
 
     Args:
         name: of the recipe, or its file.
-        data: the user's file or folder.
-        assignments: what the user sets, `KEY=VALUE` texts.
-        weights: published weights to start from.
-        budget: of the training; by default `default_budget`.
+        asked: by the user, who names the data or whose recipe does.
+        budget: of the training; by default `default_budget`, where no number of epochs is asked for.
+        pretrained: the training starts from the weights of a run.
 
     Raises:
         UserError: as `kerazoo.recipe.overridden`, or the data are broken.
     """
-    recipe = overridden(load_recipe(name), assignments, data)
-    recipe = plain.replace(recipe, {"weights": weights} if weights else {}).configured()
-    given = {text.partition("=")[0].strip() for text in assignments}
-    return planned(recipe, fingerprint(recipe.data), given, budget or default_budget())
+    recipe = asked.recipe(name)
+    known = fingerprint(recipe.data)
+    given = asked.settings()
+    budget = budget or (None if "epochs" in given else default_budget())
+    return planned(recipe, known, given, budget, pretrained=pretrained), known
 
 
 def planned(
@@ -119,11 +165,13 @@ def planned(
     Raises:
         UserError: a network for these settings cannot be trained.
     """
+    crop, is_theirs = recipe.augmentation.crop, is_given("augmentation.crop", given)
     grounds = Grounds(
         known,
         pretrained=pretrained or recipe.weights is not None,
         gpu=has_gpu(),
-        crop=recipe.augmentation.crop if is_given("augmentation.crop", given) else None,
+        crop=crop if is_theirs else None,
+        whole=is_theirs and crop is None,
     )
     before = recipe.batch_size
     decisions, kept = _sorted(recipe.family.planned(grounds), given)

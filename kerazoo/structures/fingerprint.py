@@ -87,9 +87,11 @@ class Grounds(NamedTuple):
         pretrained: whether the training starts from published weights, which bring their normalisation.
         gpu: whether there is one.
         crop: the training window that the user set, or None.
+        whole: the user wants no training windows.
     """
 
     fingerprint: Fingerprint
     pretrained: bool = False
     gpu: bool = False
     crop: tuple[int, int] | None = None
+    whole: bool = False

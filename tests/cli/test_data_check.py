@@ -48,7 +48,8 @@ CASES = {
     "too few images for an episode": (
         "protonet-tiny",
         lambda path: fill(fill(path / "train", "abcdef", count=9), ["solo", "two"], count=2),
-        ["--ways", "2", "--set", "data.validation=0.3"],
+        ["--ways", "2", "--set", "data.validation=0.3",
+         "--set", "family.training_queries=3", "--set", "family.queries=3"],
         ["class 'solo' has 2 image(s), an episode takes 4 of each", "class 'two' has 2 image(s)"],
     ),
     "too few classes for an episode": (

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from kerazoo import backend, video
 from kerazoo.cli import main
 from kerazoo.engine.index import embedder_digest
-from kerazoo.engine.index_file import Contents, Entry, mark_of, write_contents
+from kerazoo.engine.index.file import Contents, Entry, mark_of, write_contents
 from kerazoo.image import write_image
 from kerazoo.run import open_run
 from kerazoo.tasks.classification import Classification

@@ -6,7 +6,7 @@ import pytest
 
 from kerazoo.data.check import check
 from kerazoo.data.episodes.by_class import ImageClasses
-from kerazoo.engine.training.readiness import inspected
+from kerazoo.engine.inspect import inspected
 from kerazoo.errors import UserError
 from kerazoo.families.protonet import ProtoNet
 from kerazoo.families.siamese import Siamese

@@ -21,7 +21,7 @@ def _read_videos(folder: Path) -> object:
 
 
 def _index(folder: Path) -> None:
-    from kerazoo.engine.index_file import Contents, Entry, Mark, write_contents
+    from kerazoo.engine.index.file import Contents, Entry, Mark, write_contents
 
     entry = Entry(Mark(5, 7, bytes(32)), np.arange(4, dtype="float32"))
     contents = Contents(Path("there"), "run", {"a.png": entry, "b.png": entry}, ("c.png",))
@@ -29,7 +29,7 @@ def _index(folder: Path) -> None:
 
 
 def _read_index(folder: Path) -> object:
-    from kerazoo.engine.index_file import read_contents
+    from kerazoo.engine.index.file import read_contents
 
     return read_contents(folder / "index.npz", "make it anew")
 

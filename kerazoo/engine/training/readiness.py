@@ -1,48 +1,8 @@
-"""Whether a recipe can be trained on its data: `kerazoo data check` and `kerazoo train` ask it here."""
+"""Whether a recipe can be trained on data of which nothing is broken."""
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-
-from kerazoo.data.check import Report, check
 from kerazoo.data.loader import stream
 from kerazoo.errors import UserError
-from kerazoo.recipe import Recipe, overridden, source
-
-
-def inspected(recipe: Recipe, progress: Callable[[int, int], None] | None = None) -> Report:
-    """Read all data of a recipe, in the order of its family's classes, and tell all that is wrong with them.
-
-    Args:
-        recipe: to be trained.
-        progress: as for `kerazoo.data.check.check`.
-    """
-    recipe = recipe.configured()
-    report = check(recipe.data, progress)
-    if report.problems:
-        return report
-    return dataclasses.replace(report, problems=tuple(map(str, obstacles(recipe))))
-
-
-def inspected_as_asked(
-    recipe: Recipe, assignments: Sequence[str], data: str | None, episodes: Mapping[str, int | None]
-) -> Report:
-    """Return `inspected` of a recipe after a command's options; all problems where its classes are unknown.
-
-    Args:
-        recipe, assignments, data, episodes: as for `kerazoo.recipe.overridden`.
-
-    Raises:
-        UserError: malformed options.
-    """
-    try:
-        changed = overridden(recipe, assignments, data, episodes)
-    except UserError:
-        about_data = [text for text in assignments if text.startswith("data.")]
-        report = check(source(recipe, about_data, data))
-        if report.problems:
-            return report
-        raise
-    return inspected(changed)
+from kerazoo.recipe import Recipe
 
 
 def obstacles(recipe: Recipe) -> list[UserError]:

@@ -3,8 +3,9 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from kerazoo import settings
 from kerazoo.checkpoints.run_weights import WEIGHTS
@@ -25,7 +26,14 @@ DATA = "data.json"
 """What the data of a run are known by: it tells what differs from before, the resume points whether."""
 
 
-def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Progress | None = None) -> Run:
+def train(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    init: Run | None = None,
+    progress: Progress | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> Run:
     """Train a recipe from the beginning.
 
     Args:
@@ -34,6 +42,7 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
         init: a run whose weights to start from instead of the recipe's published ones, if it has
             such; the head may have other classes.
         progress: where to report; by default lines on standard error.
+        notes: JSON-ready contents of other files that the run is to hold, by name, such as its plan.
 
     Raises:
         UserError: unusable data or settings, an existing folder, or too many steps with
@@ -49,7 +58,7 @@ def train(recipe: Recipe, folder: Path, *, init: Run | None = None, progress: Pr
         progress = progress or Progress()
         if (start := init or recipe.weights) is not None:
             progress.say(initialise(network, recipe.family, start))
-        run = create_run(recipe, folder, network, {DATA: data.plain()})
+        run = create_run(recipe, folder, network, {DATA: data.plain(), **(notes or {})})
         with training_lock(folder):
             return finish(started(run, network, progress, State(data=data.digest())))
 

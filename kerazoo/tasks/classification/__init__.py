@@ -85,15 +85,17 @@ class Classification(Labelled):
         elif grounds.crop is not None:
             size, because = grounds.crop, "augmentation.crop"
         size = min(size), min(size)
-        return [
+        decisions = [
             *planning.normalisation(grounds, self.channels),
             Decision("family.size", size, because),
             Decision("family.crop_pct", 1.0, "all of the image is looked at"),
-            Decision("augmentation.crop", size, "as the network is validated at"),
-            Decision("augmentation.area", (0.35, 1.0), "parts of images, since they differ in size"),
-            planning.batch(grounds, size),
-            *planning.orientation(grounds),
         ]
+        if not grounds.whole:
+            decisions += [
+                Decision("augmentation.crop", size, "as the network is validated at"),
+                Decision("augmentation.area", (0.35, 1.0), "parts of images, since they differ in size"),
+            ]
+        return [*decisions, planning.batch(grounds, size), *planning.orientation(grounds)]
 
     # --- from the image to the network ---------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerazoo.engine.index_file import Changes, Contents, Entry, Mark, mark_of, read_contents, write_contents
+from kerazoo.engine.index.file import Changes, Contents, Entry, Mark, mark_of, read_contents, write_contents
 from kerazoo.engine.progress import ImageProgress, Progress
 from kerazoo.errors import UserError
 from kerazoo.files.listing import find_images
