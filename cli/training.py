@@ -98,7 +98,7 @@ def _rows(result: "Estimate") -> list[tuple[str, str]]:
 
 
 def _chosen(recipe: str, init: str | None, **options: Any) -> tuple["Recipe", "Run | None", dict[str, Any]]:
-    """Return the recipe after the options, its data checked, the run to start from, and JSON files to keep."""
+    """Return the recipe after the options, its data checked, the run to start from, and files to keep."""
     from kerazoo.engine.convert import run_or_weights
     from kerazoo.engine.plan import Asked
 

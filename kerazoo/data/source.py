@@ -53,6 +53,10 @@ class Source(ImageReading, ABC):
         """
         return {split: self.samples(split) for split in get_args(Split)}, []
 
+    def sampling_problems(self) -> list[UserError]:
+        """Return why samples cannot be drawn as the family wants them, though no file is broken."""
+        return []
+
     def class_sizes(self) -> dict[str, tuple[int, ...]]:
         """Return the number of images of each class by split, where whole classes are held back."""
         return {}

@@ -22,13 +22,13 @@ def inspected(
         progress: as for `kerazoo.data.check.check`.
         given: the settings that stay when the training is planned; None, where it is not.
     """
-    report = check(recipe.data, progress)
+    report = check(recipe.configured().data, progress)
     if report.problems:
         return report
     if given is not None:
         recipe = planned(recipe, report, given).recipe
     recipe = recipe.configured()
-    problems = recipe.data.survey()[1] or obstacles(recipe)
+    problems = recipe.data.sampling_problems() or obstacles(recipe)
     return dataclasses.replace(report, problems=tuple(map(str, problems)))
 
 

@@ -138,7 +138,7 @@ def plan_for(
     Raises:
         UserError: as `kerazoo.recipe.overridden`, or the data are broken.
     """
-    recipe = asked.recipe(name)
+    recipe = asked.recipe(name).configured()
     known = fingerprint(recipe.data)
     given = asked.settings()
     budget = budget or (None if "epochs" in given else default_budget())

@@ -50,7 +50,8 @@ def test_a_remedy_names_a_setting_that_the_family_has(tmp_path):
         (Siamese(loss="triplet"), "mined_classes"),
         (ProtoNet(training_ways=60), "training_ways"),
     ):
-        told = next(line for line in check(family.configure(data)).problems if "(train) has" in line)
+        problems = map(str, family.configure(data).sampling_problems())
+        told = next(line for line in problems if "(train) has" in line)
         assert told.endswith(f"; add classes, or set family.{setting} to fewer")
         assert hasattr(family, setting)
 
@@ -143,7 +144,8 @@ def test_every_class_that_is_too_small_is_told_with_a_setting_that_helps(tmp_pat
         write(tmp_path / "train", classes, count)
     write(tmp_path / "val", ["x", "y"], 3)
     family = ProtoNet(ways=2, queries=3, training_ways=2, training_queries=2, rotations=False)
-    problems = check(family.configure(ImageClasses(path=str(tmp_path)))).problems
+    data = family.configure(ImageClasses(path=str(tmp_path)))
+    problems = [str(problem) for problem in data.sampling_problems()]
     named = [line.partition("class '")[2].partition("'")[0] for line in problems]
     assert named == ["one", "solo", "x", "y"]
     assert (
@@ -158,7 +160,7 @@ def test_one_image_of_a_person_is_told_by_the_check_as_by_the_training(tmp_path)
     write(tmp_path / "train", ["ann", "bob"], 2)
     write(tmp_path / "train", ["solo"], 1)
     data = Siamese(loss="contrastive").configure(ImageClasses(path=str(tmp_path), validation=0.0))
-    (problem,) = check(data).problems
-    assert "class 'solo' has 1 image(s), a pair takes 2 of one; add some, or remove the class" in problem
+    (problem,) = data.sampling_problems()
+    assert "class 'solo' has 1 image(s), a pair takes 2 of one; add some, or remove the class" in str(problem)
     with pytest.raises(UserError, match="class 'solo' has 1"):
         data.samples("train")

@@ -73,7 +73,7 @@ class ByClass(Source):
         return []
 
     def samples(self, split: Split) -> Sequence[Sample]:
-        problems, classes = [*self.problems(), *self._sampling_problems(split)], self.classes(split)
+        problems, classes = [*self.problems(), *self._problems_of(split)], self.classes(split)
         if problems:
             raise problems[0]
         if self.training is None or not classes.names:
@@ -82,11 +82,13 @@ class ByClass(Source):
         return sample_sequence(classes, split, count, self.training, self.evaluation, self.seed)
 
     def survey(self) -> tuple[dict[Split, Sequence[Sample]], list[UserError]]:
-        """Return every image once, and errors about the files and the sampling."""
-        problems = [problem for split in NAMES for problem in self._sampling_problems(split)]
-        return {split: self.classes(split).images for split in NAMES}, self.problems() + problems
+        """Return every image once, and errors about the files."""
+        return {split: self.classes(split).images for split in NAMES}, self.problems()
 
-    def _sampling_problems(self, split: Split) -> list[UserError]:
+    def sampling_problems(self) -> list[UserError]:
+        return [problem for split in NAMES for problem in self._problems_of(split)]
+
+    def _problems_of(self, split: Split) -> list[UserError]:
         """Return the reasons why samples of a split cannot be drawn."""
         classes = self.classes(split)
         samplers = self.evaluation if split != "train" else () if self.training is None else (self.training,)
