@@ -30,19 +30,21 @@ def command(
 
     What you --set stays as it is.
     """
-    from kerazoo.engine import plan
+    from kerazoo.engine.plan import Asked, plan_for
+    from kerazoo.engine.plan.budget import read_budget
+    from kerazoo.engine.plan.written import data_settings, plain_plan, recipe_text, rows
     from kerazoo.files.writing import atomic_text
 
-    asked = plan.Asked(assignments, data, weights=weights)
-    made, _ = plan.plan_for(recipe, asked, plan.read_budget(budget) if budget else None)
+    asked = Asked(assignments, data, weights=weights)
+    made, _ = plan_for(recipe, asked, read_budget(budget) if budget else None)
     if file:
-        atomic_text(file, plan.as_recipe(made, recipe, asked.values()))
+        atomic_text(file, recipe_text(made, recipe, asked.values()))
     if as_json:
-        say(json.dumps(plan.as_json(made), indent=2))
+        say(json.dumps(plain_plan(made), indent=2))
         return
-    show_table(plan.rows(made))
+    show_table(rows(made))
     if made.minutes is not None:
         say(f"about {made.minutes:.3g} minutes")
     if file:
-        extra = "".join(f" --set {text}" for text in plan.data_settings(made, assignments))
+        extra = "".join(f" --set {text}" for text in data_settings(made, assignments))
         say(f"kerazoo train {file} --data {data}{extra}")

@@ -131,15 +131,17 @@ def _planned(
     recipe: str, asked: "Asked", budget: str | None, *, pretrained: bool
 ) -> tuple["Recipe", dict[str, Any]]:
     """Return the recipe with what its data and the budget decide, and what of it to keep; print it."""
-    from kerazoo.engine import plan
+    from kerazoo.engine.plan import plan_for
+    from kerazoo.engine.plan.budget import read_budget
+    from kerazoo.engine.plan.written import plain_plan, rows
 
     say("timing a few steps, to plan the training", err=True)
-    chosen = plan.read_budget(budget) if budget else None
-    made, known = plan.plan_for(recipe, asked, chosen, pretrained=pretrained)
-    show_table(plan.rows(made), err=True)
+    chosen = read_budget(budget) if budget else None
+    made, known = plan_for(recipe, asked, chosen, pretrained=pretrained)
+    show_table(rows(made), err=True)
     if made.minutes is not None:
         say(f"the training will take about {made.minutes:.3g} minutes", err=True)
-    return made.recipe, {"fingerprint.json": known.plain(), "plan.json": plan.as_json(made)}
+    return made.recipe, {"fingerprint.json": known.plain(), "plan.json": plain_plan(made)}
 
 
 def _whole(recipe: "Recipe", given: set[str] | None) -> dict[str, Any]:

@@ -136,6 +136,11 @@ def devices() -> list[str]:
     return [device.lower() for device in keras.distribution.list_devices()]
 
 
+def has_gpu() -> bool:
+    """Whether the backend sees a GPU."""
+    return devices()[0].startswith("gpu")
+
+
 def _torch_devices() -> list[str]:
     import torch
 

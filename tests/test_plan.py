@@ -1,22 +1,18 @@
 """The plan: what the user set stays, budgets, the learning rate for the batch; from the command line, too."""
 
+import dataclasses
 import json
 
 import cv2
 import numpy as np
 import pytest
 
-from kerazoo.engine.plan import (
-    Asked,
-    Budget,
-    Plan,
-    as_recipe,
-    data_settings,
-    is_given,
-    plan_for,
-    planned,
-    read_budget,
-)
+from kerazoo.engine import plan as planning
+from kerazoo.engine.plan import Asked, Plan, is_given, plan_for, planned
+from kerazoo.engine.plan.budget import Budget, length, read_budget
+from kerazoo.engine.plan.written import data_settings, recipe_text
+from kerazoo.engine.training import memory
+from kerazoo.engine.training.dry_run import Estimate
 from kerazoo.errors import UserError
 from kerazoo.recipe import load_recipe
 from kerazoo.structures.fingerprint import Decision
@@ -114,7 +110,7 @@ def test_the_command_writes_a_recipe_that_trains_the_same(folder, tmp_path):
 
 def test_a_written_recipe_is_the_planned_one(folder, tmp_path):
     plan = planned(load_recipe("unetpp"), CELLS, ())
-    (tmp_path / "mine.py").write_text(as_recipe(plan, "unetpp", {}))
+    (tmp_path / "mine.py").write_text(recipe_text(plan, "unetpp", {}))
     assert load_recipe(str(tmp_path / "mine.py")) == plan.recipe
 
 
@@ -126,7 +122,7 @@ def test_built_in_data_have_no_plan(tmp_path):
 
 def test_settings_of_the_data_are_for_the_command():
     plan = Plan(load_recipe("cyclegan"), (Decision("data.size", (72, 72), "small"),), ())
-    assert "data." not in as_recipe(plan, "cyclegan", {"data.void": 1})
+    assert "data." not in recipe_text(plan, "cyclegan", {"data.void": 1})
     assert data_settings(plan, ["data.void=1", "epochs=3"]) == ["data.void=1", "data.size=[72,72]"]
 
 
@@ -134,3 +130,92 @@ def test_data_that_are_broken_are_told(folder):
     (folder / "images" / "3.png").write_bytes(b"no image")
     with pytest.raises(UserError, match=r"3\.png"):
         plan_for("unetpp", Asked(data=str(folder)), Budget(steps=4))
+
+
+ESTIMATE = Estimate(
+    images={"train": 80, "val": 20},
+    batch=(8, 64, 64, 3),
+    parameters=1,
+    memory={},
+    epochs=2,
+    steps=20,
+    timed_steps=5,
+    step_seconds=0.5,
+    first_step_seconds=10.0,
+    timed_images=4,
+    validation_seconds=30.0,
+    validations=1,
+    minutes=1.0,
+)
+"""Ten steps of half a second make an epoch."""
+
+
+def decided(*arguments):
+    decisions, minutes = length(ESTIMATE, *arguments)
+    return {decision.setting: decision.value for decision in decisions}, minutes
+
+
+def test_the_length_follows_from_what_a_step_takes():
+    # 85 % of 600 s are 510 s, without the first step 500: 100 epochs of 5 s; 90 s are three validations.
+    settings, minutes = decided(Budget(seconds=600))
+    assert settings == {"epochs": 100, "validate_every": 34, "schedule.warmup": 3.0}
+    assert minutes == pytest.approx((10 + 500 + 3 * 30) / 60)
+    assert decided(Budget(seconds=600), 7)[0] == {"epochs": 7, "validate_every": 3, "schedule.warmup": 0.21}
+    assert decided(Budget(steps=240))[0] == {"epochs": 24, "validate_every": 2, "schedule.warmup": 0.72}
+    assert decided(Budget(seconds=1))[0] == {"epochs": 1, "validate_every": 1, "schedule.warmup": 0.03}
+    assert decided(Budget(seconds=10**9))[0]["epochs"] == 500
+
+
+def test_a_batch_that_does_not_fit_is_halved_once(monkeypatch):
+    seen = []
+
+    def estimate(recipe):
+        seen.append(recipe.batch_size)
+        if recipe.batch_size > 4:
+            raise memory.OutOfMemory(10**10)
+        return ESTIMATE
+
+    monkeypatch.setattr(planning, "estimate", estimate)
+    recipe = load_recipe("unetpp")
+    given = {"family", "augmentation", "optimizer.learning_rate"}
+    plan = planned(recipe, dataclasses.replace(CELLS, splits={"train": 80}), given, Budget(steps=240))
+    assert seen == [8, 4]
+    assert (plan.recipe.batch_size, plan.recipe.optimizer.accumulate) == (4, 2)
+    assert plan.recipe.optimizer.learning_rate == recipe.optimizer.learning_rate
+    assert [d.value for d in plan.decisions if d.setting == "batch_size"] == [4]
+    with pytest.raises(memory.OutOfMemory, match="about 10 GB.*--batch-size"):
+        planned(recipe, CELLS, {*given, "batch_size"}, Budget(steps=240))
+
+
+def test_free_memory_is_the_least_of_what_the_system_and_the_container_have(tmp_path):
+    assert memory.free_memory(tmp_path) is None
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text("MemTotal:       9000 kB\nMemAvailable:       5000 kB\n")
+    assert memory.free_memory(tmp_path) == 5000 * 1024
+    (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
+    for name, text in (("max", "max\n"), ("current", "1000\n")):
+        (tmp_path / f"sys/fs/cgroup/memory.{name}").write_text(text)
+    assert memory.free_memory(tmp_path) == 5000 * 1024
+    (tmp_path / "sys/fs/cgroup/memory.max").write_text("3000\n")
+    assert memory.free_memory(tmp_path) == 2000
+
+
+def test_what_does_not_fit_is_refused_before_it_is_tried(monkeypatch):
+    monkeypatch.setattr(memory, "free_memory", lambda: 10)
+    monkeypatch.setattr(memory.backend, "has_gpu", lambda: False)
+    memory.require(10)
+    with pytest.raises(memory.OutOfMemory):
+        memory.require(11)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CUDA out of memory. Tried to allocate 2.00 GiB",
+        "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 17179869184 bytes.",
+        "OOM when allocating tensor with shape[8,64,512,512]",
+    ],
+)
+def test_what_backends_say_of_a_full_gpu(text):
+    assert memory.is_exhausted(RuntimeError(text))
+    assert not memory.is_exhausted(RuntimeError("shapes differ"))

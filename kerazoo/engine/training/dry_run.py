@@ -14,6 +14,7 @@ from kerazoo.data.loader import Feed, stream
 from kerazoo.engine.evaluate import scored
 from kerazoo.engine.options import options_for
 from kerazoo.engine.training.initialise import initialise
+from kerazoo.engine.training.memory import OutOfMemory, is_exhausted, require
 from kerazoo.engine.training.steps import compiled
 from kerazoo.engine.training.train import check, prepared
 from kerazoo.recipe import Recipe
@@ -74,6 +75,7 @@ def estimate(recipe: Recipe, *, init: Run | None = None) -> Estimate:
 
     Raises:
         UserError: whatever `kerazoo.train` refuses before its first step.
+        OutOfMemory: a step does not fit memory.
     """
     recipe = recipe.configured()
     check(recipe)
@@ -81,7 +83,12 @@ def estimate(recipe: Recipe, *, init: Run | None = None) -> Estimate:
         network = recipe.family.build()
         if (start := init or recipe.weights) is not None:
             initialise(network, recipe.family, start)
-        return _estimated(recipe, network)
+        try:
+            return _estimated(recipe, network)
+        except Exception as error:
+            if is_exhausted(error):
+                raise OutOfMemory from error
+            raise
 
 
 def _estimated(recipe: Recipe, network: "keras.Model") -> Estimate:
@@ -91,6 +98,7 @@ def _estimated(recipe: Recipe, network: "keras.Model") -> Estimate:
     batches = stream(train, recipe.family, recipe.augmentation, batch=recipe.batch_size, seed=recipe.seed)
     shape, epoch_steps = batches[0][0].shape, math.ceil(len(train) / recipe.batch_size)
     outputs = activations(network, shape)
+    require(outputs)
     objective = compiled(recipe, network, shape, epoch_steps)
     first, *later = _step_seconds(objective, Feed(batches, 0, 1 + STEPS))
     forward = backend.forward(folded(recipe.family.deploy(network))[0])
