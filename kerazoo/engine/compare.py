@@ -15,7 +15,7 @@ from kerazoo.files.writing import atomic_folder, atomic_text
 from kerazoo.image import write_image
 from kerazoo.run import Run
 from kerazoo.structures.sample import Sample
-from kerazoo.task import Options, Task
+from kerazoo.task import Options
 
 RESAMPLES = 10_000
 """Times that images are drawn anew, with replacement, for an interval (Efron 1979)."""
@@ -123,6 +123,9 @@ def compare(
     if folder.exists():
         raise UserError(f"{folder} exists already", "choose another --output")
     first, score = runs[0].recipe, runs[0].recipe.score
+    for run in runs:
+        if score not in run.family.evaluate([]).numbers:
+            raise UserError(f"{run.folder} has no score {score}", "compare runs of one task")
     options = [options_for(run.family, tile=tile or run.recipe.tile, tta=tta) for run in runs]
     data = [_samples(run, first.data, split) for run in runs]
     found = [
@@ -186,19 +189,12 @@ def _scored(
 
     def pairs() -> Iterator[tuple]:
         for sample, result in zip(samples, _answers(run, samples, options), strict=True):
-            alone = _number(run.family, [(sample.truth, result)], score, run.folder)
+            alone = run.family.evaluate([(sample.truth, result)]).numbers[score]
             each.append(np.nan if alone is None else alone)
             names.append(sample.name)
             yield sample.truth, result
 
-    return _number(run.family, pairs(), score, run.folder), each, names
-
-
-def _number(family: Task, pairs: Any, score: str, folder: Path) -> float | None:
-    numbers = family.evaluate(pairs).numbers
-    if score not in numbers:
-        raise UserError(f"{folder} has no score {score}", "compare runs of one task")
-    return numbers[score]
+    return run.family.evaluate(pairs()).numbers[score], each, names
 
 
 def _answers(run: Run, samples: Sequence[Sample], options: Options) -> Iterator[Any]:
@@ -232,15 +228,10 @@ def _sheet(
 
 
 def _row(names: Sequence[str], rows: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    cells = {}
+    """Return the cells of an image: what all runs show alike once, what they answer by the run's name."""
+    cells: dict[str, np.ndarray] = {}
     for title, image in rows[0].items():
-        if title != "prediction" and all(np.array_equal(image, row.get(title)) for row in rows[1:]):
-            cells[title] = image
-        else:
-            several = len(rows[0]) > 3
-            cells |= {
-                f"{name}: {title}" if several else name: row[title]
-                for name, row in zip(names, rows, strict=True)
-                if title in row
-            }
+        own = {f"{name}: {title}": row[title] for name, row in zip(names, rows, strict=True) if title in row}
+        alike = len(own) == len(rows) and all(np.array_equal(image, other) for other in own.values())
+        cells |= {title: image} if alike and title != "prediction" else own
     return cells
