@@ -49,6 +49,8 @@ class Segmented:
 
     Attributes:
         labels: uint8 `(H, W)`, the class of every pixel of the image.
+        levels: uint8 `(H, W)`, of two classes the probability of the second in 255ths, else None.
     """
 
     labels: np.ndarray
+    levels: np.ndarray | None = None

@@ -58,6 +58,8 @@ class Segmentation(Labelled):
         classes: number of logits. 1: one sigmoid, labels 0 and 1; otherwise a softmax.
         losses: what is minimised; averaged over the heads.
         class_weights: factor on the pixels of each class, in label order, or None.
+        threshold: of a sigmoid: pixels above it are of the second class. None is what the validation data
+            show to be best, or one half where that is as good.
     """
 
     supports: ClassVar[frozenset[str]] = frozenset({"tile", "tta"})
@@ -66,6 +68,7 @@ class Segmentation(Labelled):
     classes: Annotated[int, Field(ge=1, lt=VOID)] = 1
     losses: Losses = Losses(cross_entropy=1.0, dice=1.0)
     class_weights: tuple[float, ...] | None = None
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -95,7 +98,7 @@ class Segmentation(Labelled):
         return replace(self, {**published, "names": names, "class_weights": weights}, "family")
 
     def weight_settings(self) -> dict[str, Any]:
-        free = {"classes", "names", "losses", "class_weights", "dropout", "mode", "level"}
+        free = {"classes", "names", "losses", "class_weights", "dropout", "mode", "level", "threshold"}
         return {name: value for name, value in fields(self).items() if name not in free}
 
     def planned(self, grounds: Grounds) -> list[Decision]:
@@ -181,10 +184,21 @@ class Segmentation(Labelled):
         return self.label(self.probabilities(outputs, placement))
 
     def label(self, probabilities: np.ndarray) -> Segmented:
-        """Return the most probable class of every pixel (above one half for a sigmoid)."""
+        """Return the most probable class of every pixel; of a sigmoid, whether it is above `threshold`."""
         if self.classes == 1:
-            return Segmented((probabilities[..., 0] > 0.5).astype("uint8"))
+            second = probabilities[..., 0]
+            return Segmented((second > self.cut()).astype("uint8"), np.rint(255 * second).astype("uint8"))
         return Segmented(probabilities.argmax(axis=-1).astype("uint8"))
+
+    def cut(self) -> float:
+        """Return the probability above which a pixel is of the second of two classes."""
+        return 0.5 if self.threshold is None else self.threshold
+
+    def calibrated(self, scores: dict[str, Any]) -> Self:
+        chosen = scores.get("threshold")
+        if self.threshold is not None or chosen is None:
+            return self
+        return replace(self, {"threshold": chosen}, "family")
 
     def infer(
         self, forward: Forward, images: Iterable[np.ndarray], options: Options = PLAIN
@@ -194,10 +208,15 @@ class Segmentation(Labelled):
         return whole_or_tiled(self, forward, images, options)
 
     def evaluate(self, pairs: Iterable[tuple[Mask, Segmented]]) -> Scores:
-        from kerazoo.tasks.segmentation.scores import confusion, scores
+        from kerazoo.tasks.segmentation.scores import best_cut, confusion, level_counts, scores
 
-        images = [confusion(truth.labels, result.labels, self.labels()) for truth, result in pairs]
-        return Scores({"images": len(images)} | scores(images, self.class_names()))
+        images, levels = [], np.zeros((2, 256), "int64")
+        for truth, result in pairs:
+            images.append(confusion(truth.labels, result.labels, self.labels()))
+            if result.levels is not None:
+                levels += level_counts(truth.labels, result.levels)
+        numbers = {"images": len(images)} | scores(images, self.class_names())
+        return Scores(numbers | ({"threshold": best_cut(levels)} if self.classes == 1 else {}))
 
     def draw(self, image: np.ndarray, result: Segmented) -> np.ndarray:
         from kerazoo.draw import overlay

@@ -5,6 +5,12 @@ from typing import Any
 
 import numpy as np
 
+GAIN = 0.002
+"""Mean IoU that another threshold than one half has to gain on the validation data, to be taken."""
+
+CUTS = slice(26, 230)
+"""Levels among which a threshold is chosen, about 0.1 to 0.9: beyond, a few pixels decide."""
+
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """Return counts `(classes, classes)`, int64: rows are the truth, columns the prediction.
@@ -18,6 +24,37 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndar
     counted = truth < classes
     pairs = truth[counted].astype("int64") * classes + predicted[counted]
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+
+
+def level_counts(truth: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Return how often each probability occurs where the truth is the first class, and the second.
+
+    Args:
+        truth: uint8 `(H, W)`; labels of 2 and above (void) are left out.
+        levels: uint8 `(H, W)`, the probability of the second class in 255ths, rounded.
+
+    Returns:
+        int64 `(2, 256)`.
+    """
+    counted = truth < 2
+    places = truth[counted].astype("int64") * 256 + levels[counted]
+    return np.bincount(places, minlength=512).reshape(2, 256)
+
+
+def best_cut(counts: np.ndarray) -> float:
+    """Return the threshold with the best mean IoU of two classes; one half unless another is `GAIN` better.
+
+    Args:
+        counts: `level_counts` of all images, `(2, 256)`.
+    """
+    above = counts[:, ::-1].cumsum(axis=1)[:, ::-1]  # (2, 256): pixels of a level and above
+    below = counts.sum(axis=1, keepdims=True) - above
+    (fp, tp), (tn, fn) = above, below
+    iou = [hit / np.maximum(hit + fp + fn, 1) for hit in (tp, tn)]  # of the second class, and the first
+    mean = np.mean(iou, axis=0)
+    half = 128  # the first level that is above one half
+    best = int(mean[CUTS].argmax()) + CUTS.start
+    return (best - 0.5) / 255 if mean[best] >= mean[half] + GAIN else 0.5
 
 
 def scores(images: Sequence[np.ndarray], names: Sequence[str]) -> dict[str, Any]:

@@ -44,14 +44,14 @@ def _tiled(
 ) -> Segmented:
     """Return the labels of an image, predicted in windows.
 
-    Memory beyond the image and its labels (one byte a pixel) is that of a batch of tiles: their
-    probabilities become labels before the next are looked at.
+    Memory beyond the image and its labels (one byte a pixel, of two classes two) is that of a batch of tiles:
+    their probabilities become labels before the next are looked at.
     """
     height, width = image.shape[:2]
     core, margin = core_and_margin(task, tile)
     # A network without padding gives `context` pixels less on each side: of the margin `skip` is left to cut.
     side, skip = task.admissible(core + 2 * margin), margin - task.context()
-    labels = np.empty((height, width), "uint8")
+    whole = Segmented(*(np.empty((height, width), "uint8") for _ in range(2 if task.classes == 1 else 1)))
     corners = list(itertools.product(range(0, height, core), range(0, width, core)))
     windows = (
         reflected_window(image, Placement(top - margin, left - margin, side, side)) for top, left in corners
@@ -60,9 +60,12 @@ def _tiled(
     seen = (_averaged(task, forward, stack, options.tta, whole=False) for stack in stacks)
     for (top, left), probabilities in zip(corners, itertools.chain.from_iterable(seen), strict=True):
         inner = probabilities[skip : skip + core, skip : skip + core]  # (core, core, classes)
-        place = labels[top : top + core, left : left + core]  # a view; smaller at the right and bottom
-        place[:] = task.label(inner).labels[: place.shape[0], : place.shape[1]]
-    return Segmented(labels)
+        tile_result = task.label(inner)
+        for plane, part in ((whole.labels, tile_result.labels), (whole.levels, tile_result.levels)):
+            if plane is not None and part is not None:
+                place = plane[top : top + core, left : left + core]  # a view; smaller at the right and bottom
+                place[:] = part[: place.shape[0], : place.shape[1]]
+    return whole
 
 
 def core_and_margin(task: "Segmentation", tile: int) -> tuple[int, int]:
