@@ -1,6 +1,7 @@
 """Recipes: everything that a training needs to know, and how to name, load and change one."""
 
 import dataclasses
+import math
 import os
 import runpy
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,9 @@ class Recipe:
         data: where the samples come from.
         augmentation: what is done to them.
         optimizer, schedule: how the weights move.
-        epochs: passes over the training samples.
+        epochs: how long the training is; after each the log has a line, and a resume point.
+        passes: over the training samples that make an epoch. Of few or large images, from which windows are
+            cut, one is too little.
         batch_size: samples per step.
         seed: of weights, order and augmentation.
         precision: Keras' dtype policy while training; weights stay float32.
@@ -53,6 +56,7 @@ class Recipe:
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     epochs: Count = 20
+    passes: Count = 1
     batch_size: Count = 8
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
@@ -68,6 +72,10 @@ class Recipe:
     def score(self) -> str:
         """The name of the score to be monitored."""
         return self.monitor.removeprefix("-")
+
+    def epoch_steps(self, samples: int) -> int:
+        """Return the steps of an epoch of so many training samples."""
+        return math.ceil(samples * self.passes / self.batch_size)
 
     def configured(self) -> "Recipe":
         """Return this recipe with its data as its family wants them: the order of classes, episodes."""

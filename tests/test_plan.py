@@ -9,12 +9,13 @@ import pytest
 
 from kerazoo.engine import plan as planning
 from kerazoo.engine.plan import Asked, Plan, is_given, plan_for, planned
-from kerazoo.engine.plan.budget import Budget, length, read_budget
+from kerazoo.engine.plan.budget import Budget, length, minutes, read_budget, validations
 from kerazoo.engine.plan.written import data_settings, recipe_text
 from kerazoo.engine.training import memory
 from kerazoo.engine.training.dry_run import Estimate
 from kerazoo.errors import UserError
 from kerazoo.recipe import load_recipe
+from kerazoo.settings import replace
 from kerazoo.structures.fingerprint import Decision
 from tests.cli.runner import kerazoo, result_of
 from tests.tasks.test_planning import CELLS
@@ -101,7 +102,7 @@ def test_the_command_writes_a_recipe_that_trains_the_same(folder, tmp_path):
     assert (written.family.filters, written.augmentation.crop) == ((4, 8), (32, 32))  # the user's own
     run = tmp_path / "run"
     trained = result_of("train", "unetpp", "--data", folder, "--budget", "steps:4", "--output", run, *small)
-    assert "4 steps, 2 in an epoch" in trained.stderr
+    assert "4 steps, an epoch has 2" in trained.stderr
     kept = json.loads((run / "plan.json").read_text())["decisions"]
     assert {each["setting"]: each["value"] for each in kept}["epochs"] == 2
     assert json.loads((run / "fingerprint.json").read_text())["heights"]["median"] == 70
@@ -150,20 +151,37 @@ ESTIMATE = Estimate(
 """Ten steps of half a second make an epoch."""
 
 
-def decided(*arguments):
-    decisions, minutes = length(ESTIMATE, *arguments)
-    return {decision.setting: decision.value for decision in decisions}, minutes
+def settings_for(budget, **options):
+    recipe = load_recipe("unetpp")  # batches of 8: ten steps in a pass
+    decisions = length(ESTIMATE, budget, recipe, **options)
+    return {decision.setting: decision.value for decision in decisions}
 
 
 def test_the_length_follows_from_what_a_step_takes():
-    # 85 % of 600 s are 510 s, without the first step 500: 100 epochs of 5 s; 90 s are three validations.
-    settings, minutes = decided(Budget(seconds=600))
-    assert settings == {"epochs": 100, "validate_every": 34, "schedule.warmup": 3.0}
-    assert minutes == pytest.approx((10 + 500 + 3 * 30) / 60)
-    assert decided(Budget(seconds=600), 7)[0] == {"epochs": 7, "validate_every": 3, "schedule.warmup": 0.21}
-    assert decided(Budget(steps=240))[0] == {"epochs": 24, "validate_every": 2, "schedule.warmup": 0.72}
-    assert decided(Budget(seconds=1))[0] == {"epochs": 1, "validate_every": 1, "schedule.warmup": 0.03}
-    assert decided(Budget(seconds=10**9))[0]["epochs"] == 500
+    # 85 % of 600 s are 510 s, without the first step 500: 1,000 steps, which are 100 passes.
+    assert settings_for(Budget(seconds=600)) == {"passes": 5, "epochs": 20}
+    assert settings_for(Budget(seconds=600), passes=1) == {"epochs": 100}
+    assert settings_for(Budget(steps=240)) == {
+        "passes": 2,
+        "epochs": 12,
+    }  # enough epochs to be validated after
+    assert settings_for(Budget(steps=30)) == {"epochs": 3}
+    assert settings_for(Budget(seconds=1)) == {"epochs": 1}
+    assert settings_for(Budget(seconds=10**9)) == {"passes": 5, "epochs": 100}
+    assert settings_for(Budget(seconds=10**9), windows=4) == {"passes": 5, "epochs": 400}
+
+
+def test_validations_take_a_share_of_the_time():
+    def told(budget, epochs):
+        return {each.setting: each.value for each in validations(ESTIMATE, budget, epochs)}
+
+    # 15 % of 600 s are three validations of 30 s.
+    assert told(Budget(seconds=600), 20) == {"validate_every": 7, "schedule.warmup": 0.6}
+    assert told(Budget(seconds=10), 20)["validate_every"] == 20
+    assert told(Budget(steps=100), 24)["validate_every"] == 2
+    assert told(Budget(steps=100), 5)["validate_every"] == 1
+    recipe = replace(load_recipe("unetpp"), {"epochs": 20, "passes": 5, "validate_every": 7})
+    assert minutes(ESTIMATE, recipe) == pytest.approx((10 + 20 * 50 * 0.5 + 3 * 30) / 60)
 
 
 def test_a_batch_that_does_not_fit_is_halved_once(monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from kerazoo import settings
+from kerazoo.data.check import check
 from kerazoo.data.segmentation.border import BorderWeights, border_weights
 from kerazoo.data.segmentation.folders import Folder
 from kerazoo.errors import UserError
@@ -281,7 +282,6 @@ def complaint_about(path):
             "smooth edges and JPEG make many values of a few",
         ),
         "all empty": (lambda: fill(path, LABELS * 0), "nothing to learn"),
-        "too few": (lambda: fill(path, count=1), "cannot be divided"),
     }
 
 
@@ -290,7 +290,25 @@ def test_what_is_wrong_is_told(tmp_path, case):
     path = tmp_path / "data"
     prepare, told = complaint_about(path)[case]
     prepare()
-    refused(folder(path), told, "data" if case != "too few" else "image")
+    refused(folder(path), told, "data")
+
+
+def test_a_single_image_is_divided_along_its_longer_side(tmp_path):
+    data = folder(fill(tmp_path / "data", count=1), validation=0.25, test=0.25)
+    image, labels = make_image(0), LABELS
+    train, val, test = (data.samples(split) for split in ("train", "val", "test"))
+    assert [len(split) for split in (train, val, test)] == [1, 1, 1]
+    for samples, columns in ((train, slice(0, 8)), (val, slice(8, 12)), (test, slice(12, 16))):
+        np.testing.assert_array_equal(samples[0].image, image[:, columns])
+        np.testing.assert_array_equal(samples[0].truth.labels, labels[:, columns])
+    assert data.facts()["parts of the one image"] == "train 0% to 50%, val 50% to 75%, test 75% to 100%"
+    assert len(data.files()) == 2
+    assert not check(data).problems
+    assert len(folder(tmp_path / "data", validation=0).samples("train")) == 1
+    write_image(tmp_path / "dot/images/a.png", make_image(0, (2, 2)))
+    write_image(tmp_path / "dot/masks/a.png", LABELS[:2, :2])
+    refused(folder(tmp_path / "dot", validation=0.1), "too small to be divided", "val/",
+            use=lambda source: list(source.samples("val")))  # fmt: skip
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -34,10 +34,17 @@ from kerazoo.structures.sample import Sample
 
 
 class _Listing(NamedTuple):
+    """What a folder holds.
+
+    `splits` has the pairs of every split; where the images to train on are one alone, `parts` says which part
+    of its longer side each split has, from 0 to 1.
+    """
+
     kind: Kind
     splits: dict[Split, list[Pair]]
     problems: list[UserError]
     warnings: list[str]
+    parts: dict[Split, tuple[float, float]]
 
 
 @settings
@@ -46,10 +53,10 @@ class Folder(FileSource):
 
     The folder may hold `train/`, `val/` and `test/` with that layout each, or these inside of `images/` and
     `masks/`; what of val and test is not there is taken from the training images by `validation` and
-    `test`. Images and masks share their names. What the values or colours of the masks mean says
-    `classes.json` (`kerazoo.data.segmentation.masks.ClassEntry`; where it may lie, says `class_file`);
-    without it, it is decided once over all masks: those of 0 and one other value are binary, others hold
-    the label itself, 255 being void. Instances are background and foreground.
+    `test`; a single image is divided into parts. Images and masks share their names. What the values or
+    colours of the masks mean says `classes.json` (`kerazoo.data.segmentation.masks.ClassEntry`; where it may
+    lie, says `class_file`); without it, it is decided once over all masks: those of 0 and one other value
+    are binary, others hold the label itself, 255 being void. Instances are background and foreground.
 
     Attributes:
         classes: names in label order; by default those of classes.json, or made up.
@@ -88,18 +95,22 @@ class Folder(FileSource):
             remedy = "number them in instances/, or leave border out"
             raise UserError(f"border weights need to know the objects in {self.path}", remedy)
         splits: dict[Split, Sequence[Sample]] = {
-            split: Lazy(pairs, self._read) for split, pairs in self._listing.splits.items()
+            split: Lazy(pairs, functools.partial(self._read, part=self._listing.parts.get(split)))
+            for split, pairs in self._listing.splits.items()
         }
         return splits, sorted(self._listing.problems + problems, key=lambda error: natural_key(error.message))
 
     def facts(self) -> dict[str, str]:
-        return dict(self._decision.facts)
+        parts = ", ".join(
+            f"{split} {low:.0%} to {high:.0%}" for split, (low, high) in self._listing.parts.items()
+        )
+        return dict(self._decision.facts) | ({"parts of the one image": parts} if parts else {})
 
     def warnings(self) -> list[str]:
         return [*self._listing.warnings, *super().warnings(), *self._decision.warnings]
 
     def image_files(self) -> Sequence[Path]:
-        return [pair.image for pair in self._pairs]
+        return list(dict.fromkeys(pair.image for pair in self._pairs))
 
     def with_decided_classes(self, names: Sequence[str]) -> "Folder":
         """Return this folder with the decided classes as settings, for a run to keep.
@@ -121,16 +132,17 @@ class Folder(FileSource):
         return replace(folder, {"classes": None, "void": None, "table": table})
 
     def files(self) -> Iterable[Path]:
-        return [path for pair in self._pairs for path in pair] + self._class_files
+        return list(dict.fromkeys(path for pair in self._pairs for path in pair)) + self._class_files
 
-    def _read(self, pair: Pair) -> Sample:
+    def _read(self, pair: Pair, part: tuple[float, float] | None = None) -> Sample:
         image, mask = read_image(pair.image, how=self), read_mask(pair.mask)
         if image.shape[:2] != mask.pixels.shape[:2]:
             mask_size, image_size = (f"{array.shape[1]} x {array.shape[0]}" for array in (mask.pixels, image))
             message = f"{pair.mask} has {mask_size} pixels, its image {image_size}"
             raise UserError(message, "export the mask in the image's size")
         name = pair.image.relative_to(self.root).as_posix().replace("images/", "", 1)
-        return Sample(image, self._truth(mask, pair.mask), name)
+        sample = Sample(image, self._truth(mask, pair.mask), name)
+        return sample if part is None else _part_of(sample, *part)
 
     def _truth(self, mask: MaskFile, path: Path) -> Mask:
         classes = self._decision.classes
@@ -165,9 +177,10 @@ class Folder(FileSource):
         problems = [problem for listing in listings.values() for problem in listing.problems]
         shares = (0.0 if "val" in folders else self.validation), (0.0 if "test" in folders else self.test)
         pool = listings["train"].pairs if "train" in folders else []
-        parts: dict[Split, list[Pair]] = {"train": pool}
+        divided: dict[Split, list[Pair]] = {"train": pool}
+        parts = _parts(*shares) if len(pool) == 1 else {}
         try:
-            parts = divide(pool, *shares, self.split, self.seed)
+            divided = dict.fromkeys(parts, pool) or divide(pool, *shares, self.split, self.seed)
         except UserError as error:
             problems.append(error)
         others: dict[Split, list[Pair]] = {
@@ -178,12 +191,12 @@ class Folder(FileSource):
             for split, split_folders in folders.items()
             for line in unseen_split_warnings(split_folders, split)
         ]
-        return _Listing(kinds.pop(), parts | others, problems, warnings)
+        return _Listing(kinds.pop(), divided | others, problems, warnings, parts)
 
     @functools.cached_property
     def _decision(self) -> MaskDecision:
         """The decided classes, and the masks that do not fit them."""
-        masks = sorted((pair.mask for pair in self._pairs), key=natural_key)
+        masks = sorted({pair.mask for pair in self._pairs}, key=natural_key)
         if self._listing.kind == "instances":
             return self._decide_instances()
         try:
@@ -217,6 +230,32 @@ class Folder(FileSource):
             message = f"{file} declares the class {unknown[0]!r}, the run knows {', '.join(names)}"
             raise UserError(message, "call the classes as the run does")
         return DeclaredClasses(classes.with_names(names))
+
+
+def _parts(validation: float, test: float) -> dict[Split, tuple[float, float]]:
+    """Return which part of a single image each split has; nothing where nothing is held back."""
+    shares: dict[Split, float] = {"train": 1 - validation - test, "val": validation, "test": test}
+    ends = dict(zip(shares, itertools.accumulate(shares.values()), strict=True))
+    held: dict[Split, tuple[float, float]] = {s: (ends[s] - n, ends[s]) for s, n in shares.items() if n}
+    return held if len(held) > 1 and "train" in held else {}
+
+
+def _part_of(sample: Sample, low: float, high: float) -> Sample:
+    """Return what lies between two shares of the longer side.
+
+    Raises:
+        UserError: nothing does.
+    """
+    along = int(np.argmax(sample.image.shape[:2]))
+    side = sample.image.shape[along]
+    between = slice(round(low * side), round(high * side))
+    if between.start == between.stop:
+        raise UserError(f"{sample.name} is too small to be divided", "add images or make val/")
+    window = (slice(None),) * along + (between,)
+    truth = Mask(
+        sample.truth.labels[window], None if sample.truth.weights is None else sample.truth.weights[window]
+    )
+    return Sample(sample.image[window], truth, f"{sample.name}, {low:.0%} to {high:.0%}")
 
 
 def _connected_regions(labels: np.ndarray) -> np.ndarray:

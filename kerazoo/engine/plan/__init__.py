@@ -4,10 +4,12 @@ import math
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from kerazoo import backend
 from kerazoo import settings as plain
 from kerazoo.data.check import fingerprint
-from kerazoo.engine.plan.budget import Budget, default_budget, length
+from kerazoo.engine.plan.budget import Budget, default_budget, length, minutes, validations
 from kerazoo.engine.training.dry_run import Estimate, estimate
 from kerazoo.engine.training.memory import OutOfMemory
 from kerazoo.recipe import Recipe, load_recipe, overridden, parsed
@@ -139,10 +141,24 @@ def planned(
         return Plan(recipe, tuple(decisions), tuple(kept))
     found, halved = _estimated(recipe, given)
     recipe = _applied(recipe, halved)
-    timed, minutes = length(found, budget, recipe.epochs if is_given("epochs", given) else None)
-    timed, kept_length = _sorted(timed, given)
-    made = {decision.setting: decision for decision in (*decisions, *halved, *timed)}
-    return Plan(_applied(recipe, timed), tuple(made.values()), (*kept, *kept_length), minutes)
+    long: list[Decision] = []
+    if not is_given("epochs", given):
+        passes = recipe.passes if is_given("passes", given) else None
+        long, theirs = _sorted(length(found, budget, recipe, _windows(recipe, known), passes=passes), given)
+        recipe, kept = _applied(recipe, long), [*kept, *theirs]
+    often, theirs = _sorted(validations(found, budget, recipe.epochs), given)
+    recipe = _applied(recipe, often)
+    made = {decision.setting: decision for decision in (*decisions, *halved, *long, *often)}
+    return Plan(recipe, tuple(made.values()), (*kept, *theirs), minutes(found, recipe))
+
+
+def _windows(recipe: Recipe, known: Fingerprint) -> float:
+    """Return how many training windows half of the images hold beside each other, or more."""
+    crop = recipe.augmentation.crop
+    if crop is None or recipe.augmentation.area or not len(known.heights):
+        return 1.0
+    middle = recipe.augmentation.scale[0] * recipe.augmentation.scale[1]
+    return float(np.median(known.heights * known.widths)) * middle / math.prod(crop)
 
 
 def is_given(setting: str, given: Iterable[str]) -> bool:

@@ -7,13 +7,17 @@ from typing import NamedTuple
 from kerazoo import backend
 from kerazoo.engine.training.dry_run import Estimate
 from kerazoo.errors import UserError
+from kerazoo.recipe import Recipe
 from kerazoo.structures.fingerprint import Decision
 
 MINUTES = {"CPU": 30.0, "GPU": 60.0}
 """The budget of a training where nobody gives another."""
 
-MOST_EPOCHS = 500
-"""More passes over the same images teach little."""
+MOST_PASSES = 500
+"""More passes over the same windows of images teach little."""
+
+LEAST_STEPS = 50
+"""Of an epoch: each is logged and kept, which takes time."""
 
 VALIDATIONS = 12
 """Times that a training is validated, at most."""
@@ -50,31 +54,48 @@ def default_budget() -> Budget:
     return Budget(seconds=60 * MINUTES["GPU" if backend.has_gpu() else "CPU"])
 
 
-def length(found: Estimate, budget: Budget, epochs: int | None = None) -> tuple[list[Decision], float]:
-    """Return epochs, validations and warm-up that fit a budget, and the minutes that the training will take.
+def length(
+    found: Estimate, budget: Budget, recipe: Recipe, windows: float = 1.0, *, passes: int | None = None
+) -> list[Decision]:
+    """Plan the longest training that fits a budget: epochs, and of how many passes each is.
 
     Args:
-        found: what steps and validations take.
+        found: what a step takes.
         budget: of the training.
-        epochs: that the user wants; None as many as fit.
+        recipe: with the batch that was timed.
+        windows: of the training that a sample holds beside each other.
+        passes: that the user wants.
     """
-    per_epoch = found.steps // found.epochs
+    per_pass = found.images["train"] / recipe.batch_size
     if budget.seconds is None:
-        fitting = (budget.steps or 0) / per_epoch
-        because = f"{budget.steps} steps, {per_epoch} in an epoch"
-        often = VALIDATIONS
+        steps, because = float(budget.steps or 0), f"{budget.steps} steps"
     else:
-        seconds = (1 - VALIDATED) * budget.seconds - found.first_step_seconds
-        fitting = seconds / (per_epoch * found.step_seconds)
-        because = f"{per_epoch} steps in an epoch, {found.step_seconds:.2g} s each"
+        steps = ((1 - VALIDATED) * budget.seconds - found.first_step_seconds) / found.step_seconds
+        because = f"a step takes {found.step_seconds:.2g} s"
+    wanted = min(steps / per_pass, MOST_PASSES * max(windows, 1.0))  # passes in all
+    each = passes or max(min(math.ceil(LEAST_STEPS / per_pass), int(wanted / VALIDATIONS)), 1)
+    epochs = Decision("epochs", max(int(wanted / each), 1), f"{because}, an epoch has {each * per_pass:.0f}")
+    few = f"one pass has {math.ceil(per_pass)} steps"
+    return [epochs] if each == 1 else [Decision("passes", each, few), epochs]
+
+
+def validations(found: Estimate, budget: Budget, epochs: int) -> list[Decision]:
+    """Plan how often a training of so many epochs is validated, and how long its warm-up is."""
+    often = VALIDATIONS
+    if budget.seconds is not None:
         affordable = int(VALIDATED * budget.seconds / max(found.validation_seconds, 1e-3))
-        often = min(max(affordable, 1), VALIDATIONS)
-    epochs = epochs or min(max(int(fitting), 1), MOST_EPOCHS)
+        often = min(max(affordable, 1), often)
     every = math.ceil(epochs / min(often, epochs))
-    validations = math.ceil(epochs / every)
-    seconds = epochs * per_epoch * found.step_seconds + validations * found.validation_seconds
+    because = f"{found.validation_seconds:.2g} s each, {math.ceil(epochs / every)} of them"
     return [
-        Decision("epochs", epochs, because),
-        Decision("validate_every", every, f"{found.validation_seconds:.2g} s each, {validations} of them"),
+        Decision("validate_every", every, because),
         Decision("schedule.warmup", round(WARMUP * epochs, 3), f"{WARMUP:.0%} of the training"),
-    ], (found.first_step_seconds + seconds) / 60
+    ]
+
+
+def minutes(found: Estimate, recipe: Recipe) -> float:
+    """Return what a training by a recipe takes."""
+    steps = recipe.epochs * recipe.epoch_steps(found.images["train"])
+    times = math.ceil(recipe.epochs / recipe.validate_every)
+    seconds = steps * found.step_seconds + times * found.validation_seconds
+    return (found.first_step_seconds + seconds) / 60

@@ -96,7 +96,7 @@ def _estimated(recipe: Recipe, network: "keras.Model") -> Estimate:
 
     train, validation = (CachedSamples(recipe.data.samples(split)) for split in ("train", "val"))
     batches = stream(train, recipe.family, recipe.augmentation, batch=recipe.batch_size, seed=recipe.seed)
-    shape, epoch_steps = batches[0][0].shape, math.ceil(len(train) / recipe.batch_size)
+    shape, epoch_steps = batches[0][0].shape, recipe.epoch_steps(len(train))
     outputs = activations(network, shape)
     require(outputs)
     objective = compiled(recipe, network, shape, epoch_steps)

@@ -1,7 +1,6 @@
 """A training under way: steps, ends of epochs, resume points, and what is kept."""
 
 import dataclasses
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -76,7 +75,7 @@ def started(
     recipe = run.recipe
     samples = CachedSamples(recipe.data.samples("train"))
     batches = stream(samples, recipe.family, recipe.augmentation, batch=recipe.batch_size, seed=recipe.seed)
-    steps = math.ceil(len(samples) / recipe.batch_size)
+    steps = recipe.epoch_steps(len(samples))
     objective = compiled(recipe, network, batches[0][0].shape, steps)
     if point is None:
         load_weights(network, run.folder / WEIGHTS)
