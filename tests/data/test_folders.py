@@ -306,7 +306,7 @@ def test_a_single_image_is_divided_along_its_longer_side(tmp_path):
     assert not check(data).problems
     assert len(folder(tmp_path / "data", validation=0).samples("train")) == 1
     write_image(tmp_path / "dot/images/a.png", make_image(0, (2, 2)))
-    write_image(tmp_path / "dot/masks/a.png", LABELS[:2, :2])
+    write_image(tmp_path / "dot/masks/a.png", LABELS[5:7, 7:9])
     refused(folder(tmp_path / "dot", validation=0.1), "too small to be divided", "val/",
             use=lambda source: list(source.samples("val")))  # fmt: skip
 
