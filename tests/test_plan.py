@@ -127,6 +127,21 @@ def test_settings_of_the_data_are_for_the_command():
     assert data_settings(plan, ["data.void=1", "epochs=3"]) == ["data.void=1", "data.size=[72,72]"]
 
 
+def test_dark_images_of_sixteen_bits_are_brightened(folder):
+    for path in (folder / "images").iterdir():
+        deep = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype("uint16") * 8
+        cv2.imwrite(str(path), deep)
+    assert cv2.imread(str(folder / "images/3.png"), cv2.IMREAD_UNCHANGED).max() < 1024
+    plan, known = plan_for("unetpp", Asked(("epochs=1",), str(folder)))
+    assert plan.decisions[0][:2] == ("data.range", (0.0, 1023.0))
+    assert plan.recipe.data.range == (0.0, 1023.0)
+    assert known.range[1] > 200
+    assert data_settings(plan, []) == ["data.range=[0.0,1023.0]"]
+    theirs, known = plan_for("unetpp", Asked(("epochs=1", "data.range=[0,4095]"), str(folder)))
+    assert theirs.recipe.data.range == (0.0, 4095.0)
+    assert known.range[1] < 70
+
+
 def test_data_that_are_broken_are_told(folder):
     (folder / "images" / "3.png").write_bytes(b"no image")
     with pytest.raises(UserError, match=r"3\.png"):

@@ -19,6 +19,8 @@ class Fingerprint:
         sizes: "smallest", "largest" (by area) and "most common" height and width.
         grey: share of the images whose channels are equal.
         mean, std: of red, green and blue, 0..255; each image counts alike.
+        contrast: of half of the images the standard deviation of their own pixels is this or less.
+        range: the least and the largest value of any pixel.
         uprightness: how far from the middle of the height the things of a class are, as a mean over images
             divided by their standard deviation; of the class that is farthest. Near 0 where images have no
             upper side; several in photographs of streets.
@@ -39,6 +41,8 @@ class Fingerprint:
     grey: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    contrast: float
+    range: tuple[int, int]
     uprightness: float
     classes: dict[str, float]
     counts: dict[str, int]

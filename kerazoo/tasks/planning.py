@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from kerazoo.structures.fingerprint import Decision, Grounds
+from kerazoo.structures.fingerprint import Decision, Fingerprint, Grounds
 
 STEP_PIXELS = {"CPU": 2**17, "GPU": 2**21}
 """Pixels that a step sees: eight windows of 128 x 128 on a CPU, as many of 512 x 512 on a GPU."""
@@ -18,6 +19,9 @@ MULTIPLE = 32
 
 MOST_SAMPLES = 32
 """Of a batch; small images do not make it larger."""
+
+TONES = 0.5
+"""Deviations of an image that its brightness is changed by, at most."""
 
 UPRIGHT = 1.0
 """`Fingerprint.uprightness` above which images have an upper side."""
@@ -57,6 +61,22 @@ def orientation(grounds: Grounds) -> list[Decision]:
     return [
         Decision("augmentation.flip_vertical", False, because),
         Decision("augmentation.quarter_turns", False, because),
+    ]
+
+
+def tones(augmentation: Any, known: Fingerprint) -> list[Decision]:
+    """Plan changes of brightness that leave something of dark images, and of those with little contrast.
+
+    Args:
+        augmentation: the recipe's, `kerazoo.data.augment.Augmentation`.
+        known: what the data are like.
+    """
+    most = round(TONES * known.contrast / 255, 3)
+    because = f"half of the images deviate from their mean by {known.contrast:.1f} of 255, or less"
+    return [
+        Decision(f"augmentation.{name}", most, because)
+        for name in ("brightness", "noise")
+        if known.looked_at and getattr(augmentation, name) > most
     ]
 
 

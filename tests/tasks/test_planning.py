@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from kerazoo.data.augment import Augmentation
 from kerazoo.families.centernet import CenterNet
 from kerazoo.families.cyclegan import CycleGAN
 from kerazoo.families.fcn import FCN
@@ -14,6 +15,7 @@ from kerazoo.families.resnet import ResNet
 from kerazoo.families.siamese import Siamese
 from kerazoo.families.unet import UNet
 from kerazoo.structures.fingerprint import Fingerprint, Grounds
+from kerazoo.tasks.planning import tones
 from kerazoo.tasks.segmentation import Losses
 
 CELLS = Fingerprint(
@@ -23,6 +25,8 @@ CELLS = Fingerprint(
     grey=0.0,
     mean=(100.04, 110.0, 120.0),
     std=(50.0, 0.2, 70.0),
+    contrast=40.0,
+    range=(0, 255),
     uprightness=0.2,
     classes={"background": 0.7, "cell": 0.3},
     counts={},
@@ -48,6 +52,13 @@ def test_images_are_normalised_by_the_data_and_not_by_a_constant_channel():
     assert decided["family.std"] == (50.0, 1.0, 70.0)
     grey = told(UNet(classes=2, channels=1))
     assert (grey["family.mean"], grey["family.std"]) == ((110.0,), (40.3,))
+
+
+@pytest.mark.parametrize(("contrast", "brightness"), [(8.0, 0.016), (40.0, 0.078), (60.0, None)])
+def test_brightness_leaves_something_of_images_with_little_contrast(contrast, brightness):
+    data = dataclasses.replace(CELLS, contrast=contrast)
+    decided = {each.setting: each.value for each in tones(Augmentation(brightness=0.1, gamma=0.3), data)}
+    assert decided == ({} if brightness is None else {"augmentation.brightness": brightness})
 
 
 def test_published_weights_bring_their_normalisation():

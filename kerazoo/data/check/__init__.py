@@ -61,6 +61,7 @@ class Report(Fingerprint):
             rows += [("grey images", f"{self.grey:.0%}")]
             colours = zip(self.mean, self.std, strict=True)
             rows += [("mean and std", ", ".join(f"{mean:.1f} {std:.1f}" for mean, std in colours))]
+            rows += [("values", f"{self.range[0]} to {self.range[1]}")]
         rows += [(name, str(count)) for name, count in self.tally.items()]
         rows += [(name, _range_text(quantiles(numbers))) for name, numbers in self.measures.items()]
         rows += self._class_rows()
@@ -97,6 +98,7 @@ class _SampleFacts(NamedTuple):
     grey: bool
     mean: np.ndarray
     std: np.ndarray
+    range: tuple[int, int]
     border: int | None
     levels: np.ndarray
     counts: np.ndarray
@@ -208,6 +210,7 @@ def _read_sample(place: tuple[Split, Sequence[Sample], int, int]) -> _SampleFact
         grey=bool((image == image[..., :1]).all()),
         mean=some.mean((0, 1)),
         std=some.std((0, 1)),
+        range=(int(image.min()), int(image.max())),
         border=_border(image),
         levels=truth.levels(classes) if hasattr(truth, "levels") else np.full(classes, np.nan),
         counts=truth.counts(classes),
@@ -314,6 +317,8 @@ def _make_report(
         grey=sum(sample.grey for sample in samples) / max(len(samples), 1),
         mean=mean,
         std=std,
+        contrast=round(float(np.median([sample.std.mean() for sample in samples])), 2) if samples else 0.0,
+        range=(min(s.range[0] for s in samples), max(s.range[1] for s in samples)) if samples else (0, 0),
         uprightness=_uprightness(np.array([sample.levels for sample in samples])),
         classes={name: float(counts[label] / labelled) for label, name in enumerate(names)},
         counts={name: int(counts[label]) for label, name in enumerate(names)},

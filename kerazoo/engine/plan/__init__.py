@@ -9,11 +9,14 @@ import numpy as np
 from kerazoo import backend
 from kerazoo import settings as plain
 from kerazoo.data.check import fingerprint
+from kerazoo.data.dark import dark_images
+from kerazoo.data.source import FileSource
 from kerazoo.engine.plan.budget import Budget, default_budget, length, minutes, validations
 from kerazoo.engine.training.dry_run import Estimate, estimate
 from kerazoo.engine.training.memory import OutOfMemory
 from kerazoo.recipe import Recipe, load_recipe, overridden, parsed
 from kerazoo.structures.fingerprint import Decision, Fingerprint, Grounds
+from kerazoo.tasks.planning import tones
 
 
 class Asked(NamedTuple):
@@ -96,11 +99,24 @@ def plan_for(
     Raises:
         UserError: as `kerazoo.recipe.overridden`, or the data are broken.
     """
-    recipe = asked.recipe(name).configured()
-    known = fingerprint(recipe.data)
     given = asked.settings()
+    recipe = asked.recipe(name).configured()
+    reading, kept = _sorted(_reading(recipe), given)
+    recipe = _applied(recipe, reading)
+    known = fingerprint(recipe.data)
     budget = budget or (None if "epochs" in given else default_budget())
-    return planned(recipe, known, given, budget, pretrained=pretrained), known
+    made = planned(recipe, known, given, budget, pretrained=pretrained)
+    return made._replace(decisions=(*reading, *made.decisions), kept=(*kept, *made.kept)), known
+
+
+def _reading(recipe: Recipe) -> list[Decision]:
+    """Plan what is white, of 16-bit images that would be read as nearly black."""
+    data = recipe.data
+    dark = dark_images(data.image_files(), data) if isinstance(data, FileSource) else None
+    if dark is None:
+        return []
+    because = f"images of 16 bits hold numbers up to {dark.largest} only"
+    return [Decision("data.range", (0.0, float(dark.white())), because)]
 
 
 def planned(
@@ -132,7 +148,8 @@ def planned(
         whole=is_theirs and crop is None,
     )
     before = recipe.batch_size
-    decisions, kept = _sorted(recipe.family.planned(grounds), given)
+    wanted = [*recipe.family.planned(grounds), *tones(recipe.augmentation, known)]
+    decisions, kept = _sorted(wanted, given)
     recipe = _applied(recipe, decisions)
     rate, kept_rate = _sorted(_learning_rate(recipe, before), given)
     recipe = _applied(recipe, rate)
