@@ -70,7 +70,8 @@ def length(
     if budget.seconds is None:
         steps, because = float(budget.steps or 0), f"{budget.steps} steps"
     else:
-        steps = ((1 - VALIDATED) * budget.seconds - found.first_step_seconds) / found.step_seconds
+        validated = min(VALIDATED * budget.seconds, VALIDATIONS * found.validation_seconds)
+        steps = (budget.seconds - validated - found.first_step_seconds) / found.step_seconds
         because = f"a step takes {found.step_seconds:.2g} s"
     wanted = min(steps / per_pass, MOST_PASSES * max(windows, 1.0))  # passes in all
     each = passes or max(min(math.ceil(LEAST_STEPS / per_pass), int(wanted / VALIDATIONS)), 1)

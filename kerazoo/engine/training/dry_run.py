@@ -5,6 +5,7 @@ import itertools
 import math
 import re
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from kerazoo.engine.training.steps import compiled
 from kerazoo.engine.training.train import check, prepared
 from kerazoo.recipe import Recipe
 from kerazoo.run import Run
+from kerazoo.structures.sample import Sample
 
 if TYPE_CHECKING:
     import keras
@@ -28,6 +30,9 @@ STEPS = 5
 
 SECONDS = 60.0
 """No further step is timed after so long."""
+
+PART = 1024
+"""Side of what is predicted of larger images."""
 
 VALIDATED = 4
 """So many validation images are timed, after a first one that compiles."""
@@ -143,13 +148,20 @@ def _step_seconds(objective: "keras.Model", feed: Feed) -> list[float]:
     return [later - sooner for sooner, later in itertools.pairwise(stamps)]
 
 
-def _image_seconds(recipe: Recipe, forward: Callable, samples: list) -> float:
-    """Return the seconds that one validation image takes."""
+def _image_seconds(recipe: Recipe, forward: Callable, samples: list[Sample]) -> float:
+    """Return the seconds that one validation image takes; of large ones a part is predicted."""
     options = options_for(recipe.family, tile=recipe.tile)
-    for part in (samples[:1], samples):  # the first time it compiles
+    pixels = sum(math.prod(sample.image.shape[:-1]) for sample in samples)
+    large = any(math.prod(sample.image.shape[-3:-1]) > PART**2 for sample in samples)
+    parts = [sample.image[..., :PART, :PART, :] for sample in samples]
+    for count in (1, len(samples)):  # the first time it compiles
         began = time.perf_counter()
-        scored(recipe.family, forward, part, options, count=0)
-    return (time.perf_counter() - began) / len(samples)
+        if large:
+            deque(recipe.family.infer(forward, parts[:count], options), maxlen=0)
+        else:
+            scored(recipe.family, forward, samples[:count], options, count=0)
+    seen = sum(math.prod(part.shape[:-1]) for part in parts) if large else pixels
+    return (time.perf_counter() - began) * pixels / seen / len(samples)
 
 
 def _memory(objective: "keras.Model") -> dict[str, int]:
