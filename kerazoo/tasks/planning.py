@@ -80,6 +80,15 @@ def tones(augmentation: Any, known: Fingerprint) -> list[Decision]:
     ]
 
 
+def light(grounds: Grounds) -> list[Decision]:
+    """Plan changes of light and colour that leave objects what they are; hue may be their name."""
+    colour = [] if grounds.fingerprint.grey == 1 else [("saturation", 0.2)]
+    return [
+        Decision(f"augmentation.{name}", strength, "cameras and light differ")
+        for name, strength in (("brightness", 0.1), ("contrast", 0.2), *colour)
+    ]
+
+
 def window(grounds: Grounds, admissible: Callable[[int], int]) -> tuple[tuple[int, int], str]:
     """Return height and width of training windows, and why: as large as images and memory allow.
 
@@ -123,12 +132,12 @@ def _at_most(size: tuple[float, float], pixels: int) -> tuple[float, float]:
     return (short, long) if size[0] <= size[1] else (long, short)
 
 
-def batch(grounds: Grounds, size: tuple[int, int]) -> Decision:
-    """Plan how many windows a step sees: `STEP_PIXELS` of them, two at least."""
+def batch(grounds: Grounds, size: tuple[int, int], least: int = 2) -> Decision:
+    """Plan how many windows a step sees: `STEP_PIXELS` of them, but so many at least."""
     pixels = STEP_PIXELS[device(grounds)]
     samples = grounds.fingerprint.splits.get("train", 1)
     most = max(min(MOST_SAMPLES, samples // 2), 1)
-    count = min(max(pixels // math.prod(size), 2), most)
+    count = min(max(pixels // math.prod(size), least), most)
     return Decision("batch_size", count, f"about {pixels} pixels of {size[0]} x {size[1]} windows a step")
 
 

@@ -61,6 +61,20 @@ def test_brightness_leaves_something_of_images_with_little_contrast(contrast, br
     assert decided == ({} if brightness is None else {"augmentation.brightness": brightness})
 
 
+@pytest.mark.parametrize("family", [ResNet(classes=2), CenterNet(classes=2)])
+def test_light_differs_and_hue_does_not(family):
+    decided = told(family)
+    names = ("brightness", "contrast", "saturation")
+    assert [decided[f"augmentation.{name}"] for name in names] == [0.1, 0.2, 0.2]
+    assert "augmentation.hue" not in decided
+    assert "augmentation.saturation" not in told(family, dataclasses.replace(CELLS, grey=1.0))
+
+
+def test_a_detector_sees_four_images_a_step_at_least():
+    assert told(CenterNet(classes=2), alike(480, 640))["batch_size"] == 4
+    assert told(UNet(classes=2), alike(480, 640))["batch_size"] == 2
+
+
 def test_published_weights_bring_their_normalisation():
     assert not {"family.mean", "family.std"} & told(UNet(classes=2), pretrained=True).keys()
     assert not {"family.mean", "family.std"} & told(CenterNet(classes=2)).keys()  # its own, always

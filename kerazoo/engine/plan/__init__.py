@@ -148,14 +148,13 @@ def planned(
         whole=is_theirs and crop is None,
     )
     before = recipe.batch_size
-    wanted = [*recipe.family.planned(grounds), *tones(recipe.augmentation, known)]
-    decisions, kept = _sorted(wanted, given)
+    decisions, kept = _sorted(recipe.family.planned(grounds), given)
     recipe = _applied(recipe, decisions)
-    rate, kept_rate = _sorted(_learning_rate(recipe, before), given)
-    recipe = _applied(recipe, rate)
-    decisions, kept = [*decisions, *rate], [*kept, *kept_rate]
+    more, theirs = _sorted([*tones(recipe.augmentation, known), *_learning_rate(recipe, before)], given)
+    recipe = _applied(recipe, more)
+    decisions, kept = [*decisions, *more], [*kept, *theirs]
     if budget is None:
-        return Plan(recipe, tuple(decisions), tuple(kept))
+        return Plan(recipe, _last(decisions), tuple(kept))
     found, halved = _estimated(recipe, given)
     recipe = _applied(recipe, halved)
     long: list[Decision] = []
@@ -165,8 +164,13 @@ def planned(
         recipe, kept = _applied(recipe, long), [*kept, *theirs]
     often, theirs = _sorted(validations(found, budget, recipe.epochs), given)
     recipe = _applied(recipe, often)
-    made = {decision.setting: decision for decision in (*decisions, *halved, *long, *often)}
-    return Plan(recipe, tuple(made.values()), (*kept, *theirs), minutes(found, recipe))
+    made = _last([*decisions, *halved, *long, *often])
+    return Plan(recipe, made, (*kept, *theirs), minutes(found, recipe))
+
+
+def _last(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
+    """Return the last decision about each setting."""
+    return tuple({decision.setting: decision for decision in decisions}.values())
 
 
 def _windows(recipe: Recipe, known: Fingerprint) -> float:

@@ -112,6 +112,7 @@ class OpenPose(Pose):
             Decision("augmentation.crop", crop, "as the network predicts"),
             Decision("augmentation.scale", (round(0.8 * scale, 3), round(1.25 * scale, 3)), seen),
             planning.batch(grounds, crop),
+            *planning.light(grounds),
         ]
 
     # --- from the image to the network ---------------------------------------------

@@ -95,7 +95,8 @@ class Classification(Labelled):
                 Decision("augmentation.crop", size, "as the network is validated at"),
                 Decision("augmentation.area", (0.35, 1.0), "parts of images, since they differ in size"),
             ]
-        return [*decisions, planning.batch(grounds, size), *planning.orientation(grounds)]
+        decisions += [planning.batch(grounds, size), *planning.light(grounds)]
+        return [*decisions, *planning.orientation(grounds)]
 
     # --- from the image to the network ---------------------------------------------
 
