@@ -12,6 +12,7 @@ from kerazoo.errors import UserError
 
 if TYPE_CHECKING:
     from kerazoo.engine.plan import Asked
+    from kerazoo.engine.plan.budget import Budget
     from kerazoo.engine.training.dry_run import Estimate
     from kerazoo.recipe import Recipe
     from kerazoo.run import Metrics, Run
@@ -101,21 +102,24 @@ def _chosen(recipe: str, init: str | None, **options: Any) -> tuple["Recipe", "R
     """Return the recipe after the options, its data checked, the run to start from, and files to keep."""
     from kerazoo.engine.convert import run_or_weights
     from kerazoo.engine.plan import Asked
+    from kerazoo.engine.plan.budget import read_budget
 
     if options["accept_changed_data"]:
         raise UserError("--accept-changed-data is for a run that is resumed", "give --resume RUN with it")
     if init and options["weights"]:
         raise UserError("--init and --weights both say what to start from", "give one of them")
+    budget = read_budget(options["budget"]) if options["budget"] else None
     asked = Asked(**{name: options[name] for name in Asked._fields})
     chosen = asked.recipe(recipe)
-    planned = _is_planned(recipe, chosen, options["plan"], options["budget"])
+    planned = _is_planned(recipe, chosen, options["plan"], budget)
     notes = {} if chosen.data.generated else _whole(chosen, asked.settings() if planned else None)
+    start = run_or_weights(init) if init else None
     if planned:
-        chosen, notes = _planned(recipe, asked, options["budget"], pretrained=init is not None)
-    return chosen, run_or_weights(init) if init else None, notes
+        chosen, notes = _planned(recipe, asked, budget, start)
+    return chosen, start, notes
 
 
-def _is_planned(name: str, recipe: "Recipe", plan: str | None, budget: str | None) -> bool:
+def _is_planned(name: str, recipe: "Recipe", plan: str | None, budget: "Budget | None") -> bool:
     """Whether to plan the training of a recipe, by name, with what the user says of it."""
     from kerazoo.engine.plan import is_default
 
@@ -128,16 +132,14 @@ def _is_planned(name: str, recipe: "Recipe", plan: str | None, budget: str | Non
 
 
 def _planned(
-    recipe: str, asked: "Asked", budget: str | None, *, pretrained: bool
+    recipe: str, asked: "Asked", budget: "Budget | None", init: "Run | None"
 ) -> tuple["Recipe", dict[str, Any]]:
     """Return the recipe with what its data and the budget decide, and what of it to keep; print it."""
     from kerazoo.engine.plan import plan_for
-    from kerazoo.engine.plan.budget import read_budget
     from kerazoo.engine.plan.written import plain_plan, rows
 
     say("timing a few steps, to plan the training", err=True)
-    chosen = read_budget(budget) if budget else None
-    made, known = plan_for(recipe, asked, chosen, pretrained=pretrained)
+    made, known = plan_for(recipe, asked, budget, init=init)
     show_table(rows(made), err=True)
     if made.minutes is not None:
         say(f"the training will take about {made.minutes:.3g} minutes", err=True)

@@ -1,7 +1,7 @@
 """Few-shot: unknown characters, by MAML.
 
     kerazoo train maml                 about 6 minutes on 2 CPU cores, estimated
-    kerazoo train maml --data omniglot.zip --set data.splits=vinyals
+    kerazoo train maml --data omniglot.zip --plan off --set data.splits=vinyals
         --set 'data.episodes_per_epoch=[8000,200,1000]'
     kerazoo train maml --set family.second_order=false
     kerazoo evaluate RUN --split test

@@ -1,7 +1,7 @@
 """Pose: key points of several people, by OpenPose.
 
     kerazoo train openpose             about 8000 minutes on 2 CPU cores, estimated
-    kerazoo train openpose --data COCO --set data.least_points=5 --set data.least_area=1024
+    kerazoo train openpose --data COCO --plan off --set data.least_points=5 --set data.least_area=1024
     kerazoo convert openpose body_pose_model.pth --output RUN
 
 Part affinity fields on VGG19 as Cao et al. trained them, six stages: 52 million weights, for a GPU. On

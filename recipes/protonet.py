@@ -1,7 +1,7 @@
 """Few-shot: unknown characters, by prototypical networks.
 
     kerazoo train protonet             about 4 minutes on 2 CPU cores, estimated
-    kerazoo train protonet --data omniglot.zip --set data.splits=vinyals
+    kerazoo train protonet --data omniglot.zip --plan off --set data.splits=vinyals
         --set 'data.episodes_per_epoch=[250,200,1000]'
         --set family.training_queries=3 --epochs 12
     kerazoo evaluate RUN --split test --ways 20 --shots 1

@@ -1,7 +1,7 @@
 """Few-shot: unknown characters, by Reptile.
 
     kerazoo train reptile              about 6 minutes on 2 CPU cores, estimated
-    kerazoo train reptile --data omniglot.zip --set data.splits=vinyals
+    kerazoo train reptile --data omniglot.zip --plan off --set data.splits=vinyals
         --set 'data.episodes_per_epoch=[5000,200,1000]'
     kerazoo evaluate RUN --split test
     kerazoo adapt RUN --support FOLDER --output RUN2

@@ -1,7 +1,7 @@
 """Classification: ten shapes of 32 x 32, by ResNet-20.
 
     kerazoo train resnet20-cifar       3.2 minutes on 2 CPU cores, accuracy 0.962
-    kerazoo train resnet20-cifar --data cifar-10-batches-bin --set epochs=164 --set batch_size=128
+    kerazoo train resnet20-cifar --data cifar-10-batches-bin --plan off --set epochs=164 --set batch_size=128
         --set optimizer.name=sgd --set optimizer.learning_rate=0.1 --set optimizer.weight_decay=1e-3
         --set schedule.kind=step --set augmentation.shift=4
 

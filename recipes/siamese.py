@@ -1,7 +1,8 @@
 """Verification: which characters are alike, by a Siamese network.
 
     kerazoo train siamese              about 3 minutes on 2 CPU cores, estimated
-    kerazoo train siamese --data omniglot.zip --epochs 6 --set 'data.episodes_per_epoch=[750,60,200]'
+    kerazoo train siamese --data omniglot.zip --plan off --epochs 6
+        --set 'data.episodes_per_epoch=[750,60,200]'
     kerazoo evaluate RUN --data omniglot_all_runs.zip
     kerazoo predict RUN a.png b.png
 

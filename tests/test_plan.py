@@ -15,6 +15,7 @@ from kerazoo.engine.training import memory
 from kerazoo.engine.training.dry_run import Estimate
 from kerazoo.errors import UserError
 from kerazoo.recipe import load_recipe
+from kerazoo.run import create_run
 from kerazoo.settings import replace
 from kerazoo.structures.fingerprint import Decision
 from tests.cli.runner import kerazoo, result_of
@@ -113,6 +114,19 @@ def test_a_written_recipe_is_the_planned_one(folder, tmp_path):
     plan = planned(load_recipe("unetpp"), CELLS, ())
     (tmp_path / "mine.py").write_text(recipe_text(plan, "unetpp", {}))
     assert load_recipe(str(tmp_path / "mine.py")) == plan.recipe
+
+
+def test_a_run_s_weights_bring_what_they_go_with(folder, tmp_path):
+    small = ("epochs=1", "family.filters=[4,8]", "augmentation.crop=[32,32]")
+    recipe = replace(load_recipe("unetpp"), {"family.mean": (7.0,), "family.filters": (4, 8)})
+    start = create_run(recipe, tmp_path / "start", recipe.family.build())
+    plan, _ = plan_for("unetpp", Asked(small, str(folder)), init=start)
+    assert plan.recipe.family.mean == (7.0,)
+    assert plan.recipe.family.std == recipe.family.std
+    kerazoo("train", "unetpp", "--data", folder, "--init", tmp_path / "start", "--epochs", 1,
+            "--set", "augmentation.crop=[32,32]", "--output", tmp_path / "run")  # fmt: skip
+    kept = json.loads((tmp_path / "run/recipe.json").read_text())["family"]
+    assert (kept["mean"], kept["filters"]) == ([7.0], [4, 8])
 
 
 def test_built_in_data_have_no_plan(tmp_path):

@@ -15,7 +15,9 @@ from kerazoo.engine.plan.budget import Budget, default_budget, length, minutes, 
 from kerazoo.engine.training.dry_run import Estimate, estimate
 from kerazoo.engine.training.memory import OutOfMemory
 from kerazoo.recipe import Recipe, load_recipe, overridden, parsed
+from kerazoo.run import Run
 from kerazoo.structures.fingerprint import Decision, Fingerprint, Grounds
+from kerazoo.task import Task
 from kerazoo.tasks.planning import tones
 
 
@@ -86,7 +88,7 @@ def is_default(name: str, recipe: Recipe) -> bool:
 
 
 def plan_for(
-    name: str, asked: Asked, budget: Budget | None = None, *, pretrained: bool = False
+    name: str, asked: Asked, budget: Budget | None = None, *, init: Run | None = None
 ) -> tuple[Plan, Fingerprint]:
     """Return the plan for a recipe on the user's data, and what these are like.
 
@@ -94,7 +96,7 @@ def plan_for(
         name: of the recipe, or its file.
         asked: by the user, who names the data or whose recipe does.
         budget: of the training; by default `default_budget`, where no number of epochs is asked for.
-        pretrained: the training starts from the weights of a run.
+        init: a run whose weights the training starts from.
 
     Raises:
         UserError: as `kerazoo.recipe.overridden`, or the data are broken.
@@ -105,7 +107,7 @@ def plan_for(
     recipe = _applied(recipe, reading)
     known = fingerprint(recipe.data)
     budget = budget or (None if "epochs" in given else default_budget())
-    made = planned(recipe, known, given, budget, pretrained=pretrained)
+    made = planned(recipe, known, given, budget, init=init)
     return made._replace(decisions=(*reading, *made.decisions), kept=(*kept, *made.kept)), known
 
 
@@ -125,7 +127,7 @@ def planned(
     given: Collection[str],
     budget: Budget | None = None,
     *,
-    pretrained: bool = False,
+    init: Run | None = None,
 ) -> Plan:
     """Return a recipe with the settings that its data and a budget decide.
 
@@ -134,7 +136,7 @@ def planned(
         known: what these are like.
         given: the settings that the user has set, which stay.
         budget: of the training; None leaves epochs and validations as they are, and times nothing.
-        pretrained: the training starts from the weights of a run.
+        init: a run whose weights the training starts from.
 
     Raises:
         UserError: a network for these settings cannot be trained.
@@ -142,13 +144,13 @@ def planned(
     crop, is_theirs = recipe.augmentation.crop, is_given("augmentation.crop", given)
     grounds = Grounds(
         known,
-        pretrained=pretrained or recipe.weights is not None,
+        pretrained=init is not None or recipe.weights is not None,
         gpu=backend.has_gpu(),
         crop=crop if is_theirs else None,
         whole=is_theirs and crop is None,
     )
     before = recipe.batch_size
-    decisions, kept = _sorted(recipe.family.planned(grounds), given)
+    decisions, kept = _sorted([*recipe.family.planned(grounds), *_as_trained(recipe.family, init)], given)
     recipe = _applied(recipe, decisions)
     more, theirs = _sorted([*tones(recipe.augmentation, known), *_learning_rate(recipe, before)], given)
     recipe = _applied(recipe, more)
@@ -171,6 +173,19 @@ def planned(
 def _last(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
     """Return the last decision about each setting."""
     return tuple({decision.setting: decision for decision in decisions}.values())
+
+
+def _as_trained(family: Task, init: Run | None) -> list[Decision]:
+    """Plan what the weights of a run go with, so that they can be taken."""
+    if init is None:
+        return []
+    trained, wanted = init.recipe.family.weight_settings(), family.weight_settings()
+    because = f"the weights of {init.folder.name} were trained with it"
+    return [
+        Decision(f"family.{name}", trained[name], because)
+        for name, value in wanted.items()
+        if name in trained and trained[name] != value
+    ]
 
 
 def _windows(recipe: Recipe, known: Fingerprint) -> float:
