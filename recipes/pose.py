@@ -2,8 +2,9 @@
 
     kerazoo train pose                 12.9 minutes on 2 CPU cores, AP 0.820
     kerazoo train pose --data COCO --plan off --set family.trunk=mobilenet --set family.stages=2
-        --set family.width=1 --set family.height=368 --epochs 280 --set 'augmentation.crop=[368,368]' --set augmentation.focus=0.6
-        --set augmentation.rotation=20 --set 'augmentation.scale=[0.8,1.25]' --set augmentation.brightness=0.1
+        --set family.width=1 --set family.height=368 --epochs 280 --set 'augmentation.crop=[368,368]'
+        --set augmentation.focus=0.6 --set augmentation.rotation=20
+        --set 'augmentation.scale=[0.8,1.25]' --set augmentation.brightness=0.1
         --set augmentation.contrast=0.2 --batch-size 80 --set optimizer.learning_rate=4e-5
         --set family.refinement_lr_factor=4 --set family.heatmaps_weight=1
         --set data.least_points=5 --set data.least_area=1024
