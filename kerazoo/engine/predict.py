@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -16,13 +16,14 @@ from kerazoo.engine.outputs import Row, holds_any, shortened, stems
 from kerazoo.engine.pipeline import stage
 from kerazoo.engine.progress import Progress, VideoProgress
 from kerazoo.errors import UserError, error_context
+from kerazoo.files.owned import check_owned
 from kerazoo.files.reading import read_error
 from kerazoo.files.writing import make_folder
 from kerazoo.image import read_image, write_image
 from kerazoo.media.video_writer import VideoWriter
 from kerazoo.run import Run
 from kerazoo.task import PLAIN, Options, Task
-from kerazoo.tasks.detection.result_files import ResultFormat, write_results
+from kerazoo.tasks.detection.result_files import ResultFormat, result_notes, result_path, write_results
 from kerazoo.tasks.fewshot import FewShot
 from kerazoo.tasks.pose import TopDown
 from kerazoo.tasks.verification import Verification
@@ -91,7 +92,8 @@ def predict(
         A Siamese network without an index takes two images and gives one row: "image", "other", "files".
 
     Raises:
-        UserError: the run cannot predict, boxes are unusable, or nothing can be written to `output`.
+        UserError: the run cannot predict, boxes are unusable, nothing can be written to `output`, or
+            result files are there that no prediction wrote.
     """
     if holds_any(output, paths):
         raise UserError(f"{output} holds the images themselves", "choose another --output")
@@ -120,6 +122,10 @@ def predict(
             if boxes is None
             else _box_predictor(run, options, paths, boxes, min_score)
         )
+    for to in results:
+        check_owned(result_path(output, to))
+        for note in result_notes(to, stems(paths), family.class_names()):
+            Progress().say(note)
     make_folder(output)
     rows = _rows(run, predictor, paths, output, overlay, batch_size)
     return _with_results(rows, family, paths, output, results) if results else rows
@@ -206,19 +212,39 @@ def _with_results(
     output: Path,
     formats: Sequence[ResultFormat],
 ) -> Generator[Row, None, None]:
-    """Yield the rows; at their end, and where they are interrupted, write what they say in other formats."""
+    """Yield the rows; at their end, write what they say in other formats.
+
+    Where they are interrupted, they are written, too, unless there are older ones (as `write_rows` does).
+    """
     names = dict(zip(map(str, paths), stems(paths), strict=True))
+    taken = set(names.values())
     described: dict[str, Row] = {}
+    finished = False
     try:
         with contextlib.closing(rows):
             for row in rows:
                 if "error" not in row:
-                    frame = f"-{row['frame']:06}" if "frame" in row else ""
-                    described[names[row["image"]] + frame] = row
+                    name = names[row["image"]]
+                    if "frame" in row:
+                        name = _frame_name(f"{name}-{row['frame']:06}", taken)
+                    if "yolo" in formats:
+                        row["files"].insert(0, str(result_path(output, "yolo") / f"{name}.txt"))
+                    described[name] = row
                 yield row
+        finished = True
     finally:
         for to in formats:
-            Progress().say(f"results: {write_results(output, to, described, family.class_names())}")
+            path = result_path(output, to)
+            if finished or not path.exists():
+                path = write_results(output, to, described, family.class_names())
+                Progress().say(f"results: {path}")
+            else:
+                Progress().say(f"{path} is that of before")
+
+
+def _frame_name(name: str, taken: Collection[str]) -> str:
+    """Return the name of a frame, unlike those of all images: one may be called as a frame is."""
+    return name if name not in taken else _frame_name(f"{name}_frame", taken)
 
 
 class _Answer(NamedTuple):

@@ -1,6 +1,7 @@
 """What programs read of objects found."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from kerazoo.tasks.detection import coco_classes
 from kerazoo.tasks.detection.result_files import (
     coco_results,
     object_rows,
+    result_notes,
     write_results,
     write_voc,
     write_yolo,
 )
+from tests.refusals import refusal
 
 BOXES = np.array([[10.126, 20, 40, 80.5], [0, 0, 1, 1], [5, 6, 7, 8]], "float32")
 DETECTIONS = Detections(BOXES, np.array([1, 0, 1], "int32"), np.array([0.87654321, 0.5, 0.1], "float32"))
@@ -73,7 +76,14 @@ def test_a_file_that_cannot_be_written_is_told_in_a_line(tmp_path):
         write_yolo(tmp_path / "file" / "a.txt", DETECTIONS, (90, 50))
 
 
-@pytest.mark.parametrize(("name", "image"), [("000000000785", 785), ("cat_1", "cat_1"), ("1" * 30, "1" * 30)])
+@pytest.mark.parametrize(
+    ("name", "image"),
+    [
+        ("000000000785", 785),
+        ("0", 0),
+        *[(name, name) for name in ("cat_1", "1" * 30, "0785", "\u0663", "-1")],
+    ],
+)
 def test_rows_are_written_as_coco_does(tmp_path, name, image):
     rows = {name: {"height": 90, "width": 50} | object_rows(DETECTIONS, ("cat", "dog"))}
     found = json.loads(write_results(tmp_path, "coco", rows, ("cat", "dog")).read_text())
@@ -102,3 +112,84 @@ def test_rows_are_written_as_voc_and_yolo_do(tmp_path):
     assert written[:, 0].tolist() == [1, 0, 1]
     np.testing.assert_allclose(from_yolo(written[:, 1:5], (90, 50)), BOXES, atol=0.01)
     assert (labels / "b.txt").read_text() == ""
+
+
+def described(*names):
+    return {name: {"height": 90, "width": 50} | object_rows(DETECTIONS, ("cat", "dog")) for name in names}
+
+
+def test_names_that_are_one_number_stay_texts(tmp_path):
+    path = write_results(tmp_path, "coco", described("000000000012", "12", "7"), ("cat", "dog"))
+    assert {row["image_id"] for row in json.loads(path.read_text())} == {"000000000012", "12", "7"}
+    path = write_results(tmp_path, "coco", described("012", "12", "7"), ("cat", "dog"))
+    assert {row["image_id"] for row in json.loads(path.read_text())} == {"012", 12, 7}
+
+
+def test_classes_that_give_one_file_name_have_files_of_their_own(tmp_path):
+    names = ("sq/uare", "sq_uare", "sq:uare")
+    paths = write_voc(tmp_path, [("a", DETECTIONS)], names)
+    assert [path.name for path in paths] == [f"comp4_det_test_sq_uare{end}.txt" for end in ("-2", "", "-3")]
+    assert [len(path.read_text().splitlines()) for path in paths] == [1, 2, 0]
+    first, second = result_notes("voc", ["a"], names)
+    assert "the class 'sq/uare' is in comp4_det_test_sq_uare-2.txt" in first
+    assert "the class 'sq:uare' is in comp4_det_test_sq_uare-3.txt" in second
+
+
+def test_vocs_columns_stay_where_names_have_spaces(tmp_path):
+    images = ["my photo", "my%20photo", "your\u3000photo", "a"]
+    _, dog = write_voc(tmp_path, [(image, DETECTIONS) for image in images], ("cat", "dog"))
+    rows = [line.split() for line in dog.read_text().splitlines()]
+    assert {len(row) for row in rows} == {6}
+    assert [row[0] for row in rows[::2]] == ["my%20photo-2", "my%20photo", "your%E3%80%80photo", "a"]
+    (note,) = result_notes("voc", images, ("cat", "dog"))
+    assert "cannot name 'my photo'" in note
+    assert "'my%20photo-2' there (1 more images are like it)" in note
+    assert result_notes("yolo", images, ("a/b",)) == []
+
+
+@pytest.mark.parametrize("to", ["coco", "voc", "yolo"])
+def test_results_of_before_are_replaced_as_a_whole(tmp_path, to):
+    names = ("cat", "dog")
+    write_results(tmp_path, "voc", described("before"), ("cat", "bird", "dog"))
+    write_results(tmp_path, "yolo", described("before"), names)
+    write_results(tmp_path, "coco", described("before"), names)
+    for _ in range(2):
+        path = write_results(tmp_path, to, described("new"), names)
+    texts = [path.read_text()] if path.is_file() else [file.read_text() for file in path.iterdir()]
+    assert not any("before" in text for text in texts)
+    expected = {"voc": {"comp4_det_test_cat.txt", "comp4_det_test_dog.txt"}, "yolo": {"new.txt"}}
+    assert to == "coco" or set(os.listdir(path)) == expected[to]
+    assert sum(name.startswith(".") for name in os.listdir(tmp_path)) == 1  # the listing
+
+
+@pytest.mark.parametrize(
+    ("to", "place"), [("coco", "coco_results.json"), ("voc", "voc/a.txt"), ("yolo", "labels/a.txt")]
+)
+def test_what_kerazoo_did_not_write_stays(tmp_path, to, place):
+    own = tmp_path / place
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("mine")
+    with refusal(own, "was not written by kerazoo"):
+        write_results(tmp_path, to, described("a"), ("cat", "dog"))
+    assert own.read_text() == "mine"
+    own.unlink()
+    write_results(tmp_path, to, described("a"), ("cat", "dog"))
+    own.write_text("corrected by hand")
+    with refusal(own, "or was changed since"):
+        write_results(tmp_path, to, described("a"), ("cat", "dog"))
+    assert own.read_text() == "corrected by hand"
+
+
+@pytest.mark.parametrize("listing", ["{", "[]"])
+def test_a_broken_listing_vouches_for_nothing(tmp_path, listing):
+    write_results(tmp_path, "yolo", described("a"), ("cat", "dog"))
+    (tmp_path / ".kerazoo_results.json").write_text(listing)
+    with refusal("labels/a.txt was not written by kerazoo"):
+        write_results(tmp_path, "yolo", described("a"), ("cat", "dog"))
+
+
+def test_a_link_in_the_place_of_results_is_kept(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "labels").symlink_to(tmp_path / "elsewhere")
+    with refusal("labels was not written by kerazoo"):
+        write_results(tmp_path, "yolo", described("a"), ("cat", "dog"))
