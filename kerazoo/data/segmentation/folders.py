@@ -4,7 +4,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -121,7 +121,7 @@ class Folder(FileSource):
         """
         folder = self
         if names and (self.classes, self.table) == (None, None) and not self._class_files:
-            folder = replace(self, {"classes": tuple(names)})
+            folder = self._meaning({"classes": tuple(names)})
         if (
             folder.table is not None
             or folder._listing.kind == "instances"
@@ -129,7 +129,13 @@ class Folder(FileSource):
         ):
             return folder
         table = folder._decision.classes.with_names(names)
-        return replace(folder, {"classes": None, "void": None, "table": table})
+        return self._meaning({"classes": None, "void": None, "table": table})
+
+    def _meaning(self, changes: dict[str, Any]) -> "Folder":
+        """Return this folder with other settings of what masks mean; its files are listed once."""
+        folder = replace(self, changes)
+        folder.__dict__["_listing"] = self._listing
+        return folder
 
     def files(self) -> Iterable[Path]:
         return list(dict.fromkeys(path for pair in self._pairs for path in pair)) + self._class_files
