@@ -2,7 +2,9 @@
 
 import dataclasses
 import os
+import unicodedata
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, get_args
@@ -12,10 +14,11 @@ from kerazoo.data.detection.layout import Format
 from kerazoo.data.detection.source import AnnotatedBoxes
 from kerazoo.data.detection.writing import IMAGES, NamedTruth, write_boxes
 from kerazoo.data.source import Split
+from kerazoo.engine.outputs import shortened
 from kerazoo.errors import UserError
 from kerazoo.files.reading import read_bytes
 from kerazoo.files.writing import atomic_folder, sync_folder
-from kerazoo.image import image_size
+from kerazoo.image import read_image
 from kerazoo.recipe import parsed
 from kerazoo.settings import build
 
@@ -34,7 +37,7 @@ class Conversion:
     Attributes:
         output: the folder.
         read_as, written_as: the formats.
-        images: of each split.
+        images: of each split, by their files.
         boxes: that were written.
         lost: what the new format cannot hold, or is not read of the old one; a line each.
         warnings: a line each about boxes that were clipped or left out.
@@ -66,7 +69,8 @@ class Conversion:
 def convert_data(path: str, output: Path, to: Format, assignments: Sequence[str] = ()) -> Conversion:
     """Write boxes and their images in another format, into a new folder.
 
-    Splits that the files tell apart stay; all is train where they tell none. Images are copied as they are.
+    Splits that the files tell apart stay; all is train where they tell none. Images are copied as they are,
+    after all of them were decoded.
 
     Args:
         path: of the data, as `kerazoo.data.detection.source.AnnotatedBoxes` takes it.
@@ -86,23 +90,25 @@ def convert_data(path: str, output: Path, to: Format, assignments: Sequence[str]
         raise UserError(f"{problems[0].message}{more}", problems[0].remedy)
     images = {split: part for split in get_args(Split) if (part := source.reading.splits.get(split))}
     file_names = _file_names([image for part in images.values() for image in part])
+    sizes = _sizes(list(file_names), source)
     splits = {
         split: [
-            NamedTruth(file_names[image.path], source.truth(split, image, image_size(image.path, source)))
+            NamedTruth(file_names[image.path], source.truth(split, image, sizes[image.path]))
             for image in part
         ]
         for split, part in images.items()
     }
+    files = {split: list(dict.fromkeys(image.path for image in part)) for split, part in images.items()}
     with atomic_folder(output) as folder:
         boxes, lost = write_boxes(folder, to, splits, source.class_names())
-        for split, part in images.items():
+        for split, paths in files.items():
             place = folder / IMAGES[to].format(split=split)
             place.mkdir(parents=True, exist_ok=True)
-            for image in part:
-                (place / file_names[image.path]).write_bytes(read_bytes(image.path))
+            for image in paths:
+                (place / file_names[image]).write_bytes(read_bytes(image))
         _flush(folder)
     read_as: Format = source.facts()["format"]  # type: ignore[assignment]
-    counts = {split: len(part) for split, part in images.items()}
+    counts = {split: len(paths) for split, paths in files.items()}
     return Conversion(
         str(output), read_as, to, counts, boxes, (*lost, _NOT_READ[read_as]), tuple(source.warnings())
     )
@@ -119,6 +125,17 @@ def _source(path: str, assignments: Sequence[str]) -> AnnotatedBoxes:
     return build(AnnotatedBoxes, {"validation": 0.0, "path": os.path.abspath(path)} | given, "data")
 
 
+def _sizes(paths: Sequence[Path], source: AnnotatedBoxes) -> dict[Path, tuple[int, int]]:
+    """Return the height and width of images; they are decoded, for a header tells nothing of a broken end."""
+
+    def size(path: Path) -> tuple[int, int]:
+        height, width, _ = read_image(path, how=source).shape
+        return height, width
+
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(paths, pool.map(size, paths), strict=True))
+
+
 def _flush(folder: Path) -> None:
     """Flush all files and folders in a folder to the disk, at its end: one by one takes much longer."""
     for path in folder.rglob("*"):
@@ -130,30 +147,33 @@ def _flush(folder: Path) -> None:
 
 
 def _file_names(images: Sequence[AnnotatedImage]) -> dict[Path, str]:
-    """Return a name for each image, unlike those of others even without its suffix.
+    """Return a name for each image, unlike those of others with and without its suffix.
 
     Where images of several folders have one name, the folders are put in front of it.
     """
     names: dict[Path, str] = {}
     taken: set[str] = set()
     for image in images:
-        if image.path in names:
-            continue
-        free = (name for name in _candidates(image.name) if PurePath(name).stem.casefold() not in taken)
-        name = next(free)
-        if not name.isprintable():
-            raise UserError(f"{image.path} has a name that no list can hold", "rename it")
-        names[image.path] = name
-        taken.add(PurePath(name).stem.casefold())
+        if image.path not in names:
+            free = (name for name in _candidates(image.name) if taken.isdisjoint(_keys(name)))
+            names[image.path] = next(free)
+            taken |= _keys(names[image.path])
     return names
 
 
+def _keys(name: str) -> set[str]:
+    """Return what some reader or file system may know an image by."""
+    return {unicodedata.normalize("NFC", each).casefold() for each in (name, PurePath(name).stem)}
+
+
 def _candidates(name: str) -> Iterable[str]:
-    """Yield names for a file, from its own to ever longer ones."""
+    """Yield names for a file, from its own to ever longer ones that no file system refuses."""
     parts = PurePath(name).parts
     folders = [part for part in parts if part not in ("/", "..")]
-    yield from ("_".join(folders[first:]) for first in range(len(folders) - 1, -1, -1))
-    stem, suffix = PurePath(name).stem, PurePath(name).suffix
+    stem, suffix = shortened(PurePath(name).stem), PurePath(name).suffix
+    yield parts[-1]
+    longer = ("_".join(folders[first:]) for first in range(len(folders) - 2, -1, -1))
+    yield from (each for each in longer if shortened(each) == each)
     yield f"{stem}_{suffix.removeprefix('.')}{suffix}"
     number = 2
     while True:

@@ -5,10 +5,13 @@ import os
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from kerazoo.data.detection.source import AnnotatedBoxes
+from kerazoo.data.detection.writing import NamedTruth, write_boxes
 from kerazoo.engine.convert_data import convert_data
-from kerazoo.image import image_size
+from kerazoo.image import image_size, write_image
+from kerazoo.structures.boxes import Boxes
 from tests.bad_boxes import BAD
 from tests.cli.runner import kerazoo, result_of
 from tests.detection_files import (
@@ -207,3 +210,140 @@ def test_settings_of_the_data_are_taken(tmp_path):
     given = ["--set", 'data.classes=["dog","cat"]']
     kerazoo("data", "convert", tmp_path / "in", tmp_path / "out", "--to", "yolo", *given)
     assert AnnotatedBoxes(path=str(tmp_path / "out")).class_names() == ("dog", "cat")
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_boxes_of_two_ids_of_one_image_are_joined(tmp_path, to):
+    images = [{"id": n, "file_name": name} for n, name in ((1, "1.png"), (2, "./1.png"), (3, "3.png"))]
+    boxes = [(1, 1, [1, 1, 20, 20]), (2, 2, [5, 5, 9, 9]), (3, 3, [5, 5, 9, 9])]
+    write_coco(tmp_path / "in", *(annotation(*box) for box in boxes), images=images)
+    (tmp_path / "in" / "2.png").unlink()
+    done = convert_data(str(tmp_path / "in"), tmp_path / "out", to)
+    assert (done.images, done.boxes) == ({"train": 2}, 3)
+    assert ("1 further ids of images, whose boxes are joined" in done.lost) == (to != "coco")
+    samples = AnnotatedBoxes(path=str(tmp_path / "out"), validation=0.0).samples("train")
+    assert sorted(len(sample.truth.boxes) for sample in samples) == ([1, 1, 1] if to == "coco" else [1, 2])
+
+
+def test_other_boxes_of_one_image_in_two_splits_are_refused_where_one_file_has_both(tmp_path):
+    boxes = [annotation(n, n, [1, 1, 9 + n, 9]) for n in (1, 2)]
+    write_coco(tmp_path / "in", *boxes)
+    for given, code in ((boxes[::-1], 0), ([*boxes, annotation(3, 2, [1, 1, 5, 5])], 2)):
+        (tmp_path / "in" / "val.json").write_text(json.dumps(coco_content(*given)))
+        for to in FORMATS:
+            out = tmp_path / f"{to}{code}"
+            told = kerazoo("data", "convert", tmp_path / "in", out, "--to", to, code=code * (to == "voc"))
+            if code and to == "voc":
+                assert "2.png has other boxes in val than in train, and VOC has one file for both" in told
+                assert not out.exists()
+            else:
+                assert all_truths(out) == all_truths(tmp_path / "in")
+
+
+def named_boxes(name="1.png"):
+    labels = np.arange(2, dtype="int32")
+    boxes = np.array([[1, 1, 9, 9]] * 2, "float32")
+    return [NamedTruth(name, Boxes(boxes, labels, labels > 1, labels > 1, (40, 60), 1))]
+
+
+ODD = [
+    "🐱 cat",
+    "\x85 mid \x7f",
+    "a\u2028b",
+    "\ud83d",
+    "a\ufeffb\ufffe",
+    'q"\\u0041',
+    "no",
+    "é # : -",
+    "tab\tbed",
+]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_classes_come_back_from_yolo(tmp_path, name):
+    make_images(tmp_path / "images" / "train", ("1",))
+    name = name.strip()
+    write_boxes(tmp_path, "yolo", {"train": named_boxes()}, (name, "dog"))
+    assert AnnotatedBoxes(path=str(tmp_path), validation=0.0).class_names() == (name, "dog")
+
+
+@pytest.mark.parametrize("to", ["voc", "yolo"])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("cat ", "white space at its ends is not read"), ("", "it is empty"), (" ", "it is empty")],
+)
+def test_classes_that_would_be_read_as_others_are_refused(tmp_path, to, name, told):
+    with refusal(f"{to} cannot hold the class {name!r}: {told}; rename it"):
+        write_boxes(tmp_path, to, {"train": named_boxes()}, (name, "cat"))
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["a\x01b", "a\nb", "\ud83d", "a\uffff"])
+def test_classes_that_xml_cannot_hold_are_refused(tmp_path, name):
+    with refusal("voc cannot hold the class", "it has control characters"):
+        write_boxes(tmp_path, "voc", {"train": named_boxes()}, ("cat", name))
+    write_boxes(tmp_path, "voc", {"train": named_boxes()}, ("cat", "dog", name))  # it has no boxes
+
+
+@pytest.mark.parametrize("name", ["a .png", " a.png", "a\nb.png", "a\u2028b.png", "a\x1fb.png", "a\\b.png"])
+def test_images_that_no_list_names_are_refused_in_voc_alone(tmp_path, name):
+    write_image(tmp_path / "in" / name, np.zeros((40, 60, 3), "uint8"))
+    content = coco_content(annotation(1, 1, [1, 1, 9, 9]), images=[{"id": 1, "file_name": name}])
+    (tmp_path / "in" / "train.json").write_text(json.dumps(content))
+    for to in FORMATS:
+        line = kerazoo("data", "convert", tmp_path / "in", tmp_path / to, "--to", to, code=2 * (to == "voc"))
+        if to == "voc":
+            assert "VOC's lists cannot name it; rename the image" in line
+            assert not (tmp_path / to).exists()
+        else:
+            assert len(truths(tmp_path / to)) == 1
+
+
+def test_the_devils_own_names_get_files_of_their_own(tmp_path):
+    """One name with and without its suffix, in two Unicode forms, and in folders with long names."""
+    names = [
+        "a.png",
+        "a.png.png",
+        "\u00e9.png",
+        "e\u0301.png",
+        *(f"{part * 200}/{'n' * 100}.png" for part in "xyz"),
+    ]
+    for name in names:
+        write_image(tmp_path / "in" / name, np.zeros((40, 60, 3), "uint8"))
+    boxes = [annotation(n, n, [n, 1, 9, 9]) for n in range(len(names))]
+    images = [{"id": n, "file_name": name} for n, name in enumerate(names)]
+    (tmp_path / "in" / "train.json").write_text(json.dumps(coco_content(*boxes, images=images)))
+    expected = list(range(len(names)))
+    for to in FORMATS:
+        convert_data(str(tmp_path / "in"), tmp_path / to, to)
+        samples = AnnotatedBoxes(path=str(tmp_path / to), validation=0.0).samples("train")
+        assert sorted(round(float(sample.truth.boxes[0, 0])) for sample in samples) == expected
+
+
+def test_a_truncated_image_is_not_copied(tmp_path):
+    write_coco(tmp_path / "in")
+    path = tmp_path / "in" / "2.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), "uint8")).save(path, "JPEG")
+    path.write_bytes(path.read_bytes()[:-200])
+    line = kerazoo("data", "convert", tmp_path / "in", tmp_path / "out", "--to", "yolo", code=2)
+    assert "2.png cannot be read: image file is truncated" in line
+    assert os.listdir(tmp_path) == ["in"]
+
+
+def test_classes_that_a_file_of_coco_lacks_get_free_ids(tmp_path):
+    write_coco(tmp_path / "in")
+    content = coco_content(
+        annotation(1, 1, [1, 1, 9, 9], category=2),
+        categories=[{"id": 2, "name": "dog"}, {"id": 1, "name": "x"}],
+    )
+    (tmp_path / "in" / "val.json").write_text(json.dumps(content))
+    given = ["--set", 'data.classes=["new","cat","dog"]']
+    kerazoo("data", "convert", tmp_path / "in", tmp_path / "out", "--to", "coco", *given)
+    for split, ids in (("train", [1, 7, 30]), ("val", [1, 3, 2])):
+        written = json.loads((tmp_path / "out" / "annotations" / f"instances_{split}.json").read_text())
+        assert [(each["id"], each["name"]) for each in written["categories"]] == list(
+            zip(ids, ("new", "cat", "dog"), strict=True)
+        )
+    assert truths(tmp_path / "out", "val")["1"].labels.tolist() == [
+        AnnotatedBoxes(path=str(tmp_path / "out")).class_names().index("dog")
+    ]
