@@ -19,6 +19,7 @@ from tests.detection_files import (
 BOX = [1, 1, 5, 5]
 NO_FILE = ["2.png has no file of boxes", "unlabelled=empty"]
 BOMB = '<!DOCTYPE a [<!ENTITY b "1"><!ENTITY c "&b;&b;&b;&b;">]>\n'
+YAML_BOMB = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
 OUTSIDE = '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>\n'
 
 
@@ -92,6 +93,16 @@ BAD = {
     "two annotations of one id": (_coco(*[annotation(4, 1, BOX)] * 2), ["annotation 4 is there twice"]),
     "two categories of one id": (_coco(categories=[{"id": 7, "name": n} for n in "ab"]),
                                  ["category id 7 is there twice"]),
+    **{f"a category called {name!r}": (
+        _coco(categories=[{"id": 7, "name": name}, {"id": 30, "name": "dog"}]),
+        ["category of id 7 has no text"],
+    ) for name in (None, "", " ", ["cat"], True)},
+    "a category of a supercategory alone": (_coco(categories=[{"id": 30, "supercategory": "dog"}]),
+                                            ["train.json: the category of id 30 has no text as its name"]),
+    "shares in COCO": (_coco(*(annotation(n, 1, [0.1, 0.2, 0.25 * n, 0.5]) for n in (1, 2, 3))),
+                       ["train.json: all 3 boxes of train lie within 0 to 1", "write pixels"]),
+    "shares in VOC": (_emptied(write_voc, voc_text(1, [voc_object("cat", (0.1, 0.2, 0.5, 0.9))])),
+                      ["1.xml: all 3 boxes of train lie within 0 to 1"]),
     "four texts": (_coco(annotation(1, 1, ["1", "1", "5", "5"])),
                    ["annotation 1 has no bbox of four finite numbers"]),
     "three numbers": (_coco(annotation(1, 1, [1, 1, 5])), ["annotation 1 has no bbox of four"]),
@@ -106,6 +117,7 @@ BAD = {
     "an empty file": (_voc(""), ["1.xml is no XML"]),
     "other XML": (_voc("<html/>"), ["1.xml begins with <html>"]),
     "a text for a corner": (_object(("1", "x", "5", "5")), ["object in line 4", "no four numbers as bndbox"]),
+    "a corner of Python": (_object(("1", "1_0", "5", "5")), ["has no four numbers as bndbox"]),
     "NaN for a corner": (_object(("1", "nan", "5", "5")), ["object in line 4 has no four numbers as bndbox"]),
     "three corners": (_object(("1", "1", "5")), ["object in line 4 has no four numbers as bndbox"]),
     "an odd flag": (_object((1, 1, 5, 5), extra="<difficult>maybe</difficult>"), ["difficult 'maybe'"]),
@@ -119,6 +131,10 @@ BAD = {
     "words": (_yolo("cat 0.5 0.5 0.1 0.1\n"), ["line 1 holds something else than finite numbers"]),
     "NaN in a row": (_yolo("0 0.5 nan 0.1 0.1\n"), ["line 1 holds something else than finite numbers"]),
     "a class beyond the names": (_yolo("2 0.5 0.5 0.1 0.1\n"), ["line 1 is of class 2", "those of 0 to 1"]),
+    "a number of Python": (_yolo("0 0.5_0 0.5 0.1 0.1\n"), ["something else than finite numbers"]),
+    "no shape of key points": (_yolo("kpt_shape: [17]\nnames: [cat, dog]\n", "data.yaml"), ["kpt_shape is"]),
+    "settings without names": (_yolo("train: images\n", "data.yaml"), ["data.yaml has no names"]),
+    "one text for two images": (_another_image(write_yolo, "images/1.jpg"), ["1.txt may be of", "1.jpg and"]),
     "half a class": (_yolo("0.5 0.5 0.5 0.1 0.1\n"), ["line 1 is of class 0.5"]),
     "pixels": (_yolo("0 30 20 10 10\n"), ["line 1 has pixels in place of shares"]),
     "no UTF-8": (lambda folder: (write_yolo(folder) / "labels/1.txt").write_bytes(b"\xff\xfe0"),
@@ -129,6 +145,7 @@ BAD = {
     "a name twice": (_yolo("cat\ncat\n", "classes.txt"), ["classes.txt: the class 'cat' is there twice"]),
     "names without order": (_yolo("names: {1: cat, 2: dog}\n", "data.yaml"), ["not numbered 0 to 1"]),
     "another count": (_yolo("nc: 3\nnames: [cat, dog]\n", "data.yaml"), ["nc is '3', and there are 2 names"]),
+    "a bomb of YAML": (_yolo(YAML_BOMB + "nc: *a39\nnames: [cat, dog]\n", "data.yaml"), ["nc is no number"]),
     "two lists of names": (_yolo("dog\ncat\n", "labels/classes.txt"), ["name different classes"]),
     "a split that is no path": (_yolo("train: {a: b}\nnames: [cat, dog]\n", "data.yaml"),
                                 ["train is no path and no list of paths"]),

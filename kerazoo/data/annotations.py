@@ -1,6 +1,7 @@
 """Finding annotation files, and reading the numbers and ids in them."""
 
 import dataclasses
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 from kerazoo.data.source import Split, existing_path
 from kerazoo.data.splits import folders_by_split, split_of
 from kerazoo.errors import UserError
-from kerazoo.files.reading import list_folder
+from kerazoo.files.reading import list_folder, read_bytes
 from kerazoo.files.writing import natural_key
 
 LARGEST = 1e9
@@ -25,6 +26,9 @@ _NUMBERS = {int, float, bool, type(None)}
 
 _FLAGS = {0: False, 1: True, "0": False, "1": True, None: False}
 """What is written for a flag, such as `iscrowd`."""
+
+_PARTS = (b"images", b"annotations", b"categories")
+"""What a file of COCO has."""
 
 _FLAG = int | float | str | None
 
@@ -80,7 +84,8 @@ def annotation_files(root: Path, remarks: Remarks, kind: Kind = "keypoints") -> 
 
     A file is known by its name, as `kerazoo.data.splits` knows folders: `val.json`, `Validation.json` or
     `person_keypoints_val2017.json`, in the folder or in its `annotations/` or `annot/`; else by the folder of
-    a split that it is in, `valid/_annotations.coco.json`. A single `person_keypoints_default.json` is train.
+    a split that it is in, `valid/_annotations.coco.json`. A single `person_keypoints_default.json` is train,
+    and so is the only file in the folder if it holds what COCO's files do, whatever its name.
     Of `instances` the names are `instances_val2017.json` and `instances_default.json`.
 
     Raises:
@@ -98,6 +103,8 @@ def annotation_files(root: Path, remarks: Remarks, kind: Kind = "keypoints") -> 
         files = {split: inside[folder] for split, folder in folders_by_split(inside).items()}
     if len(others) == 1 and "train" not in files:
         files["train"] = others.pop()
+    if not files and not others and (only := _only_file(root)):
+        files["train"] = only
     if not files and not others:
         raise UserError(
             f"{root} has no annotations", "put train.json and val.json there, or give a .json file"
@@ -143,6 +150,15 @@ def _file_in_split_folder(folder: Path) -> Path | None:
     return known if known in files else files[0] if len(files) == 1 else None
 
 
+def _only_file(root: Path) -> Path | None:
+    """Return the only JSON file in a folder if it holds what COCO's files do."""
+    files = _json_files(root)
+    if len(files) != 1:
+        return None
+    content = read_bytes(files[0])  # searched and not decoded, for that takes seconds where files are large
+    return files[0] if all(re.search(rb'"%s"\s*:' % part, content) for part in _PARTS) else None
+
+
 def _json_files(folder: Path) -> list[Path]:
     return [file for file in folder.glob("*.json") if not file.name.startswith(".")]
 
@@ -179,6 +195,14 @@ def _are_numbers(row: Any, width: int) -> bool:
 
 def _to_floats(row: list[Any]) -> list[float]:
     return [float(value) if value is not None and abs(value) <= LARGEST else np.nan for value in row]
+
+
+def text_number(text: str) -> float:
+    """Return the number that a text is, NaN if it is none; Python's `0.5_0` is none."""
+    try:
+        return math.nan if "_" in text else float(text)
+    except ValueError:
+        return math.nan
 
 
 def parse_key(value: Any) -> Key | None:
@@ -223,7 +247,7 @@ def images_by_key(images: list[Any], file: Path, remarks: Remarks) -> dict[Key, 
 
 
 def category_names(categories: Iterable[Any], file: Path) -> dict[Key, str]:
-    """Return the names of COCO's "categories" by id; entries without an id are left out.
+    """Return the names of COCO's "categories" by id, "" for what is no name; without an id they are left out.
 
     Raises:
         UserError: an id is there twice.
@@ -233,7 +257,10 @@ def category_names(categories: Iterable[Any], file: Path) -> dict[Key, str]:
         key = parse_key(category.get("id")) if isinstance(category, dict) else None
         if key in names:
             raise UserError(f"{file}: the category id {key} is there twice", "give each an id of its own")
-        names |= {} if key is None else {key: str(category.get("name"))}
+        if key is not None:
+            name = category.get("name")
+            is_name = isinstance(name, str | int | float) and not isinstance(name, bool)
+            names[key] = str(name) if is_name and str(name).strip() else ""
     return names
 
 

@@ -13,10 +13,10 @@ from kerazoo.files.writing import natural_key
 from kerazoo.media.formats import SUFFIXES
 
 _NO_IMAGES = frozenset({
-    ".cfg", ".csv", ".db", ".doc", ".docx", ".gz", ".h5", ".hdf5", ".htm", ".html", ".idx", ".ini", ".ipynb",
-    ".json", ".jsonl", ".lock", ".log", ".mat", ".md", ".names", ".npy", ".npz", ".onnx", ".pdf", ".pkl",
-    ".pt", ".pth", ".py", ".rst", ".safetensors", ".sh", ".tex", ".toml", ".tsv", ".txt", ".url", ".xls",
-    ".xlsx", ".xml", ".yaml", ".yml", ".zip",
+    ".cache", ".cfg", ".csv", ".data", ".db", ".doc", ".docx", ".gz", ".h5", ".hdf5", ".htm", ".html", ".idx",
+    ".ini", ".ipynb", ".json", ".jsonl", ".lock", ".log", ".mat", ".md", ".names", ".npy", ".npz", ".onnx",
+    ".pdf", ".pkl", ".pt", ".pth", ".py", ".rst", ".safetensors", ".sh", ".tex", ".toml", ".tsv",
+    ".txt", ".url", ".xls", ".xlsx", ".xml", ".yaml", ".yml", ".zip",
 })  # fmt: skip
 """What lies beside images and is none; without a word."""
 

@@ -52,6 +52,20 @@ def test_people_of_other_categories_are_told(folder):
     assert source(path).warnings() == [f"{path}: {told}"]
 
 
+def test_other_categories_need_no_name(folder):
+    path = written(folder, person(), person(2, category_id=3),
+                   categories=[CATEGORY, {"id": 3, "supercategory": "animal"}])  # fmt: skip
+    told = "1 annotation(s) with keypoints of category 3 are left out: data.category is 'person'"
+    assert source(path).warnings() == [f"{path}: {told}"]
+
+
+def test_the_only_file_of_a_folder_has_any_name(folder):
+    path = written(folder, person())
+    path.rename(folder / "result.json")
+    assert len(truths(folder)[0].points) == 1
+    assert keypoint_source(folder) is CocoKeypoints
+
+
 @pytest.mark.parametrize(
     ("images", "annotations", "known"),
     [

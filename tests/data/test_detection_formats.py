@@ -158,6 +158,25 @@ def test_splits_of_coco_are_files_and_their_ids_may_differ(tmp_path):
     assert truths(tmp_path, "val")["1"].categories == (5, -2)
 
 
+@pytest.mark.parametrize("name", ["result.json", "_annotations.coco.json"])
+def test_the_only_json_file_of_a_folder_has_any_name(tmp_path, name):
+    path = write_coco(tmp_path)
+    (path / "train.json").rename(path / name)
+    assert source(path).facts() == {"format": "coco"}
+    assert len(truths(path)["1"].boxes) == 2
+    (path / "notes.json").write_text("{}")
+    with refusal("has no annotations"):
+        source(path).samples("train")
+    (path / name).unlink()
+    with refusal("has no annotations"):
+        source(path).samples("train")
+
+
+def test_numbers_are_names_as_well(tmp_path):
+    write_coco(tmp_path, categories=[{"id": 7, "name": 0}, {"id": 30, "name": 1.5}])
+    assert source(tmp_path).class_names() == ("0", "1.5")
+
+
 # --- Pascal VOC -------------------------------------------------------------------------------
 
 

@@ -9,7 +9,11 @@ import numpy as np
 
 from kerazoo.data.annotations import MANY, NAMED, Key, Remarks
 from kerazoo.data.source import Split
+from kerazoo.errors import UserError
 from kerazoo.structures.boxes import sanitised
+
+FEW = 3
+"""So many boxes tell whether they are pixels or shares of the sides."""
 
 
 class BoxRows(NamedTuple):
@@ -121,6 +125,24 @@ def sanitise(
     remarks.warnings += _summary(empty, "has no area in its image and is left out")
     remarks.warnings += _counted(beyond, "reach beyond their images and are clipped")
     return clean
+
+
+def share_errors(splits: dict[Split, list[AnnotatedImage]]) -> list[UserError]:
+    """Return an error for each split whose boxes should be pixels, and all lie within the first pixel.
+
+    A few boxes at least say so; those without an area say nothing.
+    """
+    errors = []
+    for split, images in splits.items():
+        in_pixels = [image for image in images if image.size is not None]
+        boxes = np.concatenate([np.zeros((0, 4)), *(image.rows.boxes for image in in_pixels)])
+        boxes = boxes[(boxes[:, 2:] > boxes[:, :2]).all(axis=1)]
+        if len(boxes) >= FEW and boxes[:, 2:].max() <= 1:
+            file = next(image.file for image in in_pixels if len(image.rows.boxes))
+            message = f"{file}: all {len(boxes)} boxes of {split} lie within 0 to 1"
+            remedy = "write pixels and no shares: x and width times the image's width, y and height likewise"
+            errors.append(UserError(message, remedy))
+    return errors
 
 
 def box_warnings(splits: dict[Split, list[AnnotatedImage]], names: Sequence[str]) -> list[str]:

@@ -1,15 +1,13 @@
-"""YOLO's names of classes and folders of splits: `data.yaml`, or a name in each line of a text file."""
+"""YOLO's names of classes and places of splits: `data.yaml`, `obj.data`, or a name in each line of a file."""
 
-import re
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kerazoo.data.annotations import Remarks, entry_errors
-from kerazoo.data.detection.layout import CLASS_FILES
+from kerazoo.data.detection.layout import DARKNET, is_class_list
 from kerazoo.data.source import Split
 from kerazoo.errors import UserError
-from kerazoo.files.listing import is_image, list_images
 from kerazoo.files.reading import is_file, list_folder, read_text
 
 LARGEST = 1 << 20
@@ -19,6 +17,8 @@ YAML = (".yaml", ".yml")
 
 _SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
+_DARKNET_SPLITS: dict[str, Split] = {"train": "train", "valid": "val", "test": "test"}
+
 
 class ClassFile(NamedTuple):
     """The classes of a data set.
@@ -27,17 +27,23 @@ class ClassFile(NamedTuple):
         path: of the file.
         names: in label order.
         folders: what it says of each split: folders of images, or lists of them; often nothing.
-        base: the folder that these are in: the given one, or that which a given file calls its `path`.
+        base: the folder that these are in: the given one, or that which a `.yaml` file calls its `path`.
+        key_points: numbers of key points behind each box, 0 for none.
+        others: files that it names and that were read.
     """
 
     path: Path
     names: tuple[str, ...]
     folders: dict[Split, list[str]]
     base: Path
+    key_points: int = 0
+    others: tuple[Path, ...] = ()
 
 
 def find_class_file(root: Path, files: Sequence[Path]) -> ClassFile | None:
     """Return the classes that a folder or a `.yaml` file tells; None if there is no such file.
+
+    In a folder `data.yaml` goes before other `.yaml` files, these before `obj.data` and lists of names.
 
     Args:
         root: the folder, or the file itself.
@@ -47,12 +53,15 @@ def find_class_file(root: Path, files: Sequence[Path]) -> ClassFile | None:
         UserError: the file cannot be read, or several name different classes.
     """
     if is_file(root):
-        classes, place = _read_yaml(root)
-        return classes._replace(base=place if _exists(place) else classes.base)
-    settings = [file for file in list_folder(root) if file.suffix.lower() in YAML and names_classes(file)]
-    settings = [file for file in settings if file.stem == "data"] or settings
-    lists = [file for file in files if file.name in CLASS_FILES]
-    read = [_read_yaml(file)[0] for file in settings] or [_read_list(file) for file in lists]
+        return _read_yaml(root)
+    lists = [file for file in files if is_class_list(file)]
+    darknet = root / DARKNET
+    if settings := _settings_files(root, alone=not lists and not is_file(darknet)):
+        read = [_read_yaml(file) for file in settings]
+    elif is_file(darknet):
+        read = [_read_darknet(darknet)]
+    else:
+        read = [ClassFile(file, _read_list(file), {}, root) for file in lists]
     for other in read[1:]:
         if other.names != read[0].names:
             message = f"{read[0].path} and {other.path} name different classes"
@@ -60,66 +69,46 @@ def find_class_file(root: Path, files: Sequence[Path]) -> ClassFile | None:
     return read[0] if read else None
 
 
-def names_classes(file: Path) -> bool:
-    """Whether a `.yaml` file has names of classes."""
-    return re.search(r"^names\s*:", read_text(file, LARGEST), re.MULTILINE) is not None
+def _settings_files(root: Path, alone: bool) -> list[Path]:
+    """Return the `.yaml` files in a folder that tell classes.
+
+    Args:
+        root: the folder.
+        alone: no other file tells them, so that what is wrong with a single `.yaml` file has to be told.
+    """
+    inside = [file for file in list_folder(root) if file.suffix.lower() in YAML]
+    named = [file for file in inside if file.stem == "data" and _tells(file, {"names", *_SPLITS}, True)]
+    return named or [file for file in inside if _tells(file, {"names"}, alone and len(inside) == 1)]
 
 
-def listed_images(classes: ClassFile, remarks: Remarks) -> dict[Split, list[Path]]:
-    """Return the images of the splits that a `.yaml` file tells; nothing if it tells none that is there."""
-    found: dict[Split, list[Path]] = {}
-    missing: dict[Split, str] = {}
-    for split, places in classes.folders.items():
-        for place in places:
-            path = _locate(place, classes)
-            if path is None:
-                missing[split] = place
-            else:
-                found.setdefault(split, []).extend(_images_at(path, classes, remarks))
-    if missing and not found:
-        names = ", ".join(missing.values())[:200]
-        remarks.warnings.append(f"{classes.path}: {names} are not there; the folders tell the splits")
-        return {}
-    for split, place in missing.items():
-        error = UserError(f"{classes.path}: {split} is {place}, which is not there", "correct the path")
-        if split == "test":
-            remarks.warnings.append(f"{error.message}; it is left out")
-        else:
-            remarks.problems.append(error)
-    return {split: list(dict.fromkeys(images)) for split, images in found.items()}
+def _tells(file: Path, keys: set[str], broken: bool) -> bool:
+    """Whether a `.yaml` file has one of the keys; `broken` is what a file that cannot be read counts as."""
+    try:
+        content = _parse_yaml(file)
+    except UserError:
+        return broken
+    return isinstance(content, dict) and not keys.isdisjoint(content)
 
 
-def _images_at(path: Path, classes: ClassFile, remarks: Remarks) -> list[Path]:
-    """Return the images in a folder, or those that a list names, one in each line."""
-    if path.is_dir():
-        return list_images(path)
-    if is_image(path):
-        return [path]
-    images, wrong = [], []
-    for number, text in enumerate(read_text(path).splitlines(), 1):
-        if not text.strip():
-            continue
-        image = _locate(text.strip(), classes, path.parent)
-        if image is None:
-            wrong.append((number, f"names {text.strip()!r:.80}, and there is no such image"))
-        else:
-            images.append(image)
-    remarks.problems += entry_errors(path, "line", wrong)
-    return images
+def locate(place: str, bases: Sequence[Path]) -> Iterator[Path]:
+    """Yield the files or folders that a data set may call `place`, the likeliest first.
 
+    A whole path that exists goes first, then what is inside of the data set, then what is beside it. What
+    is missing, such as a path of another machine, is known by its end, the longest first. One part is enough
+    for lists and for what is in `data/`, where darknet has everything.
 
-def _locate(place: str, classes: ClassFile, beside: Path | None = None) -> Path | None:
-    """Return the file or folder that a data set calls `place`, None if there is none.
-
-    What is inside of the data set goes before what is elsewhere; a path of another machine is known by its
-    end, of two parts at least.
+    Args:
+        place: as it is written, with the separators of any system.
+        bases: folders that it may be in.
     """
     written = Path(place.replace("\\", "/"))
     parts = [part for part in written.parts if part not in (written.anchor, ".", "..")]
-    ends = [Path(*parts[first:]) for first in range(len(parts)) if first == 0 or len(parts) - first > 1]
-    bases = dict.fromkeys((classes.base, classes.path.parent, *([beside] if beside else [])))
-    candidates = [base / end for base in bases for end in ends] + [base / written for base in bases]
-    return next((path for path in candidates if _exists(path)), None)
+    least = 1 if written.suffix.lower() in (".txt", ".names") or parts[:-1] == ["data"] else 2
+    inner, *ends = [Path(*parts[first:]) for first in range(max(len(parts), 1))]
+    ends = [end for end in ends if len(end.parts) >= least]
+    whole = [written] if written.is_absolute() or not parts else []
+    paths = (base / path for group in (whole, [inner, written], ends) for path in group for base in bases)
+    return (path for path in dict.fromkeys(paths) if _exists(path))
 
 
 def _exists(path: Path) -> bool:
@@ -129,14 +118,34 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _read_list(file: Path) -> ClassFile:
-    rows = [(number, line.strip()) for number, line in enumerate(read_text(file, LARGEST).splitlines(), 1)]
-    names = _checked_names((name for _, name in rows if name), file)
-    return ClassFile(file, names, {}, file.parent)
+def _read_list(file: Path) -> tuple[str, ...]:
+    """Return the names in the lines of a file."""
+    lines = read_text(file, LARGEST).rstrip().splitlines()
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            message = f"{file}: line {number} is blank, and a line's number is that of its class"
+            raise UserError(message, "name the class, or remove the line")
+    return _checked_names(lines, file)
 
 
-def _read_yaml(file: Path) -> tuple[ClassFile, Path]:
-    """Return what a file tells, and the folder that it calls its `path`."""
+def _read_darknet(file: Path) -> ClassFile:
+    """Return what `obj.data` tells: `key = value` in each line; paths are of the folder darknet starts in."""
+    lines = (line.partition("#")[0].partition("=") for line in read_text(file, LARGEST).splitlines())
+    told = {key.strip(): value.strip() for key, _, value in lines if value.strip()}
+    place = told.get("names", "obj.names")
+    found = next(filter(is_file, locate(place, [file.parent])), None)
+    if found is None:
+        raise UserError(f"{file}: names is {place}, which is not there", "correct the path")
+    names = _read_list(found)
+    if told.get("classes", str(len(names))) != str(len(names)):
+        message = f"{file}: classes is {told['classes']!r:.20}, and there are {len(names)} names"
+        raise UserError(message, "correct it")
+    folders = {split: [told[key]] for key, split in _DARKNET_SPLITS.items() if key in told}
+    return ClassFile(file, names, folders, file.parent, others=(found,))
+
+
+def _read_yaml(file: Path) -> ClassFile:
+    """Return what a file tells; what it calls its `path` is the base if it is there."""
     content = _parse_yaml(file)
     if not isinstance(content, dict) or "names" not in content:
         raise UserError(f"{file} has no names", "write 'names: [cat, dog]', in label order")
@@ -148,10 +157,9 @@ def _read_yaml(file: Path) -> tuple[ClassFile, Path]:
         names = [names[number] for number in numbers]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UserError(f"{file}: names is no list of texts", "write 'names: [cat, dog]', in label order")
-    if content.get("nc", str(len(names))) != str(len(names)):
-        raise UserError(
-            f"{file}: nc is {content['nc']!r:.20}, and there are {len(names)} names", "correct it"
-        )
+    if (count := content.get("nc", str(len(names)))) != str(len(names)):
+        told = repr(count[:20]) if isinstance(count, str) else "no number"  # lists may unfold to gigabytes
+        raise UserError(f"{file}: nc is {told}, and there are {len(names)} names", "correct it")
     folders: dict[Split, list[str]] = {}
     for split in _SPLITS:
         places = content.get(split) or []
@@ -161,7 +169,24 @@ def _read_yaml(file: Path) -> tuple[ClassFile, Path]:
     base = content.get("path") or "."
     if not isinstance(base, str):
         raise UserError(f"{file}: path is no text", "correct it")
-    return ClassFile(file, _checked_names(names, file), folders, file.parent), file.parent / base
+    place = file.parent / base
+    moved = _exists(place) and place.is_dir() and not os.path.samefile(place, file.parent)
+    checked = _checked_names(names, file)
+    return ClassFile(file, checked, folders, place if moved else file.parent, _key_points(content, file))
+
+
+def _key_points(content: dict[str, Any], file: Path) -> int:
+    """Return how many numbers of key points follow each box: `kpt_shape` is points and numbers of each."""
+    shape = content.get("kpt_shape")
+    if shape in (None, "", "null", "~"):
+        return 0
+    if not isinstance(shape, list) or len(shape) != 2 or not all(map(_is_count, shape)):
+        raise UserError(f"{file}: kpt_shape is no list of two whole numbers", "write it as [17, 3]")
+    return int(shape[0]) * int(shape[1])
+
+
+def _is_count(text: Any) -> bool:
+    return isinstance(text, str) and text.isdecimal() and len(text) < 5
 
 
 def _parse_yaml(file: Path) -> Any:

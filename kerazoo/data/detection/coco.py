@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kerazoo.data.annotations import (
+    MANY,
     Ids,
     Key,
     ListedImage,
@@ -84,7 +85,12 @@ def _decode(path: Path, remarks: Remarks) -> _File:
     missing = [part for part in _PARTS if not isinstance(parts.get(part), list)]
     if missing:
         raise UserError(f"{path} has no list {' and no list '.join(missing)}", "export it in COCO's form")
-    names = _without_groups(category_names(content["categories"], path), content, path, remarks)
+    named = category_names(content["categories"], path)
+    nameless = [str(key) for key, name in named.items() if not name]
+    if nameless:
+        message = f"{path}: the category of id {', '.join(nameless[:MANY])} has no text as its name"
+        raise UserError(message, "name every category: names are the classes")
+    names = _without_groups(named, content, path, remarks)
     if not names:
         raise UserError(f"{path} has no categories", "export it in COCO's form")
     twice = [name for name, count in Counter(names.values()).items() if count > 1]

@@ -3,7 +3,7 @@
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal, get_args
 
 from kerazoo.data.annotations import Remarks, annotation_files
@@ -15,8 +15,14 @@ from kerazoo.files.writing import natural_key
 
 Format = Literal["coco", "voc", "yolo"]
 
-CLASS_FILES = ("classes.txt", "obj.names", "classes.names")
+_CLASS_LISTS = ("classes.txt", "obj.names", "classes.names")
 """What a list of YOLO's classes may be called, a name in each line."""
+
+DARKNET = "obj.data"
+"""Darknet's file of settings, which names the list of classes and those of the splits."""
+
+_NOTES = ("readme", "license", "licence")
+"""What text beside boxes is called that is about them."""
 
 _CONTENT = frozenset({
     "annotation", "annotations", "annots", "image", "images", "imgs", "jpegimages", "label", "labels", "xml",
@@ -75,12 +81,19 @@ def _has_coco(root: Path) -> bool:
 
 
 def _is_of_yolo(file: Path, root: Path) -> bool:
-    is_label = file.suffix.lower() == ".txt" and in_labels(file, root)
-    return is_label or file.name in (*CLASS_FILES, "data.yaml")
+    settings = file.name in (DARKNET, "data.yaml")
+    return settings or is_class_list(file) or is_label_file(file, root)
 
 
-def in_labels(file: Path, root: Path) -> bool:
-    """Whether a file is in a folder `labels/`."""
+def is_class_list(file: Path) -> bool:
+    """Whether a file is called as a list of YOLO's classes."""
+    return file.name.casefold() in _CLASS_LISTS
+
+
+def is_label_file(file: Path, root: Path) -> bool:
+    """Whether a file is a text of boxes by its name and its folder `labels/`."""
+    if file.suffix.lower() != ".txt" or is_class_list(file) or file.name.casefold().startswith(_NOTES):
+        return False
     return "labels" in map(str.casefold, file.relative_to(root).parts[:-1])
 
 
@@ -90,7 +103,12 @@ def path_key(path: Path, root: Path) -> Key:
     >>> path_key(Path("d/images/train/a.jpg"), Path("d")), path_key(Path("d/Annotations/a.xml"), Path("d"))
     (('train', 'a'), ('a',))
     """
-    *folders, name = path.relative_to(root).with_suffix("").parts
+    return whole_key(path.relative_to(root).with_suffix(""))
+
+
+def whole_key(path: PurePath) -> Key:
+    """Return the key of a path inside of a data set with the suffix, if it has one."""
+    *folders, name = path.parts
     parts = [folder for folder in folders if folder.casefold() not in _CONTENT]
     return tuple(unicodedata.normalize("NFC", part) for part in (*parts, name))
 
@@ -100,31 +118,47 @@ def pair_files(
 ) -> tuple[dict[Path, Path], list[Path]]:
     """Return the file of boxes of each image that has one, and the files that belong to no image.
 
-    They have the same key (`path_key`), or else a name that no other image has.
+    They have the same key (`path_key`), or else a name that no other image has; what lies in the folders of
+    two splits is never of each other. The file of `a.jpg` may also be `a.jpg.xml`.
     """
     by_key, by_name = defaultdict[Key, list[Path]](list), defaultdict[str, list[Path]](list)
+    keys = {path: path_key(path, root) for path in (*images, *files)}
+    splits = splits_by_name({folder for key in keys.values() for folder in key[:-1]})
+    split_of = {path: next(filter(None, map(splits.get, key[:-1])), None) for path, key in keys.items()}
     for image in images:
-        key = path_key(image, root)
-        by_key[key].append(image)
-        by_name[key[-1]].append(image)
+        for key in (keys[image], whole_key(image.relative_to(root))):
+            by_key[key].append(image)
+            by_name[key[-1]].append(image)
     pairs: dict[Path, Path] = {}
     lonely = []
     for file in files:
-        key = path_key(file, root)
-        candidates = by_key.get(key) or by_name.get(key[-1], [])
+        candidates = by_key.get(keys[file]) or [
+            image for image in by_name.get(keys[file][-1], [])
+            if split_of[image] == split_of[file] or None in (split_of[image], split_of[file])
+        ]  # fmt: skip
         if not candidates:
             lonely.append(file)
         elif len(candidates) > 1:
-            names = " and ".join(map(str, candidates[:2]))
-            remarks.problems.append(
-                UserError(f"{file} may be of {names}", "give each image a name of its own")
-            )
+            remarks.problems.append(shared_file_error(file, candidates))
         elif candidates[0] in pairs:
             names = f"{pairs[candidates[0]]} and {file}"
             remarks.problems.append(UserError(f"{names} are both of {candidates[0]}", "keep one of them"))
         else:
             pairs[candidates[0]] = file
     return pairs, lonely
+
+
+def shared_file_error(file: Path, images: Sequence[Path]) -> UserError:
+    """Return the error for a file of boxes that several images may have."""
+    return UserError(
+        f"{file} may be of {' and '.join(map(str, images[:2]))}", "give each image a name of its own"
+    )
+
+
+def left_out_warnings(lists: Sequence[Path], images: Iterable[Path], listed: Iterable[Path]) -> list[str]:
+    """Return a warning about images that no list of a split names; an empty list if there are none."""
+    count = len({*images} - {*listed})
+    return [f"{lists[0].parent}: {count} image(s) are in none of its lists and are left out"] if count else []
 
 
 def by_split_folder(images: Iterable[Path], root: Path, remarks: Remarks) -> dict[Split, list[Path]]:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from kerazoo.data.annotations import Key, Remarks
-from kerazoo.data.detection.annotated import AnnotatedImage, Reading, box_warnings, sanitise
+from kerazoo.data.detection.annotated import AnnotatedImage, Reading, box_warnings, sanitise, share_errors
 from kerazoo.data.detection.coco import read_coco
 from kerazoo.data.detection.layout import Format, recognise
 from kerazoo.data.detection.voc import read_voc
@@ -93,6 +93,7 @@ class AnnotatedBoxes(FileSource):
     def _survey(self) -> _Survey:
         remarks, kind = Remarks(), recognise(self.root, self.format)
         found = self._parse(kind, remarks)
+        remarks.problems += share_errors(found.splits)
         found = found._replace(splits=sanitise(found.splits, found.names, remarks))
         remarks.problems += self._class_errors(found)
         if not remarks.problems and not any(_box_counts(found)):

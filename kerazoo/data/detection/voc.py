@@ -2,29 +2,25 @@
 
 import itertools
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from kerazoo.data.annotations import LARGEST, Remarks, entry_errors
+from kerazoo.data.annotations import LARGEST, Remarks, entry_errors, text_number
 from kerazoo.data.detection.annotated import AnnotatedImage, Reading, make_rows
+from kerazoo.data.detection.image_sets import read_image_sets
 from kerazoo.data.detection.layout import by_split_folder, lonely_errors, pair_files, unlabelled_errors
 from kerazoo.data.detection.xml_file import Element, read_xml
 from kerazoo.data.source import Split
 from kerazoo.errors import UserError
 from kerazoo.files.listing import is_image, list_files
-from kerazoo.files.reading import is_file, read_text
 from kerazoo.files.writing import natural_key
 from kerazoo.image import image_size
 from kerazoo.media.pixels import ImageReading
 from kerazoo.structures.boxes import from_voc
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
-
-LISTS = Path("ImageSets", "Main")
-"""Where the lists of the splits are."""
 
 _REMEDY = "mend or remove it"
 
@@ -42,8 +38,8 @@ class _VocFile(NamedTuple):
 def read_voc(root: Path, how: ImageReading, unlabelled: bool, remarks: Remarks) -> Reading:
     """Return the boxes of a folder of XML files.
 
-    An XML file belongs to the image of its name. The splits are the lists `train.txt`, `val.txt` and
-    `test.txt` in `ImageSets/Main/`, in which case other images are left out, or else folders.
+    An XML file belongs to the image of its name. The splits are the lists in `ImageSets/`, in which case
+    other images are left out, or else folders.
 
     Args:
         root: the folder.
@@ -56,8 +52,8 @@ def read_voc(root: Path, how: ImageReading, unlabelled: bool, remarks: Remarks) 
     pairs, lonely = pair_files(
         images, [file for file in files if file.suffix.lower() == ".xml"], root, remarks
     )
-    lists = _split_lists(root)
-    splits = _listed_images(lists, images, remarks) if lists else by_split_folder(images, root, remarks)
+    listed, lists = read_image_sets(root, files, images, remarks)
+    splits = listed or by_split_folder(images, root, remarks)
     remarks.problems += lonely_errors(lonely)
     wanted = [image for split in splits.values() for image in split]
     without = [] if unlabelled else [image for image in wanted if image not in pairs]
@@ -75,38 +71,7 @@ def read_voc(root: Path, how: ImageReading, unlabelled: bool, remarks: Remarks) 
             _annotated(image, pairs.get(image), parsed, labels, root, how, remarks) for image in part
         )
         read[split] = [image._replace(key=next(keys)) for image in annotated if image]
-    return Reading(read, tuple(names), [*parsed, *lists.values()], {})
-
-
-def _split_lists(root: Path) -> dict[Split, Path]:
-    """Return the lists of the splits; `trainval.txt` is train's where there is neither train nor val."""
-    lists: dict[Split, Path] = {}
-    names: tuple[Split, ...] = ("train", "val", "test")
-    for split in names:
-        if is_file(root / LISTS / f"{split}.txt"):
-            lists[split] = root / LISTS / f"{split}.txt"
-    both = root / LISTS / "trainval.txt"
-    return {"train": both, **lists} if is_file(both) and not lists.keys() & {"train", "val"} else lists
-
-
-def _listed_images(
-    lists: dict[Split, Path], images: Sequence[Path], remarks: Remarks
-) -> dict[Split, list[Path]]:
-    """Return the images that the lists name, one in each line; a flag may follow it."""
-    by_name = {name: image for image in reversed(images) for name in (image.name, image.stem)}
-    listed: dict[Split, list[Path]] = {}
-    for split, file in lists.items():
-        rows = [(number, line.strip()) for number, line in enumerate(read_text(file).splitlines(), 1)]
-        found = {name: by_name.get(name) or by_name.get(name.split()[0]) for _, name in rows if name}
-        wrong = [(number, f"names {name!r:.80}, and there is no such image")
-                 for number, name in rows if name and not found[name]]  # fmt: skip
-        remarks.problems += entry_errors(file, "line", wrong)
-        listed[split] = list(dict.fromkeys(image for image in found.values() if image))
-    left_out = len(images) - len({image for part in listed.values() for image in part})
-    if left_out:
-        folder = next(iter(lists.values())).parent
-        remarks.warnings.append(f"{folder}: {left_out} image(s) are in none of its lists and are left out")
-    return listed
+    return Reading(read, tuple(names), [*parsed, *lists], {})
 
 
 def _annotated(
@@ -188,8 +153,5 @@ def _add_object(element: Element, content: _VocFile) -> str:
 def _number(element: Element | None, tag: str) -> float:
     """Return the number in a child, NaN if there is none."""
     child = element.child(tag) if element else None
-    try:
-        value = float(child.text) if child else math.nan
-    except ValueError:
-        return math.nan
+    value = text_number(child.text) if child else math.nan
     return value if abs(value) <= LARGEST else math.nan

@@ -185,7 +185,7 @@ def _select_annotations(
         elif kind is None:
             problem = f"is of the unknown category {entry.get('category_id')!r:.80}"
         elif kind not in category.keys:
-            left_out[category.names[kind]] += bool(entry.get("keypoints"))
+            left_out[category.names[kind] or f"category {kind}"] += bool(entry.get("keypoints"))
         elif (image := keys.find(entry.get("image_id"))) is None:
             problem = f"is of the unknown image {entry.get('image_id')!r:.80}"
         else:
