@@ -60,7 +60,7 @@ def test_a_path_above_goes_before_a_shorter_end_of_it(tmp_path):
     assert list(locate("data/images", [base])) == [base / "images"]
     assert list(locate("/gone/images", [base])) == []
     assert list(locate("/gone/images/c", [base])) == [base / "images/c"]
-    assert list(locate("..", [base])) == [base / "..", base]
+    assert list(locate("..", [base])) == [base / ".."]
 
 
 def test_a_list_of_another_machine_is_known_by_its_name(tmp_path):

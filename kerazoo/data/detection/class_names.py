@@ -1,5 +1,6 @@
 """YOLO's names of classes and places of splits: `data.yaml`, `obj.data`, or a name in each line of a file."""
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -106,9 +107,10 @@ def locate(place: str, bases: Sequence[Path]) -> Iterator[Path]:
     least = 1 if written.suffix.lower() in (".txt", ".names") or parts[:-1] == ["data"] else 2
     inner, *ends = [Path(*parts[first:]) for first in range(max(len(parts), 1))]
     ends = [end for end in ends if len(end.parts) >= least]
-    whole = [written] if written.is_absolute() or not parts else []
-    paths = (base / path for group in (whole, [inner, written], ends) for path in group for base in bases)
-    return (path for path in dict.fromkeys(paths) if _exists(path))
+    whole = [written] if written.is_absolute() else []
+    near = [inner] if whole else [inner, written] if parts else [written]
+    inside = (base / path for group in (near, ends) for path in group for base in bases)
+    return filter(_exists, itertools.chain(whole, inside))
 
 
 def _exists(path: Path) -> bool:
