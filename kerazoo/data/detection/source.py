@@ -146,7 +146,8 @@ class AnnotatedBoxes(FileSource):
         if not ids:
             return ()
         by_name = dict(zip(self.reading.names, ids, strict=True))
-        return tuple(by_name.get(name, -1 - label) for label, name in enumerate(self.class_names()))
+        unknown = -1 - len(ids)  # below what stands for classes that this file lacks
+        return tuple(by_name.get(name, unknown - label) for label, name in enumerate(self.class_names()))
 
     def truth(self, split: Split, image: AnnotatedImage, size: tuple[int, int]) -> Boxes:
         """Return the boxes of an image.
