@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,6 +83,30 @@ class Plan(NamedTuple):
     minutes: float | None = None
 
 
+@dataclass
+class _Draft:
+    """A plan that is being made: the recipe so far, the settings that stay, and what was decided."""
+
+    recipe: Recipe
+    given: Collection[str]
+    decided: dict[str, Decision] = field(default_factory=dict)
+    kept: list[Decision] = field(default_factory=list)
+
+    def take(self, decisions: Iterable[Decision]) -> None:
+        """Apply decisions, the later one where two are about one setting; leave what the user has set."""
+        for decision in decisions:
+            if is_given(decision.setting, self.given):
+                self.kept.append(decision)
+            else:
+                self.decided[decision.setting] = decision
+        if self.decided:
+            changes = {name: decision.value for name, decision in self.decided.items()}
+            self.recipe = plain.replace(self.recipe, changes)
+
+    def plan(self, minutes: float | None = None) -> Plan:
+        return Plan(self.recipe, tuple(self.decided.values()), tuple(self.kept), minutes)
+
+
 def is_default(name: str, recipe: Recipe) -> bool:
     """Whether a training is planned where nobody says: on data of one's own, unless a file has one's plan."""
     return not recipe.data.generated and not name.endswith(".py")
@@ -102,13 +127,13 @@ def plan_for(
         UserError: as `kerazoo.recipe.overridden`, or the data are broken.
     """
     given = asked.settings()
-    recipe = asked.recipe(name).configured()
-    reading, kept = _sorted(_reading(recipe), given)
-    recipe = _applied(recipe, reading)
-    known = fingerprint(recipe.data)
+    draft = _Draft(asked.recipe(name).configured(), given)
+    draft.take(_reading(draft.recipe))
+    known = fingerprint(draft.recipe.data)
     budget = budget or (None if "epochs" in given else default_budget())
-    made = planned(recipe, known, given, budget, init=init)
-    return made._replace(decisions=(*reading, *made.decisions), kept=(*kept, *made.kept)), known
+    made, first = planned(draft.recipe, known, given, budget, init=init), draft.plan()
+    both = made._replace(decisions=first.decisions + made.decisions, kept=first.kept + made.kept)
+    return both, known
 
 
 def _reading(recipe: Recipe) -> list[Decision]:
@@ -149,30 +174,18 @@ def planned(
         crop=crop if is_theirs else None,
         whole=is_theirs and crop is None,
     )
-    before = recipe.batch_size
-    decisions, kept = _sorted([*recipe.family.planned(grounds), *_as_trained(recipe.family, init)], given)
-    recipe = _applied(recipe, decisions)
-    more, theirs = _sorted([*tones(recipe.augmentation, known), *_learning_rate(recipe, before)], given)
-    recipe = _applied(recipe, more)
-    decisions, kept = [*decisions, *more], [*kept, *theirs]
+    draft = _Draft(recipe, given)
+    draft.take([*recipe.family.planned(grounds), *_as_trained(recipe.family, init)])
+    draft.take(tones(draft.recipe.augmentation, known))
+    draft.take(_learning_rate(draft.recipe, recipe.batch_size))
     if budget is None:
-        return Plan(recipe, _last(decisions), tuple(kept))
-    found, halved = _estimated(recipe, given)
-    recipe = _applied(recipe, halved)
-    long: list[Decision] = []
+        return draft.plan()
+    found = _estimated(draft)
     if not is_given("epochs", given):
-        passes = recipe.passes if is_given("passes", given) else None
-        long, theirs = _sorted(length(found, budget, recipe, _windows(recipe, known), passes=passes), given)
-        recipe, kept = _applied(recipe, long), [*kept, *theirs]
-    often, theirs = _sorted(validations(found, budget, recipe.epochs), given)
-    recipe = _applied(recipe, often)
-    made = _last([*decisions, *halved, *long, *often])
-    return Plan(recipe, made, (*kept, *theirs), minutes(found, recipe))
-
-
-def _last(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
-    """Return the last decision about each setting."""
-    return tuple({decision.setting: decision for decision in decisions}.values())
+        passes = draft.recipe.passes if is_given("passes", given) else None
+        draft.take(length(found, budget, draft.recipe, _windows(draft.recipe, known), passes=passes))
+    draft.take(validations(found, budget, draft.recipe.epochs))
+    return draft.plan(minutes(found, draft.recipe))
 
 
 def _as_trained(family: Task, init: Run | None) -> list[Decision]:
@@ -202,20 +215,6 @@ def is_given(setting: str, given: Iterable[str]) -> bool:
     return any(f"{name}.".startswith(f"{setting}.") or f"{setting}.".startswith(f"{name}.") for name in given)
 
 
-def _sorted(decisions: Iterable[Decision], given: Collection[str]) -> tuple[list[Decision], list[Decision]]:
-    """Return the decisions that count, and those that the user took."""
-    own: list[Decision] = []
-    theirs: list[Decision] = []
-    for decision in decisions:
-        (theirs if is_given(decision.setting, given) else own).append(decision)
-    return own, theirs
-
-
-def _applied(recipe: Recipe, decisions: Iterable[Decision]) -> Recipe:
-    changes = {decision.setting: decision.value for decision in decisions}
-    return plain.replace(recipe, changes) if changes else recipe
-
-
 def _learning_rate(recipe: Recipe, before: int) -> list[Decision]:
     """Plan the rate for the batch: in proportion for SGD (Goyal et al. 2017), to its root for Adam."""
     if recipe.batch_size == before:
@@ -231,16 +230,19 @@ def _learning_rate(recipe: Recipe, before: int) -> list[Decision]:
     ]
 
 
-def _estimated(recipe: Recipe, given: Collection[str]) -> tuple[Estimate, list[Decision]]:
-    """Return what a training takes, after its batch was halved where the whole one does not fit memory."""
+def _estimated(draft: _Draft) -> Estimate:
+    """Return what a training takes; halve its batch where the whole one does not fit memory."""
+    recipe = draft.recipe
     try:
-        return estimate(recipe), []
+        return estimate(recipe)
     except OutOfMemory:
-        if recipe.batch_size == 1 or is_given("batch_size", given):
+        if recipe.batch_size == 1 or is_given("batch_size", draft.given):
             raise
-    halved = [
-        Decision("batch_size", recipe.batch_size // 2, f"{recipe.batch_size} do not fit memory"),
-        Decision("optimizer.accumulate", 2 * recipe.optimizer.accumulate, "steps together see as many"),
-    ]
-    halved, _ = _sorted(halved, given)
-    return estimate(_applied(recipe, halved)), halved
+    updates = 2 * recipe.optimizer.accumulate
+    draft.take(
+        [
+            Decision("batch_size", recipe.batch_size // 2, f"{recipe.batch_size} do not fit memory"),
+            Decision("optimizer.accumulate", updates, "steps together see as many"),
+        ]
+    )
+    return estimate(draft.recipe)
