@@ -4,7 +4,7 @@
     kerazoo train centernet --data DIR
 
 Objects as points, on a DLA-34 of a quarter of the width. The first has built-in scenes (200 test scenes: AP
-0.624, AP50 0.924; TensorFlow, idle). Its sizes are made for those small images; the plan finds those of yours.
+0.624, AP50 0.924; TensorFlow, idle). Its sizes are made for those images; the plan finds those of yours.
 """
 
 from kerazoo.data.augment import Augmentation
