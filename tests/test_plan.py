@@ -57,8 +57,10 @@ def test_what_the_user_set_stays_with_all_its_parts():
 def test_the_learning_rate_goes_with_the_root_of_the_batch():
     recipe = load_recipe("unetpp")
     plan = planned(recipe, CELLS, ())
-    assert (recipe.batch_size, plan.recipe.batch_size) == (8, 2)
-    assert plan.recipe.optimizer.learning_rate == pytest.approx(recipe.optimizer.learning_rate / 2)
+    assert (recipe.batch_size, plan.recipe.batch_size) == (8, 10)
+    assert plan.recipe.optimizer.learning_rate == pytest.approx(
+        recipe.optimizer.learning_rate * 1.25**0.5, abs=1e-5
+    )
     assert planned(recipe, CELLS, {"optimizer"}).recipe.optimizer == recipe.optimizer
 
 
@@ -77,11 +79,10 @@ def folder(tmp_path):
 
 
 def test_steps_become_epochs_and_the_plan_is_the_same_twice(folder):
-    small = ("family.filters=[4,8]", "augmentation.crop=[32,32]")
+    small = ("family.filters=[4,8]", "augmentation.crop=[32,32]", "batch_size=4")
     asked = Asked(small, str(folder))
     plan, known = plan_for("unetpp", asked, Budget(steps=40))
     assert known.splits == {"train": 8, "val": 2, "test": 0}
-    assert plan.recipe.batch_size == 4  # half of the eight to train on
     assert (plan.recipe.epochs, plan.recipe.validate_every) == (20, 2)
     assert plan.recipe.schedule.warmup == pytest.approx(0.6)
     again, _ = plan_for("unetpp", asked, Budget(steps=40))
@@ -91,14 +92,14 @@ def test_steps_become_epochs_and_the_plan_is_the_same_twice(folder):
 
 def test_the_command_writes_a_recipe_that_trains_the_same(folder, tmp_path):
     file = tmp_path / "mine.py"
-    small = ["--set", "family.filters=[4,8]", "--set", "augmentation.crop=[32,32]"]
+    small = ["--set", "family.filters=[4,8]", "--set", "augmentation.crop=[32,32]", "--set", "batch_size=4"]
     printed = kerazoo(
         "plan", "unetpp", "--data", folder, "--budget", "steps:4", "--write", file, *small, "--json"
     )
     decided = {each["setting"]: each["value"] for each in json.loads(printed)["decisions"]}
     assert decided["epochs"] == 2
     written = load_recipe(str(file))
-    assert (written.epochs, written.batch_size) == (2, decided["batch_size"])
+    assert (written.epochs, written.batch_size) == (2, 4)
     assert list(written.family.mean) == decided["family.mean"]
     assert (written.family.filters, written.augmentation.crop) == ((4, 8), (32, 32))  # the user's own
     run = tmp_path / "run"
@@ -223,7 +224,7 @@ def test_a_batch_that_does_not_fit_is_halved_once(monkeypatch):
         return ESTIMATE
 
     monkeypatch.setattr(planning, "estimate", estimate)
-    recipe = load_recipe("unetpp")
+    recipe = replace(load_recipe("unetpp"), {"augmentation.crop": (192, 192)})  # eight are a step
     given = {"family", "augmentation", "optimizer.learning_rate"}
     plan = planned(recipe, dataclasses.replace(CELLS, splits={"train": 80}), given, Budget(steps=240))
     assert seen == [8, 4]

@@ -70,11 +70,6 @@ def test_light_differs_and_hue_does_not(family):
     assert "augmentation.saturation" not in told(family, dataclasses.replace(CELLS, grey=1.0))
 
 
-def test_a_detector_sees_four_images_a_step_at_least():
-    assert told(CenterNet(classes=2), alike(480, 640))["batch_size"] == 4
-    assert told(UNet(classes=2), alike(480, 640))["batch_size"] == 2
-
-
 def test_published_weights_bring_their_normalisation():
     assert not {"family.mean", "family.std"} & told(UNet(classes=2), pretrained=True).keys()
     assert not {"family.mean", "family.std"} & told(CenterNet(classes=2)).keys()  # its own, always
@@ -83,31 +78,32 @@ def test_published_weights_bring_their_normalisation():
 @pytest.mark.parametrize(
     ("height", "width", "gpu", "window"),
     [
-        (480, 640, False, (256, 256)),
+        (480, 640, False, (160, 160)),
         (480, 640, True, (480, 544)),
         (96, 96, False, (96, 96)),
-        (30, 4000, False, (32, 2176)),  # as many pixels as 256 x 256
+        (30, 4000, False, (32, 1088)),  # as many pixels as 181 x 181
         (20, 20, False, (32, 32)),
     ],
 )
 def test_windows_are_as_large_as_images_and_memory_allow(height, width, gpu, window):
     decided = told(UNet(classes=2), alike(height, width), gpu=gpu)
     assert decided["augmentation.crop"] == window
-    assert decided["batch_size"] == max(min((2**21 if gpu else 2**17) // (window[0] * window[1]), 32), 2)
+    assert decided["batch_size"] == max(min((2**21 if gpu else 2**18) // (window[0] * window[1]), 32), 8)
 
 
 def test_valid_networks_get_windows_that_they_take():
     family = UNet(classes=2, filters=(4, 8, 12), padding="valid")
     crop = told(family)["augmentation.crop"]
-    assert 250 < crop[0] <= 256
+    assert 175 < crop[0] <= 181
     family.prepare(np.zeros((*(side + 2 * family.context() for side in crop), 3), "uint8"), whole=False)
 
 
-def test_few_images_make_small_batches_and_the_window_of_the_user_counts():
-    assert told(UNet(classes=2), dataclasses.replace(alike(64, 64), splits={"train": 5}))["batch_size"] == 2
+def test_a_step_sees_eight_samples_at_least_and_the_window_of_the_user_counts():
+    assert told(CenterNet(classes=2), alike(480, 640))["batch_size"] == 8
     decided = told(UNet(classes=2), crop=(64, 64))
     assert "augmentation.crop" not in decided
     assert decided["batch_size"] == 32
+    assert told(UNet(classes=2), crop=(512, 512))["batch_size"] == 8
 
 
 def test_what_has_an_upper_side_is_not_turned():
@@ -138,7 +134,7 @@ def test_detectors_see_whole_images_in_proportion_and_train_at_that_scale():
 
 def test_classifiers_see_squares_and_published_ones_their_size():
     decided = told(ResNet(classes=3, depth=18))
-    assert decided["family.size"] == decided["augmentation.crop"] == (256, 256)
+    assert decided["family.size"] == decided["augmentation.crop"] == (160, 160)
     assert told(ResNet(classes=3, depth=18), pretrained=True)["family.size"] == (224, 224)
     assert told(ResNet(classes=3, depth=18), alike(33, 50))["family.size"] == (32, 32)
 

@@ -102,7 +102,7 @@ class OpenPose(Pose):
         if grounds.pretrained or not len(people):
             return []
         image, person = float(np.median(heights)), max(float(np.median(people)), 1.0)
-        most = math.isqrt(planning.WINDOW_PIXELS[planning.device(grounds)])
+        most = math.isqrt(planning.FRAME_PIXELS[planning.device(grounds)])
         height = planning.multiple_above(min(round(image * PERSON / person), most), STRIDE)
         scale = height / image
         crop = grounds.crop or (height, height)

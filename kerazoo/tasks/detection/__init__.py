@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from kerazoo.data.source import Source
 
 
-LEAST_BATCH = 4
-"""Images of a training step: with fewer, normalisation by the batch sees too little of what there is."""
-
-
 @settings
 class Detection(Labelled):
     """What every detection family shares.
@@ -78,7 +74,7 @@ class Detection(Labelled):
             Decision("family.size", size, because),
             Decision("augmentation.crop", grounds.crop or size, "as the network predicts"),
             Decision("augmentation.scale", (round(0.8 * scale, 3), round(1.25 * scale, 3)), seen),
-            planning.batch(grounds, grounds.crop or size, LEAST_BATCH),
+            planning.batch(grounds, grounds.crop or size),
             *planning.light(grounds),
             *planning.orientation(grounds),
         ]
