@@ -50,7 +50,9 @@ def decoded(told, kind, image, heads):
     ours = predictions(outputs, heads, (128, 160))
     joint = [told[f"{n}.objectness"][image][..., None] * told[f"{n}.classes"][image] for n in names]
     parts = [told[f"{n}.boxes"][image] for n in names], joint
-    flat = [np.concatenate([p.transpose(1, 2, 0, 3).reshape(-1, p.shape[-1]) for p in each]) for each in parts]
+    flat = [
+        np.concatenate([p.transpose(1, 2, 0, 3).reshape(-1, p.shape[-1]) for p in each]) for each in parts
+    ]
     return flat, ours
 
 
@@ -146,7 +148,9 @@ def test_targets_equal_plain_loops(kind, iou_thresh):
         found = {}
         for head, name in enumerate(heads.names()):
             objectness = y[f"{name}_objectness"]
-            assert {(head, *map(int, p)) for p in np.argwhere(objectness > 0)} == {p for p in places if p[0] == head}
+            assert {(head, *map(int, p)) for p in np.argwhere(objectness > 0)} == {
+                p for p in places if p[0] == head
+            }
             for number, anchor in np.argwhere(y[f"{name}_weights"] > 0).tolist():
                 row, column = divmod(int(y[f"{name}_cells"][number]), objectness.shape[1])
                 place = (head, row, column, anchor)

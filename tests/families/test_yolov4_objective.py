@@ -91,7 +91,7 @@ def decode(logits, heads, head, row, column, anchor, cells):
 
 
 def loss_by_loops(known, maps, heads, rules, iou_thresh):
-    """Return the three terms of one image, and their gradients by the logits: `({name: float}, {name: array})`."""
+    """Return the terms of one image, their gradients by the logits, and how many anchors were ignored."""
     places = by_loops(known, SIZE, heads, iou_thresh)
     edges = known.boxes.astype("float64") / (SIZE[::-1] * 2)
     boxes = np.concatenate([(edges[:, :2] + edges[:, 2:]) / 2, edges[:, 2:] - edges[:, :2]], axis=1)
@@ -216,7 +216,7 @@ def test_images_without_objects_have_finite_losses_and_gradients():
 
 def test_a_step_of_the_optimizer_moves_boxes_towards_objects():
     heads = HEADS["tiny"]
-    scenes, each, y, maps = batch(heads, range(4), 0.213)
+    *_, y, maps = batch(heads, range(4), 0.213)
     first, gradients = found_by_objective(y, maps, heads, Rules())
     moved = {name: value - 0.05 * gradients[name] for name, value in maps.items()}
     after, _ = found_by_objective(y, moved, heads, Rules())

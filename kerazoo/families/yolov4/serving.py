@@ -75,8 +75,8 @@ class AnchorBoxes(layers.Layer):
         corner = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 1, 2)
         anchors = np.array([self.heads.anchors[place] for place in self.heads.masks[index]], "float32")
         stretched = ops.sigmoid(maps[..., :2]) * scale - (scale - 1) / 2
-        centres = (stretched + corner.astype("float32")) * float(stride)
-        halves = ops.exp(ops.minimum(maps[..., 2:4], LARGEST)) * anchors / 2
+        centres = (stretched + ops.convert_to_tensor(corner, "float32")) * float(stride)
+        halves = ops.exp(ops.minimum(maps[..., 2:4], LARGEST)) * ops.convert_to_tensor(anchors / 2)
         boxes = ops.concatenate([centres - halves, centres + halves], axis=-1)
         scores = ops.sigmoid(maps[..., 4:5]) * ops.sigmoid(maps[..., 5:])
         count = rows * columns * PER_HEAD
