@@ -6,6 +6,7 @@ Layers are made in the order of the cfg files, which is that of the arrays in da
 from typing import Literal
 
 import keras
+import numpy as np
 from keras import layers
 
 from kerazoo.families.yolov4.configuration import PER_HEAD, STRIDE, units
@@ -18,6 +19,7 @@ from kerazoo.layers import (
     Upsample,
     conv_norm_act,
 )
+from kerazoo.layers.registered import registered
 
 SLOPE = 0.1
 """Of LeakyReLU below 0."""
@@ -30,6 +32,16 @@ PRIOR_LOGIT = -4.6
 
 Nearly all of the cells are empty. With the logit 0, at which darknet begins, the loss is about them for long.
 """
+
+
+@registered
+class Prior(keras.initializers.Initializer):
+    """Start the biases of a head: `PRIOR_LOGIT` for objectness, 0 for the rest."""
+
+    def __call__(self, shape, dtype=None):
+        first = np.zeros((PER_HEAD, shape[0] // PER_HEAD), "float32")
+        first[:, 4] = PRIOR_LOGIT
+        return keras.ops.convert_to_tensor(first.ravel(), dtype)
 
 
 def yolov4(*, classes: int = 80, width: int = 32, depth: float = 1.0, channels: int = 3) -> keras.Model:
@@ -220,13 +232,7 @@ def _head(x: keras.KerasTensor, filters: int, classes: int, name: str) -> keras.
         PER_HEAD * (5 + classes),
         1,
         kernel_initializer=Normal(0.01),
-        bias_initializer=_prior,
+        bias_initializer=Prior(),
         dtype="float32",
         name=name,
     )(x)
-
-
-def _prior(shape: tuple[int, ...], dtype: str | None = None) -> keras.KerasTensor:
-    """Return the first biases of a head: 0, of objectness `PRIOR_LOGIT`."""
-    each = keras.ops.one_hot(4, shape[0] // PER_HEAD, dtype=dtype or "float32") * PRIOR_LOGIT
-    return keras.ops.tile(each, PER_HEAD)
