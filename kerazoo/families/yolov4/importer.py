@@ -3,6 +3,7 @@
 A `.weights` file tells neither names nor shapes, so the number of its values has to tell the network.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -100,14 +101,11 @@ def begun(values: np.ndarray, classes: int, own: dict[str, Any]) -> tuple[dict[s
         UserError: it ends within a layer of each.
     """
     for shape in (*_published(), own):
-        known: list[Convolution] = []
-        for convolution in convolutions(classes=classes, **shape):
-            known.append(convolution)
-            end = sum(c.values() for c in known)
-            if end == len(values):
-                return NORMALISATION | shape, _split(values, known)
-            if end > len(values):
-                break
+        known = convolutions(classes=classes, **shape)
+        ends = list(itertools.accumulate(convolution.values() for convolution in known))
+        if len(values) in ends:
+            first = known[: ends.index(len(values)) + 1]
+            return NORMALISATION | shape, _split(values, first)
     raise UserError(
         f"{len(values)} values fit neither YOLOv4 nor YOLOv4-tiny, nor do their first layers have as many",
         "set the family to what the file was made for: network, width, depth",
