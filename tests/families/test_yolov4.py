@@ -91,6 +91,7 @@ def test_the_mirror_image_is_looked_at_too():
     ("settings", "told"),
     [
         ({"size": (100, 128)}, "multiple of 32"),
+        ({"counters_per_class": (1, 2)}, "counters_per_class needs 80 numbers"),
         ({"masks": ((0, 1, 2),)}, "masks needs 3 anchors for each of 3 heads"),
         ({"anchors": ((1.0, 1.0), (2.0, 2.0))}, "masks name more than the 2 anchors"),
     ],

@@ -6,6 +6,7 @@ import pytest
 
 from kerazoo import models
 from kerazoo.families.yolov4.configuration import units
+from kerazoo.families.yolov4.dropblock import DropBlock
 
 BUILDERS = {"yolov4": {"width": 2, "depth": 0.1}, "yolov4_tiny": {"width": 4}}
 
@@ -43,3 +44,28 @@ def test_a_new_network_expects_nothing(name):
         each = head.reshape(-1, 8)
         np.testing.assert_allclose(each[:, 4], -4.6, atol=0.5)
         np.testing.assert_allclose(np.delete(each, 4, axis=1), 0, atol=0.5)
+
+
+def test_dropblock_drops_squares_while_training_only():
+    layer, x = DropBlock(0.2, block=3, seed=0), np.ones((4, 40, 40, 8), "float32")
+    assert (keras.ops.convert_to_numpy(layer(x, training=False)) == x).all()
+    y = keras.ops.convert_to_numpy(layer(x, training=True))
+    assert y.mean() == pytest.approx(1, abs=1e-3)
+    dropped = y == 0
+    assert dropped.mean() == pytest.approx(0.2, abs=0.03)
+    # Whoever is dropped lies in a square of 3 x 3: it has a dropped neighbour.
+    beside = np.zeros_like(dropped)
+    for axis, step in ((1, 1), (1, -1), (2, 1), (2, -1)):
+        beside |= np.roll(dropped, step, axis)
+    inner = np.s_[:, 1:-1, 1:-1]
+    assert beside[inner][dropped[inner]].all()
+    assert (keras.ops.convert_to_numpy(layer(x, training=True)) != y).any()  # others each time
+
+
+def test_dropblock_is_no_part_of_the_weights():
+    plain, dropping = (models.yolov4_tiny(classes=3, width=4, dropblock=rate) for rate in (0.0, 0.1))
+    assert [v.path for v in plain.weights] == [v.path for v in dropping.weights]
+    x = np.ones((1, 64, 64, 3), "float32")
+    for network, same in ((plain, True), (dropping, False)):
+        one, two = (keras.ops.convert_to_numpy(network(x, training=True)["stride16"]) for _ in range(2))
+        assert (one == two).all() == same

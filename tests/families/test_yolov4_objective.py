@@ -8,7 +8,7 @@ from keras import ops
 from kerazoo import backend
 from kerazoo.families.yolov4.codec import UNKNOWN, targets
 from kerazoo.families.yolov4.configuration import YOLOV4, YOLOV4_TINY
-from kerazoo.families.yolov4.objective import TERMS, Rules, YOLOv4Objective
+from kerazoo.families.yolov4.objective import TERMS, Rules, YOLOv4Objective, balanced
 from tests.families.test_yolov4_codec import by_loops, plain, scene, truth
 
 SIZE, CLASSES = (128, 192), 3
@@ -90,6 +90,16 @@ def decode(logits, heads, head, row, column, anchor, cells):
     return np.concatenate([centre, np.exp(logits[2:4]) * shape])
 
 
+def class_loss(logits, wanted, rules):
+    """Return the loss of each class."""
+    loss = softplus(logits) - wanted * logits
+    if rules.counters_per_class:
+        rare = [(1 - 0.999) / (1 - 0.999**count) for count in rules.counters_per_class]
+        loss = loss * rare / np.mean(rare)
+    sure = np.exp(-(softplus(logits) - wanted * logits))
+    return loss * (1 - sure) ** rules.focal_gamma if rules.focal_gamma else loss
+
+
 def loss_by_loops(known, maps, heads, rules, iou_thresh):
     """Return the terms of one image, their gradients by the logits, and how many anchors were ignored."""
     places = by_loops(known, SIZE, heads, iou_thresh)
@@ -115,8 +125,10 @@ def loss_by_loops(known, maps, heads, rules, iou_thresh):
             classes = {int(known.labels[number]) for number in numbers}
             wanted = np.isin(np.arange(CLASSES), list(classes)) * (1 - rules.label_smooth_eps)
             wanted = wanted + rules.label_smooth_eps / 2
-            terms["classes"] += (softplus(own[5:]) - wanted * own[5:]).sum()
-            delta[5:] = logistic(own[5:]) - wanted
+            terms["classes"] += class_loss(own[5:], wanted, rules).sum()
+            step = 1e-6
+            up, down = (class_loss(own[5:] + sign * step, wanted, rules) for sign in (1, -1))
+            delta[5:] = (up - down) / (2 * step)
             for number in numbers:
                 terms["box"] += rules.iou_normalizer * (1 - complete(told, boxes[number])[0]) / len(classes)
                 # As darknet: no slope of the logistic, no anchor.
@@ -161,6 +173,7 @@ def batch(heads, seeds, iou_thresh):
         ("yolov4", 0.213, Rules()),
         ("tiny", 0.213, Rules(iou_normalizer=1.0, max_delta=2.0)),
         ("yolov4", 1.0, Rules(ignore_thresh=0.5, label_smooth_eps=0.1)),
+        ("tiny", 0.1, Rules(focal_gamma=2.0, counters_per_class=(5, 100, 4000))),
     ],
 )
 def test_loss_and_gradient_equal_plain_loops(kind, iou_thresh, rules):
@@ -221,3 +234,11 @@ def test_a_step_of_the_optimizer_moves_boxes_towards_objects():
     moved = {name: value - 0.05 * gradients[name] for name, value in maps.items()}
     after, _ = found_by_objective(y, moved, heads, Rules())
     assert all(after[name] < first[name] for name in TERMS)
+
+
+def test_balanced_weights_are_by_effective_numbers():
+    weights = balanced((10, 1000, 100_000))
+    assert weights.mean() == pytest.approx(1)
+    assert weights[0] / weights[1] == pytest.approx((1 - 0.999**1000) / (1 - 0.999**10), rel=1e-5)
+    assert weights[1] / weights[2] < 1.6
+    assert balanced(()) == 1

@@ -51,6 +51,9 @@ class YOLOv4(Detection):
         iou_normalizer: weight of the boxes' loss.
         max_delta: largest gradient of a box by one of its logits.
         label_smooth_eps: how far targets of classes are from 0 and 1, twice.
+        focal_gamma: of the focal loss of classes; 0 for cross entropy.
+        counters_per_class: objects of every class in the training data, whose rare classes then count more.
+        dropblock: share of the maps before the heads that is dropped while training, in squares of 7.
         thresholds_of: darknet's command whose thresholds `decode` has: `valid` and `map` for scores.
         nms_kind: how overlap is measured in suppression: `greedynms` by DIoU whose distance has the
             exponent 0.6, `diounms` by DIoU with the exponent `beta_nms`, `default` by IoU.
@@ -73,6 +76,9 @@ class YOLOv4(Detection):
     iou_normalizer: Annotated[float, Field(ge=0)] = 0.07
     max_delta: Positive = 5.0
     label_smooth_eps: Share = 0.0
+    focal_gamma: Annotated[float, Field(ge=0)] = 0.0
+    counters_per_class: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    dropblock: Annotated[float, Field(ge=0, lt=1)] = 0.0
     thresholds_of: Preset = "valid"
     nms_kind: Literal["greedynms", "diounms", "default"] = "greedynms"
     beta_nms: Positive = 0.6
@@ -85,6 +91,8 @@ class YOLOv4(Detection):
             raise ValueError(f"masks needs {PER_HEAD} anchors for each of {len(heads.strides)} heads")
         if max(map(max, heads.masks)) >= len(heads.anchors):
             raise ValueError(f"masks name more than the {len(heads.anchors)} anchors")
+        if self.counters_per_class and len(self.counters_per_class) != self.classes:
+            raise ValueError(f"counters_per_class needs {self.classes} numbers")
 
     def stride(self) -> int:
         return STRIDE
@@ -107,9 +115,8 @@ class YOLOv4(Detection):
     def build(self) -> "keras.Model":
         from kerazoo.families.yolov4.model import yolov4, yolov4_tiny
 
-        if self.network == "yolov4-tiny":
-            return yolov4_tiny(classes=self.classes, width=self.width, channels=self.channels)
-        return yolov4(classes=self.classes, width=self.width, depth=self.depth, channels=self.channels)
+        common = {name: getattr(self, name) for name in ("classes", "width", "channels", "dropblock")}
+        return yolov4_tiny(**common) if self.network == "yolov4-tiny" else yolov4(**common, depth=self.depth)
 
     def weight_settings(self) -> dict[str, Any]:
         part_of_weights = (
@@ -150,7 +157,7 @@ class YOLOv4(Detection):
     def objective(self, network: "keras.Model") -> "keras.Model":
         from kerazoo.families.yolov4.objective import Rules, YOLOv4Objective
 
-        rules = Rules(self.iou_normalizer, self.ignore_thresh, self.max_delta, self.label_smooth_eps)
+        rules = Rules(**{name: getattr(self, name) for name in Rules._fields})
         return YOLOv4Objective(network, self.heads(), rules)
 
     def decode(self, outputs: dict[str, np.ndarray], placement: Framed) -> Detections:

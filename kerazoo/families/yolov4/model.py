@@ -10,6 +10,7 @@ import numpy as np
 from keras import layers
 
 from kerazoo.families.yolov4.configuration import PER_HEAD, STRIDE, units
+from kerazoo.families.yolov4.dropblock import DropBlock
 from kerazoo.layers import (
     Conv2D,
     MaxPooling2D,
@@ -44,7 +45,9 @@ class Prior(keras.initializers.Initializer):
         return keras.ops.convert_to_tensor(first.ravel(), dtype)
 
 
-def yolov4(*, classes: int = 80, width: int = 32, depth: float = 1.0, channels: int = 3) -> keras.Model:
+def yolov4(
+    *, classes: int = 80, width: int = 32, depth: float = 1.0, channels: int = 3, dropblock: float = 0.0
+) -> keras.Model:
     """Return YOLOv4: CSPDarknet53, spatial pyramid pooling, a path aggregation network, three heads.
 
     64,363,101 parameters for 80 classes. Mish in the trunk, LeakyReLU of slope 0.1 beyond it.
@@ -59,6 +62,7 @@ def yolov4(*, classes: int = 80, width: int = 32, depth: float = 1.0, channels: 
         width: channels of the stem; those of all layers are in proportion. 32 is the published one.
         depth: factor on the residual units of the stages, one of which stays at least.
         channels: of the image.
+        dropblock: share of the maps before the heads that is dropped while training; the released cfg has 0.
 
     Example:
         >>> import kerazoo
@@ -72,15 +76,17 @@ def yolov4(*, classes: int = 80, width: int = 32, depth: float = 1.0, channels: 
     # From coarse to fine, then back (Liu et al. 2018, arXiv:1803.01534).
     middle = _joined_up(wide, c4, 8 * width, name="up16")
     fine = _joined_up(middle, c3, 4 * width, name="up8")
-    outputs = {"stride8": _head(fine, 8 * width, classes, name="stride8")}
+    outputs = {"stride8": _head(fine, 8 * width, classes, dropblock, name="stride8")}
     middle = _joined_down(fine, middle, 8 * width, name="down16")
-    outputs["stride16"] = _head(middle, 16 * width, classes, name="stride16")
+    outputs["stride16"] = _head(middle, 16 * width, classes, dropblock, name="stride16")
     wide = _joined_down(middle, wide, 16 * width, name="down32")
-    outputs["stride32"] = _head(wide, 32 * width, classes, name="stride32")
+    outputs["stride32"] = _head(wide, 32 * width, classes, dropblock, name="stride32")
     return keras.Model(image, outputs, name="yolov4")
 
 
-def yolov4_tiny(*, classes: int = 80, width: int = 32, channels: int = 3) -> keras.Model:
+def yolov4_tiny(
+    *, classes: int = 80, width: int = 32, channels: int = 3, dropblock: float = 0.0
+) -> keras.Model:
     """Return YOLOv4-tiny: three blocks that pass half of their channels by, and two heads.
 
     6,056,606 parameters for 80 classes. LeakyReLU of slope 0.1.
@@ -92,6 +98,7 @@ def yolov4_tiny(*, classes: int = 80, width: int = 32, channels: int = 3) -> ker
         classes: number of classes.
         width: channels of the stem; those of all layers are in proportion. 32 is the published one.
         channels: of the image.
+        dropblock: see `yolov4`.
 
     Example:
         >>> import kerazoo
@@ -108,10 +115,10 @@ def yolov4_tiny(*, classes: int = 80, width: int = 32, channels: int = 3) -> ker
         x = MaxPooling2D(2, name=f"block{block}_pool")(x)
     x = _conv(x, 16 * width, 3, name="neck_conv1")  # (N, H / 32, W / 32, 512)
     wide = _conv(x, 8 * width, 1, name="neck_conv2")
-    outputs = {"stride32": _head(wide, 16 * width, classes, name="stride32")}
+    outputs = {"stride32": _head(wide, 16 * width, classes, dropblock, name="stride32")}
     up = _enlarged(wide, 4 * width, name="up16")
     x = layers.Concatenate(name="up16_join")([up, half])
-    outputs["stride16"] = _head(x, 8 * width, classes, name="stride16")
+    outputs["stride16"] = _head(x, 8 * width, classes, dropblock, name="stride16")
     return keras.Model(image, {name: outputs[name] for name in sorted(outputs)}, name="yolov4_tiny")
 
 
@@ -225,8 +232,10 @@ def _half_passed_by(
     return layers.Concatenate(name=f"{name}_join")([x, z]), z
 
 
-def _head(x: keras.KerasTensor, filters: int, classes: int, name: str) -> keras.KerasTensor:
+def _head(x: keras.KerasTensor, filters: int, classes: int, dropblock: float, name: str) -> keras.KerasTensor:
     """Return raw predictions, `(N, h, w, 3 (5 + classes))`, float32 whatever the precision of the network."""
+    if dropblock:
+        x = DropBlock(dropblock, name=f"{name}_dropblock")(x)
     x = _conv(x, filters, 3, name=f"{name}_conv")
     return Conv2D(
         PER_HEAD * (5 + classes),

@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerazoo import backend
@@ -14,6 +15,9 @@ from kerazoo.objective import SumOfTerms, Tensor
 from kerazoo.tasks.detection.box_losses import box_loss
 
 TERMS = ("box", "objectness", "classes")
+
+BETA = 0.999
+"""Of the effective number of objects, which 1 / (1 - beta) bounds."""
 
 CERTAIN = math.log(0.25 / 0.75)
 """Logit of a class above which a box that overlaps with an object is no mistake: a probability of 0.25."""
@@ -27,12 +31,16 @@ class Rules(NamedTuple):
         ignore_thresh: IoU with an object above which a box is not asked to be none, should it tell a class.
         max_delta: largest gradient of a box by each of its four logits, before those of a cell are added up.
         label_smooth_eps: how far targets of classes are from 0 and 1, twice.
+        focal_gamma: of the focal loss of classes (Lin et al. 2017, arXiv:1708.02002); 0 for cross entropy.
+        counters_per_class: objects of every class in the training data, for class-balanced weights; or empty.
     """
 
     iou_normalizer: float = 0.07
     ignore_thresh: float = 0.7
     max_delta: float = 5.0
     label_smooth_eps: float = 0.0
+    focal_gamma: float = 0.0
+    counters_per_class: tuple[int, ...] = ()
 
 
 class YOLOv4Objective(SumOfTerms):
@@ -58,9 +66,16 @@ class YOLOv4Objective(SumOfTerms):
             found = head.at(of_head["cells"])  # (N, M, 3, 5 + C)
             total["box"] += box_term(head, found, of_head, self.rules)
             total["objectness"] += objectness_term(head, of_head, self.rules.ignore_thresh)
-            total["classes"] += class_term(found, of_head, self.rules.label_smooth_eps)
+            total["classes"] += self._classes(found, of_head)
         count = ops.cast(ops.shape(x)[0], "float32")
         return {name: value / count for name, value in total.items()}
+
+    def _classes(self, found: Tensor, y: dict) -> Tensor:
+        rules = self.rules
+        if rules.focal_gamma or rules.counters_per_class:
+            weights = balanced(rules.counters_per_class)
+            return focal_class_term(found, y, rules.label_smooth_eps, rules.focal_gamma, weights)
+        return class_term(found, y, rules.label_smooth_eps)
 
 
 class Head(NamedTuple):
@@ -174,6 +189,52 @@ def class_term(found: Tensor, y: dict, label_smooth_eps: float) -> Tensor:
     wanted = ops.sum(logits * label, axis=-1)  # (N, M, 3), of the object's class
     none = ops.sum(ops.softplus(logits) - label_smooth_eps / 2 * logits, axis=-1)
     return ops.sum(y["first"] * none - (1 - label_smooth_eps) * y["distinct"] * wanted)
+
+
+def focal_class_term(
+    found: Tensor, y: dict, label_smooth_eps: float, gamma: float, weights: np.ndarray | float
+) -> Tensor:
+    """Return the focal loss of every class where objects are assigned, each place once.
+
+    Args:
+        found, y, label_smooth_eps: as for `class_term`.
+        gamma: of the factor (1 - p_t)^gamma; 0 for none.
+        weights: of the classes, `(C,)` or 1.
+    """
+    logits = found[..., 5:]  # (N, M, 3, C)
+    target = classes_there(y, logits.shape[-1]) * (1 - label_smooth_eps) + label_smooth_eps / 2
+    loss = ops.softplus(logits) - target * logits
+    if gamma:
+        loss = loss * ops.power(ops.maximum(-ops.expm1(-loss), 1e-12), gamma)
+    return ops.sum(ops.expand_dims(y["first"], -1) * ops.convert_to_tensor(weights, "float32") * loss)
+
+
+def classes_there(y: dict, classes: int) -> Tensor:
+    """Return the classes of all objects that are assigned where an object is: `(N, M, 3, C)`, 0 or 1."""
+    cells, assigned = y["cells"], y["weights"] > 0  # (N, M), (N, M, 3)
+    label = ops.one_hot(y["labels"], classes, dtype="float32")  # (N, M, C)
+    here = ops.expand_dims(cells, 1) == ops.expand_dims(cells, 2)  # (N, M, M), symmetric
+    # Objects i and j share a place of anchor a if they share a cell and j is assigned to a.
+    parts = [
+        ops.matmul(ops.cast(here, "float32"), label * ops.cast(assigned[..., anchor, None], "float32"))
+        for anchor in range(PER_HEAD)
+    ]
+    return ops.minimum(ops.stack(parts, axis=2), 1.0)
+
+
+def balanced(counts: tuple[int, ...]) -> np.ndarray | float:
+    """Return weights of classes by their effective numbers (Cui et al. 2019, arXiv:1901.05555), of mean 1.
+
+    Each is as (1 - beta) / (1 - beta^n) with n the number of objects; 1 for no counts.
+
+    Args:
+        counts: of objects.
+    """
+    if not counts:
+        return 1.0
+    effective = (1 - BETA ** np.array(counts, "float64")) / (1 - BETA)
+    weights = 1 / np.maximum(effective, 1)
+    return (weights / weights.mean()).astype("float32")
 
 
 def corners(boxes: Tensor) -> Tensor:
