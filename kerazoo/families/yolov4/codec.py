@@ -158,8 +158,7 @@ def detections(
     shares, scores = predictions(outputs, heads, (window.rows, window.columns))
     boxes = _corners(shares) * ((window.columns, window.rows) * 2)  # pixels of the input
     scores = np.where(box_areas(clipped(boxes, (window.rows, window.columns)))[:, None] > 0, scores, 0)
-    order = np.argsort(-scores, axis=None, kind="stable")[:CANDIDATES]
-    order = order[scores.ravel()[order] > thresholds.least]
+    order = _best(scores.ravel(), thresholds.least)
     owner, labels = np.divmod(order, scores.shape[1])
     boxes, best = boxes[owner], scores.ravel()[order]
     overlap = iou if exponent is None else partial(diou, exponent=exponent)
@@ -167,6 +166,14 @@ def detections(
     corners = window.to_image(boxes[stays].reshape(-1, 2, 2).astype("float64") - 0.5) + 0.5
     inside = clipped(corners.reshape(-1, 4), placement.size).astype("float32")
     return Detections(inside, labels[stays].astype("int32"), best[stays])
+
+
+def _best(scores: np.ndarray, least: float) -> np.ndarray:
+    """Return the `CANDIDATES` best of scores `(S,)` above the least, best first; of equals the first."""
+    index = np.flatnonzero(scores > least)
+    if len(index) > CANDIDATES:
+        index = index[scores[index] >= np.partition(scores[index], -CANDIDATES)[-CANDIDATES]]
+    return index[np.argsort(-scores[index], kind="stable")][:CANDIDATES]
 
 
 def predictions(
