@@ -27,9 +27,9 @@ def command(
 ) -> None:
     """Read CHECKPOINT into the network of RECIPE, strictly: every key must fit.
 
-    CHECKPOINT is a .safetensors, .pth, .npz, .h5, .keras, frozen graph .pb or a TensorFlow checkpoint's
-    .index: a path, hf://owner/repo/file, or https://... with #sha256=... at its end. 'kerazoo checkpoints'
-    lists known ones.
+    CHECKPOINT is a .safetensors, .pth, .npz, .h5, .keras, frozen graph .pb, a TensorFlow checkpoint's
+    .index or darknet's .weights: a path, hf://owner/repo/file, or https://... with #sha256=... at its end.
+    'kerazoo checkpoints' lists known ones.
     """
     from kerazoo.engine.convert import convert, read_names
     from kerazoo.recipe import load_recipe

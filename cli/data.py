@@ -1,4 +1,4 @@
-"""`kerazoo data`: look at a data set before training on it, and write boxes in another format."""
+"""`kerazoo data`: look at a data set before training on it, find anchors, write boxes in another format."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group("data")
 def command() -> None:
-    """Check a data set before training on it, or convert its boxes."""
+    """Check a data set before training on it, find anchors for its boxes, or convert them."""
 
 
 @command.command("check")
@@ -46,6 +46,20 @@ def check(
         write_image(picture, draw_report(report))
     say(json.dumps(report.plain(), indent=2) if as_json else "\n".join(report.lines()))
     raise SystemExit(2 if report.problems else 0)
+
+
+@command.command("anchors")
+@recipe_argument
+@click.option("--data", "folder", metavar="DIR", help="The data set; the recipe's own by default.")
+@set_option("family.size=[416,416]")
+@json_option
+def anchors(recipe: str, folder: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
+    """Find the shapes of boxes that RECIPE's network tells boxes by, as the plan does; trains nothing."""
+    from kerazoo.engine.anchors import find_anchors
+    from kerazoo.engine.plan import Asked
+
+    found = find_anchors(recipe, Asked(assignments, folder))
+    say(json.dumps(found.plain(), indent=2) if as_json else "\n".join(found.lines()))
 
 
 @command.command("convert")

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from kerazoo.families.siamese.model import siamese, siamese_koch
     from kerazoo.families.unet.model import unet
     from kerazoo.families.unetpp.model import unetpp
+    from kerazoo.families.yolov4.model import csp_darknet_features, yolov4, yolov4_tiny
 
 __all__ = [
     "centernet",
     "conv4",
+    "csp_darknet_features",
     "cyclegan_generator",
     "fcn",
     "hrnet",
@@ -44,9 +46,12 @@ __all__ = [
     "siamese_koch",
     "unet",
     "unetpp",
+    "yolov4",
+    "yolov4_tiny",
 ]
 
 _FAMILIES = {
+    "csp_darknet_features": "yolov4",
     "lightweight_openpose": "openpose",
     "mobilenet_v2_openpose": "openpose",
     "patch_discriminator": "cyclegan",

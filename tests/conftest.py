@@ -26,6 +26,7 @@ WITHOUT_BACKEND = (
     "cli/test_list.py",
     "data/",
     "families/test_centernet_codec.py",
+    "families/test_yolov4_codec.py",
     "tasks/test_detection_drawing.py",
     "tasks/test_detection_result_files.py",
     "tasks/test_detection_scores.py",

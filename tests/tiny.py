@@ -16,6 +16,7 @@ from kerazoo.families.siamese import Siamese
 from kerazoo.families.siamese.tower import Tower
 from kerazoo.families.unet import UNet
 from kerazoo.families.unetpp import UNetPlusPlus
+from kerazoo.families.yolov4 import YOLOv4
 from kerazoo.tasks.segmentation import Losses
 
 RESNET = Encoder(name="resnet18", width=4)
@@ -36,6 +37,8 @@ TINY = {
     "openpose": OpenPose(trunk="mobilenet", width=0.125, height=64),
     "cyclegan": CycleGAN(blocks=1, width=4, discriminator_width=4, discriminator_depth=1, pool=6),
     "centernet": CenterNet(classes=3, width=4, size=(64, 64)),
+    "yolov4": YOLOv4(classes=3, width=2, depth=0.1, size=(64, 64)),
+    "yolov4-tiny": YOLOv4(classes=3, network="yolov4-tiny", width=4, size=(64, 64)),
     "conv4": Conv4(classes=3, channels=3, filters=4, size=(32, 32), features="mean"),
     "protonet": ProtoNet(filters=4, ways=3, queries=2, training_ways=3, training_queries=2),
     "maml": MAML(filters=16, ways=3, queries=2, training_ways=3, training_queries=2),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerazoo.checkpoints import frozen_graph, hdf5_weights, tensorflow_checkpoint, torch_weights
+from kerazoo.checkpoints import darknet, frozen_graph, hdf5_weights, tensorflow_checkpoint, torch_weights
 from kerazoo.errors import UserError
 from kerazoo.files.reading import npz_names, open_file, open_zip, read_bytes, read_npz
 
@@ -24,14 +24,15 @@ def read(path: str | Path) -> Arrays:
 
     Args:
         path: `.safetensors`; `.pth`, `.pt` or `.ckpt` (needs PyTorch, read as weights only); `.npz`;
-            Keras' `.h5` or `.keras`; a frozen TensorFlow graph, `.pb`; or the `.index` of a TensorFlow
-            checkpoint, whose data lie beside it.
+            Keras' `.h5` or `.keras`; a frozen TensorFlow graph, `.pb`; the `.index` of a TensorFlow
+            checkpoint, whose data lie beside it; or darknet's `.weights`.
 
     Returns:
         `{key: array}` as stored; floating-point arrays as float32. Keys of PyTorch's files begin with
         the mappings that the tensors are in, as in "state_dict:conv1.weight". Keys of `.h5` and
         `.keras` are "layer/variable", such as "conv1_conv/kernel"; those of a graph or a TensorFlow
-        checkpoint the names of constants and variables.
+        checkpoint the names of constants and variables. Darknet's values have neither names nor shapes and
+        are one array, "darknet".
 
     Raises:
         UserError: no such file, damaged, an unknown format, or more than weights in it; or a file that
@@ -65,9 +66,11 @@ def _reader(path: Path, start: bytes) -> Callable[[Path, int], Mapping[str, np.n
         return _read_frozen_graph
     if tensorflow_checkpoint.is_index(path):
         return _read_tensorflow
+    if darknet.is_weights(path):
+        return _read_darknet
     remedy = (
-        "give .safetensors, .pth, .npz, .h5 or .keras, a frozen graph .pb, or the .index of a "
-        "TensorFlow checkpoint"
+        "give .safetensors, .pth, .npz, .h5 or .keras, a frozen graph .pb, the .index of a "
+        "TensorFlow checkpoint, or darknet's .weights"
     )
     raise UserError(f"{path} is no checkpoint kerazoo can read", remedy)
 
@@ -108,6 +111,10 @@ def _read_frozen_graph(path: Path, largest: int) -> Mapping[str, np.ndarray]:
 
 def _read_tensorflow(path: Path, largest: int) -> Mapping[str, np.ndarray]:
     return tensorflow_checkpoint.read_variables(path)  # never more than is stored
+
+
+def _read_darknet(path: Path, largest: int) -> Mapping[str, np.ndarray]:
+    return darknet.read_values(path)  # never more than is stored
 
 
 def _to_float32(array: np.ndarray) -> np.ndarray:

@@ -3,13 +3,12 @@
 import ast
 import dataclasses
 import re
+from collections.abc import Collection
 from importlib import resources
 from pathlib import Path
 
 TASKS = ("segmentation", "classification", "detection", "pose", "translation", "few-shot", "verification")
 """In the order in which `kerazoo list` shows them."""
-
-_TINY = "-tiny"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,14 +35,19 @@ class Description:
 def recipe_files() -> dict[str, Path]:
     """Return `{name: file}` of the recipes; that of `tiny/unet.py` is "unet-tiny"."""
     folder = Path(str(resources.files("kerazoo.recipes")))
-    files = {path: path.stem for path in folder.glob("[!_]*.py")}
-    files |= {path: path.stem + _TINY for path in folder.glob("tiny/[!_]*.py")}
-    return {name.replace("_", "-"): path for path, name in sorted(files.items(), key=lambda item: item[1])}
+    files = {path.stem.replace("_", "-"): path for path in folder.glob("[!_]*.py")}
+    twins = {twin_name(path.stem.replace("_", "-"), files): path for path in folder.glob("tiny/[!_]*.py")}
+    return dict(sorted((files | twins).items()))
+
+
+def twin_name(name: str, recipes: Collection[str]) -> str:
+    """Return the name of a recipe's small twin: "unet-tiny"; "yolov4-twin", as "yolov4-tiny" is a recipe."""
+    return f"{name}-tiny" if f"{name}-tiny" not in recipes else f"{name}-twin"
 
 
 def is_tiny(name: str) -> bool:
     """Whether a recipe is the small twin of another."""
-    return name.endswith(_TINY)
+    return recipe_files()[name].parent.name == "tiny"
 
 
 def docstring(path: Path) -> str:

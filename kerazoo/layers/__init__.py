@@ -33,7 +33,7 @@ from kerazoo.layers.resizing import (
     bilinear_kernel,
 )
 from kerazoo.layers.sizes import CropLike, MirrorPad, ReflectPad
-from kerazoo.layers.top_down import KeyPoints, Letterbox
+from kerazoo.layers.top_down import KeyPoints, Letterbox, Stretch
 
 __all__ = [
     "BATCH_NORM_EPSILON",
@@ -62,6 +62,7 @@ __all__ = [
     "Peaks",
     "ReflectPad",
     "ResizeLike",
+    "Stretch",
     "Upsample",
     "WeightedL1",
     "ZeroChannels",

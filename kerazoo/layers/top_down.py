@@ -54,6 +54,40 @@ class Letterbox(layers.Layer):
         return super().get_config() | {"size": self.size, "fill": self.fill}
 
 
+@registered
+class Stretch(layers.Layer):
+    """Bring whole images to one size, whatever their proportions.
+
+    Where both sides shrink, it averages over areas; else it interpolates linearly.
+
+    Shape: `(N, H, W, C)` -> `(N, *size, C)`.
+
+    Args:
+        size: height and width.
+    """
+
+    def __init__(self, size: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        rows, columns = size
+        self.size = rows, columns
+
+    def call(self, image):
+        _, height, width, channels = ops.shape(image)
+        rows, columns = self.size
+        length, breadth = (ops.convert_to_tensor(side, "int32") for side in (height, width))
+        shrinks = ops.logical_and(length >= rows, breadth >= columns)
+        down = _weights(height, 0, length, rows, shrinks)  # (rows, H)
+        across = _weights(width, 0, breadth, columns, shrinks)  # (columns, W)
+        x = ops.matmul(down, ops.reshape(image, (-1, height, width * channels)))  # (N, rows, W C)
+        return ops.matmul(across, ops.reshape(x, (-1, rows, width, channels)))  # (N, rows, columns, C)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], *self.size, input_shape[3]
+
+    def get_config(self):
+        return super().get_config() | {"size": self.size}
+
+
 def letterbox(height: Any, width: Any, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return top, left, height and width of the frame around an image, int32 (`tasks.framing.letterbox`)."""
     rows, columns = size
@@ -65,7 +99,7 @@ def letterbox(height: Any, width: Any, size: tuple[int, int]) -> tuple[Tensor, T
     return top, left, framed_height, framed_width
 
 
-def _weights(old: Any, start: Tensor, length: Tensor, new: int, shrinks: Tensor) -> Tensor:
+def _weights(old: Any, start: Any, length: Tensor, new: int, shrinks: Tensor) -> Tensor:
     """Return the `(new, old)` matrix that brings pixels from `start` on to `new` ones.
 
     Positions are whole numbers of 1 / (2 new) pixels, so they are exact at any size. Rows of pixels that

@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from kerazoo.data.generated.sources import Scenes
+from kerazoo.families.yolov4 import YOLOv4
 from kerazoo.structures.boxes import Boxes, Detections
 from kerazoo.structures.sample import Sample
 from kerazoo.tasks.detection import Detection
@@ -30,10 +31,14 @@ class DetectionCase(TaskCase):
         return (64, 64)
 
     def output_shape(self, y, name):
+        if isinstance(self.family, YOLOv4):
+            return (*y[f"{name}_objectness"].shape[:-1], 3 * (5 + self.family.classes))
         channels = y["heatmap"].shape[-1] if name.endswith("heatmap") else 2
         return (*y["heatmap"].shape[:-1], channels)
 
     def sure_outputs(self, y):
+        if isinstance(self.family, YOLOv4):
+            return sure_heads(y, self.family.heads(), self.family.classes, self.family.size)
         height, width, _ = y["heatmap"].shape
         known = y["weights"] > 0
         maps = {name: np.zeros((height * width, 2), "float32") for name in ("size", "offset")}
@@ -68,6 +73,32 @@ class DetectionCase(TaskCase):
                 for r in results
             ],
         }
+
+
+def sure_heads(y, heads, classes, size):
+    """Return what YOLOv4 would answer that is sure of the targets; of several objects in a place the last.
+
+    Args:
+        y: of `kerazoo.families.yolov4.codec.targets`.
+        heads: of the network.
+        classes: number of classes.
+        size: height and width of the network's input.
+    """
+    outputs = {}
+    for head, (name, stride) in enumerate(zip(heads.names(), heads.strides, strict=True)):
+        rows, columns = size[0] // stride, size[1] // stride
+        maps = np.full((rows * columns, 3, 5 + classes), -12.0)
+        for number, anchor in np.argwhere(y[f"{name}_weights"] > 0):
+            cell = int(y[f"{name}_cells"][number])
+            box = y["boxes"][number].astype("float64")
+            scale, shape = heads.scale_x_y[head], heads.anchors[heads.masks[head][anchor]]
+            inner = box[:2] * (columns, rows) - (cell % columns, cell // columns)
+            share = (inner + (scale - 1) / 2) / scale
+            maps[cell, anchor, :2] = np.log(share / (1 - share))
+            maps[cell, anchor, 2:4] = np.log(box[2:] * size[::-1] / shape)
+            maps[cell, anchor, 4] = maps[cell, anchor, 5 + y["labels"][number]] = 12
+        outputs[name] = maps.reshape(rows, columns, -1).astype("float32")
+    return outputs
 
 
 def _rectangles(classes: int, number: int, size: tuple[int, int]) -> Sample:

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from kerazoo.cli import main
 from kerazoo.families.reptile import Reptile
-from kerazoo.files.recipes import is_tiny, recipe_files
+from kerazoo.files.recipes import is_tiny, recipe_files, twin_name
 from kerazoo.recipe import load_recipe
 from kerazoo.tasks.fewshot import FewShot
 from kerazoo.tasks.segmentation import Segmentation
@@ -47,8 +47,8 @@ def test_tiny_recipes_train_evaluate_and_predict(name, tmp_path):
 
 
 def test_every_recipe_has_a_tiny_twin():
-    names = set(recipe_files())
-    assert {f"{name}-tiny" for name in names if not is_tiny(name)} == set(TINY)
+    names = [name for name in recipe_files() if not is_tiny(name)]
+    assert {twin_name(name, names) for name in names} == set(TINY)
 
 
 def test_show():

@@ -58,6 +58,8 @@ CASES = [  # recipe, steps, optimizer, learning rate
     ("protonet-tiny", 3, "sgd", 1e-3),
     ("siamese-tiny", 3, "sgd", 1e-3),
     ("centernet-resnet18-tiny", 10, "sgd", 1e-3),
+    ("yolov4-tiny-tiny", 10, "sgd", 1e-4),  # whose loss is a sum
+    ("yolov4-twin", 2, "sgd", 1e-5),
     ("maml-tiny", 3, "sgd", 1e-2),
     ("reptile-tiny", 3, "sgd", 1e-1),
     # Adversarial training is chaotic at larger learning rates: in ten steps at 2e-4, rounding grew to

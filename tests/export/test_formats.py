@@ -15,6 +15,8 @@ from tests.tiny import TINY
 
 OUTPUTS = {
     "centernet": {"boxes", "scores", "classes", "count"},
+    "yolov4": {"boxes", "scores", "classes", "count"},
+    "yolov4-tiny": {"boxes", "scores", "classes", "count"},
     "protonet": {"embedding"},
     "siamese": {"embedding"},
     "siamese-triplet": {"embedding"},

@@ -61,7 +61,26 @@ def _tensorflow(folder: Path) -> None:
     write(folder)
 
 
+def _darknet(folder: Path) -> None:
+    """Write the first layers of YOLOv4-tiny, as wide as `_darknet_checkpoint` expects."""
+    from kerazoo.checkpoints.darknet import write_values
+
+    count = sum(convolution.values() for convolution in _yolo().convolutions()[:4])
+    write_values(folder / "a.weights", [np.ones(count, "float32")])
+
+
+def _darknet_checkpoint(folder: Path) -> object:
+    return _yolo().start(_arrays(folder))
+
+
+def _yolo() -> object:
+    from kerazoo.families.yolov4 import YOLOv4
+
+    return YOLOv4(network="yolov4-tiny", width=2, size=(32, 32))
+
+
 READERS = {
+    "checkpoint-darknet": Reader(_darknet, _darknet_checkpoint),
     "checkpoint-safetensors": Reader(_safetensors, _checkpoint),
     "checkpoint-npz": Reader(lambda folder: np.savez_compressed(folder / "a.npz", **resnet18()), _checkpoint),
     "checkpoint-hdf5": Reader(_hdf5, _arrays),

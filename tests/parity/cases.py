@@ -24,6 +24,8 @@ from kerazoo.families.openpose import importer as openpose
 from kerazoo.families.resnet import importer as resnet
 from kerazoo.families.unet import importer as unet
 from kerazoo.families.unetpp import importer as unetpp
+from kerazoo.families.yolov4 import importer as yolov4
+from kerazoo.families.yolov4.order import convolutions
 from kerazoo.layers.residual import residual_unit
 from kerazoo.ordering import ORDERINGS
 from kerazoo.settings import fields
@@ -134,6 +136,14 @@ def centernet_case(backbone):
     return case(lambda: models.centernet(backbone=backbone), centernet.convert, names)
 
 
+def yolov4_case(network):
+    """Return the case of the heads, called by their strides."""
+    known = convolutions(network, classes=80)
+    names = {f"stride{stride}": f"head_s{stride}" for stride in (8, 16, 32)}
+    build = getattr(models, network.replace("-", "_"))
+    return case(build, lambda state: yolov4.convert(state, known), names)
+
+
 def lightweight(stages):
     names = {stage: f"stage{stage - 1}_" for stage in range(1, stages + 1)}
     return openpose_case("lightweight_openpose", names, stages=stages)
@@ -199,6 +209,8 @@ CASES = {
     "centernet_res18": centernet_case("resnet18"),
     "centernet_dlav0_34": centernet_case("dla34"),
     "centernet_hourglass": centernet_case("hourglass104"),
+    "yolov4": yolov4_case("yolov4"),
+    "yolov4_tiny": yolov4_case("yolov4-tiny"),
     "openpose_coco": openpose_case("openpose", {1: "stage1_", 6: ""}),
     "lightweight_openpose": lightweight(2),
     "lightweight_openpose_3stages": lightweight(4),

@@ -12,8 +12,8 @@ from kerazoo.families.unetpp import model as unetpp
 from kerazoo.layers import Upsample
 from tests.parity import cases, weights
 
-BIG = {"fcn8s", "fcn16s", "fcn32s", "fcn8s_bilinear", "openpose_coco", "centernet_hourglass"}
-"""Of 134, 52 and 191 million values."""
+BIG = {"fcn8s", "fcn16s", "fcn32s", "fcn8s_bilinear", "openpose_coco", "centernet_hourglass", "yolov4"}
+"""Of 134, 52, 191 and 64 million values."""
 DEEP = {name for name in cases.CASES if name.startswith("hrnet")} - {"hrnet_seg_w18_small_v2"}
 
 

@@ -12,6 +12,7 @@ from kerazoo.families.centernet import dla, hourglass
 from kerazoo.families.centernet import model as centernet
 from kerazoo.families.openpose import lightweight
 from kerazoo.families.resnet import model as resnet
+from kerazoo.families.yolov4 import model as yolov4
 from kerazoo.layers import residual
 from tests.parity import cases, weights
 
@@ -110,6 +111,28 @@ def smooth_upsampling(monkeypatch, name):
     return cases.CASES[name].build()
 
 
+def mish_in_the_neck(monkeypatch, name):
+    monkeypatch.setattr(yolov4.layers, "LeakyReLU", lambda _, name: layers.Activation("mish", name=name))
+    return cases.CASES[name].build()
+
+
+def a_third_below_zero(monkeypatch, name):
+    """The slope of Keras' LeakyReLU."""
+    monkeypatch.setattr(yolov4, "SLOPE", 0.3)
+    return cases.CASES[name].build()
+
+
+def pools_the_other_way_round(monkeypatch, name):
+    monkeypatch.setattr(yolov4, "POOLS", (5, 9, 13))
+    return cases.CASES[name].build()
+
+
+def first_half(monkeypatch, name):
+    split = keras.ops.split
+    monkeypatch.setattr(keras.ops, "split", lambda x, parts, axis: split(x, parts, axis)[::-1])
+    return cases.CASES[name].build()
+
+
 def built_with(builder, **settings):
     """Return what builds a case with some arguments changed."""
 
@@ -146,6 +169,12 @@ half_pixel = built_with("hrnet", align_corners=False)
         pytest.param("centernet_hourglass", smooth_upsampling, marks=pytest.mark.slow),
         ("lightweight_openpose", no_dilation),
         ("lightweight_openpose", fields_before_heatmaps),
+        ("yolov4_tiny", a_third_below_zero),
+        ("yolov4_tiny", epsilon),
+        ("yolov4_tiny", first_half),
+        ("yolov4_tiny", same_padding),
+        pytest.param("yolov4", mish_in_the_neck, marks=pytest.mark.slow),
+        pytest.param("yolov4", pools_the_other_way_round, marks=pytest.mark.slow),
         ("hrnet_seg_w18_small_v2", align_corners),
         pytest.param("hrnet_seg_w18_small_v2", nearest, marks=pytest.mark.slow),
         pytest.param("hrnet_seg_w18_small_v2", same_padding, marks=pytest.mark.slow),
@@ -160,5 +189,5 @@ def test_wrong_variants_are_far_off(shared, name, wrong, monkeypatch):
     model = wrong(monkeypatch, name)
     case.load(model, weights.state(manifest))
     deviations = cases.errors(model, case, manifest, folder / f"{name}.npz")
-    last = {"lightweight": "main.stage1_paf", "centernet": "main.hm"}
+    last = {"lightweight": "main.stage1_paf", "centernet": "main.hm", "yolov4": "main.head_s16"}
     assert deviations[last.get(name.partition("_")[0], "main.logits")] > 5 * cases.TOLERANCE, deviations

@@ -1,0 +1,65 @@
+"""Anchors for boxes of the user's own: `kerazoo data anchors`."""
+
+from typing import NamedTuple
+
+from kerazoo import backend
+from kerazoo.data.check import fingerprint
+from kerazoo.engine.plan import Asked
+from kerazoo.errors import UserError
+from kerazoo.families.yolov4 import YOLOv4
+from kerazoo.families.yolov4.anchors import anchors_of
+from kerazoo.structures.fingerprint import Decision, Grounds
+
+SIZE = "family.size"
+
+
+class Found(NamedTuple):
+    """Anchors and what they are for.
+
+    Attributes:
+        size: height and width of the network's input.
+        decisions: the settings, each with its reason.
+    """
+
+    size: tuple[int, int]
+    decisions: tuple[Decision, ...]
+
+    def plain(self) -> dict:
+        """Return it as JSON-ready data."""
+        settings = {each.setting: each.value for each in self.decisions}
+        return {SIZE: self.size, **settings, "because": self.decisions[0].because}
+
+    def lines(self) -> list[str]:
+        """Return what a person reads: the reason, and the options that set it."""
+        height, width = self.size
+        options = [f"  --set {each.setting}={_text(each.value)}" for each in self.decisions]
+        return [f"for {SIZE}=[{height},{width}]: {self.decisions[0].because}", *options]
+
+
+def _text(value: tuple) -> str:
+    return str([list(row) for row in value]).replace(" ", "")
+
+
+def find_anchors(name: str, asked: Asked) -> Found:
+    """Return the anchors that a recipe's network would have for data.
+
+    Args:
+        name: of the recipe, or its file.
+        asked: by the user: the data, and `family.size` where it is not the planned one.
+
+    Raises:
+        UserError: the network has no anchors, the data no boxes, or they are broken.
+    """
+    recipe = asked.recipe(name).configured()
+    family = recipe.family
+    if not isinstance(family, YOLOv4):
+        raise UserError(f"the network of {name} has no anchors", "ask for yolov4 or yolov4-tiny")
+    data = fingerprint(recipe.data)
+    planned = {each.setting: each.value for each in family.planned(Grounds(data, gpu=backend.has_gpu()))}
+    size = family.size if SIZE in asked.settings() else planned[SIZE]
+    decisions = anchors_of(data, family, size)
+    if not decisions:
+        raise UserError(
+            "the data have no boxes", "anchors are the shapes of boxes: is the folder the right one?"
+        )
+    return Found(size, tuple(decisions))
