@@ -197,6 +197,7 @@ def test_the_length_follows_from_what_a_step_takes():
     }  # enough epochs to be validated after
     assert settings_for(Budget(steps=30)) == {"epochs": 3}
     assert settings_for(Budget(seconds=1)) == {"epochs": 1}
+    assert settings_for(Budget(seconds=60)) == {"epochs": 4}  # 20 s but for the first step and a validation
     assert settings_for(Budget(seconds=10**9)) == {"passes": 5, "epochs": 100}
     assert settings_for(Budget(seconds=10**9), windows=4) == {"passes": 5, "epochs": 400}
 

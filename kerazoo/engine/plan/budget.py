@@ -70,7 +70,8 @@ def length(
     if budget.seconds is None:
         steps, because = float(budget.steps or 0), f"{budget.steps} steps"
     else:
-        validated = min(VALIDATED * budget.seconds, VALIDATIONS * found.validation_seconds)
+        once = found.validation_seconds
+        validated = max(min(VALIDATED * budget.seconds, VALIDATIONS * once), once)
         steps = (budget.seconds - validated - found.first_step_seconds) / found.step_seconds
         because = f"a step takes {found.step_seconds:.2g} s"
     wanted = min(steps / per_pass, MOST_PASSES * max(windows, 1.0))  # passes in all

@@ -21,6 +21,7 @@ from kerazoo.engine.training.train import check, prepared
 from kerazoo.recipe import Recipe
 from kerazoo.run import Run
 from kerazoo.structures.sample import Sample
+from kerazoo.tasks.images import TILE, WHOLE
 
 if TYPE_CHECKING:
     import keras
@@ -152,7 +153,10 @@ def _image_seconds(recipe: Recipe, forward: Callable, samples: list[Sample]) -> 
     """Return the seconds that one validation image takes; of large ones a part is predicted."""
     options = options_for(recipe.family, tile=recipe.tile)
     pixels = sum(math.prod(sample.image.shape[:-1]) for sample in samples)
-    large = any(math.prod(sample.image.shape[-3:-1]) > PART**2 for sample in samples)
+    largest = max(math.prod(sample.image.shape[-3:-1]) for sample in samples)
+    large = largest > PART**2
+    if largest > WHOLE and options.tile is None and "tile" in recipe.family.supports:
+        options = options._replace(tile=TILE // 2)  # of a part, these overlap as tiles of the whole do
     parts = [sample.image[..., :PART, :PART, :] for sample in samples]
     for count in (1, len(samples)):  # the first time it compiles
         began = time.perf_counter()
