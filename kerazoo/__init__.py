@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kerazoo import models
     from kerazoo.engine.adapt import adapt
+    from kerazoo.engine.compare import compare
     from kerazoo.engine.convert import convert
     from kerazoo.engine.evaluate import evaluate
     from kerazoo.engine.export import export
@@ -24,6 +25,7 @@ __all__ = [
     "Recipe",
     "UserError",
     "adapt",
+    "compare",
     "convert",
     "evaluate",
     "export",
@@ -39,6 +41,7 @@ _HOMES = {
     "Recipe": "recipe",
     "UserError": "errors",
     "adapt": "engine.adapt",
+    "compare": "engine.compare",
     "convert": "engine.convert",
     "evaluate": "engine.evaluate",
     "export": "engine.export",
