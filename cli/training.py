@@ -167,7 +167,7 @@ def _resumed(
 ) -> "Run":
     from kerazoo.engine.training.train import resume_training
 
-    kept = ("recipe", "output", "batch_size", "seed", "init", "weights", "ways", "shots", "budget")
+    kept = ("recipe", "output", "batch_size", "seed", "init", "weights", "ways", "shots", "plan", "budget")
     given = [name for name in kept if options.get(name) is not None]
     if given or options["assignments"]:
         raise UserError(

@@ -26,7 +26,7 @@ def inspected(
     if report.problems:
         return report
     if given is not None:
-        recipe = planned(recipe, report, given).recipe
+        recipe = planned(recipe, report, given, gpu=False).recipe  # what is wrong is so on any device
     recipe = recipe.configured()
     problems = recipe.data.sampling_problems() or obstacles(recipe)
     return dataclasses.replace(report, problems=tuple(map(str, problems)))

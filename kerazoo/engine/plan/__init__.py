@@ -153,6 +153,7 @@ def planned(
     budget: Budget | None = None,
     *,
     init: Run | None = None,
+    gpu: bool | None = None,
 ) -> Plan:
     """Return a recipe with the settings that its data and a budget decide.
 
@@ -162,6 +163,7 @@ def planned(
         given: the settings that the user has set, which stay.
         budget: of the training; None leaves epochs and validations as they are, and times nothing.
         init: a run whose weights the training starts from.
+        gpu: plan for one; None asks the backend, which takes seconds to load.
 
     Raises:
         UserError: a network for these settings cannot be trained.
@@ -170,7 +172,7 @@ def planned(
     grounds = Grounds(
         known,
         pretrained=init is not None or recipe.weights is not None,
-        gpu=backend.has_gpu(),
+        gpu=backend.has_gpu() if gpu is None else gpu,
         crop=crop if is_theirs else None,
         whole=is_theirs and crop is None,
     )
