@@ -1,5 +1,7 @@
 """The networks of YOLOv4: sizes, shapes, and what they begin with."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -20,6 +22,17 @@ def test_any_size_is_answered_and_mirrored_to_multiples_of_32(name, size):
     for head, maps in network(x, training=False).items():
         stride = int(head.removeprefix("stride"))
         assert tuple(maps.shape) == (1, *(side // stride for side in padded), 24)
+
+
+def test_the_pyramid_joins_larger_windows_first_and_the_map_last():
+    # The fixture cannot tell: on its map of 2 x 3 cells all windows see the whole.
+    network = models.yolov4(classes=1, **BUILDERS["yolov4"])
+    join = keras.Model(network.input, network.get_layer("spp_join").output)
+    x = np.random.default_rng(0).uniform(0, 1, (1, 512, 512, 3)).astype("float32")
+    parts = np.split(keras.ops.convert_to_numpy(join(x, training=False)), 4, axis=-1)  # (1, 16, 16, C) each
+    for larger, smaller in itertools.pairwise(parts):
+        assert (larger >= smaller).all()
+        assert (larger > smaller).any()
 
 
 def test_depth_and_width_are_in_proportion():

@@ -122,11 +122,6 @@ def a_third_below_zero(monkeypatch, name):
     return cases.CASES[name].build()
 
 
-def pools_the_other_way_round(monkeypatch, name):
-    monkeypatch.setattr(yolov4, "POOLS", (5, 9, 13))
-    return cases.CASES[name].build()
-
-
 def first_half(monkeypatch, name):
     split = keras.ops.split
     monkeypatch.setattr(keras.ops, "split", lambda x, parts, axis: split(x, parts, axis)[::-1])
@@ -174,7 +169,6 @@ half_pixel = built_with("hrnet", align_corners=False)
         ("yolov4_tiny", first_half),
         ("yolov4_tiny", same_padding),
         pytest.param("yolov4", mish_in_the_neck, marks=pytest.mark.slow),
-        pytest.param("yolov4", pools_the_other_way_round, marks=pytest.mark.slow),
         ("hrnet_seg_w18_small_v2", align_corners),
         pytest.param("hrnet_seg_w18_small_v2", nearest, marks=pytest.mark.slow),
         pytest.param("hrnet_seg_w18_small_v2", same_padding, marks=pytest.mark.slow),
