@@ -6,11 +6,12 @@ from kerazoo import backend
 from kerazoo.data.check import fingerprint
 from kerazoo.engine.plan import Asked
 from kerazoo.errors import UserError
-from kerazoo.families.yolov4 import YOLOv4
-from kerazoo.families.yolov4.anchors import anchors_of
 from kerazoo.structures.fingerprint import Decision, Grounds
 
 SIZE = "family.size"
+
+SETTINGS = ("family.anchors", "family.masks")
+"""What is found."""
 
 
 class Found(NamedTuple):
@@ -51,15 +52,14 @@ def find_anchors(name: str, asked: Asked) -> Found:
         UserError: the network has no anchors, the data no boxes, or they are broken.
     """
     recipe = asked.recipe(name).configured()
-    family = recipe.family
-    if not isinstance(family, YOLOv4):
+    if not hasattr(recipe.family, "anchors"):
         raise UserError(f"the network of {name} has no anchors", "ask for yolov4 or yolov4-tiny")
-    data = fingerprint(recipe.data)
-    planned = {each.setting: each.value for each in family.planned(Grounds(data, gpu=backend.has_gpu()))}
-    size = family.size if SIZE in asked.settings() else planned[SIZE]
-    decisions = anchors_of(data, family, size)
+    size = getattr(recipe.family, "size", None) if SIZE in asked.settings() else None
+    grounds = Grounds(fingerprint(recipe.data), gpu=backend.has_gpu(), size=size)
+    planned = {each.setting: each for each in recipe.family.planned(grounds)}
+    decisions = tuple(planned[setting] for setting in SETTINGS if setting in planned)
     if not decisions:
         raise UserError(
             "the data have no boxes", "anchors are the shapes of boxes: is the folder the right one?"
         )
-    return Found(size, tuple(decisions))
+    return Found(planned[SIZE].value, decisions)

@@ -34,14 +34,13 @@ class Letterbox(layers.Layer):
         self.size = rows, columns
 
     def call(self, image):
-        _, height, width, channels = ops.shape(image)
+        _, height, width, _ = ops.shape(image)
         rows, columns = self.size
         top, left, framed_height, framed_width = letterbox(height, width, self.size)
         shrinks = ops.logical_and(framed_height >= rows, framed_width >= columns)
         down = _weights(height, top, framed_height, rows, shrinks)  # (rows, H)
         across = _weights(width, left, framed_width, columns, shrinks)  # (columns, W)
-        x = ops.matmul(down, ops.reshape(image, (-1, height, width * channels)))  # (N, rows, W C)
-        x = ops.matmul(across, ops.reshape(x, (-1, rows, width, channels)))  # (N, rows, columns, C)
+        x = _resampled(image, down, across)
         # How much of each pixel the image covers, (rows, columns), 0..1; the rest is of the fill's colour.
         covered = ops.expand_dims(ops.sum(down, 1), 1) * ops.sum(across, 1)
         fill = ops.convert_to_tensor(self.fill, x.dtype)
@@ -72,14 +71,13 @@ class Stretch(layers.Layer):
         self.size = rows, columns
 
     def call(self, image):
-        _, height, width, channels = ops.shape(image)
+        _, height, width, _ = ops.shape(image)
         rows, columns = self.size
         length, breadth = (ops.convert_to_tensor(side, "int32") for side in (height, width))
         shrinks = ops.logical_and(length >= rows, breadth >= columns)
         down = _weights(height, 0, length, rows, shrinks)  # (rows, H)
         across = _weights(width, 0, breadth, columns, shrinks)  # (columns, W)
-        x = ops.matmul(down, ops.reshape(image, (-1, height, width * channels)))  # (N, rows, W C)
-        return ops.matmul(across, ops.reshape(x, (-1, rows, width, channels)))  # (N, rows, columns, C)
+        return _resampled(image, down, across)
 
     def compute_output_shape(self, input_shape):
         return input_shape[0], *self.size, input_shape[3]
@@ -97,6 +95,16 @@ def letterbox(height: Any, width: Any, size: tuple[int, int]) -> tuple[Tensor, T
     framed_width = ops.maximum(width, (2 * height * columns + rows) // (2 * rows))
     top, left = -((framed_height - height) // 2), -((framed_width - width) // 2)
     return top, left, framed_height, framed_width
+
+
+def _resampled(image: Tensor, down: Tensor, across: Tensor) -> Tensor:
+    """Return images of another size.
+
+    Shape: `(N, H, W, C)`, `(rows, H)`, `(columns, W)` -> `(N, rows, columns, C)`.
+    """
+    _, height, width, channels = ops.shape(image)
+    x = ops.matmul(down, ops.reshape(image, (-1, height, width * channels)))  # (N, rows, W C)
+    return ops.matmul(across, ops.reshape(x, (-1, down.shape[0], width, channels)))
 
 
 def _weights(old: Any, start: Any, length: Tensor, new: int, shrinks: Tensor) -> Tensor:

@@ -92,6 +92,7 @@ class Grounds(NamedTuple):
         gpu: whether there is one.
         crop: the training window that the user set, or None.
         whole: the user wants no training windows.
+        size: height and width of the network's input that the user set, or None.
     """
 
     fingerprint: Fingerprint
@@ -99,3 +100,4 @@ class Grounds(NamedTuple):
     gpu: bool = False
     crop: tuple[int, int] | None = None
     whole: bool = False
+    size: tuple[int, int] | None = None

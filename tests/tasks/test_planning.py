@@ -14,6 +14,7 @@ from kerazoo.families.protonet import ProtoNet
 from kerazoo.families.resnet import ResNet
 from kerazoo.families.siamese import Siamese
 from kerazoo.families.unet import UNet
+from kerazoo.families.yolov4 import YOLOv4
 from kerazoo.structures.fingerprint import Fingerprint, Grounds
 from kerazoo.tasks.planning import tones
 from kerazoo.tasks.segmentation import Losses
@@ -35,6 +36,12 @@ CELLS = Fingerprint(
     tally={},
     heights=np.array([480.0, 480, 900]),
     widths=np.array([640.0, 640, 900]),
+)
+
+
+BOXES = dataclasses.replace(
+    CELLS,
+    measures={"box size (pixels)": np.linspace(50, 400, 40), "box width / height": np.linspace(0.5, 2, 40)},
 )
 
 
@@ -68,6 +75,17 @@ def test_light_differs_and_hue_does_not(family):
     assert [decided[f"augmentation.{name}"] for name in names] == [0.1, 0.2, 0.2]
     assert "augmentation.hue" not in decided
     assert "augmentation.saturation" not in told(family, dataclasses.replace(CELLS, grey=1.0))
+
+
+def test_what_goes_with_the_user_s_size_is_planned_for_it():
+    decided = told(CenterNet(classes=2), size=(480, 640))
+    assert decided["augmentation.crop"] == (480, 640)
+    assert decided["augmentation.scale"] == (0.8, 1.25)
+    assert told(ResNet(classes=2), size=(64, 64))["augmentation.crop"] == (64, 64)
+    small, large = (
+        told(YOLOv4(classes=2), BOXES, size=size)["family.anchors"] for size in ((96, 96), (192, 192))
+    )
+    assert large[0] == pytest.approx((2 * small[0][0], 2 * small[0][1]), abs=0.2)
 
 
 def test_published_weights_bring_their_normalisation():

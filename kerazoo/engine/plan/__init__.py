@@ -175,6 +175,7 @@ def planned(
         gpu=backend.has_gpu() if gpu is None else gpu,
         crop=crop if is_theirs else None,
         whole=is_theirs and crop is None,
+        size=getattr(recipe.family, "size", None) if is_given("family.size", given) else None,
     )
     draft = _Draft(recipe, given)
     draft.take([*recipe.family.planned(grounds), *_as_trained(recipe.family, init)])

@@ -6,7 +6,7 @@ from pathlib import Path
 from kerazoo import backend
 from kerazoo.errors import UserError
 
-_NUMBER = re.compile(r"^MemAvailable:\s+(\d+) kB$", re.MULTILINE)
+_AVAILABLE = re.compile(r"^MemAvailable:\s+(\d+) kB$", re.MULTILINE)
 
 _EXHAUSTED = re.compile(r"out of memory|RESOURCE_EXHAUSTED|OOM when allocating", re.IGNORECASE)
 """What PyTorch, JAX and TensorFlow say where a GPU has no memory left."""
@@ -45,7 +45,7 @@ def free_memory(root: Path = Path("/")) -> int | None:
         root: of the file system.
     """
     try:
-        found = _NUMBER.search((root / "proc/meminfo").read_text())
+        found = _AVAILABLE.search((root / "proc/meminfo").read_text())
     except OSError:
         return None
     free = [int(found[1]) * 1024] if found else []

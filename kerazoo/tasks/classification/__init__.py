@@ -84,7 +84,7 @@ class Classification(Labelled):
             size, because = (224, 224), "published weights were trained at it"
         elif grounds.crop is not None:
             size, because = grounds.crop, "augmentation.crop"
-        size = min(size), min(size)
+        size = grounds.size or (min(size), min(size))
         decisions = [
             *planning.normalisation(grounds, self.channels),
             Decision("family.size", size, because),

@@ -68,6 +68,7 @@ class Detection(Labelled):
         data = grounds.fingerprint
         sides = float(np.median(data.heights)), float(np.median(data.widths))
         size, because = planning.framed(grounds, self.stride())
+        size = grounds.size or size
         scale = min(size[0] / sides[0], size[1] / sides[1])
         seen = f"objects of images of {sides[0]:.0f} x {sides[1]:.0f} are seen at {scale:.2f} of their size"
         return [
